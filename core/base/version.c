@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The version, as the build gives it. */
+#include "tilegraph/base.h"
+
+#ifndef TG_VERSION
+#define TG_VERSION "0.1.0"
+#endif
+
+const char *
+tg_version_string(void)
+{
+    return TG_VERSION;
+}
