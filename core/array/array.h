@@ -52,9 +52,6 @@ const tg_registry *tg_context_registry(const tg_context *context);
 /* Live nodes, for leak tests. */
 int64_t tg_context_node_count(tg_context *context);
 
-tg_array *tg_array_retain(tg_array *array);
-void tg_array_release(tg_array *array);
-
 /* Elements; -1 when a length is unknown. */
 int64_t tg_array_count(const tg_array *array);
 int64_t tg_array_nbytes(const tg_array *array);

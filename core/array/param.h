@@ -17,16 +17,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/status.h"
-
-typedef enum tg_param_kind {
-    TG_PARAM_BOOL,   /* ints: 0 or 1 */
-    TG_PARAM_INT,    /* ints */
-    TG_PARAM_FLOAT,  /* floats; ints are accepted */
-    TG_PARAM_DTYPE,  /* ints: a tg_dtype; given by name or number */
-    TG_PARAM_ENUM,   /* ints: index into `choices`; given by name */
-    TG_PARAM_STR,    /* bytes, NUL-terminated, count = length */
-    TG_PARAM_POINTER /* a counted function object: never on the wire; see tg_function */
-} tg_param_kind;
+#include "tilegraph/array.h"
 
 typedef struct tg_param_schema {
     const char *name;    /* as NumPy or SciPy name it */
@@ -46,22 +37,5 @@ typedef struct tg_function {
     uint64_t key;          /* identity for hash-consing: equal keys are equal functions */
     _Atomic unsigned references;
 } tg_function;
-
-typedef struct tg_value {
-    uint32_t count; /* 0: not given */
-    union {
-        const int64_t *ints;
-        const double *floats;
-        const char *text;
-        tg_function *function;
-    };
-} tg_value;
-
-/* What a caller hands in: name and list, in any order. */
-typedef struct tg_param {
-    const char *name;
-    tg_param_kind kind; /* how the payload is given: BOOL/INT/FLOAT/STR/POINTER */
-    tg_value value;
-} tg_param;
 
 #endif

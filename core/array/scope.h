@@ -12,22 +12,14 @@
  */
 #include "core/array/array.h"
 
+/* The rest of the interface (destroy, error, clear, tg_apply) is public: tilegraph/array.h. */
 tg_scope *tg_scope_create_in(tg_context *context);
-void tg_scope_destroy(tg_scope *scope);
 tg_context *tg_scope_context(const tg_scope *scope);
-/* The first error, or NULL when all went well. Valid until the scope is destroyed. */
-const tg_error *tg_scope_error(const tg_scope *scope);
 /* For builders: records an error (the first wins) and returns NULL. */
 tg_array *tg__scope_fail(tg_scope *scope, tg_status code, const char *file, int line,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));
 #define tg_scope_fail(scope, code, ...)                                                            \
     tg__scope_fail((scope), (code), __FILE__, __LINE__, __VA_ARGS__)
-/* Drops the error: the scope builds again (an interactive program). */
-void tg_scope_clear(tg_scope *scope);
-
-/* The general builder: op by name, parameters by name in any order. */
-tg_array *tg_apply(tg_scope *scope, const char *op, size_t nargs, tg_array *const *args,
-                   size_t nparams, const tg_param *params);
 
 /* Sources of the engine: wraps a source (shared) or a buffer (shared) with a layout. `chunks` NULL:
  * the source's own, or one that the engine chooses. */
