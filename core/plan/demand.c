@@ -76,6 +76,9 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
         if (stage->target != TG_NO_TARGET || !tg_array_is_known(stage->root)) {
             tg_box whole;
             tg_array_box(stage->root, &whole);
+            for (int a = 0; a < whole.ndim && !tg_array_is_known(stage->root); a++) {
+                whole.hi[a] = 1; /* unknown lengths: one tile, which stands as one cell */
+            }
             if (stage->kind != TG_STAGE_PARTIAL) {
                 want(stage, &wanted[s], &whole);
             }

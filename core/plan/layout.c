@@ -81,7 +81,14 @@ tg_layout_boxes(tg_layout *layout, const tg_plan_core *plan, const tg_stage *sta
         }
         for (uint32_t a = 0; a < array->nargs; a++) {
             uint32_t m = stage->arg_index[local->first_arg + a];
-            if (array->op->cls == TG_CLASS_ELEMENTWISE && same_shape(array, array->args[a])) {
+            if (!tg_array_is_known(array->args[a])) {
+                /* Read whole, whatever its length will be: stands as one cell. */
+                tg_box one = { .ndim = array->args[a]->ndim };
+                for (int d = 0; d < one.ndim; d++) {
+                    one.hi[d] = 1;
+                }
+                need(&layout->nodes[m], &one);
+            } else if (array->op->cls == TG_CLASS_ELEMENTWISE && same_shape(array, array->args[a])) {
                 need(&layout->nodes[m], &layout->nodes[i].box);
             } else {
                 tg_boxes boxes;
@@ -157,6 +164,21 @@ box_bytes(const tg_array *array, const tg_box *box)
     return tg_box_count(box) * (int64_t)tg_dtype_size(array->dtype);
 }
 
+static bool
+has_rows(const tg_local *local)
+{
+    bool rows = local->role == TG_LOCAL_TILES;
+    if (local->role == TG_LOCAL_DIRECT) {
+        tg_view whole;
+        rows = tg_array_direct(local->array, &whole) &&
+               (whole.ndim == 0 ||
+                whole.strides[whole.ndim - 1] == (int64_t)tg_dtype_size(whole.dtype));
+    } else if (local->role == TG_LOCAL_COMPUTE) {
+        rows = local->array->op->cls != TG_CLASS_VIEW;
+    }
+    return rows;
+}
+
 /* The buffer that reading (consumer i, argument a) needs, beyond that of the argument itself. */
 static void
 place_edge(tg_layout *layout, uint32_t i, uint32_t a)
@@ -178,22 +200,14 @@ place_edge(tg_layout *layout, uint32_t i, uint32_t a)
         tg_box_from_shape(&whole, arg->array->ndim, arg->array->shape);
         bool inside = tg_box_contains(&whole, &cover);
         bool plain = arg->role != TG_LOCAL_TILES || in_one_tile(layout, arg, &cover);
-        bool rows = arg->role == TG_LOCAL_TILES || arg->array->op->cls != TG_CLASS_VIEW;
-        if (!(inside && plain && rows)) {
+        if (!(inside && plain && has_rows(arg))) {
             *offset = take(layout, box_bytes(arg->array, &cover));
         }
-    } else if (arg->role == TG_LOCAL_DIRECT ||
-               (arg->role == TG_LOCAL_COMPUTE && arg->array->op->cls == TG_CLASS_VIEW)) {
+    } else if (!has_rows(arg)) {
         /* Ops, other than elementwise ones and views, want rows without gaps. */
         tg_op_class cls = local->array->op->cls;
         if (cls != TG_CLASS_ELEMENTWISE && cls != TG_CLASS_VIEW) {
-            tg_view whole;
-            bool rows = arg->role == TG_LOCAL_DIRECT && tg_array_direct(arg->array, &whole) &&
-                        (whole.ndim == 0 || whole.strides[whole.ndim - 1] ==
-                                                (int64_t)tg_dtype_size(whole.dtype));
-            if (!rows) {
-                *offset = take(layout, box_bytes(arg->array, &node->box));
-            }
+            *offset = take(layout, box_bytes(arg->array, &node->box));
         }
     }
 }

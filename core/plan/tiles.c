@@ -71,7 +71,7 @@ wish_stored(wish *w, const tg_plan_core *plan, const tg_stage *stage)
 }
 
 static void
-wish_op(wish *w, const tg_stage *stage)
+wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
 {
     tg_tiling tiling = { 0 };
     if (stage->root->op->tiling != NULL) {
@@ -86,6 +86,12 @@ wish_op(wish *w, const tg_stage *stage)
             (stage->root->op->reduce->axes(stage->root) >> a & 1) == 0) {
             /* Kept axes that are no axes of the result cannot be cut. */
             w->whole[a] = w->whole[a] || tg_reduce_out_axis(stage->root, a) < 0;
+        }
+    }
+    for (uint32_t i = 0; tiling.follow_tiles && i < stage->local_count; i++) {
+        if (stage->locals[i].role == TG_LOCAL_TILES &&
+            stage->locals[i].array == stage->root->args[0]) {
+            w->follow = plan->stages[stage->locals[i].producer].grid;
         }
     }
     if (tiling.follow_chunks && stage->root->chunks != NULL && w->ndim == stage->root->ndim) {
@@ -245,7 +251,7 @@ tile_stage(tg_planner *planner, tg_stage *stage, tg_error *err)
     for (int a = 0; a < w.ndim; a++) {
         w.granule[a] = 1;
     }
-    wish_op(&w, stage);
+    wish_op(&w, planner->plan, stage);
     wish_stored(&w, planner->plan, stage);
     if (w.follow == NULL) {
         wish_tiles(&w, planner->plan, stage);
