@@ -30,13 +30,13 @@ die() {
 packages_of() { # stage manager
     case "$1:$2" in
         system:apt)
-            echo cmake ninja-build ccache gcc make pkg-config python3-venv \
+            echo cmake ninja-build ccache gcc make pkg-config python3-dev python3-venv \
                 libmsgpack-dev libblosc-dev libzstd-dev liblz4-dev zlib1g-dev libisal-dev \
                 libtiff-dev libjansson-dev libopenblas-dev libsleef-dev libxxhash-dev \
                 libpng-dev libcmocka-dev
             ;;
         system:dnf)
-            echo cmake ninja-build ccache gcc make pkgconf-pkg-config python3 bzip2 \
+            echo cmake ninja-build ccache gcc make pkgconf-pkg-config python3-devel bzip2 \
                 msgpack-devel blosc-devel libzstd-devel lz4-devel zlib-devel isa-l-devel \
                 libtiff-devel jansson-devel openblas-devel sleef-devel xxhash-devel \
                 libpng-devel libcmocka-devel libasan libubsan libtsan
@@ -88,9 +88,14 @@ missing_packages() { # manager package...
     esac
 }
 
-# The interpreter that makes .venv need not be the system's (pyenv, conda). Then the system's
-# python3-venv is of no use to us, and its absence is no fault.
-have_venv() { "${PYTHON:-python3}" -c 'import venv, ensurepip' >/dev/null 2>&1; }
+# The interpreter that makes .venv need not be the system's (pyenv, conda). If it has what we need,
+# the system's python packages are of no use to us, and their absence is no fault.
+python_is_complete() {
+    "${PYTHON:-python3}" - <<'END' >/dev/null 2>&1
+import ensurepip, os, sysconfig, venv
+assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+END
+}
 
 install_packages() { # stage
     local manager missing as_root=
@@ -101,8 +106,8 @@ install_packages() { # stage
     fi
     # shellcheck disable=SC2046  # package names are words
     missing=$(missing_packages "$manager" $(packages_of "$1" "$manager"))
-    if have_venv; then
-        missing=$(grep -vx python3-venv <<<"$missing" || true)
+    if [[ -n $missing ]] && python_is_complete; then
+        missing=$(grep -v '^python' <<<"$missing" || true)
     fi
     missing=$(xargs <<<"$missing")
     [[ -n $missing ]] || return 0
