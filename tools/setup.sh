@@ -126,8 +126,9 @@ install_packages() { # stage
     case $manager in
         apt)
             $as_root apt-get update -qq </dev/null
-            $as_root env DEBIAN_FRONTEND=noninteractive \
-                apt-get install -qq -y --no-install-recommends $missing </dev/null >/dev/null
+            # Another checkout may be at the same; wait for it.
+            $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+                --no-install-recommends -o DPkg::Lock::Timeout=300 $missing </dev/null >/dev/null
             ;;
         dnf) $as_root dnf install -q -y $missing </dev/null ;;
         brew) brew install -q $missing </dev/null ;;
