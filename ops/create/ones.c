@@ -14,7 +14,7 @@ ones_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value 
     const tg_param params[] = {
         { "shape", TG_PARAM_INT, values[P_SHAPE] },
         { "fill_integer", TG_PARAM_INT, { .count = 1, .ints = &fill } },
-        { "dtype", TG_PARAM_DTYPE, { .count = 1, .ints = &dtype } },
+        { "dtype", TG_PARAM_INT, { .count = 1, .ints = &dtype } },
         { "chunks", TG_PARAM_INT, values[P_CHUNKS] },
         { "chunk_counts", TG_PARAM_INT, values[P_COUNTS] },
     };

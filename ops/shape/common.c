@@ -223,3 +223,24 @@ tg__build_concatenate(tg_scope *scope, size_t count, tg_array *const *arrays, in
     const tg_param p = { "axis", TG_PARAM_INT, { .count = 1, .ints = &value } };
     return tg_apply(scope, "concatenate", count, arrays, 1, &p);
 }
+
+tg_array *
+tg__build_at_least(tg_scope *scope, tg_array *array, int ndim)
+{
+    /* Where NumPy puts the new axes, in the result, by how many the array has. */
+    static const struct {
+        int count;
+        int64_t axes[3];
+    } added[3][4] = {
+        { { 1, { 0 } } },
+        { { 2, { 0, 1 } }, { 1, { 0 } } },
+        { { 3, { 0, 1, 2 } }, { 2, { 0, 2 } }, { 1, { 2 } } },
+    };
+    tg_array *result = array;
+    if (array != NULL && array->ndim < ndim) {
+        result = tg__build_ints(scope, "expand_dims", array, "axis",
+                                (size_t)added[ndim - 1][array->ndim].count,
+                                added[ndim - 1][array->ndim].axes);
+    }
+    return result;
+}

@@ -52,6 +52,8 @@ tg_array *tg__build_slice(tg_scope *scope, tg_array *array, const int64_t *start
 tg_array *tg__build_slice_axis(tg_scope *scope, tg_array *array, int axis, int64_t start,
                                int64_t count, int64_t step);
 tg_array *tg__build_concatenate(tg_scope *scope, size_t count, tg_array *const *arrays, int axis);
+/* NumPy's atleast_1d, atleast_2d, atleast_3d. */
+tg_array *tg__build_at_least(tg_scope *scope, tg_array *array, int ndim);
 /* Records a tg_error in a scope and returns NULL. */
 tg_array *tg__build_fail(tg_scope *scope, const tg_error *err);
 
