@@ -147,7 +147,7 @@ deliver(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffer *bu
     tg_sink *sink = run->plan->targets[stage->target].sink;
     if (sink != NULL) {
         tg_io_stats stats = { 0 };
-        tg_scratch_init(&eval->scratch, run->pool, eval->block, eval->layout->scratch_bytes);
+        tg_scratch_init(&eval->scratch, run->pool, eval->block, eval->block_bytes);
         status = sink->ops->write(sink, box, out, &eval->scratch, &stats, err);
         tg_scratch_reset(&eval->scratch);
         atomic_fetch_add(&run->stored_written, stats.bytes_stored);
@@ -360,6 +360,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     if (eval.stage->scratch_bytes > 0) {
         int64_t bytes = tg_max_i64(layout.scratch_bytes, eval.stage->scratch_bytes);
         eval.block = tg_pool_get(run->pool, (size_t)bytes, &capacity);
+        eval.block_bytes = bytes;
         TG_CHECK(eval.block != NULL, err, TG_ERR_MEMORY,
                  "%s: no room for %lld bytes of scratch under the memory limit",
                  eval.stage->root->op->name, (long long)bytes);
@@ -373,6 +374,10 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     }
     share_given(run, eval.stage);
     release_inputs(run, task);
+    if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
+        tg_buffer_release(run->tiles[task].buffer);
+        run->tiles[task].buffer = NULL;
+    }
     atomic_fetch_add(&run->tasks_run, 1);
 out:
     tg_pool_put(run->pool, eval.block, capacity);

@@ -63,6 +63,7 @@ typedef struct tg_eval {
     const tg_layout *layout;
     int64_t tile;
     char *block;
+    int64_t block_bytes;
     tg_scratch scratch;
     tg_io_stats stats;
     tg_view *views; /* per local: what is in memory of it */
