@@ -68,15 +68,15 @@ static tg_loop
 loop(const tg_array *node)
 {
     tg_dtype dtype = node->args[0]->dtype;
-    tg_loop loop = NULL;
+    tg_loop found = NULL;
     if (dtype == TG_DT_F32 || dtype == TG_DT_F64) {
-        loop = dtype == TG_DT_F32 ? loop_F32 : loop_F64;
+        found = dtype == TG_DT_F32 ? loop_F32 : loop_F64;
     } else if (dtype == TG_DT_F16) {
-        loop = TG_ISA_PICK(tg_loops_float_power)->at[TG_DT_F16];
+        found = TG_ISA_PICK(tg_loops_float_power)->at[TG_DT_F16];
     } else {
-        loop = tg_ufunc_loop(node, 0, &tg_plain_power, &tg_plain_complex_power);
+        found = tg_ufunc_loop(node, 0, &tg_plain_power, &tg_plain_complex_power);
     }
-    return loop;
+    return found;
 }
 
 const tg_op tg_op_power = {
