@@ -70,6 +70,27 @@ dividef(float _Complex a, float _Complex b)
     return r;
 }
 
+/* As NumPy: not the quotient of 1, whose zeros would have other signs. */
+static double _Complex
+reciprocal(double _Complex a)
+{
+    double ar = creal(a), ai = cimag(a);
+    bool tall = fabs(ai) > fabs(ar);
+    double ratio = tall ? ar / ai : ai / ar;
+    double size = tall ? ar * ratio + ai : ar + ai * ratio;
+    return tall ? CMPLX(ratio / size, -1 / size) : CMPLX(1 / size, -ratio / size);
+}
+
+static float _Complex
+reciprocalf(float _Complex a)
+{
+    float ar = crealf(a), ai = cimagf(a);
+    bool tall = fabsf(ai) > fabsf(ar);
+    float ratio = tall ? ar / ai : ai / ar;
+    float size = tall ? ar * ratio + ai : ar + ai * ratio;
+    return tall ? CMPLXF(ratio / size, -1 / size) : CMPLXF(1 / size, -ratio / size);
+}
+
 static inline double _Complex
 product(double _Complex a, double _Complex b)
 {
@@ -77,7 +98,7 @@ product(double _Complex a, double _Complex b)
                  creal(a) * cimag(b) + cimag(a) * creal(b));
 }
 
-/* Small integer powers by multiplication, as NumPy; 0 to a power that is no positive real: NaN. */
+/* Small integer powers by multiplication, as NumPy; 0 to a power whose real part is not positive: NaN. */
 static double _Complex
 power(double _Complex a, double _Complex b)
 {
@@ -86,7 +107,7 @@ power(double _Complex a, double _Complex b)
     if (br == 0 && bi == 0) {
         r = 1.0;
     } else if (creal(a) == 0 && cimag(a) == 0) {
-        r = br > 0 && bi == 0 ? CMPLX(0.0, 0.0) : CMPLX((double)NAN, (double)NAN);
+        r = br > 0 ? CMPLX(0.0, 0.0) : CMPLX((double)NAN, (double)NAN);
     } else if (bi == 0 && br == floor(br) && fabs(br) < 100) {
         unsigned n = (unsigned)fabs(br);
         double _Complex base = a;
@@ -116,11 +137,14 @@ sign(double _Complex a)
     if (creal(a) == 0 && cimag(a) == 0) {
         r = 0.0;
     } else if (isinf(size) && !isnan(creal(a)) && !isnan(cimag(a))) {
-        /* Only a real or an imaginary infinity has a direction. */
+        /* Only a real or an imaginary infinity has a direction; a finite number is scaled down. */
+        bool none = !isinf(creal(a)) && !isinf(cimag(a));
         bool both = isinf(creal(a)) && isinf(cimag(a));
         double re = isinf(creal(a)) ? copysign(1.0, creal(a)) : 0.0;
         double im = isinf(cimag(a)) ? copysign(1.0, cimag(a)) : 0.0;
+        double size4 = hypot(creal(a) / 4, cimag(a) / 4);
         r = both ? CMPLX((double)NAN, (double)NAN) : CMPLX(re, im);
+        r = none ? CMPLX(creal(a) / 4 / size4, cimag(a) / 4 / size4) : r;
     }
     return r;
 }
@@ -432,7 +456,7 @@ TG_PLAIN_LOOPS(complex_square, TG_ROWS_COMPLEX(loop_square));
 #undef OP
 
 #define OP reciprocal
-#define EXPR(a) (sizeof(T) == 8 ? (T)dividef(1.0f, (float _Complex)(a)) : (T)divide(1.0, a))
+#define EXPR(a) CALL(reciprocal, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_reciprocal, TG_ROWS_COMPLEX(loop_reciprocal));
@@ -595,7 +619,11 @@ TG_PLAIN_LOOPS(complex_arctanh, TG_ROWS_COMPLEX(loop_arctanh));
 
 #define BODY "ops/kernel/ternary.tmpl.h"
 #define OP clip
-#define EXPR(a, b, c) SMALLER(LARGER(a, b), c)
+/* Here alone a NaN imaginary part is looked at only when the real parts are equal, as in NumPy. */
+#define ABOVE(a, b) (RE(a) == RE(b) ? IM(a) > IM(b) : RE(a) > RE(b))
+#define CLIP_LOW(a, b) (IS_NAN(a) || ABOVE(a, b) ? (a) : (b))
+#define CLIP_HIGH(a, b) (IS_NAN(a) || ABOVE(b, a) ? (a) : (b))
+#define EXPR(a, b, c) CLIP_HIGH(CLIP_LOW(a, b), c)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_clip, TG_ROWS_COMPLEX(loop_clip));

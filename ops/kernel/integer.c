@@ -121,9 +121,7 @@ spacing_half(uint16_t a)
     uint16_t r = 0x7e00;
     if ((a & 0x7fffu) < 0x7c00u) {
         uint16_t next = (uint16_t)(a + 1);
-        r = (next & 0x7fffu) == 0x7c00u
-                ? (uint16_t)((a & 0x8000u) | 0x5000u) /* 2^5, the step below infinity */
-                : tg_float_to_half(tg_half_to_float(next) - tg_half_to_float(a));
+        r = tg_float_to_half(tg_half_to_float(next) - tg_half_to_float(a));
     }
     return r;
 }

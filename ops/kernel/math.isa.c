@@ -36,6 +36,10 @@ typedef float64x2_t vector_F64;
 #define VECTOR_CALL(X, name, ulp) VECTOR_CALL_(X, name, ulp)
 #define VECTOR_CALL_(X, name, ulp) SLEEF_##X(name, ulp)
 
+#define ABS_F32 __builtin_fabsf
+#define ABS_F64 __builtin_fabs
+#define MAX_F32 0x1.fffffep127f
+#define MAX_F64 0x1.fffffffffffffp1023
 #define NEVER(a) (0)
 #define BEYOND(a, limit) (!(__builtin_fabs((double)(a)) <= (limit)))
 
@@ -271,15 +275,19 @@ TG_LOOPS(cbrt, TG_ROWS_FLOAT(loop_cbrt));
 
 #define OP arctan2
 #define NAME atan2
+#define LIBM(a, b) (sizeof(a) == 4 ? atan2f((float)(a), (float)(b)) : atan2(a, b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctan2, TG_ROWS_FLOAT(loop_arctan2));
+#undef LIBM
 #undef NAME
 #undef OP
 
 #define OP power
 #define NAME pow
+#define LIBM(a, b) (sizeof(a) == 4 ? powf((float)(a), (float)(b)) : pow(a, b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
+#undef LIBM
 #undef NAME
 #undef OP
 
@@ -287,8 +295,10 @@ TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
 #define ULP u05
 #define OP hypot
 #define NAME hypot
+#define LIBM(a, b) (sizeof(a) == 4 ? hypotf((float)(a), (float)(b)) : hypot(a, b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(hypot, TG_ROWS_FLOAT(loop_hypot));
+#undef LIBM
 #undef NAME
 #undef OP
 #undef BODY

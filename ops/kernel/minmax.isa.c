@@ -68,14 +68,12 @@ TG_LOOPS(fmin, TG_ROWS_INTEGER(loop_fmin), TG_ROWS_BOOL(loop_fmin), TG_ROWS_FLOA
 #define LARGER(a, b) ((((a) >= (b)) | ((a) != (a))) ? (a) : (b))
 #define SMALLER(a, b) ((((a) <= (b)) | ((a) != (a))) ? (a) : (b))
 
-#define BODY "ops/kernel/ternary.tmpl.h"
+#define BODY "ops/kernel/clip.tmpl.h"
 
 #define OP clip
-#define EXPR(a, b, c) SMALLER(LARGER(a, b), c)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
-#undef EXPR
 TG_LOOPS(clip, TG_ROWS_REAL(loop_clip));
 #undef OP
 #undef BODY
