@@ -230,7 +230,9 @@ infer_node(tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *give
     tg_array *args[TG_NARGS_MAX];
     tg_array *node = NULL;
     tg_infer infer;
-    memcpy(args, given, nargs * sizeof *args);
+    for (size_t i = 0; i < nargs; i++) {
+        args[i] = given[i];
+    }
     infer.op = op;
     infer.scope = scope;
     infer.nargs = nargs;
