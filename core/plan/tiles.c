@@ -184,7 +184,7 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
     total = bytes_of(w, tile, itemsize);
     /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share. */
     aim = stencil ? aim * 4 : aim;
-    aim = tg_max_i64(tg_min_i64(aim, total / 32), 65536);
+    aim = tg_max_i64(tg_min_i64(aim, total / (stencil ? 8 : 32)), 65536);
     for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > aim;) {
         axis = axis_to_cut(w, tile, stencil);
         if (axis >= 0) {

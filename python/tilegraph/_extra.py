@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Functions that are spelled with other ops, or whose arguments need NumPy's freedom.
+
+No array is touched here: everything is composition of ops of the table.
+"""
+
+import builtins
+import operator
+
+import numpy as np
+
+from . import _build, _optable, _params
+from ._array import Array
+from ._convert import asarray
+from .errors import TgAxisError, TgTypeError, TgValueError
+
+__all__ = [
+    "allclose", "arange", "array_equal", "atleast_1d", "atleast_2d", "atleast_3d", "average", "broadcast_arrays", "dot",
+    "dstack", "empty", "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack",
+    "isclose", "linspace", "median", "moveaxis", "ones", "ones_like", "permute_dims", "ptp", "ravel",
+    "rechunk", "result_type", "rot90", "round", "shape", "swapaxes", "vstack", "zeros",
+    "zeros_like",
+]
+
+
+def _axis(axis, ndim):
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise TgAxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+    return axis % ndim
+
+
+# --- creation ----------------------------------------------------------------------------------
+
+
+def _shape(op, shape):
+    lengths = tuple(shape) if np.ndim(shape) else (shape,)
+    try:
+        lengths = tuple(operator.index(n) for n in lengths)
+    except TypeError:
+        raise TgTypeError(f"{op}: shape must be integers, got {shape!r}") from None
+    if any(n < 0 for n in lengths):
+        raise TgValueError(f"{op}: negative dimensions are not allowed, got {lengths}")
+    return lengths
+
+
+def _fill(op, shape, value, dtype, chunks):
+    shape = _shape(op, shape)
+    params = [_params.ints(op, "shape", shape)] if shape else []
+    if isinstance(value, (np.generic, np.ndarray)):
+        if value.ndim:
+            raise TgValueError(f"{op}: fill_value must be one number, got shape {value.shape}")
+        dtype = value.dtype if dtype is None else dtype
+        value = value.item()
+    if isinstance(value, (bool, int)):
+        dtype = bool if dtype is None and isinstance(value, bool) else dtype
+        if value >= 1 << 63 and value < 1 << 64:
+            dtype, value = np.uint64 if dtype is None else dtype, value - (1 << 64)
+        params.append(_params.ints(op, "fill_integer", [value]))
+    elif isinstance(value, complex):
+        params.append(_params.floats(op, "fill_value", [value.real, value.imag]))
+    else:
+        params.append(_params.floats(op, "fill_value", [value]))
+    if dtype is not None:
+        params.append(_params.string("dtype", _params.dtype_name(dtype)))
+    params += _params.chunk_params(op, chunks, shape)
+    return _build.apply("full", (), params)
+
+
+def full(shape, fill_value, dtype=None, chunks="auto"):
+    """An array filled with one number; no memory is used for it."""
+    return _fill("full", shape, fill_value, dtype, chunks)
+
+
+def zeros(shape, dtype=float, chunks="auto"):
+    """An array of zeros; no memory is used for it."""
+    return _fill("zeros", shape, 0, float if dtype is None else dtype, chunks)
+
+
+def ones(shape, dtype=float, chunks="auto"):
+    """An array of ones; no memory is used for it."""
+    return _fill("ones", shape, 1, float if dtype is None else dtype, chunks)
+
+
+def empty(shape, dtype=float, chunks="auto"):
+    """The same as `zeros`: an array that nobody fills has no other sensible content here."""
+    return _fill("empty", shape, 0, float if dtype is None else dtype, chunks)
+
+
+def _like(op, a, value, dtype, shape, chunks):
+    a = asarray(a)
+    same = shape is None
+    if chunks is None:
+        chunks = a.chunks if same and a.ndim else "auto"
+    return _fill(op, a.shape if same else shape, value, a.dtype if dtype is None else dtype, chunks)
+
+
+def full_like(a, fill_value, dtype=None, *, shape=None, chunks=None):
+    """An array filled with one number, with shape, dtype and chunks of another."""
+    return _like("full_like", a, fill_value, dtype, shape, chunks)
+
+
+def zeros_like(a, dtype=None, *, shape=None, chunks=None):
+    """An array of zeros with shape, dtype and chunks of another."""
+    return _like("zeros_like", a, 0, dtype, shape, chunks)
+
+
+def ones_like(a, dtype=None, *, shape=None, chunks=None):
+    """An array of ones with shape, dtype and chunks of another."""
+    return _like("ones_like", a, 1, dtype, shape, chunks)
+
+
+def empty_like(a, dtype=None, *, shape=None, chunks=None):
+    """The same as `zeros_like`."""
+    return _like("empty_like", a, 0, dtype, shape, chunks)
+
+
+def arange(start, stop=None, step=1, *, dtype=None, chunks="auto"):
+    """Evenly spaced numbers from start (default 0) up to, without, stop."""
+    if stop is None:
+        start, stop = 0, start
+    return _optable.function("arange")(start, stop, step, dtype=dtype, chunks=_given(chunks))
+
+
+def linspace(start, stop, num=50, endpoint=True, *, dtype=None, chunks="auto"):
+    """num evenly spaced numbers from start to stop, with stop unless endpoint is False."""
+    return _optable.function("linspace")(start, stop, num, endpoint, dtype=dtype,
+                                         chunks=_given(chunks))
+
+
+def eye(N, M=None, k=0, dtype=float, chunks="auto"):  # noqa: N803 (NumPy's names)
+    """A matrix with ones on the k-th diagonal and zeros elsewhere."""
+    return _optable.function("eye")(N, M, k, dtype=dtype, chunks=_given(chunks))
+
+
+def _given(chunks):
+    return None if isinstance(chunks, str) and chunks == "auto" else chunks
+
+
+# --- shape -------------------------------------------------------------------------------------
+
+
+def rechunk(x, chunks="auto"):
+    """The same array with other chunks: "auto", one size for all axes, a tuple with one size per
+    axis (-1: the whole axis, None: as it is), a dict {axis: size} for some axes, or a tuple of
+    tuples with all sizes."""
+    x = asarray(x)
+    if isinstance(chunks, dict):
+        wanted = {_axis(axis, x.ndim): size for axis, size in chunks.items()}
+        chunks = tuple(wanted.get(axis) for axis in range(x.ndim))
+    if isinstance(chunks, (list, tuple)) and len(chunks) == x.ndim:
+        chunks = tuple(x.chunks[i] if c is None else c for i, c in enumerate(chunks))
+    return _build.apply("rechunk", (x,), _params.chunk_params("rechunk", chunks, x.shape))
+
+
+def ravel(a, order="C"):
+    """The array as one axis."""
+    return asarray(a).reshape(-1, order=order)
+
+
+def swapaxes(a, axis1, axis2):
+    """The array with two axes exchanged."""
+    a = asarray(a)
+    axes = list(range(a.ndim))
+    i, j = _axis(axis1, a.ndim), _axis(axis2, a.ndim)
+    axes[i], axes[j] = axes[j], axes[i]
+    return a.transpose(axes) if a.ndim else a
+
+
+def moveaxis(a, source, destination):
+    """The array with some axes moved; the others keep their order."""
+    a = asarray(a)
+    source = [_axis(n, a.ndim) for n in (source if np.ndim(source) else [source])]
+    destination = [
+        _axis(n, a.ndim) for n in (destination if np.ndim(destination) else [destination])
+    ]
+    if len(source) != len(destination):
+        raise TgValueError("`source` and `destination` arguments must have the same number of "
+                           "elements")
+    if len({*source}) != len(source) or len({*destination}) != len(destination):
+        raise TgValueError("repeated axis in moveaxis")
+    order = [n for n in range(a.ndim) if n not in source]
+    for to, what in sorted(zip(destination, source)):
+        order.insert(to, what)
+    return a.transpose(order)
+
+
+def permute_dims(x, axes):
+    """The array API's name of `transpose`."""
+    return asarray(x).transpose(axes)
+
+
+def flipud(m):
+    """The array reversed along its first axis."""
+    return _optable.function("flip")(m, 0)
+
+
+def fliplr(m):
+    """The array reversed along its second axis."""
+    return _optable.function("flip")(m, 1)
+
+
+def rot90(m, k=1, axes=(0, 1)):
+    """The array turned by k times 90 degrees in the plane of two axes."""
+    m = asarray(m)
+    flip = _optable.function("flip")
+    i, j = (_axis(n, m.ndim) for n in axes)
+    if i == j:
+        raise TgValueError("rot90: axes must be different")
+    k %= 4
+    if k == 0:
+        return m
+    if k == 2:
+        return flip(flip(m, i), j)
+    return swapaxes(flip(m, j), i, j) if k == 1 else flip(swapaxes(m, i, j), j)
+
+
+def _at_least(arrays, ndim, places):
+    found = []
+    for array in arrays:
+        array = asarray(array)
+        new = places.get(array.ndim)
+        found.append(_optable.function("expand_dims")(array, new) if new else array)
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def atleast_1d(*arrays):
+    """The arrays with at least one axis."""
+    return _at_least(arrays, 1, {0: (0,)})
+
+
+def atleast_2d(*arrays):
+    """The arrays with at least two axes; new ones come first."""
+    return _at_least(arrays, 2, {0: (0, 1), 1: (0,)})
+
+
+def atleast_3d(*arrays):
+    """The arrays with at least three axes, placed as NumPy places them."""
+    return _at_least(arrays, 3, {0: (0, 1, 2), 1: (0, 2), 2: (2,)})
+
+
+def _joined(arrays, axis):
+    return _optable.function("concatenate")(arrays, axis)
+
+
+def hstack(tup):
+    """Arrays side by side: along the second axis, or the first of 1-d arrays."""
+    arrays = [atleast_1d(a) for a in tup]
+    return _joined(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
+
+
+def vstack(tup):
+    """Arrays one below the other: along the first axis."""
+    return _joined([atleast_2d(a) for a in tup], 0)
+
+
+def dstack(tup):
+    """Arrays one behind the other: along the third axis."""
+    return _joined([atleast_3d(a) for a in tup], 2)
+
+
+def broadcast_arrays(*arrays):
+    """The arrays, all with their common shape."""
+    arrays = [asarray(a) for a in arrays]
+    shape_ = np.broadcast_shapes(*[a.shape for a in arrays])
+    return tuple(_optable.function("broadcast_to")(a, shape_) for a in arrays)
+
+
+def shape(a):
+    """Lengths of the axes."""
+    return asarray(a).shape
+
+
+def result_type(*things):
+    """The dtype that NumPy gives a combination of arrays, dtypes and numbers."""
+    return np.result_type(*[t.dtype if isinstance(t, Array) else t for t in things])
+
+
+# --- arithmetic --------------------------------------------------------------------------------
+
+
+def round(a, decimals=0):  # noqa: A001 (NumPy's name)
+    """Rounded to that many decimals, halves to even."""
+    a = asarray(a)
+    if _optable.has("round", ""):
+        return _optable.function("round")(a, decimals)
+    if a.dtype.kind in "biu" and decimals >= 0:
+        return a
+    if decimals == 0:
+        return _optable.function("rint")(a)
+    scale = 10.0 ** builtins.abs(decimals)
+    rint = _optable.function("rint")
+    return rint(a * scale) / scale if decimals > 0 else rint(a / scale) * scale
+
+
+def ptp(a, axis=None, keepdims=False):
+    """Maximum less minimum."""
+    a = asarray(a)
+    return a.max(axis=axis, keepdims=keepdims) - a.min(axis=axis, keepdims=keepdims)
+
+
+def average(a, axis=None, weights=None, *, keepdims=False):
+    """The weighted mean."""
+    a = asarray(a)
+    if weights is None:
+        return a.mean(axis=axis, keepdims=keepdims)
+    weights = asarray(weights)
+    if weights.shape != a.shape:
+        if weights.ndim != 1 or not isinstance(axis, int):
+            raise TgTypeError("Axis must be specified when shapes of a and weights differ.")
+        axis = _axis(axis, a.ndim)
+        if weights.shape[0] != a.shape[axis]:
+            raise TgValueError("Length of weights not compatible with specified axis.")
+        weights = weights.reshape([-1 if n == axis else 1 for n in range(a.ndim)])
+        weights = _optable.function("broadcast_to")(weights, a.shape)
+    return (a * weights).sum(axis=axis, keepdims=keepdims) / weights.sum(
+        axis=axis, keepdims=keepdims)
+
+
+def median(a, axis=None, keepdims=False):
+    """The median: the 50th percentile."""
+    return _optable.function("percentile")(a, 50, axis=axis, keepdims=keepdims)
+
+
+def dot(a, b):
+    """NumPy's dot: a product of numbers, vectors or matrices."""
+    a, b = asarray(a), asarray(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if a.ndim <= 2 and b.ndim <= 2:
+        return a @ b
+    return _optable.function("tensordot")(a, b, ((a.ndim - 1,), (builtins.max(b.ndim - 2, 0),)))
+
+
+def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """Whether two arrays are equal within a tolerance, element by element."""
+    if _optable.has("isclose", ""):
+        return _optable.function("isclose")(a, b, rtol, atol, equal_nan)
+    a, b = asarray(a), asarray(b)
+    isfinite, isnan = _optable.function("isfinite"), _optable.function("isnan")
+    near = (abs(a - b) <= atol + rtol * abs(b)) & isfinite(b) | (a == b)
+    return near | (isnan(a) & isnan(b)) if equal_nan else near
+
+
+def allclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """Whether two arrays are equal within a tolerance everywhere; lazy, as everything here."""
+    return isclose(a, b, rtol, atol, equal_nan).all()
+
+
+def array_equal(a1, a2):
+    """Whether two arrays have one shape and equal elements; lazy, as everything here."""
+    a1, a2 = asarray(a1), asarray(a2)
+    return (a1 == a2).all() if a1.shape == a2.shape else full((), False)
