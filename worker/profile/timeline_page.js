@@ -88,8 +88,10 @@ const columns = [
     s.totals.task_ns / Math.max(1, s.totals.count))],
   ["Waited", (s) => s.totals.wait_ns / Math.max(1, s.totals.count), (s) => timeText(
     s.totals.wait_ns / Math.max(1, s.totals.count))],
-  ["Read / write", (s) => s.totals.read_ns + s.totals.write_ns, (s) => timeText(s.totals.read_ns)
-    + " / " + timeText(s.totals.write_ns)],
+  ["Read", (s) => s.totals.read_ns, (s) => (s.totals.read_ns > 0 ? timeText(s.totals.read_ns)
+    : "\u2013")],
+  ["Write", (s) => s.totals.write_ns, (s) => (s.totals.write_ns > 0 ? timeText(s.totals.write_ns)
+    : "\u2013")],
   ["In", (s) => s.totals.bytes_in, (s) => bytesText(s.totals.bytes_in)],
   ["Out", (s) => s.totals.bytes_out, (s) => bytesText(s.totals.bytes_out)],
   ["Predicted out", (s) => s.predicted, (s) => (s.predicted > 0 ? bytesText(s.predicted) : "\u2013")],

@@ -11,7 +11,7 @@ let pointerTime = null;
 let singled = -1; /* the stage singled out in the legend */
 let dragRange = null; /* [from, to] while shift is dragged */
 let frame = 0;
-const rowHeight = Math.max(7, Math.min(26, Math.floor(460 / Math.max(1, threads.length))));
+const rowHeight = Math.max(7, Math.min(30, Math.floor(460 / Math.max(1, threads.length))));
 
 const laneOf = (hit) => (hit.inner ? threads[hit.thread].inner : threads[hit.thread].outer);
 const plotWidth = () => Math.max(1, charts.stream.width - GUTTER);
@@ -392,8 +392,11 @@ function drawMemory() {
     context.fillStyle = theme.limit;
     context.fillText(bytesText(data.limit), 0, y, GUTTER - 6);
   }
+  const half = data.limit > 0 ? data.limit / 2 : top / 2;
+  context.fillStyle = theme.line;
+  context.fillRect(GUTTER, Math.round(toY(half)), room, 1);
   context.fillStyle = theme.soft;
-  context.fillText(bytesText(top / 2), 0, toY(top / 2), GUTTER - 6);
+  context.fillText(bytesText(half), 0, toY(half), GUTTER - 6);
   drawAxis(context, bottom);
   drawPointer(context, bottom);
 }
