@@ -25,6 +25,7 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
     }
     return tg_reduce_again(scope, "prod", x, values, params);
 }
+
 const tg_op tg_op_nanprod = {
     .name = "nanprod",
     .module = "",
