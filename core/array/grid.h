@@ -14,6 +14,7 @@
  * Ownership: counted and immutable; create gives one reference.
  * Threads: any. Errors: as said at each function.
  */
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/array/box.h"
@@ -38,6 +39,9 @@ tg_grid *tg_grid_create(int ndim, const tg_grid_axis *axes);
  * negative or they do not add up to the shape. */
 TG_MUST_USE tg_status tg_grid_create_sizes(int ndim, const int64_t *shape, const int64_t *counts,
                                            const int64_t *sizes, tg_grid **out, tg_error *err);
+/* The engine's own choice over [0, shape): regular cells of about 16 MiB, near to cubes on the last
+ * three axes, equal in size along each axis. NULL when out of memory. */
+tg_grid *tg_grid_create_auto(int ndim, const int64_t *shape, size_t itemsize);
 tg_grid *tg_grid_retain(const tg_grid *grid);
 void tg_grid_release(const tg_grid *grid);
 

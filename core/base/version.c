@@ -2,12 +2,12 @@
 /* The version, as the build gives it. */
 #include "tilegraph/base.h"
 
-#ifndef TG_VERSION
-#define TG_VERSION "0.1.0"
+#ifndef TG_VERSION_STRING
+#    define TG_VERSION_STRING "0.1.0"
 #endif
 
 const char *
 tg_version_string(void)
 {
-    return TG_VERSION;
+    return TG_VERSION_STRING;
 }

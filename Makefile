@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The few commands of everyday work; CMake and tools/setup.sh do the work itself. Every target may
+# be called in a fresh clone, and does nothing that is already done.
+
+BUILD   := build/release
+PY      := .venv/bin/python
+JOBS    ?= $(shell getconf _NPROCESSORS_ONLN)
+# Warnings are errors in CI: `make test TG_WERROR=ON` or the same in the environment.
+TG_WERROR ?= OFF
+C_FILES  = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench asan tsan fuzz format format-check tidy clean deps
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# Configures build/<preset> ($1) when it is new, or when the preset or the options ($2) changed.
+# What has changed in CMake's own files, ninja finds by itself.
+define configure
+@key="$$(echo '$2' | cat - CMakePresets.json | cksum)"; \
+if [ "$$key" != "$$(cat build/$1/.configured 2>/dev/null)" ]; then \
+    cmake --preset $1 $2 && echo "$$key" > build/$1/.configured; \
+fi
+endef
+
+deps:
+	@tools/setup.sh
+
+build: deps
+	$(call configure,release,-DTG_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(PY) -DTG_WERROR=$(TG_WERROR))
+	@cmake --build $(BUILD) -j $(JOBS)
+	@$(PY) tools/dev_install.py $(BUILD)
+
+setup: build ## install what is needed, build, and make .venv ready to use
+
+demo: build ## the example examples/foam.py
+	$(PY) examples/foam.py
+
+test: build ## all tests, C and Python
+	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+	@# 5: pytest found no test, which is no failure
+	$(PY) -m pytest -q || [ $$? = 5 ]
+
+bench: build ## measure against the peers; ONLY=<name> for one of them
+	@tools/setup.sh bench
+	@cmake --build $(BUILD) -j $(JOBS) --target benchmarks
+	@$(PY) tools/dev_install.py $(BUILD) --venv .venv-bench
+	.venv-bench/bin/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
+
+asan: deps ## C tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call configure,asan,-DTG_WERROR=$(TG_WERROR))
+	@cmake --build build/asan -j $(JOBS)
+	@cd build/asan && ctest --output-on-failure -j $(JOBS)
+
+tsan: deps ## the threaded C tests (label exec) under ThreadSanitizer
+	$(call configure,tsan,-DTG_WERROR=$(TG_WERROR))
+	@cmake --build build/tsan -j $(JOBS)
+	@cd build/tsan && ctest --output-on-failure -L '^exec$$'
+
+fuzz: deps ## build the fuzzers with libFuzzer (needs clang) into build/fuzz
+	$(call configure,fuzz,)
+	@cmake --build build/fuzz -j $(JOBS)
+
+format: ## clang-format every C file
+	@tools/setup.sh tidy
+	@clang-format -i $(C_FILES)
+
+format-check: ## fail if `make format` would change a file
+	@tools/setup.sh tidy
+	@clang-format --dry-run --Werror $(C_FILES)
+
+tidy: build ## the rules of tools/tidy.py, then clang-tidy
+	@tools/setup.sh tidy
+	@$(PY) tools/tidy.py --strict
+	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) '$(CURDIR)/(core|ops|io|scheduler|worker)/'
+
+clean: ## remove the builds; the Python environments stay
+	rm -rf build

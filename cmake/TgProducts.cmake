@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The command-line tool, and what `cmake --install` installs: headers, library, pkg-config file,
+# CMake package and tool.
+include(CMakePackageConfigHelpers)
+
+# With the shared library, `tg` reaches what is public. ON gives it everything, and an executable
+# that stands alone: what a wheel needs, whose scripts do not know where its libraries will lie.
+if(SKBUILD)
+    set(TG_CLI_STATIC_DEFAULT ON)
+else()
+    set(TG_CLI_STATIC_DEFAULT OFF)
+endif()
+option(TG_CLI_STATIC "Link the tool `tg` statically with the library" ${TG_CLI_STATIC_DEFAULT})
+
+if(TG_cli_SOURCES)
+    add_executable(tg ${TG_cli_SOURCES})
+    target_include_directories(tg PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(tg PRIVATE
+        $<IF:$<BOOL:${TG_CLI_STATIC}>,tilegraph_testing,tilegraph>)
+    if(APPLE)
+        set_target_properties(tg PROPERTIES INSTALL_RPATH
+                              "@loader_path/../${CMAKE_INSTALL_LIBDIR}")
+    else()
+        set_target_properties(tg PROPERTIES INSTALL_RPATH
+                              "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+    endif()
+endif()
+
+if(SKBUILD)
+    if(TARGET tg)
+        install(TARGETS tg RUNTIME DESTINATION ${SKBUILD_SCRIPTS_DIR})
+    endif()
+    return() # TgPython.cmake installs what a wheel holds
+endif()
+
+set(TG_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/tilegraph)
+install(DIRECTORY include/tilegraph DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.h")
+install(TARGETS tilegraph EXPORT tilegraph-targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET tg)
+    install(TARGETS tg RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(EXPORT tilegraph-targets NAMESPACE tilegraph:: DESTINATION ${TG_PACKAGE_DIR})
+
+configure_package_config_file(cmake/tilegraph-config.cmake.in
+    ${PROJECT_BINARY_DIR}/tilegraph-config.cmake INSTALL_DESTINATION ${TG_PACKAGE_DIR})
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/tilegraph-config-version.cmake
+    VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tilegraph-config.cmake
+              ${PROJECT_BINARY_DIR}/tilegraph-config-version.cmake
+        DESTINATION ${TG_PACKAGE_DIR})
+
+file(RELATIVE_PATH TG_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+configure_file(cmake/tilegraph.pc.in ${PROJECT_BINARY_DIR}/tilegraph.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/tilegraph.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES LICENSE licenses/jemalloc.txt
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/tilegraph)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The counting of sources and sinks. The last release ends with the implementation's destroy. */
+#include "core/array/source.h"
+
+#include "tilegraph/session.h"
+
+#include <stdatomic.h>
+
+#include "core/base/assert.h"
+
+tg_source *
+tg_source_retain(tg_source *source)
+{
+    if (source != NULL) {
+        unsigned before = atomic_fetch_add_explicit(&source->references, 1, memory_order_relaxed);
+        TG_ASSERT_CMP(before, >, 0);
+    }
+    return source;
+}
+
+void
+tg_source_release(tg_source *source)
+{
+    if (source != NULL) {
+        unsigned before = atomic_fetch_sub_explicit(&source->references, 1, memory_order_acq_rel);
+        TG_ASSERT_CMP(before, >, 0);
+        if (before == 1) {
+            source->ops->destroy(source);
+        }
+    }
+}
+
+tg_sink *
+tg_sink_retain(tg_sink *sink)
+{
+    if (sink != NULL) {
+        unsigned before = atomic_fetch_add_explicit(&sink->references, 1, memory_order_relaxed);
+        TG_ASSERT_CMP(before, >, 0);
+    }
+    return sink;
+}
+
+void
+tg_sink_release(tg_sink *sink)
+{
+    if (sink != NULL) {
+        unsigned before = atomic_fetch_sub_explicit(&sink->references, 1, memory_order_acq_rel);
+        TG_ASSERT_CMP(before, >, 0);
+        if (before == 1) {
+            sink->ops->destroy(sink);
+        }
+    }
+}

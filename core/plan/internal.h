@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_PLAN_INTERNAL_H
+#define TG_PLAN_INTERNAL_H
+/*
+ * What: what the steps of the planner hand to each other. See plan.h for the steps.
+ *
+ * Ownership: a tg_planner lives on the stack of tg_plan_make. Threads: one. Errors: statuses.
+ */
+#include "core/plan/layout.h"
+
+typedef struct tg_planned_node {
+    tg_array *array;
+    bool root;       /* materialised: has a stage of its own */
+    bool free_;      /* costs nothing to evaluate in several stages */
+    bool forced;     /* a reader wants it materialised */
+    bool shared;     /* readers are in different stages */
+    bool aligned;    /* every path to the root of its stage keeps cell i at cell i */
+    int cheap_ops;   /* elementwise operations down to free leaves; large: not cheap */
+    int64_t home;    /* index of the root of the stage it is evaluated in; -1: not seen */
+    int64_t source;  /* roots: the first stored source evaluated in the stage; -1: none */
+    uint32_t locals; /* roots: nodes evaluated in the stage so far */
+    uint32_t stage;  /* roots: the stage whose tiles hold the result */
+} tg_planned_node;
+
+typedef struct tg_planner {
+    tg_plan_core *plan;
+    size_t node_count, node_capacity;
+    tg_planned_node *nodes; /* oldest first */
+    int64_t tile_bytes;     /* what one tile should be near */
+    bool trims;
+} tg_planner;
+
+enum { TG_CHEAP_OPS_MAX = 4, TG_NOT_CHEAP = 1 << 20 };
+
+/* nodes.c */
+TG_MUST_USE tg_status tg_planner_reach(tg_planner *planner, tg_error *err);
+void tg_planner_fini(tg_planner *planner);
+/* Index of a node; it must be there. */
+size_t tg_planner_find(const tg_planner *planner, const tg_array *array);
+/* stages.c */
+TG_MUST_USE tg_status tg_planner_stages(tg_planner *planner, tg_error *err);
+TG_MUST_USE tg_status tg_plan_add_stage(tg_plan_core *plan, tg_stage_kind kind, tg_array *root,
+                                        uint32_t *index, tg_error *err);
+void tg_stage_fini(tg_stage *stage);
+/* demand.c */
+TG_MUST_USE tg_status tg_planner_demand(tg_planner *planner, tg_error *err);
+/* tiles.c */
+TG_MUST_USE tg_status tg_planner_tiles(tg_planner *planner, tg_error *err);
+/* order.c */
+TG_MUST_USE tg_status tg_planner_order(tg_planner *planner, tg_error *err);
+TG_MUST_USE tg_status tg_planner_predict(tg_planner *planner, tg_error *err);
+
+/* The axis of the result that a kept axis of a reduction's domain is; -1: reduced, or there is no
+ * such correspondence. */
+int tg_reduce_out_axis(const tg_array *array, int domain_axis);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The steps in turn; and again with smaller tiles when the predicted peak does not fit the limit.
+ */
+#include "core/plan/plan.h"
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/mem/alloc.h"
+#include "core/plan/internal.h"
+
+/* What one tile should be near: large enough that a task (about 1 us of engine) vanishes and halos
+ * are small, small enough for the last-level cache. */
+#define TILE_BYTES ((int64_t)1 << 20)
+
+void
+tg_plan_task(const tg_plan_core *plan, uint32_t task, uint32_t *stage, int64_t *tile)
+{
+    *stage = plan->stage_of_task[task];
+    *tile = (int64_t)(plan->slot_of_task[task] - plan->stages[*stage].slot);
+}
+
+void
+tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, tg_box *box)
+{
+    (void)plan;
+    if (stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH) {
+        tg_grid_box_at(stage->grid, tile / (stage->kind == TG_STAGE_COMBINE ? stage->groups : 1),
+                       box);
+    } else {
+        tg_grid_box_at(stage->grid, tile, box);
+    }
+}
+
+/* Number of the PARTIAL tile for a cell of the kept axes and a number along the reduced ones. */
+static int64_t
+partial_tile(const tg_stage *partial, int64_t kept, int64_t reduced)
+{
+    uint64_t mask = partial->root->op->reduce->axes(partial->root);
+    int64_t index[TG_NDIM_MAX];
+    for (int a = tg_grid_ndim(partial->grid) - 1; a >= 0; a--) {
+        int64_t count = tg_grid_axis_at(partial->grid, a)->count;
+        int64_t *from = (mask >> a & 1) != 0 ? &reduced : &kept;
+        index[a] = *from % count;
+        *from /= count;
+    }
+    return tg_grid_number(partial->grid, index);
+}
+
+void
+tg_plan_states(const tg_plan_core *plan, const tg_stage *stage, int64_t tile,
+               void (*emit)(void *ctx, int64_t tile), void *ctx)
+{
+    const tg_stage *source = &plan->stages[stage->source];
+    int64_t groups = stage->kind == TG_STAGE_COMBINE ? stage->groups : 1;
+    int64_t kept = tile / groups, group = tile % groups;
+    int64_t first = group * stage->fanin;
+    int64_t last = tg_min_i64(first + stage->fanin, source->groups);
+    for (int64_t i = first; i < last; i++) {
+        emit(ctx, source->kind == TG_STAGE_PARTIAL ? partial_tile(source, kept, i)
+                                                   : kept * source->groups + i);
+    }
+}
+
+static void
+clear_stages(tg_plan_core *plan)
+{
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        tg_stage_fini(&plan->stages[s]);
+    }
+    plan->stage_count = 0;
+    tg_tasks_fini(&plan->tasks);
+    tg_free(NULL, plan->task_of_slot, (size_t)plan->slots * sizeof(uint32_t));
+    tg_free(NULL, plan->slot_of_task, (size_t)plan->slots * sizeof(uint64_t));
+    tg_free(NULL, plan->stage_of_task, (size_t)plan->slots * sizeof(uint16_t));
+    plan->task_of_slot = NULL;
+    plan->slot_of_task = NULL;
+    plan->stage_of_task = NULL;
+    plan->slots = 0;
+}
+
+void
+tg_plan_free(tg_plan_core *plan)
+{
+    if (plan != NULL) {
+        clear_stages(plan);
+        tg_free(NULL, plan->stages, plan->stage_capacity * sizeof *plan->stages);
+        for (size_t t = 0; t < plan->target_count; t++) {
+            tg_array_release(plan->targets[t].array);
+            tg_sink_release(plan->targets[t].sink);
+        }
+        tg_free(NULL, plan->targets, plan->target_count * sizeof *plan->targets);
+        tg_free(NULL, plan, sizeof *plan);
+    }
+}
+
+static tg_status
+attempt(tg_planner *planner, tg_error *err)
+{
+    tg_status status = TG_OK;
+    clear_stages(planner->plan);
+    for (size_t i = 0; i < planner->node_count; i++) {
+        planner->nodes[i] =
+            (tg_planned_node){ .array = planner->nodes[i].array, .home = -1, .source = -1 };
+    }
+    TG_TRY(tg_planner_stages(planner, err));
+    TG_TRY(tg_planner_demand(planner, err));
+    TG_TRY(tg_planner_tiles(planner, err));
+    TG_TRY(tg_planner_order(planner, err));
+    TG_TRY(tg_planner_predict(planner, err));
+out:
+    return status;
+}
+
+/* The stage that needs the most for one tile: the one to name. */
+static const tg_stage *
+largest_stage(const tg_plan_core *plan)
+{
+    const tg_stage *largest = &plan->stages[0];
+    for (uint32_t s = 1; s < plan->stage_count; s++) {
+        const tg_stage *stage = &plan->stages[s];
+        if (stage->scratch_bytes + stage->out_bytes > largest->scratch_bytes + largest->out_bytes) {
+            largest = stage;
+        }
+    }
+    return largest;
+}
+
+static tg_status
+does_not_fit(const tg_plan_core *plan, tg_error *err)
+{
+    const double mib = 1048576.0;
+    const tg_stage *stage = largest_stage(plan);
+    char label[128];
+    tg_stage_label(stage, label, sizeof label);
+    return tg_fail(err, TG_ERR_MEMORY,
+                   "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
+                   "kept in memory, the largest tile is %.1f MiB in %s; set memory_limit to "
+                   "%.1f MiB or more, write large results to a store, or use smaller chunks",
+                   (double)plan->serial_peak_bytes / mib, (double)plan->options.memory_limit / mib,
+                   (double)plan->result_bytes / mib,
+                   (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
+                   (double)plan->serial_peak_bytes * 1.05 / mib + 0.1);
+}
+
+tg_status
+tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
+             tg_plan_core **out, tg_error *err)
+{
+    static const struct {
+        int shift;
+        bool trims;
+    } tries[] = { { 0, false }, { 0, true }, { 1, true }, { 2, true }, { 3, true }, { 4, true } };
+    tg_status status = TG_OK;
+    tg_planner planner = { 0 };
+    bool fits = false;
+    tg_plan_core *plan = tg_calloc(NULL, 1, sizeof *plan);
+    *out = NULL;
+    TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    plan->targets = tg_calloc(NULL, count, sizeof *plan->targets);
+    TG_CHECK(plan->targets != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    plan->options = *options;
+    plan->target_count = count;
+    for (size_t t = 0; t < count; t++) {
+        plan->targets[t] = targets[t];
+        (void)tg_array_retain(targets[t].array);
+        (void)tg_sink_retain(targets[t].sink);
+    }
+    planner.plan = plan;
+    TG_TRY(tg_planner_reach(&planner, err));
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0] && !fits; i++) {
+        planner.tile_bytes = TILE_BYTES >> tries[i].shift;
+        planner.trims = tries[i].trims;
+        TG_TRY(attempt(&planner, err));
+        fits = plan->serial_peak_bytes <= options->memory_limit;
+    }
+    if (!fits) {
+        TG_TRY(does_not_fit(plan, err));
+    }
+    *out = plan;
+    plan = NULL;
+out:
+    tg_planner_fini(&planner);
+    tg_plan_free(plan);
+    return status;
+}

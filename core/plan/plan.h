@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_PLAN_PLAN_H
+#define TG_PLAN_PLAN_H
+/*
+ * What: the plan: how a set of wanted arrays is computed. It is made in steps, one file each, and
+ * each step costs O(nodes) or O(tiles of the wanted region), never O(chunks of an array):
+ *
+ *     nodes.c    the nodes that the targets reach, oldest first
+ *     stages.c   which nodes are materialised (roots) and which are evaluated with their consumer
+ *     demand.c   from the targets backwards: the region of each stage that is wanted at all
+ *     tiles.c    the tile grid of each stage: budget, halos, storage chunks
+ *     order.c    tasks in sweep order, depth first from the targets; then a simulated run of that
+ *                order: the peak of memory, what is read and written
+ *     explain.c  all of it as text
+ *
+ * A stage is evaluated tile by tile. Its root's result is kept as tiles until the last consumer has
+ * run, or goes to a target. A task is (stage, tile); its id is its place in the sweep order.
+ *
+ * Ownership: the plan retains the arrays and sinks it names. Threads: made by one thread, then
+ * immutable. Errors: TG_ERR_MEMORY when no order fits the limit: the message says which op, what it
+ * needs, and what limit would do.
+ */
+#include "core/array/array.h"
+#include "core/graph/graph.h"
+
+typedef enum tg_stage_kind {
+    TG_STAGE_TILE,    /* evaluate the root on a tile */
+    TG_STAGE_PARTIAL, /* REDUCE: a state per tile of the domain */
+    TG_STAGE_COMBINE, /* REDUCE: up to TG_COMBINE_FANIN states into one, in index order */
+    TG_STAGE_FINISH   /* REDUCE: as combine, then the result's tile */
+} tg_stage_kind;
+
+/* How a node takes part in the evaluation of a stage. */
+typedef enum tg_local_role {
+    TG_LOCAL_COMPUTE, /* evaluated here */
+    TG_LOCAL_TILES,   /* read from the tiles of another stage */
+    TG_LOCAL_DIRECT   /* in memory already */
+} tg_local_role;
+
+typedef struct tg_local {
+    tg_array *array;
+    tg_local_role role;
+    uint32_t producer;  /* TILES: the stage that makes it */
+    uint32_t first_arg; /* COMPUTE: args are locals arg_index[first_arg + i] */
+} tg_local;
+
+enum { TG_NO_TARGET = -1 };
+
+typedef struct tg_stage {
+    tg_stage_kind kind;
+    tg_array *root;
+    int target;            /* index into the plan's targets, or TG_NO_TARGET */
+    bool keeps;            /* the tiles are read by other stages */
+    bool trims;            /* tiles are cut down to what is still needed of them */
+    uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
+    uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
+    int64_t groups;        /* PARTIAL, COMBINE: states per cell of the kept axes */
+    tg_box region;         /* wanted, in coordinates of the root (PARTIAL: of its domain) */
+    tg_grid *grid;         /* tiles of the region; COMBINE: the cells of the kept axes */
+    int64_t tiles;         /* number of tasks */
+    uint64_t slot;         /* number of the first tile among all tiles of the plan */
+    int64_t scratch_bytes; /* upper bound for one task */
+    int64_t out_bytes;     /* upper bound of one tile or state */
+    uint32_t local_count;
+    tg_local *locals; /* oldest first; the root is last */
+    uint32_t *arg_index;
+    uint32_t arg_count;
+} tg_stage;
+
+/* A target as the planner sees it. */
+typedef struct tg_plan_target {
+    tg_array *array;
+    tg_sink *sink;     /* or NULL: memory */
+    int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
+    uint32_t stage;    /* that completes it */
+} tg_plan_target;
+
+typedef struct tg_plan_options {
+    int threads;
+    int64_t memory_limit;
+    bool expand; /* also make the task graph */
+} tg_plan_options;
+
+typedef struct tg_plan_core {
+    tg_plan_options options;
+    size_t target_count;
+    tg_plan_target *targets;
+    uint32_t stage_count, stage_capacity;
+    tg_stage *stages;
+    uint64_t slots;         /* tiles over all stages */
+    uint32_t *task_of_slot; /* UINT32_MAX: not needed by anybody */
+    uint64_t *slot_of_task;
+    uint16_t *stage_of_task;
+    tg_tasks tasks;
+    /* Predictions. */
+    int64_t serial_peak_bytes; /* running the tasks one by one in their order */
+    int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */
+    int64_t peak_bytes;
+    int64_t result_bytes;
+    int64_t chunks_read, bytes_read, stored_bytes_read, bytes_written;
+    double operations;
+} tg_plan_core;
+
+TG_MUST_USE tg_status tg_plan_make(size_t count, const tg_plan_target *targets,
+                                   const tg_plan_options *options, tg_plan_core **out,
+                                   tg_error *err);
+void tg_plan_free(tg_plan_core *plan);
+
+/* The stage of a task, its tile's number, and that tile's box. */
+void tg_plan_task(const tg_plan_core *plan, uint32_t task, uint32_t *stage, int64_t *tile);
+/* The box of a tile: of the root (TILE, FINISH), of the domain (PARTIAL, COMBINE: the hull). */
+void tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, tg_box *box);
+/* COMBINE, FINISH: the tiles of stage->source that the tile takes, in index order: calls `emit`. */
+void tg_plan_states(const tg_plan_core *plan, const tg_stage *stage, int64_t tile,
+                    void (*emit)(void *ctx, int64_t tile), void *ctx);
+
+/* Text for people; grows *text, which the caller frees with tg_free(NULL, text, *capacity). */
+TG_MUST_USE tg_status tg_plan_explain(const tg_plan_core *plan, char **text, size_t *capacity);
+TG_MUST_USE tg_status tg_plan_graphviz(const tg_plan_core *plan, char **text, size_t *capacity);
+/* "gaussian_filter + greater": the computing ops of a stage, oldest first. */
+void tg_stage_label(const tg_stage *stage, char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the plan will take: the order is run on paper, one task after the other. The peak of that is
+ * what must fit under the limit; what fits beside it may be started ahead by other threads.
+ */
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/mem/alloc.h"
+#include "core/plan/internal.h"
+
+static int64_t
+state_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
+{
+    tg_box box;
+    tg_plan_tile_box(plan, stage, tile, &box);
+    return tg_pool_charge(stage->root->op->reduce->state_bytes(stage->root, &box));
+}
+
+/* Bytes that stay after the task has run, until its last reader has. */
+static int64_t
+kept_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
+{
+    int64_t bytes = 0;
+    if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
+        bytes = state_bytes(plan, stage, tile);
+    } else if (stage->keeps) {
+        tg_box box;
+        tg_plan_tile_box(plan, stage, tile, &box);
+        bytes = tg_pool_charge(tg_box_count(&box) * (int64_t)tg_dtype_size(stage->root->dtype));
+    }
+    return bytes;
+}
+
+/* Does the stage need a buffer for its result while it runs, beyond what is kept? */
+static bool
+needs_passing_buffer(const tg_plan_core *plan, const tg_stage *stage)
+{
+    return stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL &&
+           !stage->keeps && (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH);
+}
+
+/* The largest scratch block of the stage: that of a middle tile or of one at a corner. */
+static void
+measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
+{
+    const int64_t probes[] = { 0, stage->tiles / 2, stage->tiles - 1 };
+    stage->scratch_bytes = 0;
+    stage->out_bytes = 0;
+    for (int p = 0; p < 3 && stage->tiles > 0; p++) {
+        tg_box box;
+        int64_t scratch = 0, out = 0;
+        tg_plan_tile_box(plan, stage, probes[p], &box);
+        if (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_PARTIAL) {
+            tg_layout layout;
+            for (int a = 0; a < box.ndim; a++) { /* the largest cell there is */
+                const tg_grid_axis *axis = tg_grid_axis_at(stage->grid, a);
+                int64_t size = tg_min_i64(tg_grid_step_max(axis), axis->end - axis->begin);
+                if (p == 1) {
+                    box.hi[a] = tg_min_i64(box.lo[a] + size, axis->end);
+                    box.lo[a] = tg_max_i64(axis->begin, box.hi[a] - size);
+                }
+            }
+            tg_layout_make(&layout, plan, stage, &box, memory);
+            scratch = layout.scratch_bytes;
+        }
+        out = tg_box_count(&box) * (int64_t)tg_dtype_size(stage->root->dtype);
+        if (stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL) {
+            const tg_sink *sink = plan->targets[stage->target].sink;
+            scratch += sink->ops->scratch_bytes != NULL ? sink->ops->scratch_bytes(sink, &box) : 0;
+        }
+        if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
+            out = state_bytes(plan, stage, probes[p]);
+        }
+        stage->scratch_bytes = tg_max_i64(stage->scratch_bytes, scratch);
+        stage->out_bytes = tg_max_i64(stage->out_bytes, out);
+    }
+}
+
+/* Stored chunks and bytes that the sources of a stage deliver for one tile. */
+static void
+count_reads(tg_plan_core *plan, const tg_stage *stage, const tg_layout *layout)
+{
+    for (uint32_t i = 0; i < stage->local_count; i++) {
+        const tg_array *array = stage->locals[i].array;
+        const tg_source *source = array->source;
+        const tg_box *box = &layout->nodes[i].box;
+        if (stage->locals[i].role == TG_LOCAL_COMPUTE && source != NULL &&
+            layout->nodes[i].needed && !tg_box_is_empty(box)) {
+            int64_t first[TG_NDIM_MAX], last[TG_NDIM_MAX], chunks = 1;
+            tg_grid_range(source->chunks, box, first, last);
+            for (int a = 0; a < source->ndim; a++) {
+                chunks *= last[a] - first[a] + 1;
+            }
+            plan->chunks_read += chunks;
+            plan->bytes_read += tg_box_count(box) * (int64_t)tg_dtype_size(source->dtype);
+        }
+    }
+}
+
+static bool
+stage_reads(const tg_stage *stage)
+{
+    bool reads = false;
+    for (uint32_t i = 0; i < stage->local_count; i++) {
+        reads = reads || (stage->locals[i].role == TG_LOCAL_COMPUTE &&
+                          stage->locals[i].array->source != NULL);
+    }
+    return reads;
+}
+
+static void
+count_io(tg_plan_core *plan, void *memory)
+{
+    plan->chunks_read = plan->bytes_read = plan->bytes_written = 0;
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        const tg_stage *stage = &plan->stages[s];
+        for (int64_t t = 0; t < stage->tiles && stage_reads(stage); t++) {
+            tg_layout layout;
+            tg_box box;
+            tg_plan_tile_box(plan, stage, t, &box);
+            tg_layout_boxes(&layout, plan, stage, &box, memory);
+            count_reads(plan, stage, &layout);
+        }
+        if (stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL) {
+            plan->bytes_written +=
+                tg_box_count(&stage->region) * (int64_t)tg_dtype_size(stage->root->dtype);
+        }
+    }
+}
+
+/* Runs the order on paper. */
+static tg_status
+simulate(tg_plan_core *plan, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint32_t count = plan->tasks.count;
+    uint32_t *readers = tg_malloc(NULL, ((size_t)count + 1) * sizeof *readers);
+    int64_t *kept = tg_malloc(NULL, ((size_t)count + 1) * sizeof *kept);
+    int64_t live = plan->result_bytes, peak = plan->result_bytes, need_max = 0;
+    TG_CHECK(readers != NULL && kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    for (uint32_t id = 0; id < count; id++) {
+        const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
+        int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
+        int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
+        int64_t scratch = stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+        readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
+        kept[id] = kept_bytes(plan, stage, tile);
+        peak = tg_max_i64(peak, live + kept[id] + passing + scratch);
+        need_max = tg_max_i64(need_max, kept[id] + passing + scratch);
+        live += readers[id] != 0 ? kept[id] : 0;
+        for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
+            uint32_t pred = plan->tasks.preds[e];
+            if (--readers[pred] == 0) {
+                live -= kept[pred];
+            }
+        }
+    }
+    plan->serial_peak_bytes = peak;
+    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
+    plan->ahead_bytes = 2 * need_max * tg_max_i64(0, tg_min_i64(plan->options.threads, count) - 1);
+    plan->ahead_bytes =
+        tg_min_i64(plan->ahead_bytes, tg_max_i64(0, plan->options.memory_limit - peak));
+    plan->peak_bytes = peak + plan->ahead_bytes / 2;
+out:
+    tg_free(NULL, readers, ((size_t)count + 1) * sizeof *readers);
+    tg_free(NULL, kept, ((size_t)count + 1) * sizeof *kept);
+    return status;
+}
+
+tg_status
+tg_planner_predict(tg_planner *planner, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_core *plan = planner->plan;
+    size_t bytes = 0;
+    void *memory = NULL;
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        size_t one = tg_layout_memory(&plan->stages[s]);
+        bytes = one > bytes ? one : bytes;
+    }
+    memory = tg_malloc(NULL, bytes);
+    TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    plan->result_bytes = 0;
+    for (size_t t = 0; t < plan->target_count; t++) {
+        plan->result_bytes +=
+            plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
+    }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        measure_stage(plan, &plan->stages[s], memory);
+    }
+    count_io(plan, memory);
+    TG_TRY(simulate(plan, err));
+out:
+    tg_free(NULL, memory, bytes);
+    return status;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Zarr 2 and 3 in the table of formats: on a directory, with an optional path inside.
+ */
+#include "io/format/zarr.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/mem/alloc.h"
+
+static bool
+exists(const char *path, const char *name)
+{
+    char full[TG_STORE_PATH_MAX + 32];
+    struct stat st;
+    (void)snprintf(full, sizeof full, "%s/%s", path, name);
+    return stat(full, &st) == 0;
+}
+
+static bool
+zarr_probe(const char *path, const unsigned char *head, size_t head_bytes, bool is_directory)
+{
+    (void)head;
+    (void)head_bytes;
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    return is_directory && (exists(path, "zarr.json") || exists(path, ".zarray") ||
+                            exists(path, ".zgroup") ||
+                            (n > 5 && memcmp(path + n - 5, ".zarr", 5) == 0));
+}
+
+/* Opens the directory of `inner` in `path`. */
+static tg_status
+open_store(const char *path, const char *inner, tg_store **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char full[TG_STORE_PATH_MAX];
+    *out = NULL;
+    int n = snprintf(full, sizeof full, "%s%s%s", path, inner[0] != '\0' ? "/" : "", inner);
+    TG_CHECK(n > 0 && (size_t)n < sizeof full, err, TG_ERR_VALUE, "%s: the path is too long", path);
+    TG_TRY(tg_store_file_open(full, out, err));
+out:
+    return status;
+}
+
+static void
+make_uri(const char *path, const char *inner, char uri[1024])
+{
+    (void)snprintf(uri, 1024, "%s%s%s", path, inner[0] != '\0' ? "#" : "", inner);
+}
+
+static tg_status
+zarr_open(const char *path, const char *inner, tg_source **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_store *store = NULL;
+    char uri[1024];
+    *out = NULL;
+    make_uri(path, inner, uri);
+    TG_TRY(open_store(path, inner, &store, err));
+    TG_TRY(tg_zarr_source_open(store, uri, out, err));
+out:
+    tg_store_release(store);
+    return status;
+}
+
+static tg_status
+zarr_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_store *store = NULL;
+    *out = NULL;
+    TG_TRY(tg_store_file_stage(path, options->overwrite, &store, err));
+    TG_TRY(tg_zarr_sink_create(store, path, options, out, err));
+out:
+    tg_store_release(store); /* removes what was staged, when there is no sink to hold it */
+    return status;
+}
+
+typedef struct listing {
+    tg_store *store;
+    tg_format_info *info;
+    tg_status status;
+    tg_error *err;
+} listing;
+
+static bool
+visit_member(void *ctx, const char *name, bool is_prefix, int64_t bytes)
+{
+    static const char *const marks[] = { "zarr.json", ".zarray", ".zgroup" };
+    listing *l = ctx;
+    bool is_node = false;
+    (void)bytes;
+    for (int i = 0; i < 3 && is_prefix && !is_node; i++) {
+        char key[TG_STORE_KEY_MAX];
+        int64_t size = 0;
+        (void)snprintf(key, sizeof key, "%s/%s", name, marks[i]);
+        is_node = tg_store_stat(l->store, key, &size, NULL) == TG_OK;
+    }
+    if (is_node) {
+        l->status = tg__format_info_add_member(l->info, name, l->err);
+    }
+    return l->status == TG_OK;
+}
+
+static tg_status
+describe_group(tg_store *store, tg_text *attributes, tg_format_info *info, tg_error *err)
+{
+    tg_status status = TG_OK;
+    listing l = { .store = store, .info = info, .err = err };
+    info->is_group = true;
+    info->attributes = tg__format_text(attributes->data);
+    TG_CHECK(info->attributes != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
+    TG_TRY(tg_store_list(store, "", visit_member, &l, err));
+    TG_TRY(l.status);
+out:
+    return status;
+}
+
+static tg_status
+zarr_describe(const char *path, const char *inner, tg_format_info *info, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_store *store = NULL;
+    tg_zarr_meta meta = { 0 };
+    tg_text attributes = { 0 };
+    tg_error local;
+    bool is_group = false;
+    int version = 0;
+    TG_TRY(open_store(path, inner, &store, err));
+    status = tg_zarr_meta_load(store, &meta, &is_group, &version, &attributes, &local);
+    if (status != TG_OK && !is_group) {
+        if (err != NULL) {
+            *err = local;
+        }
+        goto out;
+    }
+    status = TG_OK;
+    (void)snprintf(info->format, sizeof info->format, "zarr %d", version);
+    if (is_group) {
+        TG_TRY(describe_group(store, &attributes, info, err));
+    } else {
+        info->dtype = meta.dtype;
+        info->ndim = meta.ndim;
+        memcpy(info->shape, meta.shape, sizeof info->shape);
+        memcpy(info->chunks, meta.inner, sizeof info->chunks);
+        memcpy(info->shards, meta.chunks, sizeof info->shards);
+        info->has_shards = meta.sharded;
+        tg_codec_chain_text(meta.codecs, meta.codec_count, info->codec, sizeof info->codec);
+        info->attributes = meta.attributes;
+        info->dimension_names = meta.dimension_names;
+        meta.attributes = NULL;
+        meta.dimension_names = NULL;
+    }
+    TG_TRY(tg_store_usage(store, "", &info->stored_bytes, &info->stored_files, err));
+out:
+    tg_text_fini(&attributes);
+    tg_zarr_meta_fini(&meta);
+    tg_store_release(store);
+    return status;
+}
+
+static const char *const zarr_suffixes[] = { ".zarr", NULL };
+
+const tg_format tg_format_zarr = {
+    .name = "zarr",
+    .suffixes = zarr_suffixes,
+    .priority = 100,
+    .probe = zarr_probe,
+    .open_source = zarr_open,
+    .create_sink = zarr_create,
+    .describe = zarr_describe,
+};

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One stored cell: from bytes to a view and back, through the codec chain.
+ *
+ * Design notes: two buffers of the encoded bound go to and fro between compressors, so most chains
+ * (one compressor, perhaps a checksum) use one. The last decoder writes into the caller's memory
+ * when the cell lies there in one piece; otherwise into `raw`, which is still in cache when it is
+ * copied out.
+ */
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/size.h"
+#include "io/format/scratch.h"
+#include "io/format/zarr.h"
+
+static int
+compressors(const tg_zarr_meta *meta)
+{
+    int count = 0;
+    for (int i = 0; i < meta->codec_count; i++) {
+        count += !meta->codecs[i].codec->trailer;
+    }
+    return count;
+}
+
+/* Whether the chain needs the second buffer: for two compressors, and for a checksum that stands
+ * before the first compressor, because what that decodes to is longer than the cell. */
+static bool
+needs_between(const tg_zarr_meta *meta)
+{
+    int count = compressors(meta);
+    return count >= 2 || (count == 1 && meta->codecs[0].codec->trailer);
+}
+
+int64_t
+tg_zarr_buffers_bytes(const tg_zarr_meta *meta)
+{
+    int64_t bound = tg_io_scratch_charge(meta->cell_bound);
+    return bound * (needs_between(meta) ? 2 : 1) + tg_io_scratch_charge(meta->cell_bytes);
+}
+
+bool
+tg_zarr_decode_direct(const tg_zarr_meta *meta, const tg_box *cell, const tg_box *part,
+                      const tg_view *out)
+{
+    return !meta->permuted && tg_box_equal(cell, part) && tg_view_is_contiguous(out);
+}
+
+/* The size of the unit whose bytes are swapped: half an element of complex types. */
+static size_t
+swap_unit(tg_dtype dtype)
+{
+    size_t size = tg_dtype_size(dtype);
+    return dtype == TG_DT_C64 || dtype == TG_DT_C128 ? size / 2 : size;
+}
+
+static void
+swap_cell(const tg_zarr_meta *meta, void *data)
+{
+    size_t unit = swap_unit(meta->dtype);
+    if (meta->big_endian && unit > 1) {
+        tg_bytes_swap(data, data, meta->cell_bytes / (int64_t)unit, unit);
+    }
+}
+
+void
+tg_zarr_decode_finish(const tg_zarr_meta *meta, void *data)
+{
+    swap_cell(meta, data);
+    if (meta->dtype == TG_DT_BOOL) {
+        /* Kernels count on 0 and 1; files may hold anything. */
+        unsigned char *b = data;
+        for (int64_t i = 0; i < meta->cell_bytes; i++) {
+            b[i] = b[i] != 0;
+        }
+    }
+}
+
+/* A view of a cell's bytes with the axes in the array's order. */
+static void
+cell_view(const tg_zarr_meta *meta, void *data, tg_view *view)
+{
+    int64_t stride = (int64_t)tg_dtype_size(meta->dtype);
+    view->data = data;
+    view->dtype = meta->dtype;
+    view->ndim = meta->ndim;
+    for (int stored = meta->ndim - 1; stored >= 0; stored--) {
+        int axis = meta->order[stored];
+        view->shape[axis] = meta->inner[axis];
+        view->strides[axis] = stride;
+        stride *= meta->inner[axis];
+    }
+}
+
+/* Undoes the chain; the result is in `to`, which holds exactly the decoded cell. */
+static tg_status
+decode_chain(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t bytes, void *to,
+             tg_error *err)
+{
+    tg_status status = TG_OK;
+    unsigned char *from = buffers->encoded;
+    unsigned char *spare = buffers->between;
+    for (int i = meta->codec_count - 1; i >= 0; i--) {
+        const tg_codec_use *use = &meta->codecs[i];
+        if (use->codec->trailer) {
+            TG_TRY(use->codec->decode(use->values, from, bytes, from, meta->cell_bound, &bytes,
+                                      err));
+            continue;
+        }
+        unsigned char *target = i == 0 ? to : spare;
+        int64_t room = i == 0 ? meta->cell_bytes : meta->cell_bound;
+        TG_TRY(use->codec->decode(use->values, from, bytes, target, room, &bytes, err));
+        spare = from;
+        from = target;
+    }
+    TG_CHECK(bytes == meta->cell_bytes, err, TG_ERR_CORRUPT,
+             "it decodes to %lld bytes, %lld are expected", (long long)bytes,
+             (long long)meta->cell_bytes);
+    if (from != to) {
+        memcpy(to, from, (size_t)bytes);
+    }
+out:
+    return status;
+}
+
+tg_status
+tg_zarr_decode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t bytes,
+               const tg_box *cell, const tg_box *part, const tg_view *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool direct = tg_zarr_decode_direct(meta, cell, part, out);
+    void *to = direct ? out->data : buffers->raw;
+    TG_TRY(decode_chain(meta, buffers, bytes, to, err));
+    tg_zarr_decode_finish(meta, to);
+    if (!direct) {
+        tg_view whole;
+        tg_view from;
+        cell_view(meta, to, &whole);
+        tg_view_sub(&from, &whole, cell, part);
+        tg_view_copy(out, &from);
+    }
+out:
+    return status;
+}
+
+/* Whether a cell holds nothing but the fill value, bit for bit. */
+static bool
+is_fill(const tg_zarr_meta *meta, const unsigned char *data)
+{
+    size_t element = tg_dtype_size(meta->dtype);
+    size_t bytes = (size_t)meta->cell_bytes;
+    return memcmp(data, meta->fill, element) == 0 &&
+           memcmp(data, data + element, bytes - element) == 0;
+}
+
+static tg_status
+encode_chain(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, const unsigned char *raw,
+             const void **out, int64_t *bytes, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const unsigned char *from = raw;
+    int64_t n = meta->cell_bytes;
+    for (int i = 0; i < meta->codec_count; i++) {
+        const tg_codec_use *use = &meta->codecs[i];
+        unsigned char *target = from == buffers->encoded ? buffers->between : buffers->encoded;
+        if (use->codec->trailer) {
+            if (from == raw) {
+                memcpy(target, raw, (size_t)n);
+                from = target;
+            }
+            TG_TRY(use->codec->encode(use->values, from, n, (void *)(uintptr_t)from,
+                                      meta->cell_bound, &n, err));
+        } else {
+            TG_TRY(use->codec->encode(use->values, from, n, target, meta->cell_bound, &n, err));
+            from = target;
+        }
+    }
+    *out = from;
+    *bytes = n;
+out:
+    return status;
+}
+
+tg_status
+tg_zarr_encode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, const tg_box *cell,
+               const tg_box *part, const tg_view *in, const void **out, int64_t *bytes,
+               tg_error *err)
+{
+    tg_status status = TG_OK;
+    *out = NULL;
+    *bytes = 0;
+    bool whole = tg_box_equal(cell, part);
+    const unsigned char *raw = in->data;
+    if (!whole || meta->permuted || meta->big_endian || !tg_view_is_contiguous(in)) {
+        tg_view to;
+        tg_view target;
+        cell_view(meta, buffers->raw, &to);
+        if (!whole) {
+            tg_view_fill(&to, meta->fill);
+        }
+        tg_view_sub(&target, &to, cell, part);
+        tg_view_copy(&target, in);
+        raw = buffers->raw;
+    }
+    if (!is_fill(meta, raw)) {
+        if (meta->big_endian) {
+            swap_cell(meta, buffers->raw);
+        }
+        TG_TRY(encode_chain(meta, buffers, raw, out, bytes, err));
+    }
+out:
+    return status;
+}

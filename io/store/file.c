@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The store in a directory.
+ *
+ * Design notes: a directory descriptor is opened once; values are opened relative to it, so the
+ * path of the root is not walked again for each chunk, and a root that is renamed stays the same
+ * store. Reading a whole chunk is open, read, close: its length is learned from a short read.
+ * Nothing is locked. In a staged store nothing is under a final name until the whole directory is
+ * renamed, so its values are written in place; elsewhere each goes through a temporary name.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/base/size.h"
+#include "core/mem/alloc.h"
+#include "io/store/store.h"
+
+typedef struct file_store {
+    tg_store base;
+    int dir;
+    bool staged;
+    bool overwrite;
+    bool done; /* published or discarded */
+    char stage[TG_STORE_PATH_MAX + 64];
+} file_store;
+
+/* Set when the kernel (or a sandbox) has no openat2; then keys are only checked as text. */
+static atomic_bool openat2_missing;
+static atomic_uint temporary_counter;
+
+static tg_status
+io_error(const char *path, const char *key, const char *what, int code, tg_error *err)
+{
+    tg_status status = code == ENOENT || code == ENOTDIR ? TG_ERR_NOT_FOUND : TG_ERR_IO;
+    const char *slash = key[0] != '\0' ? "/" : "";
+    return tg_fail(err, status, "%s%s%s: %s: %s", path, slash, key, what,
+                   code == EXDEV ? "it leads outside the store" : strerror(code));
+}
+
+static int
+open_beneath(int dir, const char *key, int flags)
+{
+    int fd = -1;
+    if (!atomic_load_explicit(&openat2_missing, memory_order_relaxed)) {
+        struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC),
+                                .mode = (flags & O_CREAT) != 0 ? 0666 : 0,
+                                .resolve = RESOLVE_BENEATH };
+        fd = (int)syscall(SYS_openat2, dir, key, &how, sizeof how);
+        if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) {
+            return fd;
+        }
+        if (errno == ENOSYS) {
+            atomic_store_explicit(&openat2_missing, true, memory_order_relaxed);
+        }
+    }
+    fd = openat(dir, key, flags | O_CLOEXEC, 0666);
+    return fd;
+}
+
+static tg_status
+file_stat(tg_store *store, const char *key, int64_t *bytes, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    struct stat st;
+    tg_status status = TG_OK;
+    if (fstatat(f->dir, key, &st, 0) != 0) {
+        status = io_error(store->path, key, "cannot look it up", errno, err);
+    } else if (!S_ISREG(st.st_mode)) {
+        status = tg_fail(err, TG_ERR_NOT_FOUND, "%s/%s: not a file", store->path, key);
+    } else {
+        *bytes = st.st_size;
+    }
+    return status;
+}
+
+/* Reads until `bytes` are there or the end comes; -1 with errno. */
+static int64_t
+read_up_to(int fd, int64_t offset, void *to, int64_t bytes)
+{
+    int64_t got = 0;
+    while (got < bytes) {
+        ssize_t n = pread(fd, (char *)to + got, (size_t)(bytes - got), offset + got);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -1;
+        }
+        if (n == 0) {
+            break;
+        }
+        got += n;
+    }
+    return got;
+}
+
+static tg_status
+file_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t *got, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    tg_status status = TG_OK;
+    char probe = 0;
+    int64_t n = 0;
+    /* O_NONBLOCK: a named pipe in place of a chunk must not hang us. */
+    int fd = open_beneath(f->dir, key, O_RDONLY | O_NONBLOCK);
+    if (fd < 0) {
+        status = io_error(store->path, key, "cannot open", errno, err);
+        goto out;
+    }
+    /* The first call usually returns everything; asking again for the end costs a system call, so
+     * it is done only when the buffer was filled to the brim. */
+    ssize_t first = pread(fd, to, (size_t)capacity, 0);
+    if (first < 0 && errno != EINTR) {
+        status = io_error(store->path, key, "cannot read", errno, err);
+        goto out;
+    }
+    n = first > 0 ? first : 0;
+    struct stat st;
+    if (n == capacity || n == 0) {
+        if (fstat(fd, &st) != 0) {
+            status = io_error(store->path, key, "cannot read", errno, err);
+            goto out;
+        }
+        if (n < capacity && st.st_size > n) {
+            n = read_up_to(fd, 0, to, capacity);
+        }
+        TG_CHECK(n >= 0, err, TG_ERR_IO, "%s/%s: cannot read: %s", store->path, key,
+                 strerror(errno));
+        TG_CHECK(n < capacity || read_up_to(fd, n, &probe, 1) == 0, err, TG_ERR_LIMIT,
+                 "%s/%s: has %lld bytes, at most %lld are expected", store->path, key,
+                 (long long)st.st_size, (long long)capacity);
+    } else if (n >= (int64_t)0x7ffff000) {
+        n = read_up_to(fd, 0, to, capacity);
+        TG_CHECK(n >= 0, err, TG_ERR_IO, "%s/%s: cannot read: %s", store->path, key,
+                 strerror(errno));
+    }
+    *got = n;
+out:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
+}
+
+static tg_status
+file_open(tg_store *store, const char *key, tg_store_value *out, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    tg_status status = TG_OK;
+    struct stat st;
+    int fd = open_beneath(f->dir, key, O_RDONLY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        status = io_error(store->path, key, "cannot open", errno, err);
+        goto out;
+    }
+    TG_CHECK(S_ISREG(st.st_mode), err, TG_ERR_IO, "%s/%s: not a file", store->path, key);
+    out->fd = fd;
+    out->bytes = st.st_size;
+    fd = -1;
+out:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
+}
+
+static tg_status
+file_read(tg_store *store, const tg_store_value *value, int64_t offset, void *to, int64_t bytes,
+          tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t n = read_up_to((int)value->fd, offset, to, bytes);
+    if (n < 0) {
+        status = io_error(store->path, "", "cannot read", errno, err);
+    } else if (n < bytes) {
+        status = tg_fail(err, TG_ERR_CORRUPT, "%s: a file was cut while it was being read",
+                         store->path);
+    }
+    return status;
+}
+
+static void
+file_close(tg_store *store, tg_store_value *value)
+{
+    (void)store;
+    if (value->fd >= 0) {
+        (void)close((int)value->fd);
+    }
+}
+
+/* Makes the directories that `key` lies in. */
+static int
+make_parents(int dir, const char *key)
+{
+    char part[TG_STORE_KEY_MAX];
+    int code = 0;
+    for (const char *slash = strchr(key, '/'); slash != NULL && code == 0;
+         slash = strchr(slash + 1, '/')) {
+        size_t n = (size_t)(slash - key);
+        memcpy(part, key, n);
+        part[n] = '\0';
+        if (mkdirat(dir, part, 0777) != 0 && errno != EEXIST) {
+            code = errno;
+        }
+    }
+    return code;
+}
+
+/* The name a value is written under: its own in a stage, a temporary one beside it elsewhere. */
+static void
+written_name(const file_store *f, const char *key, const tg_store_value *value,
+             char name[TG_STORE_KEY_MAX + 64])
+{
+    const char *slash = strrchr(key, '/');
+    int directory = slash != NULL ? (int)(slash - key) + 1 : 0;
+    if (f->staged) {
+        (void)snprintf(name, TG_STORE_KEY_MAX + 64, "%s", key);
+    } else {
+        (void)snprintf(name, TG_STORE_KEY_MAX + 64, "%.*s%s", directory, key, value->temporary);
+    }
+}
+
+static tg_status
+file_create(tg_store *store, const char *key, tg_store_value *out, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    char name[TG_STORE_KEY_MAX + 64];
+    tg_status status = TG_OK;
+    int code = 0;
+    if (!f->staged) {
+        (void)snprintf(out->temporary, sizeof out->temporary, ".tmp-%ld-%u", (long)getpid(),
+                       atomic_fetch_add(&temporary_counter, 1));
+    }
+    written_name(f, key, out, name);
+    int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    int fd = open_beneath(f->dir, name, flags);
+    if (fd < 0 && errno == ENOENT) {
+        code = make_parents(f->dir, key);
+        fd = code == 0 ? open_beneath(f->dir, name, flags) : -1;
+    }
+    if (fd < 0) {
+        code = code != 0 ? code : errno;
+        status = tg_fail(err, TG_ERR_IO, "%s/%s: cannot create: %s", store->path, key,
+                         strerror(code));
+        goto out;
+    }
+    out->fd = fd;
+out:
+    return status;
+}
+
+static tg_status
+file_write(tg_store *store, const tg_store_value *value, int64_t offset, const void *from,
+           int64_t bytes, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t done = 0;
+    while (done < bytes) {
+        ssize_t n = pwrite((int)value->fd, (const char *)from + done, (size_t)(bytes - done),
+                           offset + done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        TG_CHECK(n > 0, err, TG_ERR_IO, "%s: cannot write: %s", store->path,
+                 n < 0 ? strerror(errno) : "no space left");
+        done += n;
+    }
+out:
+    return status;
+}
+
+static tg_status
+file_finish(tg_store *store, const char *key, tg_store_value *value, bool keep, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    char name[TG_STORE_KEY_MAX + 64];
+    tg_status status = TG_OK;
+    written_name(f, key, value, name);
+    /* close reports what delayed allocation and network file systems found out late. */
+    if (close((int)value->fd) != 0 && keep) {
+        status = tg_fail(err, TG_ERR_IO, "%s/%s: cannot write: %s", store->path, key,
+                         strerror(errno));
+        keep = false;
+    }
+    if (keep && !f->staged && renameat(f->dir, name, f->dir, key) != 0) {
+        status = tg_fail(err, TG_ERR_IO, "%s/%s: cannot rename: %s", store->path, key,
+                         strerror(errno));
+        keep = false;
+    }
+    if (!keep) {
+        (void)unlinkat(f->dir, name, 0);
+    }
+    return status;
+}
+
+static tg_status
+file_list(tg_store *store, const char *prefix, tg_store_visit visit, void *ctx, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    tg_status status = TG_OK;
+    DIR *d = NULL;
+    int fd = open_beneath(f->dir, prefix[0] != '\0' ? prefix : ".", O_RDONLY | O_DIRECTORY);
+    if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+        status = io_error(store->path, prefix, "cannot list", errno, err);
+        goto out;
+    }
+    fd = -1;
+    bool go_on = true;
+    for (struct dirent *e = readdir(d); e != NULL && go_on; e = readdir(d)) {
+        struct stat st;
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+            go_on = visit(ctx, e->d_name, S_ISDIR(st.st_mode), st.st_size);
+        }
+    }
+out:
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
+}
+
+static tg_status
+file_remove(tg_store *store, const char *key, tg_error *err)
+{
+    const file_store *f = (file_store *)store;
+    tg_status status = TG_OK;
+    if (unlinkat(f->dir, key, 0) != 0) {
+        status = io_error(store->path, key, "cannot remove", errno, err);
+    }
+    return status;
+}
+
+/* Removes a file or a directory with all in it; the depth is bounded by the path length. */
+static void
+remove_tree(int at, const char *name)
+{
+    if (unlinkat(at, name, 0) == 0) {
+        return;
+    }
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d != NULL) {
+        for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+                remove_tree(dirfd(d), e->d_name);
+            }
+        }
+        (void)closedir(d);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    (void)unlinkat(at, name, AT_REMOVEDIR);
+}
+
+static tg_status
+file_publish(tg_store *store, tg_error *err)
+{
+    file_store *f = (file_store *)store;
+    tg_status status = TG_OK;
+    if (!f->staged || f->done) {
+        goto out;
+    }
+    unsigned mode = f->overwrite ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+    int code = 0;
+    if (renameat2(AT_FDCWD, f->stage, AT_FDCWD, store->path, mode) != 0) {
+        code = errno;
+        if (f->overwrite && code == ENOENT) { /* nothing there to exchange with */
+            code = rename(f->stage, store->path) == 0 ? 0 : errno;
+        } else if (code == EINVAL || code == ENOSYS) {
+            /* A file system without exchange: between two renames the path is missing for a
+             * moment, which is the best that it offers. */
+            char old[TG_STORE_PATH_MAX + 72];
+            (void)snprintf(old, sizeof old, "%s.old", f->stage);
+            if (f->overwrite) {
+                (void)rename(store->path, old);
+            }
+            code = rename(f->stage, store->path) == 0 ? 0 : errno;
+            if (f->overwrite && code != 0) {
+                (void)rename(old, store->path);
+            } else if (f->overwrite) {
+                remove_tree(AT_FDCWD, old);
+            }
+        }
+    } else if (f->overwrite) {
+        remove_tree(AT_FDCWD, f->stage);
+    }
+    TG_CHECK(code == 0, err, code == EEXIST || code == ENOTEMPTY ? TG_ERR_EXISTS : TG_ERR_IO,
+             "%s: cannot put the finished data there: %s", store->path, strerror(code));
+    f->done = true;
+out:
+    return status;
+}
+
+static void
+file_discard(tg_store *store)
+{
+    file_store *f = (file_store *)store;
+    if (f->staged && !f->done) {
+        remove_tree(AT_FDCWD, f->stage);
+        f->done = true;
+    }
+}
+
+static void
+file_destroy(tg_store *store)
+{
+    file_store *f = (file_store *)store;
+    file_discard(store);
+    if (f->dir >= 0) {
+        (void)close(f->dir);
+    }
+    tg_free(NULL, f, sizeof *f);
+}
+
+static const tg_store_ops file_ops = {
+    .stat = file_stat,
+    .get = file_get,
+    .open = file_open,
+    .read = file_read,
+    .close = file_close,
+    .create = file_create,
+    .write = file_write,
+    .finish = file_finish,
+    .list = file_list,
+    .remove = file_remove,
+    .publish = file_publish,
+    .discard = file_discard,
+    .destroy = file_destroy,
+};
+
+/* A file store object for `path`, without trailing slashes; no directory is open yet. */
+static tg_status
+make(const char *path, file_store **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t n = strlen(path);
+    *out = NULL;
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    TG_CHECK(n > 0, err, TG_ERR_VALUE, "the path is empty");
+    TG_CHECK(n < TG_STORE_PATH_MAX - 64, err, TG_ERR_VALUE, "the path '%.80s...' is too long",
+             path);
+    file_store *f = tg_calloc(NULL, 1, sizeof *f);
+    TG_CHECK(f != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
+    f->base.ops = &file_ops;
+    f->base.references = 1;
+    f->dir = -1;
+    memcpy(f->base.path, path, n);
+    *out = f;
+out:
+    return status;
+}
+
+tg_status
+tg_store_file_open(const char *path, tg_store **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    file_store *f = NULL;
+    *out = NULL;
+    TG_TRY(make(path, &f, err));
+    f->dir = open(f->base.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f->dir < 0) {
+        status = io_error(f->base.path, "", "cannot open", errno, err);
+        goto out;
+    }
+    *out = &f->base;
+    f = NULL;
+out:
+    tg_store_release(f != NULL ? &f->base : NULL);
+    return status;
+}
+
+tg_status
+tg_store_file_stage(const char *path, bool overwrite, tg_store **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    file_store *f = NULL;
+    struct stat st;
+    *out = NULL;
+    TG_TRY(make(path, &f, err));
+    TG_CHECK(overwrite || lstat(f->base.path, &st) != 0, err, TG_ERR_EXISTS,
+             "%s: exists already; give overwrite to replace it", f->base.path);
+    (void)snprintf(f->stage, sizeof f->stage, "%s.tmp-%ld-%u", f->base.path, (long)getpid(),
+                   atomic_fetch_add(&temporary_counter, 1));
+    if (mkdir(f->stage, 0777) != 0) {
+        status = tg_fail(err, TG_ERR_IO, "%s: cannot create: %s", f->base.path, strerror(errno));
+        goto out;
+    }
+    f->staged = true;
+    f->overwrite = overwrite;
+    f->dir = open(f->stage, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    TG_CHECK(f->dir >= 0, err, TG_ERR_IO, "%s: cannot open: %s", f->stage, strerror(errno));
+    *out = &f->base;
+    f = NULL;
+out:
+    tg_store_release(f != NULL ? &f->base : NULL);
+    return status;
+}

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Include template: BODY once for each of these dtypes, with X the dtype's suffix. */
+#define X BOOL
+#include BODY
+#undef X

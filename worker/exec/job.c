@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One running graph: counters, queues, the window, the end. See exec.h. */
+#include "worker/exec/job.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/assert.h"
+#include "core/mem/alloc.h"
+#include "worker/exec/clock.h"
+
+/* Ended tasks are counted per thread and added up in batches: one shared line less per task. */
+enum { FLUSH_EVERY = 64 };
+
+typedef struct job_thread {
+    _Alignas(64) tg_deque deque;
+    uint32_t unflushed;
+} job_thread;
+
+struct tg_job {
+    atomic_uint references;
+    tg_exec *exec;
+    tg_job_spec spec;
+    uint32_t count;
+    _Atomic uint32_t *waits; /* dependencies that have not ended */
+    int64_t *ready_ns;       /* with spec.stamp */
+    uint32_t *roots;         /* tasks without dependencies, ascending */
+    uint32_t root_count;
+    job_thread *threads;
+    int thread_count;
+    _Alignas(64) atomic_uint next_root;
+    _Alignas(64) atomic_uint remaining;
+    atomic_uint inside; /* threads */
+    atomic_bool stopped, ended;
+    /* The window. */
+    _Atomic uint8_t *done;            /* NULL: no window */
+    _Atomic uint32_t frontier, limit; /* tasks < limit may start */
+    int64_t window_bytes;             /* needs of [frontier, limit); window lock */
+    pthread_mutex_t window_lock;
+    uint32_t *held; /* heap of ready tasks at or beyond limit; window lock */
+    uint32_t held_count, held_capacity;
+    /* The outcome. */
+    pthread_mutex_t end_lock;
+    pthread_cond_t end_cond;
+    tg_error error;
+    tg_status status;
+};
+
+tg_job *
+tg__job_retain(tg_job *job)
+{
+    atomic_fetch_add(&job->references, 1);
+    return job;
+}
+
+void
+tg_job_release(tg_job *job)
+{
+    if (job != NULL && atomic_fetch_sub(&job->references, 1) == 1) {
+        if (job->spec.destroy != NULL) {
+            job->spec.destroy(job->spec.ctx);
+        }
+        for (int t = 0; job->threads != NULL && t < job->thread_count; t++) {
+            tg_deque_fini(&job->threads[t].deque);
+        }
+        tg_free(NULL, job->threads, (size_t)job->thread_count * sizeof *job->threads);
+        tg_free(NULL, (void *)job->waits, ((size_t)job->count + 1) * sizeof *job->waits);
+        tg_free(NULL, job->ready_ns, ((size_t)job->count + 1) * sizeof *job->ready_ns);
+        tg_free(NULL, job->roots, ((size_t)job->count + 1) * sizeof *job->roots);
+        tg_free(NULL, (void *)job->done, ((size_t)job->count + 1) * sizeof *job->done);
+        tg_free(NULL, job->held, job->held_capacity * sizeof *job->held);
+        (void)pthread_mutex_destroy(&job->window_lock);
+        (void)pthread_mutex_destroy(&job->end_lock);
+        (void)pthread_cond_destroy(&job->end_cond);
+        tg_free(NULL, job, sizeof *job);
+    }
+}
+
+void
+tg_job_stop(tg_job *job, tg_status code, const char *message)
+{
+    (void)pthread_mutex_lock(&job->end_lock);
+    if (job->status == TG_OK && !atomic_load(&job->ended)) {
+        job->status = tg_fail(&job->error, code, "%s", message);
+    }
+    (void)pthread_mutex_unlock(&job->end_lock);
+    atomic_store(&job->stopped, true);
+    if (atomic_load(&job->inside) == 0) {
+        tg__exec_wake(job->exec); /* somebody has to notice */
+    }
+}
+
+static void
+fail(tg_job *job, tg_status code, const tg_error *err)
+{
+    (void)pthread_mutex_lock(&job->end_lock);
+    if (job->status == TG_OK) {
+        job->status = code;
+        job->error = *err;
+        job->error.code = code;
+    }
+    (void)pthread_mutex_unlock(&job->end_lock);
+    atomic_store(&job->stopped, true);
+}
+
+void
+tg__job_end(tg_job *job)
+{
+    bool first = !atomic_exchange(&job->ended, true);
+    if (first) {
+        tg_exec *exec = job->exec;
+        (void)pthread_mutex_lock(&exec->lock);
+        for (size_t i = 0; i < exec->job_count; i++) {
+            if (exec->jobs[i] == job) {
+                memmove(&exec->jobs[i], &exec->jobs[i + 1],
+                        (exec->job_count - i - 1) * sizeof(tg_job *));
+                exec->job_count--;
+                break;
+            }
+        }
+        (void)pthread_mutex_unlock(&exec->lock);
+        if (job->spec.ended != NULL) {
+            job->spec.ended(job->spec.ctx, job->status, &job->error);
+        }
+        (void)pthread_mutex_lock(&job->end_lock);
+        job->exec = NULL;
+        (void)pthread_cond_broadcast(&job->end_cond);
+        (void)pthread_mutex_unlock(&job->end_lock);
+        tg_job_release(job); /* the executor's reference */
+    }
+}
+
+/* -- the window ---------------------------------------------------------------------------- */
+
+static void
+held_push(tg_job *job, uint32_t task)
+{
+    if (job->held_count == job->held_capacity) {
+        uint32_t next = job->held_capacity != 0 ? job->held_capacity * 2 : 64;
+        uint32_t *held =
+            tg_realloc(NULL, job->held, job->held_capacity * sizeof *held, next * sizeof *held);
+        if (held == NULL) {
+            tg_error err;
+            fail(job, tg_fail(&err, TG_ERR_MEMORY, "no memory for the queue of ready tasks"), &err);
+            return;
+        }
+        job->held = held;
+        job->held_capacity = next;
+    }
+    uint32_t at = job->held_count++;
+    while (at > 0 && job->held[(at - 1) / 2] > task) {
+        job->held[at] = job->held[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    job->held[at] = task;
+}
+
+static uint32_t
+held_pop(tg_job *job)
+{
+    uint32_t least = job->held[0];
+    uint32_t last = job->held[--job->held_count];
+    uint32_t at = 0;
+    for (uint32_t child = 1; child < job->held_count; child = 2 * at + 1) {
+        if (child + 1 < job->held_count && job->held[child + 1] < job->held[child]) {
+            child++;
+        }
+        if (job->held[child] >= last) {
+            break;
+        }
+        job->held[at] = job->held[child];
+        at = child;
+    }
+    job->held[at] = last;
+    return least;
+}
+
+/* Widens the window as far as the budget goes. Lock held. */
+static void
+widen(tg_job *job)
+{
+    uint32_t limit = atomic_load(&job->limit);
+    uint32_t frontier = atomic_load(&job->frontier);
+    bool room = limit < job->count;
+    while (room) {
+        int64_t need = job->spec.need(job->spec.ctx, limit);
+        /* The frontier's own need is in the serial peak: it is not counted. */
+        room = limit == frontier || job->window_bytes + need <= job->spec.ahead_bytes;
+        if (room) {
+            job->window_bytes += limit == frontier ? 0 : need;
+            limit++;
+            room = limit < job->count;
+        }
+    }
+    atomic_store(&job->limit, limit);
+}
+
+static void
+push(tg_job *job, int thread, uint32_t task)
+{
+    if (!tg_deque_push(&job->threads[thread].deque, task)) {
+        tg_error err;
+        fail(job, tg_fail(&err, TG_ERR_MEMORY, "no memory for the queue of ready tasks"), &err);
+    }
+}
+
+/* Moves the frontier over tasks that have ended and lets held tasks go. */
+static void
+advance(tg_job *job, int thread)
+{
+    bool more = true;
+    (void)pthread_mutex_lock(&job->window_lock);
+    while (more) {
+        uint32_t frontier = atomic_load(&job->frontier);
+        while (frontier < job->count && atomic_load(&job->done[frontier]) != 0) {
+            frontier++;
+            if (frontier < atomic_load(&job->limit)) {
+                job->window_bytes -= job->spec.need(job->spec.ctx, frontier);
+            }
+            atomic_store(&job->frontier, frontier);
+        }
+        widen(job);
+        /* A task that ended while we looked has seen the old frontier: look again. */
+        more = frontier < job->count && atomic_load(&job->done[frontier]) != 0;
+    }
+    bool released = false;
+    while (job->held_count > 0 && job->held[0] < atomic_load(&job->limit)) {
+        push(job, thread, held_pop(job));
+        released = true;
+    }
+    (void)pthread_mutex_unlock(&job->window_lock);
+    if (released || atomic_load(&job->next_root) < job->root_count) {
+        tg__exec_wake(job->exec);
+    }
+}
+
+/* -- running ------------------------------------------------------------------------------- */
+
+/* Queues a task that has become ready; false: it has to wait for the window. */
+static bool
+make_ready(tg_job *job, int thread, uint32_t task)
+{
+    bool may = true;
+    if (job->ready_ns != NULL) {
+        job->ready_ns[task] = tg_clock_ns();
+    }
+    if (job->done != NULL && task >= atomic_load(&job->limit)) {
+        (void)pthread_mutex_lock(&job->window_lock);
+        may = task < atomic_load(&job->limit);
+        if (!may) {
+            held_push(job, task);
+        }
+        (void)pthread_mutex_unlock(&job->window_lock);
+    }
+    if (may) {
+        push(job, thread, task);
+    }
+    return may;
+}
+
+static void
+run_task(tg_job *job, int thread, uint32_t task)
+{
+    tg_error err;
+    err.message[0] = '\0';
+    tg_status status = job->spec.run(job->spec.ctx, task, thread,
+                                     job->ready_ns != NULL ? job->ready_ns[task] : 0, &err);
+    if (status != TG_OK) {
+        fail(job, status, &err);
+        return;
+    }
+    const tg_tasks *tasks = job->spec.tasks;
+    int made = 0;
+    for (uint64_t e = tasks->succ_start[task]; e < tasks->succ_start[task + 1]; e++) {
+        uint32_t next = tasks->succs[e];
+        if (atomic_fetch_sub_explicit(&job->waits[next], 1, memory_order_acq_rel) == 1) {
+            made += make_ready(job, thread, next);
+        }
+    }
+    if (made > 1) { /* one is ours; wake nobody for it */
+        tg__exec_wake(job->exec);
+    }
+    if (job->done != NULL) {
+        atomic_store(&job->done[task], 1);
+        if (atomic_load(&job->frontier) == task) {
+            advance(job, thread);
+        }
+    }
+    if (++job->threads[thread].unflushed == FLUSH_EVERY) {
+        atomic_fetch_sub(&job->remaining, FLUSH_EVERY);
+        job->threads[thread].unflushed = 0;
+    }
+}
+
+static bool
+steal(tg_job *job, int thread, uint32_t *task)
+{
+    bool got = false;
+    for (int i = 1; i < job->thread_count && !got; i++) {
+        tg_deque *victim = &job->threads[(thread + i) % job->thread_count].deque;
+        enum tg_steal outcome = tg_deque_steal(victim, task);
+        while (outcome == TG_STEAL_LOST) {
+            outcome = tg_deque_steal(victim, task);
+        }
+        got = outcome == TG_STEAL_OK;
+    }
+    return got;
+}
+
+static bool
+next_root(tg_job *job, uint32_t *task)
+{
+    uint32_t at = atomic_load(&job->next_root);
+    bool got = false, more = true;
+    while (more && !got) {
+        more = at < job->root_count &&
+               (job->done == NULL || job->roots[at] < atomic_load(&job->limit));
+        got = more && atomic_compare_exchange_weak(&job->next_root, &at, at + 1);
+    }
+    if (got) {
+        *task = job->roots[at];
+    }
+    return got;
+}
+
+bool
+tg__job_work(tg_job *job, int thread)
+{
+    bool did = false, more = true;
+    uint32_t task = 0;
+    atomic_fetch_add(&job->inside, 1);
+    job_thread *mine = &job->threads[thread];
+    while (more && !atomic_load_explicit(&job->stopped, memory_order_relaxed)) {
+        more =
+            tg_deque_pop(&mine->deque, &task) || steal(job, thread, &task) || next_root(job, &task);
+        if (more) {
+            run_task(job, thread, task);
+            did = true;
+        }
+    }
+    if (mine->unflushed != 0) {
+        atomic_fetch_sub(&job->remaining, mine->unflushed);
+        mine->unflushed = 0;
+    }
+    bool over = atomic_load(&job->stopped) || atomic_load(&job->remaining) == 0;
+    if (atomic_fetch_sub(&job->inside, 1) == 1 && over) {
+        tg__job_end(job);
+    }
+    return did;
+}
+
+/* -- start, wait ---------------------------------------------------------------------------- */
+
+static tg_status
+prepare(tg_job *job, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_tasks *tasks = job->spec.tasks;
+    size_t n = (size_t)job->count + 1;
+    job->waits = tg_malloc(NULL, n * sizeof *job->waits);
+    job->roots = tg_malloc(NULL, n * sizeof *job->roots);
+    job->threads = tg_calloc(NULL, (size_t)job->thread_count, sizeof *job->threads);
+    if (job->spec.stamp) {
+        job->ready_ns = tg_calloc(NULL, n, sizeof *job->ready_ns);
+    }
+    if (job->spec.need != NULL) {
+        job->done = tg_calloc(NULL, n, sizeof *job->done);
+    }
+    TG_CHECK(job->waits != NULL && job->roots != NULL && job->threads != NULL &&
+                 (!job->spec.stamp || job->ready_ns != NULL) &&
+                 (job->spec.need == NULL || job->done != NULL),
+             err, TG_ERR_MEMORY, "no memory to run %u tasks", job->count);
+    for (int t = 0; t < job->thread_count; t++) {
+        TG_CHECK(tg_deque_init(&job->threads[t].deque), err, TG_ERR_MEMORY,
+                 "no memory to run %u tasks", job->count);
+    }
+    for (uint32_t id = 0; id < job->count; id++) {
+        uint32_t preds = tg_tasks_pred_count(tasks, id);
+        atomic_init(&job->waits[id], preds);
+        if (preds == 0) {
+            job->roots[job->root_count++] = id;
+        }
+    }
+    if (job->done != NULL) {
+        widen(job);
+    }
+out:
+    return status;
+}
+
+static tg_status
+enlist(tg_exec *exec, tg_job *job, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)pthread_mutex_lock(&exec->lock);
+    if (exec->job_count == exec->job_capacity) {
+        size_t next = exec->job_capacity != 0 ? exec->job_capacity * 2 : 8;
+        tg_job **jobs = tg_realloc(NULL, exec->jobs, exec->job_capacity * sizeof(tg_job *),
+                                   next * sizeof(tg_job *));
+        TG_CHECK(jobs != NULL, err, TG_ERR_MEMORY, "no memory to run a graph");
+        exec->jobs = jobs;
+        exec->job_capacity = next;
+    }
+    exec->jobs[exec->job_count++] = tg__job_retain(job);
+out:
+    (void)pthread_mutex_unlock(&exec->lock);
+    return status;
+}
+
+tg_status
+tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    pthread_condattr_t attributes;
+    tg_job *job = tg_calloc(NULL, 1, sizeof *job);
+    *out = NULL;
+    TG_CHECK(job != NULL, err, TG_ERR_MEMORY, "no memory to run a graph");
+    TG_ASSERT(spec->tasks->frozen);
+    atomic_init(&job->references, 1);
+    (void)pthread_mutex_init(&job->window_lock, NULL);
+    (void)pthread_mutex_init(&job->end_lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&job->end_cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    job->exec = exec;
+    job->spec = *spec;
+    job->count = spec->tasks->count;
+    job->thread_count = exec->thread_count;
+    atomic_init(&job->remaining, job->count);
+    TG_TRY(prepare(job, err));
+    TG_TRY(enlist(exec, job, err));
+    *out = job;
+    job = NULL;
+    tg__exec_wake(exec);
+out:
+    if (job != NULL) {
+        job->spec.destroy = NULL; /* a failed call takes nothing */
+        tg_job_release(job);
+    }
+    return status;
+}
+
+/* A thread of the executor that waits (a user function that computes) works along. */
+static void
+work_along(tg_job *job, tg_exec *exec, int thread)
+{
+    while (!atomic_load(&job->ended)) {
+        if (!tg__job_work(job, thread)) {
+            struct timespec nap = { 0, 50000 };
+            (void)nanosleep(&nap, NULL);
+        }
+    }
+    (void)exec;
+}
+
+tg_status
+tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool over = false;
+    (void)pthread_mutex_lock(&job->end_lock);
+    tg_exec *exec = job->exec;
+    (void)pthread_mutex_unlock(&job->end_lock);
+    int thread = exec != NULL ? tg_exec_self(exec) : -1;
+    if (thread >= 0) {
+        work_along(job, exec, thread);
+    }
+    int64_t end = tg_clock_ns() + (timeout_ns > 0 ? timeout_ns : 0);
+    struct timespec until = { end / 1000000000, end % 1000000000 };
+    (void)pthread_mutex_lock(&job->end_lock);
+    int rc = 0;
+    while (job->exec != NULL && rc != ETIMEDOUT) {
+        rc = timeout_ns >= 0 ? pthread_cond_timedwait(&job->end_cond, &job->end_lock, &until)
+                             : pthread_cond_wait(&job->end_cond, &job->end_lock);
+    }
+    over = job->exec == NULL;
+    if (over && job->status != TG_OK) {
+        status = job->status;
+        if (err != NULL) {
+            *err = job->error;
+        }
+    }
+    (void)pthread_mutex_unlock(&job->end_lock);
+    *done = over;
+    return status;
+}
+
+void
+tg_job_progress(const tg_job *job, uint32_t *done, uint32_t *count)
+{
+    *count = job->count;
+    *done = job->count - atomic_load(&job->remaining);
+}

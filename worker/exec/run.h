@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_EXEC_RUN_H
+#define TG_EXEC_RUN_H
+/*
+ * What: one computation that runs: a plan, the tiles that are alive, the targets. run.c starts and
+ * ends it and keeps the tiles; eval.c evaluates one tile; gather.c brings inputs together; strips.c
+ * runs groups of elementwise ops.
+ *
+ * Design notes.
+ * 1. A tile is written by its task only, published by the executor's counters, and freed by the
+ *    last of its readers' tasks.
+ * 2. All memory of a task is one scratch block and its result; both come from the pool.
+ *
+ * Ownership: the run holds the plan, the buffers of its tiles and results.
+ * Threads: many tasks at once; a tile has one writer, then readers.
+ * Errors: a task's error says op and tile before the op's own words.
+ */
+#include <stdatomic.h>
+
+#include "core/array/scratch.h"
+#include "core/plan/layout.h"
+#include "core/plan/plan.h"
+#include "worker/exec/exec.h"
+#include "worker/profile/timeline.h"
+
+typedef struct tg_tile {
+    tg_buffer *buffer;        /* the tile, or the state of a reduction */
+    _Atomic uint32_t readers; /* tasks that still read it */
+} tg_tile;
+
+/* An array of unknown length, once it is known. */
+typedef struct tg_given {
+    int ndim;
+    int64_t shape[TG_NDIM_MAX];
+    tg_buffer *data;
+} tg_given;
+
+typedef struct tg_run_target {
+    tg_buffer *own; /* memory of ours for the result */
+    void *data;     /* where the result goes, when it goes to memory */
+    int64_t strides[TG_NDIM_MAX];
+    tg_given given; /* results of unknown length */
+} tg_run_target;
+
+typedef struct tg_running {
+    tg_plan_core *plan;
+    tg_pool *pool;
+    tg_tile *tiles;   /* by task */
+    tg_given *givens; /* by stage */
+    tg_run_target *targets;
+    tg_timeline *timeline;   /* NULL: none */
+    size_t layout_bytes;     /* the most that a layout of a stage needs */
+    int64_t streaming_bytes; /* results at least this large are written past the caches */
+    _Atomic int64_t chunks_decoded, bytes_read, bytes_written, stored_read, stored_written;
+    _Atomic int64_t tasks_run;
+    int64_t start_ns, end_ns;
+} tg_running;
+
+/* What evaluating one tile works with. */
+typedef struct tg_eval {
+    tg_running *run;
+    const tg_stage *stage;
+    const tg_layout *layout;
+    int64_t tile;
+    char *block;
+    int64_t block_bytes;
+    tg_scratch scratch;
+    tg_io_stats stats;
+    tg_view *views; /* per local: what is in memory of it */
+    int64_t index[TG_NDIM_MAX];
+    int64_t bytes_in;
+    tg_given *given;
+} tg_eval;
+
+/* run.c */
+TG_MUST_USE tg_status tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out,
+                                        tg_error *err);
+void tg_running_destroy(tg_running *run);
+/* Runs one task: the executor's callback. */
+tg_status tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err);
+/* Bytes a task needs: the window's callback. */
+int64_t tg_running_need(void *ctx, uint32_t task);
+
+/* eval.c: evaluates the stage's root on layout->tile into `out` (TILE), or makes a state (PARTIAL,
+ * `state`). */
+TG_MUST_USE tg_status tg_eval_tile(tg_eval *eval, const tg_view *out, tg_buffer **state,
+                                   tg_error *err);
+/* The run context that ops get. */
+void tg_eval_context(const tg_eval *eval, const tg_array *node, const tg_box *out,
+                     const tg_box *const *in, tg_run *context);
+
+/* gather.c: copies a box of a stage's result from its tiles. `to` has the box's shape. */
+TG_MUST_USE tg_status tg_gather_box(const tg_running *run, uint32_t producer, const tg_box *box,
+                                    const tg_view *to, tg_error *err);
+/* The box in place, when it lies in one tile. */
+bool tg_gather_in_place(const tg_running *run, uint32_t producer, const tg_box *box, tg_view *view);
+/* The window of (consumer, argument): in place or filled into the edge's buffer. */
+TG_MUST_USE tg_status tg_gather_window(tg_eval *eval, uint32_t consumer, uint32_t arg,
+                                       const tg_window *window, tg_box *cover, tg_view *view,
+                                       tg_error *err);
+
+/* strips.c: evaluates the group rooted at local `root` into `out`. */
+void tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *out);
+
+#endif
