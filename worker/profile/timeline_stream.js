@@ -186,12 +186,14 @@ function drawLane(context, lane, y, height, labels) {
     const c = colorIndex(lane, i);
     const a = Math.max(GUTTER, toX(lane.start[i]));
     const b = Math.min(right, toX(lane.end[i]));
-    const gap = b - a > 4 ? 1 : b - a > 2 ? 0.5 : 0; /* lets neighbours of one colour be told apart */
+    /* Lets neighbours of one colour be told apart. */
+    const gap = b - a > 4 ? 1 : b - a > 2 ? 0.5 : 0;
     context.globalAlpha = alphaOf(singled < 0 ? c : lane.stage[i]);
     context.fillStyle = colorFor(c);
     context.fillRect(a, y, b - a - gap, height);
     if (labels && lane.kind[i] === TASK && b - a > 70 && height >= 14) {
-      drawLabel(context, data.stages[lane.stage[i]].label, theme.text[c], a + 6, b - 6, y + height * 0.42);
+      drawLabel(context, data.stages[lane.stage[i]].label, theme.text[c], a + 6, b - 6,
+        y + height * 0.42);
     }
   }
   context.globalAlpha = 1;
