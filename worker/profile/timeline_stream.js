@@ -301,7 +301,7 @@ function drawOverview() {
 }
 
 /* The largest value in each column; a column without a sample holds the value before it. */
-function memoryColumns(field, width) {
+function memoryColumns(valueAt, width) {
   const list = data.memory;
   const count = list.length / 4;
   const scale = width / (view.to - view.from);
@@ -312,8 +312,8 @@ function memoryColumns(field, width) {
     for (; filled < Math.min(c, width); filled++) {
       columns[filled] = value;
     }
-    value = c === filled - 1 && c >= 0 && c < width ? Math.max(value, list[4 * i + field])
-      : list[4 * i + field];
+    value = c === filled - 1 && c >= 0 && c < width ? Math.max(value, valueAt(4 * i))
+      : valueAt(4 * i);
     if (c >= 0 && c < width) {
       columns[c] = Math.max(columns[c], value);
       filled = Math.max(filled, c + 1);
@@ -367,8 +367,8 @@ function drawMemory() {
   context.fillStyle = theme.row;
   context.fillRect(GUTTER, 0, room, bottom);
   drawGrid(context, bottom);
-  const used = memoryColumns(1, room);
-  const both = memoryColumns(3, room).map((kept, c) => kept + used[c]);
+  const used = memoryColumns((at) => data.memory[at + 1], room);
+  const both = memoryColumns((at) => data.memory[at + 1] + data.memory[at + 3], room);
   context.fillStyle = theme["kept-fill"];
   fillArea(context, used, both, toY);
   context.fillStyle = theme["used-fill"];
