@@ -436,6 +436,26 @@ eval_node(eval *e, const tg_array *node, int64_t tile, int64_t *count)
     return data;
 }
 
+tg_status
+eval_failing(eval *e, const tg_array *node, tg_error *err)
+{
+    call c;
+    tg_box box;
+    tg_view out;
+    tg_grid_box_at(node->chunks, 0, &box);
+    void *data = malloc((size_t)tg_box_count(&box) * tg_dtype_size(node->dtype));
+    tg_view_from_box(&out, data, node->dtype, &box);
+    call_start(e, &c, node, &box, node->nargs);
+    for (size_t i = 0; i < node->nargs; i++) {
+        node->op->demand(node, i, &box, &c.boxes[i]);
+        call_load(e, &c, i, 0);
+    }
+    const tg_status status = node->op->run(&c.run, c.views, &out, err);
+    call_end(&c);
+    free(data);
+    return status;
+}
+
 void
 eval_expect_error(eval *e, tg_status code, const char *text)
 {

@@ -30,6 +30,8 @@ tg_array *eval_ints(eval *e, const char *op, tg_array *x, const char *param, siz
 /* The whole node, C order, computed in tiles of `tile` cells per axis (0: one tile; ops that follow
  * chunks take their chunks). `count` (NULL allowed) gets the number of elements. */
 void *eval_node(eval *e, const tg_array *node, int64_t tile, int64_t *count);
+/* The status of `run` on the first tile of a GATHER that is expected to fail. */
+tg_status eval_failing(eval *e, const tg_array *node, tg_error *err);
 /* Asserts that the scope has failed with `code` and a message that contains `text`; clears it. */
 void eval_expect_error(eval *e, tg_status code, const char *text);
 /* Asserts a node of that type and shape whose elements are those at `expected`, for tiles of 0, 1, 2
