@@ -183,9 +183,7 @@ class Array:
 
     def swapaxes(self, axis1, axis2):
         """With two axes exchanged."""
-        from ._extra import swapaxes
-
-        return swapaxes(self, axis1, axis2)
+        return _optable.function("swapaxes")(self, axis1, axis2)
 
     def rechunk(self, chunks="auto"):
         """With other chunks: "auto", a size, a tuple, a dict of axes, or Dask's tuple of tuples."""
@@ -209,9 +207,7 @@ class Array:
 
     def round(self, decimals=0):
         """Rounded to that many decimals."""
-        from ._extra import round as round_
-
-        return round_(self, decimals)
+        return _optable.function("round")(self, decimals)
 
     # --- computing -----------------------------------------------------------------------------
 

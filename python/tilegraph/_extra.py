@@ -4,7 +4,6 @@
 No array is touched here: everything is composition of ops of the table.
 """
 
-import builtins
 import operator
 
 import numpy as np
@@ -15,11 +14,10 @@ from ._convert import asarray
 from .errors import TgAxisError, TgTypeError, TgValueError
 
 __all__ = [
-    "allclose", "arange", "array_equal", "atleast_1d", "atleast_2d", "atleast_3d", "average", "broadcast_arrays", "dot",
-    "dstack", "empty", "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack",
-    "isclose", "linspace", "median", "moveaxis", "ones", "ones_like", "permute_dims", "ptp", "ravel",
-    "rechunk", "result_type", "rot90", "round", "shape", "swapaxes", "vstack", "zeros",
-    "zeros_like",
+    "allclose", "arange", "array_equal", "average", "broadcast_arrays", "dstack", "empty",
+    "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack", "isclose", "linspace",
+    "median", "ones", "ones_like", "permute_dims", "ptp", "rechunk", "result_type", "shape",
+    "vstack", "zeros", "zeros_like",
 ]
 
 
@@ -119,7 +117,17 @@ def arange(start, stop=None, step=1, *, dtype=None, chunks="auto"):
     """Evenly spaced numbers from start (default 0) up to, without, stop."""
     if stop is None:
         start, stop = 0, start
-    return _optable.function("arange")(start, stop, step, dtype=dtype, chunks=_given(chunks))
+    if step is None:
+        step = 1
+    numbers = [start, stop, step]
+    if all(isinstance(n, (bool, int, np.integer)) for n in numbers):
+        params = [_params.ints("arange", "integers", numbers)]
+    else:
+        params = [_params.floats("arange", name, [n])
+                  for name, n in zip(("start", "stop", "step"), numbers)]
+    if dtype is not None:
+        params.append(_params.string("dtype", _params.dtype_name(dtype)))
+    return _build.apply("arange", (), params + _params.chunk_params("arange", chunks))
 
 
 def linspace(start, stop, num=50, endpoint=True, *, dtype=None, chunks="auto"):
@@ -153,36 +161,7 @@ def rechunk(x, chunks="auto"):
     return _build.apply("rechunk", (x,), _params.chunk_params("rechunk", chunks, x.shape))
 
 
-def ravel(a, order="C"):
-    """The array as one axis."""
-    return asarray(a).reshape(-1, order=order)
 
-
-def swapaxes(a, axis1, axis2):
-    """The array with two axes exchanged."""
-    a = asarray(a)
-    axes = list(range(a.ndim))
-    i, j = _axis(axis1, a.ndim), _axis(axis2, a.ndim)
-    axes[i], axes[j] = axes[j], axes[i]
-    return a.transpose(axes) if a.ndim else a
-
-
-def moveaxis(a, source, destination):
-    """The array with some axes moved; the others keep their order."""
-    a = asarray(a)
-    source = [_axis(n, a.ndim) for n in (source if np.ndim(source) else [source])]
-    destination = [
-        _axis(n, a.ndim) for n in (destination if np.ndim(destination) else [destination])
-    ]
-    if len(source) != len(destination):
-        raise TgValueError("`source` and `destination` arguments must have the same number of "
-                           "elements")
-    if len({*source}) != len(source) or len({*destination}) != len(destination):
-        raise TgValueError("repeated axis in moveaxis")
-    order = [n for n in range(a.ndim) if n not in source]
-    for to, what in sorted(zip(destination, source)):
-        order.insert(to, what)
-    return a.transpose(order)
 
 
 def permute_dims(x, axes):
@@ -200,43 +179,9 @@ def fliplr(m):
     return _optable.function("flip")(m, 1)
 
 
-def rot90(m, k=1, axes=(0, 1)):
-    """The array turned by k times 90 degrees in the plane of two axes."""
-    m = asarray(m)
-    flip = _optable.function("flip")
-    i, j = (_axis(n, m.ndim) for n in axes)
-    if i == j:
-        raise TgValueError("rot90: axes must be different")
-    k %= 4
-    if k == 0:
-        return m
-    if k == 2:
-        return flip(flip(m, i), j)
-    return swapaxes(flip(m, j), i, j) if k == 1 else flip(swapaxes(m, i, j), j)
 
 
-def _at_least(arrays, ndim, places):
-    found = []
-    for array in arrays:
-        array = asarray(array)
-        new = places.get(array.ndim)
-        found.append(_optable.function("expand_dims")(array, new) if new else array)
-    return found[0] if len(found) == 1 else tuple(found)
 
-
-def atleast_1d(*arrays):
-    """The arrays with at least one axis."""
-    return _at_least(arrays, 1, {0: (0,)})
-
-
-def atleast_2d(*arrays):
-    """The arrays with at least two axes; new ones come first."""
-    return _at_least(arrays, 2, {0: (0, 1), 1: (0,)})
-
-
-def atleast_3d(*arrays):
-    """The arrays with at least three axes, placed as NumPy places them."""
-    return _at_least(arrays, 3, {0: (0, 1, 2), 1: (0, 2), 2: (2,)})
 
 
 def _joined(arrays, axis):
@@ -245,18 +190,18 @@ def _joined(arrays, axis):
 
 def hstack(tup):
     """Arrays side by side: along the second axis, or the first of 1-d arrays."""
-    arrays = [atleast_1d(a) for a in tup]
+    arrays = [_optable.function("atleast_1d")(a) for a in tup]
     return _joined(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
 
 
 def vstack(tup):
     """Arrays one below the other: along the first axis."""
-    return _joined([atleast_2d(a) for a in tup], 0)
+    return _joined([_optable.function("atleast_2d")(a) for a in tup], 0)
 
 
 def dstack(tup):
     """Arrays one behind the other: along the third axis."""
-    return _joined([atleast_3d(a) for a in tup], 2)
+    return _joined([_optable.function("atleast_3d")(a) for a in tup], 2)
 
 
 def broadcast_arrays(*arrays):
@@ -278,19 +223,6 @@ def result_type(*things):
 
 # --- arithmetic --------------------------------------------------------------------------------
 
-
-def round(a, decimals=0):  # noqa: A001 (NumPy's name)
-    """Rounded to that many decimals, halves to even."""
-    a = asarray(a)
-    if _optable.has("round", ""):
-        return _optable.function("round")(a, decimals)
-    if a.dtype.kind in "biu" and decimals >= 0:
-        return a
-    if decimals == 0:
-        return _optable.function("rint")(a)
-    scale = 10.0 ** builtins.abs(decimals)
-    rint = _optable.function("rint")
-    return rint(a * scale) / scale if decimals > 0 else rint(a / scale) * scale
 
 
 def ptp(a, axis=None, keepdims=False):
@@ -321,15 +253,6 @@ def median(a, axis=None, keepdims=False):
     """The median: the 50th percentile."""
     return _optable.function("percentile")(a, 50, axis=axis, keepdims=keepdims)
 
-
-def dot(a, b):
-    """NumPy's dot: a product of numbers, vectors or matrices."""
-    a, b = asarray(a), asarray(b)
-    if a.ndim == 0 or b.ndim == 0:
-        return a * b
-    if a.ndim <= 2 and b.ndim <= 2:
-        return a @ b
-    return _optable.function("tensordot")(a, b, ((a.ndim - 1,), (builtins.max(b.ndim - 2, 0),)))
 
 
 def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):

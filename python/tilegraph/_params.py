@@ -11,8 +11,9 @@ from .errors import TgOverflowError, TgTypeError, TgValueError
 
 __all__ = ["chunk_params", "cross", "describe", "encode", "sequence"]
 
-#: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair.
-HIDDEN = ("chunk_counts", "fill_integer")
+#: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
+#: integers are handed over exactly beside the floats.
+HIDDEN = ("chunk_counts", "fill_integer", "integers")
 
 _KINDS = {
     lib.TG_PARAM_BOOL: "bool",

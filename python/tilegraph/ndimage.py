@@ -8,7 +8,7 @@ they are first asked for.
 from . import _optable
 
 # What needs more than one op, or returns more than one array.
-_COMPOSED = ("find_objects", "generate_binary_structure", "iterate_structure", "label")
+_COMPOSED = ("generate_binary_structure", "iterate_structure", "label")
 
 
 def __getattr__(name):
