@@ -32,10 +32,9 @@ make_view(void *data, tg_dtype dtype, int ndim, const int64_t *shape, const int6
     TG_CHECK(ndim >= 0 && ndim <= TG_NDIM_MAX, err, TG_ERR_VALUE,
              "from_memory: an array has 0 to %d axes, got %d", TG_NDIM_MAX, ndim);
     for (int a = 0; a < ndim; a++) {
-        TG_CHECK(shape[a] >= 0, err, TG_ERR_VALUE,
-                 "from_memory: negative length %lld of axis %d", (long long)shape[a], a);
-        TG_CHECK(tg_mul_size(bytes, tg_max_i64(shape[a], 1), &bytes) &&
-                     bytes <= TG_ARRAY_BYTES_MAX,
+        TG_CHECK(shape[a] >= 0, err, TG_ERR_VALUE, "from_memory: negative length %lld of axis %d",
+                 (long long)shape[a], a);
+        TG_CHECK(tg_mul_size(bytes, tg_max_i64(shape[a], 1), &bytes) && bytes <= TG_ARRAY_BYTES_MAX,
                  err, TG_ERR_LIMIT, "from_memory: the array is larger than 2^60 bytes");
     }
     tg_view_from_shape(view, data, dtype, ndim, shape);

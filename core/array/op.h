@@ -138,8 +138,8 @@ typedef struct tg_reduce {
 } tg_reduce;
 
 struct tg_op {
-    const char *name; /* registry, wire and Python: "gaussian_filter" */
-    const char *module; /* where Python shows it: "" (tg.*), "ndimage", "_" (internal) */
+    const char *name;    /* registry, wire and Python: "gaussian_filter" */
+    const char *module;  /* where Python shows it: "" (tg.*), "ndimage", "_" (internal) */
     const char *summary; /* one sentence */
     uint32_t version;    /* of the meaning of the parameters, on the wire */
     tg_op_class cls;

@@ -86,8 +86,8 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
         if (!wanted[s]) {
             continue;
         }
-        int carry = stage->root->op->carry_axis != NULL ? stage->root->op->carry_axis(stage->root)
-                                                        : -1;
+        int carry =
+            stage->root->op->carry_axis != NULL ? stage->root->op->carry_axis(stage->root) : -1;
         if (carry >= 0) { /* a cumulative op starts at the beginning */
             stage->region.lo[carry] = 0;
         }

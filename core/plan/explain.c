@@ -13,8 +13,7 @@ typedef struct page {
     bool failed;
 } page;
 
-static void __attribute__((format(printf, 2, 3)))
-say(page *p, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) say(page *p, const char *format, ...)
 {
     char line[1024];
     va_list args;
@@ -73,7 +72,8 @@ tg_stage_label(const tg_stage *stage, char *text, size_t bytes)
     }
     for (uint32_t i = 0; i < stage->local_count && used + 1 < bytes; i++) {
         const tg_local *local = &stage->locals[i];
-        bool shown = local->role == TG_LOCAL_COMPUTE && local->array->ndim + local->array->nargs > 0;
+        bool shown =
+            local->role == TG_LOCAL_COMPUTE && local->array->ndim + local->array->nargs > 0;
         if (shown || (stage->local_count == 1 && local->role != TG_LOCAL_COMPUTE)) {
             int n = snprintf(text + used, bytes - used, "%s%s", used == 0 ? "" : " + ",
                              local->role == TG_LOCAL_COMPUTE ? local->array->op->name : "store");

@@ -138,8 +138,8 @@ does_not_fit(const tg_plan_core *plan, tg_error *err)
                    "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
                    "kept in memory, the largest tile is %.1f MiB in %s; set memory_limit to "
                    "%.1f MiB or more, write large results to a store, or use smaller chunks",
-                   (double)plan->serial_peak_bytes / mib,
-                   (double)plan->options.memory_limit / mib, (double)plan->result_bytes / mib,
+                   (double)plan->serial_peak_bytes / mib, (double)plan->options.memory_limit / mib,
+                   (double)plan->result_bytes / mib,
                    (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
                    (double)plan->serial_peak_bytes * 1.05 / mib + 0.1);
 }

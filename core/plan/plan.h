@@ -40,7 +40,7 @@ typedef enum tg_local_role {
 typedef struct tg_local {
     tg_array *array;
     tg_local_role role;
-    uint32_t producer; /* TILES: the stage that makes it */
+    uint32_t producer;  /* TILES: the stage that makes it */
     uint32_t first_arg; /* COMPUTE: args are locals arg_index[first_arg + i] */
 } tg_local;
 
@@ -49,20 +49,20 @@ enum { TG_NO_TARGET = -1 };
 typedef struct tg_stage {
     tg_stage_kind kind;
     tg_array *root;
-    int target;        /* index into the plan's targets, or TG_NO_TARGET */
-    bool keeps;        /* the tiles are read by other stages */
-    bool trims;        /* tiles are cut down to what is still needed of them */
-    uint32_t source;   /* COMBINE, FINISH: the stage whose states it takes */
-    uint32_t fanin;    /* COMBINE, FINISH: states per task of `source` groups */
-    int64_t groups;    /* PARTIAL, COMBINE: states per cell of the kept axes */
-    tg_box region;     /* wanted, in coordinates of the root (PARTIAL: of its domain) */
-    tg_grid *grid;     /* tiles of the region; COMBINE: the cells of the kept axes */
-    int64_t tiles;     /* number of tasks */
-    uint64_t slot;     /* number of the first tile among all tiles of the plan */
+    int target;            /* index into the plan's targets, or TG_NO_TARGET */
+    bool keeps;            /* the tiles are read by other stages */
+    bool trims;            /* tiles are cut down to what is still needed of them */
+    uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
+    uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
+    int64_t groups;        /* PARTIAL, COMBINE: states per cell of the kept axes */
+    tg_box region;         /* wanted, in coordinates of the root (PARTIAL: of its domain) */
+    tg_grid *grid;         /* tiles of the region; COMBINE: the cells of the kept axes */
+    int64_t tiles;         /* number of tasks */
+    uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
     int64_t out_bytes;     /* upper bound of one tile or state */
     uint32_t local_count;
-    tg_local *locals;    /* oldest first; the root is last */
+    tg_local *locals; /* oldest first; the root is last */
     uint32_t *arg_index;
     uint32_t arg_count;
 } tg_stage;
@@ -70,9 +70,9 @@ typedef struct tg_stage {
 /* A target as the planner sees it. */
 typedef struct tg_plan_target {
     tg_array *array;
-    tg_sink *sink;      /* or NULL: memory */
-    int64_t own_bytes;  /* memory of the engine's for the result, if it allocates it */
-    uint32_t stage;     /* that completes it */
+    tg_sink *sink;     /* or NULL: memory */
+    int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
+    uint32_t stage;    /* that completes it */
 } tg_plan_target;
 
 typedef struct tg_plan_options {

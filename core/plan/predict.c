@@ -183,9 +183,8 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
     TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     plan->result_bytes = 0;
     for (size_t t = 0; t < plan->target_count; t++) {
-        plan->result_bytes += plan->targets[t].own_bytes > 0
-                                  ? tg_pool_charge(plan->targets[t].own_bytes)
-                                  : 0;
+        plan->result_bytes +=
+            plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
     }
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         measure_stage(plan, &plan->stages[s], memory);

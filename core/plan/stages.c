@@ -289,8 +289,7 @@ add_copy(tg_planner *planner, uint32_t from, uint32_t *index, tg_error *err)
     stage->locals = tg_calloc(NULL, 1, sizeof *stage->locals);
     TG_CHECK(stage->locals != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     stage->local_count = 1;
-    stage->locals[0] =
-        (tg_local){ .array = stage->root, .role = TG_LOCAL_TILES, .producer = from };
+    stage->locals[0] = (tg_local){ .array = stage->root, .role = TG_LOCAL_TILES, .producer = from };
     plan->stages[from].keeps = true;
 out:
     return status;

@@ -31,8 +31,8 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
         atomic_init(&run->tiles[t].readers, (uint32_t)readers);
     }
     for (uint32_t s = 0; s < plan->stage_count; s++) {
-        size_t bytes = tg_layout_memory(&plan->stages[s]) +
-                       plan->stages[s].local_count * sizeof(tg_view) + 64;
+        size_t bytes =
+            tg_layout_memory(&plan->stages[s]) + plan->stages[s].local_count * sizeof(tg_view) + 64;
         run->layout_bytes = bytes > run->layout_bytes ? bytes : run->layout_bytes;
     }
     for (size_t t = 0; t < plan->target_count; t++) {
@@ -92,8 +92,7 @@ tg_running_need(void *ctx, uint32_t task)
 static bool
 target_view(const tg_running *run, const tg_stage *stage, const tg_box *box, tg_view *view)
 {
-    bool memory = stage->target != TG_NO_TARGET &&
-                  run->plan->targets[stage->target].sink == NULL &&
+    bool memory = stage->target != TG_NO_TARGET && run->plan->targets[stage->target].sink == NULL &&
                   tg_array_is_known(stage->root);
     if (memory) {
         const tg_run_target *target = &run->targets[stage->target];
@@ -101,8 +100,7 @@ target_view(const tg_running *run, const tg_stage *stage, const tg_box *box, tg_
         tg_box covers;
         void *data = target->own != NULL ? tg_buffer_data(target->own) : target->data;
         tg_array_box(stage->root, &covers);
-        tg_view_from_shape(&whole, data, stage->root->dtype, stage->root->ndim,
-                           stage->root->shape);
+        tg_view_from_shape(&whole, data, stage->root->dtype, stage->root->ndim, stage->root->shape);
         if (target->own == NULL) {
             memcpy(whole.strides, target->strides, sizeof whole.strides);
         }

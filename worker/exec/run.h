@@ -24,8 +24,8 @@
 #include "worker/profile/timeline.h"
 
 typedef struct tg_tile {
-    tg_buffer *buffer;          /* the tile, or the state of a reduction */
-    _Atomic uint32_t readers;   /* tasks that still read it */
+    tg_buffer *buffer;        /* the tile, or the state of a reduction */
+    _Atomic uint32_t readers; /* tasks that still read it */
 } tg_tile;
 
 /* An array of unknown length, once it is known. */
@@ -45,11 +45,11 @@ typedef struct tg_run_target {
 typedef struct tg_running {
     tg_plan_core *plan;
     tg_pool *pool;
-    tg_tile *tiles;     /* by task */
-    tg_given *givens;   /* by stage */
+    tg_tile *tiles;   /* by task */
+    tg_given *givens; /* by stage */
     tg_run_target *targets;
-    tg_timeline *timeline; /* NULL: none */
-    size_t layout_bytes;   /* the most that a layout of a stage needs */
+    tg_timeline *timeline;   /* NULL: none */
+    size_t layout_bytes;     /* the most that a layout of a stage needs */
     int64_t streaming_bytes; /* results at least this large are written past the caches */
     _Atomic int64_t chunks_decoded, bytes_read, bytes_written, stored_read, stored_written;
     _Atomic int64_t tasks_run;
@@ -93,8 +93,7 @@ void tg_eval_context(const tg_eval *eval, const tg_array *node, const tg_box *ou
 TG_MUST_USE tg_status tg_gather_box(const tg_running *run, uint32_t producer, const tg_box *box,
                                     const tg_view *to, tg_error *err);
 /* The box in place, when it lies in one tile. */
-bool tg_gather_in_place(const tg_running *run, uint32_t producer, const tg_box *box,
-                        tg_view *view);
+bool tg_gather_in_place(const tg_running *run, uint32_t producer, const tg_box *box, tg_view *view);
 /* The window of (consumer, argument): in place or filled into the edge's buffer. */
 TG_MUST_USE tg_status tg_gather_window(tg_eval *eval, uint32_t consumer, uint32_t arg,
                                        const tg_window *window, tg_box *cover, tg_view *view,

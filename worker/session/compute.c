@@ -63,8 +63,8 @@ make_core(tg_session *session, size_t count, const tg_target *targets, tg_plan_c
             tg_array_is_known(targets[t].array)) {
             planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(targets[t].array));
         }
-        TG_CHECK(targets[t].sink == NULL || tg_array_is_known(targets[t].array), err,
-                 TG_ERR_VALUE, "%s: an array of unknown length cannot be stored; compute it first",
+        TG_CHECK(targets[t].sink == NULL || tg_array_is_known(targets[t].array), err, TG_ERR_VALUE,
+                 "%s: an array of unknown length cannot be stored; compute it first",
                  targets[t].array->op->name);
     }
     TG_TRY(tg_plan_make(count, planned, &options, out, err));
@@ -233,8 +233,8 @@ start_timeline(tg_computation *computation, tg_error *err)
                                          .tile_count = stage->tiles,
                                          .predicted_bytes = stage->tiles * stage->out_bytes };
     }
-    uint32_t events = plan->tasks.count + 64 < EVENTS_PER_THREAD ? plan->tasks.count + 64
-                                                                 : EVENTS_PER_THREAD;
+    uint32_t events =
+        plan->tasks.count + 64 < EVENTS_PER_THREAD ? plan->tasks.count + 64 : EVENTS_PER_THREAD;
     run->timeline = tg_timeline_create((uint32_t)computation->session->threads, events);
     TG_CHECK(run->timeline != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
     TG_TRY(tg_timeline_begin(run->timeline, tg_clock_ns(), stages, plan->stage_count, err));
@@ -413,8 +413,8 @@ forward(void *ctx, const char *bytes, size_t count)
 typedef tg_status (*exporter)(const tg_timeline_snapshot *snapshot, const tg_timeline_about *about,
                               tg_timeline_write write, void *ctx);
 
-static tg_status
-export(tg_computation *computation, exporter format, tg_write_fn write, void *ctx, tg_error *err)
+static tg_status export(tg_computation *computation, exporter format, tg_write_fn write, void *ctx,
+                        tg_error *err)
 {
     tg_status status = TG_OK;
     tg_timeline_snapshot *snapshot = NULL;
@@ -427,7 +427,8 @@ export(tg_computation *computation, exporter format, tg_write_fn write, void *ct
         { "peak memory", "bytes", (double)predicted->peak_bytes, (double)measured.peak_bytes },
         { "chunks decoded", "", (double)predicted->chunks_read, (double)measured.chunks_decoded },
         { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
-        { "bytes written", "bytes", (double)predicted->bytes_written, (double)measured.bytes_written },
+        { "bytes written", "bytes", (double)predicted->bytes_written,
+          (double)measured.bytes_written },
     };
     tg_timeline_about about = { .title = "tilegraph",
                                 .version = tg_version_string(),

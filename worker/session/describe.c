@@ -31,8 +31,7 @@ append(json_text *json, const char *bytes, size_t count)
     }
 }
 
-static void __attribute__((format(printf, 2, 3)))
-say(json_text *json, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) say(json_text *json, const char *format, ...)
 {
     char line[128];
     va_list args;

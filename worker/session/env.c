@@ -73,10 +73,19 @@ tg_parse_bytes(const char *text, int64_t *bytes, tg_error *err)
     static const struct {
         const char *name;
         double factor;
-    } units[] = { { "", 1 },       { "b", 1 },        { "kb", 1e3 },     { "mb", 1e6 },
-                  { "gb", 1e9 },   { "tb", 1e12 },    { "kib", 1024.0 }, { "mib", 1048576.0 },
-                  { "gib", 1073741824.0 }, { "tib", 1099511627776.0 },   { "k", 1024.0 },
-                  { "m", 1048576.0 },      { "g", 1073741824.0 } };
+    } units[] = { { "", 1 },
+                  { "b", 1 },
+                  { "kb", 1e3 },
+                  { "mb", 1e6 },
+                  { "gb", 1e9 },
+                  { "tb", 1e12 },
+                  { "kib", 1024.0 },
+                  { "mib", 1048576.0 },
+                  { "gib", 1073741824.0 },
+                  { "tib", 1099511627776.0 },
+                  { "k", 1024.0 },
+                  { "m", 1048576.0 },
+                  { "g", 1073741824.0 } };
     tg_status status = TG_OK;
     char *rest = NULL;
     double value = 0.0, factor = 0.0;

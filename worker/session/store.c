@@ -65,7 +65,8 @@ tg_sink_open(tg_session *session, const char *path, const tg_array *like,
     char text[1024] = { 0 };
     (void)session;
     *out = NULL;
-    TG_CHECK(path != NULL && like != NULL, err, TG_ERR_VALUE, "save: a path and an array are needed");
+    TG_CHECK(path != NULL && like != NULL, err, TG_ERR_VALUE,
+             "save: a path and an array are needed");
     TG_CHECK(options == NULL || options->struct_size == sizeof defaults, err, TG_ERR_VALUE,
              "tg_save_options.struct_size is %zu, this library's is %zu",
              options != NULL ? options->struct_size : 0, sizeof defaults);

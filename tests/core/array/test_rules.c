@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* NumPy 2's rules. The tables were written by NumPy 2.3: np.result_type and np.broadcast_shapes. */
+/* NumPy 2's rules. The tables were written by NumPy 2.4: np.result_type and np.broadcast_shapes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -13,20 +13,20 @@
 #include "core/base/assert.h"
 #include "worker/profile/timeline_export.h"
 
-#define MIB ((int64_t)1 << 20)
+#define MIB        ((int64_t)1 << 20)
 #define TILE_BYTES (8 * MIB)
-#define BUDGET (96 * MIB)
-#define US ((int64_t)1000)
+#define BUDGET     (96 * MIB)
+#define US         ((int64_t)1000)
 /* Not zero: what a monotonic clock says. */
 #define BEGIN_NS ((int64_t)987654321000)
 
 enum { STAGES = 5 };
 
 static const tg_timeline_figure figures[] = {
-    {"peak memory", "bytes", 92.0 * 1048576, 88.5 * 1048576},
-    {"chunks read", "chunks", 512, 512},
-    {"bytes read", "bytes", 128.0 * 1048576, 126.2 * 1048576},
-    {"time of the plan", "ns", 1.5e6, 1.9e6},
+    { "peak memory", "bytes", 92.0 * 1048576, 88.5 * 1048576 },
+    { "chunks read", "chunks", 512, 512 },
+    { "bytes read", "bytes", 128.0 * 1048576, 126.2 * 1048576 },
+    { "time of the plan", "ns", 1.5e6, 1.9e6 },
 };
 
 static const tg_timeline_about tg_test_synthetic_about = {
@@ -55,7 +55,7 @@ static void
 record(run *r, uint32_t thread, tg_timeline_kind kind, int64_t start_ns, int64_t end_ns,
        uint32_t task, uint16_t stage)
 {
-    static const int64_t per_stage[STAGES] = {40, 220, 90, 400, 15};
+    static const int64_t per_stage[STAGES] = { 40, 220, 90, 400, 15 };
     tg_timeline_event e = {
         .start_ns = start_ns,
         .end_ns = end_ns,
@@ -91,7 +91,7 @@ change_memory(run *r, int64_t now_ns, int64_t change)
 static void
 run_task(run *r, uint32_t thread, uint32_t task)
 {
-    static const int64_t base_us[STAGES] = {180, 900, 240, 520, 150};
+    static const int64_t base_us[STAGES] = { 180, 900, 240, 520, 150 };
     uint16_t stage = (uint16_t)((task / 7 + task % 3) % STAGES);
     int64_t start = r->now_ns[thread];
     int64_t length = (base_us[stage] + random_below(r, base_us[stage])) * US;
@@ -128,17 +128,17 @@ tg_test_synthetic_run(uint32_t threads, uint32_t tasks, uint32_t events_per_thre
 {
     const int64_t tiles = tasks / STAGES + 1;
     const tg_timeline_stage stages[STAGES] = {
-        {"read \"raw\" + scale <img src=x onerror=alert(1)>", "from_tiff, multiply",
-         "16 x 256 x 256", tiles, tiles * TILE_BYTES},
-        {"gaussian_filter + greater", "gaussian_filter(sigma=2), greater(0.4)", "16 x 256 x 256",
-         tiles, tiles * TILE_BYTES / 4},
-        {"binary_erosion", "binary_erosion(ball(12))", "16 x 256 x 256", tiles, 0},
-        {"label \xc3\xa9t\xc3\xa9 \xff\\", "label, merge", "16 x 256 x 256", tiles,
-         tiles * TILE_BYTES},
-        {"to_zarr", "to_zarr(labels.zarr)", "64 x 64 x 64", tiles, tiles * TILE_BYTES},
+        { "read \"raw\" + scale <img src=x onerror=alert(1)>", "from_tiff, multiply",
+          "16 x 256 x 256", tiles, tiles * TILE_BYTES },
+        { "gaussian_filter + greater", "gaussian_filter(sigma=2), greater(0.4)", "16 x 256 x 256",
+          tiles, tiles * TILE_BYTES / 4 },
+        { "binary_erosion", "binary_erosion(ball(12))", "16 x 256 x 256", tiles, 0 },
+        { "label \xc3\xa9t\xc3\xa9 \xff\\", "label, merge", "16 x 256 x 256", tiles,
+          tiles * TILE_BYTES },
+        { "to_zarr", "to_zarr(labels.zarr)", "64 x 64 x 64", tiles, tiles * TILE_BYTES },
     };
-    run r = {.random = 42, .used_bytes = 4 * MIB, .tasks = tasks};
-    tg_error err = {0};
+    run r = { .random = 42, .used_bytes = 4 * MIB, .tasks = tasks };
+    tg_error err = { 0 };
     int64_t end = BEGIN_NS;
     TG_ASSERT(threads > 0 && threads <= 64);
     r.timeline = tg_timeline_create(threads, events_per_thread);
