@@ -80,6 +80,21 @@ TG_FOLDS(prod, TG_ROWS_BOOL(fold_prod), TG_ROWS_INTEGER(fold_prod), TG_ROWS_FLOA
 #undef OP
 TG_FOLDS(nansum, TG_ROWS_FLOAT(fold_nansum), TG_ROWS_COMPLEX(fold_nansum));
 
+/* Of 64-bit integers in double, for means: their sums would wrap. */
+#define OP wide_sum
+#define ACC AS_DOUBLE
+#define EXPR(a, x) ((a) + (double)(x))
+#define X I64
+#include BODY
+#undef X
+#define X U64
+#include BODY
+#undef X
+#undef EXPR
+#undef ACC
+#undef OP
+TG_FOLDS(wide_sum, [TG_DT_I64] = fold_wide_sum_I64, [TG_DT_U64] = fold_wide_sum_U64);
+
 #define OP numbers
 #define ACC AS_DOUBLE
 #define EXPR(a, x) ((a) + (NAN_REAL(x) ? 0.0 : 1.0))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mean: the sum divided by the count. Of integers in float64: sums of integers are exact up
- * to 2^63. Floats are summed in double.
+ * mean: the sum divided by the count. Integers give float64; those of up to 32 bits are summed
+ * exactly. Floats and 64-bit integers are summed in double.
  */
 #include "ops/reduce/reduce.h"
 
@@ -24,11 +24,11 @@ out:
 static tg_folder
 folder_of(const tg_array *node)
 {
-    const tg_folds *folds = TG_ISA_PICK(tg_folds_sum);
-    tg_dtype acc = tg_total_dtype(node->args[0]->dtype);
+    tg_dtype acc = TG_DT_NONE;
+    tg_fold element = tg_mean_fold(node->args[0]->dtype, false, &acc);
     return (tg_folder){ .acc = acc,
-                        .element = folds->at[node->args[0]->dtype],
-                        .join = folds->at[acc] };
+                        .element = element,
+                        .join = TG_ISA_PICK(tg_folds_sum)->at[acc] };
 }
 
 typedef struct quotient {
@@ -106,11 +106,12 @@ static tg_status
 finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
     tg_dtype dtype = run->node->args[0]->dtype;
+    tg_dtype acc = folder_of(run->node).acc;
     quotient q = { tg_buffer_data(state), (double)tg_reduce_count(run->node) };
     (void)err;
-    if (tg_dtype_is_complex(dtype)) {
+    if (acc == TG_DT_C128) {
         tg_reduce_store(out, TG_DT_C128, emit_complex, &q);
-    } else if (tg_dtype_is_float(dtype)) {
+    } else if (acc == TG_DT_F64) {
         tg_reduce_store(out, TG_DT_F64, emit_float, &q);
     } else {
         bool is_unsigned = tg_dtype_kind(dtype) == TG_KIND_UINT;

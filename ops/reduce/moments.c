@@ -7,7 +7,6 @@
 #include <string.h>
 
 TG_ISA_TABLE(const tg_folds, tg_folds_sum);
-TG_ISA_TABLE(const tg_folds, tg_folds_nansum);
 TG_ISA_TABLE(const tg_folds, tg_folds_numbers);
 TG_ISA_TABLE(const tg_deviates, tg_deviates_var);
 TG_ISA_TABLE(const tg_deviates, tg_deviates_nanvar);
@@ -143,18 +142,17 @@ fold_into(const tg_run *run, const tg_view *in, tg_fold element, tg_dtype acc, v
 static void
 make_means(const tg_run *run, const tg_view *in, bool skip_nan, const moments *m)
 {
-    tg_dtype acc = tg_total_dtype(in->dtype);
+    tg_dtype acc = TG_DT_NONE;
+    tg_fold sum = tg_mean_fold(in->dtype, skip_nan, &acc);
     int64_t whole = tg_box_count(run->out_box) / (m->cells > 0 ? m->cells : 1);
-    const tg_folds *sums = TG_ISA_PICK(tg_folds_sum);
     if (skip_nan) {
-        sums = TG_ISA_PICK(tg_folds_nansum);
         fold_into(run, in, TG_ISA_PICK(tg_folds_numbers)->at[in->dtype], TG_DT_F64, m->count);
     } else {
         for (int64_t i = 0; i < m->cells; i++) {
             m->count[i] = (double)whole;
         }
     }
-    fold_into(run, in, sums->at[in->dtype], acc, m->mean);
+    fold_into(run, in, sum, acc, m->mean);
     for (int64_t i = 0; i < m->cells; i++) {
         double n = m->count[i] > 0 ? m->count[i] : 1;
         char *mean = m->mean + (size_t)i * m->mean_bytes;
@@ -163,9 +161,9 @@ make_means(const tg_run *run, const tg_view *in, bool skip_nan, const moments *m
         } else if (acc == TG_DT_F64) {
             *(double *)(void *)mean /= n;
         } else {
-            uint64_t sum = *(uint64_t *)(void *)mean;
+            uint64_t total = *(uint64_t *)(void *)mean;
             bool is_unsigned = tg_dtype_kind(in->dtype) == TG_KIND_UINT;
-            double value = is_unsigned ? (double)sum : (double)(int64_t)sum;
+            double value = is_unsigned ? (double)total : (double)(int64_t)total;
             *(double *)(void *)mean = value / n;
         }
     }

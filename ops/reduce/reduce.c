@@ -11,6 +11,10 @@
 #include "ops/kernel/half.h"
 #include "ops/kernel/strip.h"
 
+TG_ISA_TABLE(const tg_folds, tg_folds_sum);
+TG_ISA_TABLE(const tg_folds, tg_folds_nansum);
+TG_ISA_TABLE(const tg_folds, tg_folds_wide_sum);
+
 enum {
     BLOCK = 1024,       /* elements packed at a time: 16 KiB at most */
     COLUMNS = 4096,     /* cells that are brought forward together, so that they stay in L2 */
@@ -123,6 +127,20 @@ tg_total_dtype(tg_dtype dtype)
         out = TG_DT_F64;
     }
     return out;
+}
+
+tg_fold
+tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
+{
+    const tg_folds *folds = TG_ISA_PICK(tg_folds_sum);
+    *acc = tg_total_dtype(dtype);
+    if (dtype == TG_DT_I64 || dtype == TG_DT_U64) {
+        folds = TG_ISA_PICK(tg_folds_wide_sum);
+        *acc = TG_DT_F64;
+    } else if (skip_nan) {
+        folds = TG_ISA_PICK(tg_folds_nansum);
+    }
+    return folds->at[dtype];
 }
 
 int64_t

@@ -54,6 +54,8 @@ tg_status tg_reduce_refuse(const tg_infer *infer, tg_error *err);
 tg_dtype tg_sum_dtype(tg_dtype dtype);
 tg_dtype tg_mean_dtype(tg_dtype dtype);
 tg_dtype tg_total_dtype(tg_dtype dtype);
+/* The kernel for sums that become means, and its accumulators: 64-bit integers go into float64. */
+tg_fold tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc);
 /* The extreme values of integer types (bool: 0 and 1), as the bits of an int64; 0 for others. */
 int64_t tg_smallest_integer(tg_dtype dtype);
 int64_t tg_largest_integer(tg_dtype dtype);
