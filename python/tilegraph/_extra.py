@@ -14,7 +14,7 @@ from ._convert import asarray
 from .errors import TgAxisError, TgTypeError, TgValueError
 
 __all__ = [
-    "allclose", "arange", "array_equal", "average", "broadcast_arrays", "dstack", "empty",
+    "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack", "empty",
     "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack", "isclose", "linspace",
     "median", "ones", "ones_like", "permute_dims", "ptp", "rechunk", "result_type", "shape",
     "vstack", "zeros", "zeros_like",
@@ -223,6 +223,17 @@ def result_type(*things):
 
 # --- arithmetic --------------------------------------------------------------------------------
 
+
+
+def clip(a, a_min=None, a_max=None):
+    """Values limited to [a_min, a_max]; None leaves a side open."""
+    if a_min is None and a_max is None:
+        return asarray(a)
+    if a_min is None:
+        return _build.apply("minimum", (a, a_max))
+    if a_max is None:
+        return _build.apply("maximum", (a, a_min))
+    return _build.apply("clip", (a, a_min, a_max))
 
 
 def ptp(a, axis=None, keepdims=False):
