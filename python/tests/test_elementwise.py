@@ -48,6 +48,8 @@ def operands(name, dtype, shape, special=True):
         arrays[1] = (arrays[1] & 7).astype(dtype) if np.dtype(dtype).kind in "iu" else arrays[1]
     if name in ("power", "float_power") and np.dtype(dtype).kind in "iu":
         arrays[1] = (arrays[1].astype("int64") & 3).astype(dtype)
+    if name == "spacing":  # of negative numbers it depends on the version of NumPy
+        arrays = [np.abs(a) for a in arrays]
     if name in ("power", "float_power") and np.dtype(dtype).kind == "c":
         arrays = [values(shape, dtype, seed, special=False) for seed in range(count)]
     return arrays
@@ -64,8 +66,6 @@ def check(name, arrays, chunks="auto"):
                 getattr(tg, name)(*arrays)
             return
     got = getattr(tg, name)(*[tg.from_array(a, chunks) for a in arrays])
-    if name == "spacing":  # whose sign depends on the version of NumPy
-        got, want = abs(got), abs(want)
     rtol = tolerance(name, want.dtype)
     if any(a.dtype.kind == "c" for a in arrays):
         rtol = TOLERANCE.get(want.dtype.name, 0.0)

@@ -28,7 +28,7 @@ _LAZY = {
         "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack", "empty",
         "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack", "isclose", "linspace",
         "median", "ones", "ones_like", "permute_dims", "ptp", "rechunk", "result_type", "shape",
-        "vstack", "zeros", "zeros_like",
+        "tensordot", "vstack", "zeros", "zeros_like",
     ),
     "_map": ("map_blocks", "map_overlap"),
     "_run": ("compute", "persist", "save", "store", "to_zarr"),

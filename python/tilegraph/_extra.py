@@ -17,7 +17,7 @@ __all__ = [
     "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack", "empty",
     "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack", "isclose", "linspace",
     "median", "ones", "ones_like", "permute_dims", "ptp", "rechunk", "result_type", "shape",
-    "vstack", "zeros", "zeros_like",
+    "tensordot", "vstack", "zeros", "zeros_like",
 ]
 
 
@@ -264,6 +264,24 @@ def median(a, axis=None, keepdims=False):
     """The median: the 50th percentile."""
     return _optable.function("percentile")(a, 50, axis=axis, keepdims=keepdims)
 
+
+
+def tensordot(a, b, axes=2):
+    """Sum of products over pairs of axes: the last ones of a with the first ones of b, or those of
+    two sequences."""
+    if hasattr(axes, "__index__"):
+        return _build.apply("tensordot", (a, b), [_params.ints("tensordot", "axes", [axes])])
+    if np.ndim(axes) == 0 or len(axes) != 2:
+        raise TgTypeError(f"tensordot: axes must be a number or two sequences, got {axes!r}")
+    pairs = [list(side) if np.ndim(side) else [side] for side in axes]
+    if len(pairs[0]) != len(pairs[1]):
+        raise TgValueError(f"tensordot: {len(pairs[0])} axes of a for {len(pairs[1])} of b")
+    if not pairs[0]:
+        return tensordot(a, b, 0)
+    return _build.apply("tensordot", (a, b), [
+        _params.ints("tensordot", "axes_a", pairs[0]),
+        _params.ints("tensordot", "axes_b", pairs[1]),
+    ])
 
 
 def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
