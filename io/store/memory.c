@@ -143,7 +143,9 @@ memory_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t
     }
     TG_CHECK(b->bytes <= capacity, err, TG_ERR_LIMIT, "%s/%s: has %lld bytes, at most %lld are expected",
              store->path, key, (long long)b->bytes, (long long)capacity);
-    memcpy(to, b->data, (size_t)b->bytes);
+    if (b->bytes > 0) {
+        memcpy(to, b->data, (size_t)b->bytes);
+    }
     *got = b->bytes;
 out:
     blob_release(b);
