@@ -205,6 +205,8 @@ tg_tiff_scan(const char *name, const tg_tiff_input *input, tg_tiff_pages *pages,
         if ((d.subfile_type & (SUBFILE_REDUCED | SUBFILE_MASK)) == 0) {
             first = pages->count == 0 ? d : first;
             int64_t pixels = 0;
+            TG_CHECK(d.width > 0 && d.height > 0, err, TG_ERR_FORMAT, "%s: a page of %llu x %llu",
+                     w.name, (unsigned long long)d.height, (unsigned long long)d.width);
             TG_CHECK(d.width <= UINT32_MAX && d.height <= UINT32_MAX &&
                          tg_mul_size((int64_t)d.width, (int64_t)d.height, &pixels) &&
                          pixels <= TG_ARRAY_BYTES_MAX,

@@ -4,6 +4,7 @@
  * table of values under one lock: it is for thousands of keys, not for millions.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ typedef struct memory_store {
 static void
 blob_release(blob *b)
 {
-    if (b != NULL && __atomic_fetch_sub(&b->references, 1, __ATOMIC_ACQ_REL) == 1) {
+    if (b != NULL && atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) == 1) {
         tg_free(NULL, b->data, (size_t)b->capacity);
         tg_free(NULL, b, sizeof *b);
     }
@@ -79,7 +80,7 @@ lookup(memory_store *m, const char *key)
     size_t at = lower_bound(m, key);
     if (at < m->count && strcmp(m->entries[at].key, key) == 0) {
         found = m->entries[at].value;
-        __atomic_fetch_add(&found->references, 1, __ATOMIC_RELAXED);
+        atomic_fetch_add_explicit(&found->references, 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&m->lock);
     return found;
