@@ -66,7 +66,7 @@ demand_window(const tg_array *node, size_t arg, const tg_box *out, tg_boxes *box
     const tg_array *input = node->args[arg];
     tg_window window;
     node->op->window(node, arg, &window);
-    if (window.ndim == 0 && input->ndim > 0) {
+    if (window.ndim == 0) {
         tg_box whole;
         tg_array_box(input, &whole);
         tg_boxes_add(boxes, &whole);

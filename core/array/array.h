@@ -18,7 +18,13 @@ typedef struct tg_context tg_context;
 
 /* A scalar that came from a plain number and takes the type of its partner, as Python's numbers
  * do in NumPy 2. */
-typedef enum tg_weak { TG_WEAK_NONE, TG_WEAK_BOOL, TG_WEAK_INT, TG_WEAK_FLOAT, TG_WEAK_COMPLEX } tg_weak;
+typedef enum tg_weak {
+    TG_WEAK_NONE,
+    TG_WEAK_BOOL,
+    TG_WEAK_INT,
+    TG_WEAK_FLOAT,
+    TG_WEAK_COMPLEX
+} tg_weak;
 
 struct tg_array {
     const tg_op *op;
@@ -37,11 +43,11 @@ struct tg_array {
     const tg_value *values; /* one per schema entry */
     void *state;
     void (*state_free)(void *state);
-    tg_source *source;   /* ops that read a store; else NULL */
-    tg_buffer *data;     /* ops on memory; else NULL */
-    tg_view data_view_;  /* with `data`: how it is laid out; use tg_array_direct */
-    tg_array *next_;     /* chain of the hash table */
-    size_t bytes_;       /* of this allocation */
+    tg_source *source;  /* ops that read a store; else NULL */
+    tg_buffer *data;    /* ops on memory; else NULL */
+    tg_view data_view_; /* with `data`: how it is laid out; use tg_array_direct */
+    tg_array *next_;    /* chain of the hash table */
+    size_t bytes_;      /* of this allocation */
 };
 
 /* What all nodes of a session share: registry and hash table. */

@@ -62,8 +62,7 @@ tg_box_count(const tg_box *box)
 static inline bool
 tg_box_equal(const tg_box *a, const tg_box *b)
 {
-    return a->ndim == b->ndim &&
-           memcmp(a->lo, b->lo, (size_t)a->ndim * sizeof a->lo[0]) == 0 &&
+    return a->ndim == b->ndim && memcmp(a->lo, b->lo, (size_t)a->ndim * sizeof a->lo[0]) == 0 &&
            memcmp(a->hi, b->hi, (size_t)a->ndim * sizeof a->hi[0]) == 0;
 }
 

@@ -56,20 +56,24 @@ tg_float_to_half(float x)
     return (uint16_t)(out | sign >> 16);
 }
 
-/* Directly, without rounding twice: the double is first rounded to float by "round to odd", which
- * keeps in the last bit whether anything was lost. */
-static inline uint16_t
-tg_double_to_half(double x)
+/* The float that rounds to the same float16 as the double does: rounded "to odd", so that its last
+ * bit says whether anything was lost. */
+static inline float
+tg_double_to_odd(double x)
 {
     float nearest = (float)x;
     double back = (double)nearest;
-    uint32_t bits = tg__float_bits(nearest);
     double size = x < 0 ? -x : x;
     double size_back = back < 0 ? -back : back;
     uint32_t beyond = (uint32_t)(size_back > size);
     uint32_t inexact = (uint32_t)((size_back > size) | (size_back < size));
-    bits = (bits - beyond) | inexact;
-    return tg_float_to_half(tg__bits_float(bits));
+    return tg__bits_float((tg__float_bits(nearest) - beyond) | inexact);
+}
+
+static inline uint16_t
+tg_double_to_half(double x)
+{
+    return tg_float_to_half(tg_double_to_odd(x));
 }
 
 #endif

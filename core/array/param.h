@@ -20,9 +20,9 @@
 #include "tilegraph/array.h"
 
 typedef struct tg_param_schema {
-    const char *name;    /* as NumPy or SciPy name it */
+    const char *name; /* as NumPy or SciPy name it */
     tg_param_kind kind;
-    bool is_list;        /* may have other than one entry */
+    bool is_list; /* may have other than one entry */
     bool required;
     const char *fallback; /* the default as Python writes it: "4.0", "'reflect'", "None" */
     const char *choices;  /* TG_PARAM_ENUM: "reflect|mirror|nearest|wrap|constant" */
@@ -31,10 +31,10 @@ typedef struct tg_param_schema {
 
 /* A C callback with its user data, shared between nodes. */
 typedef struct tg_function {
-    void *fn;              /* cast to what the op expects */
+    void *fn; /* cast to what the op expects */
     void *user;
     void (*release)(void *user); /* NULL allowed */
-    uint64_t key;          /* identity for hash-consing: equal keys are equal functions */
+    uint64_t key;                /* identity for hash-consing: equal keys are equal functions */
     _Atomic unsigned references;
 } tg_function;
 

@@ -230,7 +230,9 @@ infer_node(tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *give
     tg_array *args[TG_NARGS_MAX];
     tg_array *node = NULL;
     tg_infer infer;
-    memcpy(args, given, nargs * sizeof *args);
+    for (size_t i = 0; i < nargs; i++) {
+        args[i] = given[i];
+    }
     infer.op = op;
     infer.scope = scope;
     infer.nargs = nargs;
@@ -287,19 +289,35 @@ fail_op(const tg_scope *scope, const char *name, tg_error *err)
                    nearest != NULL ? "'?" : "");
 }
 
+/* "x1|x2" as it is read: "x1, x2". */
+static void
+list_names(const char *names, char *text, size_t size)
+{
+    size_t used = 0;
+    for (; names != NULL && *names != '\0' && used + 3 < size; names++) {
+        text[used++] = *names == '|' ? ',' : *names;
+        if (*names == '|') {
+            text[used++] = ' ';
+        }
+    }
+    text[used] = '\0';
+}
+
 static tg_status
 check_args(const tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *args,
            tg_error *err)
 {
     tg_status status = TG_OK;
     char wanted[48];
+    char names[128];
+    list_names(op->arg_names, names, sizeof names);
     (void)snprintf(wanted, sizeof wanted, op->nargs_min == op->nargs_max ? "%d" : "%d to %d",
                    op->nargs_min, op->nargs_max);
     TG_CHECK(nargs <= TG_NARGS_MAX, err, TG_ERR_LIMIT, "%s: %zu arguments, at most %d", op->name,
              nargs, TG_NARGS_MAX);
     TG_CHECK(nargs >= (size_t)op->nargs_min && nargs <= (size_t)op->nargs_max, err, TG_ERR_TYPE,
              "%s: takes %s array argument%s (%s), got %zu", op->name, wanted,
-             op->nargs_max == 1 ? "" : "s", op->arg_names != NULL ? op->arg_names : "", nargs);
+             op->nargs_max == 1 ? "" : "s", names, nargs);
     for (size_t i = 0; i < nargs; i++) {
         TG_CHECK(args[i] != NULL, err, TG_ERR_VALUE, "%s: argument %zu is NULL", op->name, i);
         TG_CHECK(args[i]->context == scope->context, err, TG_ERR_VALUE,

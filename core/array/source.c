@@ -2,6 +2,8 @@
 /* The counting of sources and sinks. The last release ends with the implementation's destroy. */
 #include "core/array/source.h"
 
+#include "tilegraph/session.h"
+
 #include <stdatomic.h>
 
 #include "core/base/assert.h"

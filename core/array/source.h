@@ -37,8 +37,8 @@ typedef struct tg_source_ops {
      * boxes that are unions of whole cells of `chunks` (cut at the array's edge), so that a chunk
      * is decoded once; any other box must work too. `stats` is added to.
      */
-    tg_status (*read)(tg_source *source, const tg_box *box, const tg_view *out,
-                      tg_scratch *scratch, tg_io_stats *stats, tg_error *err);
+    tg_status (*read)(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *scratch,
+                      tg_io_stats *stats, tg_error *err);
     /* Upper bound of the scratch that read takes for this box. */
     int64_t (*scratch_bytes)(const tg_source *source, const tg_box *box);
     /* The bytes that would be read from the store for this box, as well as metadata tells (an
@@ -54,11 +54,11 @@ struct tg_source {
     tg_dtype dtype;
     int ndim;
     int64_t shape[TG_NDIM_MAX];
-    tg_grid *chunks;     /* the unit of decoding: inner chunks where there are shards */
-    bool random_access;  /* a box costs its own size: uncompressed, no chunk need be whole */
-    uint64_t key;        /* equal keys: the same data; 0: never equal to another */
-    char format[16];     /* "zarr", "tiff", "npy", ...: with `uri` enough to open it again */
-    char uri[1024];      /* path, and the array inside it after "#" */
+    tg_grid *chunks;    /* the unit of decoding: inner chunks where there are shards */
+    bool random_access; /* a box costs its own size: uncompressed, no chunk need be whole */
+    uint64_t key;       /* equal keys: the same data; 0: never equal to another */
+    char format[16];    /* "zarr", "tiff", "npy", ...: with `uri` enough to open it again */
+    char uri[1024];     /* path, and the array inside it after "#" */
 };
 
 tg_source *tg_source_retain(tg_source *source);

@@ -10,7 +10,8 @@
  */
 #include <stdint.h>
 
-_Noreturn void tg__assert_failed(const char *text, const char *file, int line, int64_t a, int64_t b);
+_Noreturn void tg__assert_failed(const char *text, const char *file, int line, int64_t a,
+                                 int64_t b);
 
 #define TG_ASSERT(condition)                                                                       \
     do {                                                                                           \
@@ -27,9 +28,9 @@ _Noreturn void tg__assert_failed(const char *text, const char *file, int line, i
     } while (0)
 
 #ifdef NDEBUG
-#define TG_DCHECK(condition) ((void)0)
+#    define TG_DCHECK(condition) ((void)0)
 #else
-#define TG_DCHECK(condition) TG_ASSERT(condition)
+#    define TG_DCHECK(condition) TG_ASSERT(condition)
 #endif
 
 #endif

@@ -9,20 +9,20 @@
 #include <stdint.h>
 
 enum {
-    TG_NDIM_MAX = 32,            /* NumPy 1's limit; light microscopy uses 5 to 7 */
-    TG_NARGS_MAX = 1024,         /* arguments of one node: a stack of many files is one concatenate */
-    TG_PARAMS_MAX = 32,          /* parameters of one op */
-    TG_PARAM_COUNT_MAX = 65536,  /* entries of one list parameter */
-    TG_STR_MAX = 4096,           /* bytes of one string parameter: a path */
-    TG_NODES_MAX = 1 << 20,      /* nodes reachable from one computation */
-    TG_STAGE_NODES_MAX = 256,    /* nodes evaluated together: bounds the views kept per tile */
-    TG_STAGES_MAX = 1 << 16,     /* stages of one plan */
-    TG_TARGETS_MAX = 1024,       /* results of one computation */
-    TG_THREADS_MAX = 512,        /* threads of one executor */
-    TG_COMBINE_FANIN = 32,       /* partial results that one combining task takes: fixes the tree */
-    TG_DEMAND_BOXES_MAX = 32,    /* pieces one demand may have; more are joined to their hull */
-    TG_PLAN_NESTING_MAX = 16,    /* nesting of a message */
-    TG_JSON_DEPTH_MAX = 64       /* nesting of a metadata file */
+    TG_NDIM_MAX = 32,    /* NumPy 1's limit; light microscopy uses 5 to 7 */
+    TG_NARGS_MAX = 1024, /* arguments of one node: a stack of many files is one concatenate */
+    TG_PARAMS_MAX = 32,  /* parameters of one op */
+    TG_PARAM_COUNT_MAX = 65536, /* entries of one list parameter */
+    TG_STR_MAX = 4096,          /* bytes of one string parameter: a path */
+    TG_NODES_MAX = 1 << 20,     /* nodes reachable from one computation */
+    TG_STAGE_NODES_MAX = 256,   /* nodes evaluated together: bounds the views kept per tile */
+    TG_STAGES_MAX = 1 << 16,    /* stages of one plan */
+    TG_TARGETS_MAX = 1024,      /* results of one computation */
+    TG_THREADS_MAX = 512,       /* threads of one executor */
+    TG_COMBINE_FANIN = 32,      /* partial results that one combining task takes: fixes the tree */
+    TG_DEMAND_BOXES_MAX = 32,   /* pieces one demand may have; more are joined to their hull */
+    TG_PLAN_NESTING_MAX = 16,   /* nesting of a message */
+    TG_JSON_DEPTH_MAX = 64      /* nesting of a metadata file */
 };
 
 /* Tasks of one run. Task ids are 32-bit; two values are kept for marks. */

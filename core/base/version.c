@@ -3,7 +3,7 @@
 #include "tilegraph/base.h"
 
 #ifndef TG_VERSION_STRING
-#define TG_VERSION_STRING "0.1.0"
+#    define TG_VERSION_STRING "0.1.0"
 #endif
 
 const char *

@@ -24,7 +24,7 @@ advise_huge(void *ptr, size_t bytes)
 }
 
 #if defined(TG_HAVE_JEMALLOC)
-#include <jemalloc/jemalloc.h>
+#    include <jemalloc/jemalloc.h>
 
 static unsigned blocks_arena;
 static pthread_once_t blocks_once = PTHREAD_ONCE_INIT;

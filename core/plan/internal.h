@@ -50,6 +50,9 @@ TG_MUST_USE tg_status tg_planner_tiles(tg_planner *planner, tg_error *err);
 TG_MUST_USE tg_status tg_planner_order(tg_planner *planner, tg_error *err);
 TG_MUST_USE tg_status tg_planner_predict(tg_planner *planner, tg_error *err);
 
+/* trim.c: fills plan->edge_bytes. */
+TG_MUST_USE tg_status tg_planner_edges(tg_planner *planner, tg_error *err);
+
 /* The axis of the result that a kept axis of a reduction's domain is; -1: reduced, or there is no
  * such correspondence. */
 int tg_reduce_out_axis(const tg_array *array, int domain_axis);

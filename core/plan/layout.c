@@ -88,7 +88,8 @@ tg_layout_boxes(tg_layout *layout, const tg_plan_core *plan, const tg_stage *sta
                     one.hi[d] = 1;
                 }
                 need(&layout->nodes[m], &one);
-            } else if (array->op->cls == TG_CLASS_ELEMENTWISE && same_shape(array, array->args[a])) {
+            } else if (array->op->cls == TG_CLASS_ELEMENTWISE &&
+                       same_shape(array, array->args[a])) {
                 need(&layout->nodes[m], &layout->nodes[i].box);
             } else {
                 tg_boxes boxes;

@@ -55,9 +55,8 @@ append(tg_planner *planner, tg_array *array, tg_error *err)
     tg_status status = TG_OK;
     if (planner->node_count == planner->node_capacity) {
         size_t next = planner->node_capacity != 0 ? planner->node_capacity * 2 : 64;
-        tg_planned_node *nodes =
-            tg_realloc(NULL, planner->nodes, planner->node_capacity * sizeof *nodes,
-                       next * sizeof *nodes);
+        tg_planned_node *nodes = tg_realloc(
+            NULL, planner->nodes, planner->node_capacity * sizeof *nodes, next * sizeof *nodes);
         TG_CHECK(nodes != NULL, err, TG_ERR_MEMORY, "no memory to plan");
         planner->nodes = nodes;
         planner->node_capacity = next;

@@ -47,8 +47,8 @@ stage_of_slot(const tg_plan_core *plan, uint64_t slot)
             hi = mid;
         }
     }
-    while (plan->stages[lo].tiles == 0 || slot >= plan->stages[lo].slot +
-                                                      (uint64_t)plan->stages[lo].tiles) {
+    while (plan->stages[lo].tiles == 0 ||
+           slot >= plan->stages[lo].slot + (uint64_t)plan->stages[lo].tiles) {
         lo--;
     }
     return lo;
@@ -59,8 +59,8 @@ push_slot(walk *w, uint64_t slot)
 {
     if (w->slot_count == w->slot_capacity) {
         size_t next = w->slot_capacity != 0 ? w->slot_capacity * 2 : 1024;
-        uint64_t *slots = tg_realloc(NULL, w->slots, w->slot_capacity * sizeof *slots,
-                                     next * sizeof *slots);
+        uint64_t *slots =
+            tg_realloc(NULL, w->slots, w->slot_capacity * sizeof *slots, next * sizeof *slots);
         if (slots == NULL) {
             w->status = tg_fail(w->err, TG_ERR_MEMORY, "no memory to plan");
             return;
@@ -173,8 +173,8 @@ push_frame(walk *w, uint64_t slot)
 {
     if (w->depth == w->frame_capacity) {
         size_t next = w->frame_capacity != 0 ? w->frame_capacity * 2 : 64;
-        frame *frames = tg_realloc(NULL, w->frames, w->frame_capacity * sizeof *frames,
-                                   next * sizeof *frames);
+        frame *frames =
+            tg_realloc(NULL, w->frames, w->frame_capacity * sizeof *frames, next * sizeof *frames);
         if (frames == NULL) {
             w->status = tg_fail(w->err, TG_ERR_MEMORY, "no memory to plan");
             return;

@@ -70,6 +70,8 @@ clear_stages(tg_plan_core *plan)
         tg_stage_fini(&plan->stages[s]);
     }
     plan->stage_count = 0;
+    tg_free(NULL, plan->edge_bytes, ((size_t)plan->tasks.edges + 1) * sizeof *plan->edge_bytes);
+    plan->edge_bytes = NULL;
     tg_tasks_fini(&plan->tasks);
     tg_free(NULL, plan->task_of_slot, (size_t)plan->slots * sizeof(uint32_t));
     tg_free(NULL, plan->slot_of_task, (size_t)plan->slots * sizeof(uint64_t));
@@ -108,6 +110,9 @@ attempt(tg_planner *planner, tg_error *err)
     TG_TRY(tg_planner_demand(planner, err));
     TG_TRY(tg_planner_tiles(planner, err));
     TG_TRY(tg_planner_order(planner, err));
+    if (planner->trims) {
+        TG_TRY(tg_planner_edges(planner, err));
+    }
     TG_TRY(tg_planner_predict(planner, err));
 out:
     return status;
@@ -138,8 +143,8 @@ does_not_fit(const tg_plan_core *plan, tg_error *err)
                    "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
                    "kept in memory, the largest tile is %.1f MiB in %s; set memory_limit to "
                    "%.1f MiB or more, write large results to a store, or use smaller chunks",
-                   (double)plan->serial_peak_bytes / mib,
-                   (double)plan->options.memory_limit / mib, (double)plan->result_bytes / mib,
+                   (double)plan->serial_peak_bytes / mib, (double)plan->options.memory_limit / mib,
+                   (double)plan->result_bytes / mib,
                    (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
                    (double)plan->serial_peak_bytes * 1.05 / mib + 0.1);
 }

@@ -40,7 +40,7 @@ typedef enum tg_local_role {
 typedef struct tg_local {
     tg_array *array;
     tg_local_role role;
-    uint32_t producer; /* TILES: the stage that makes it */
+    uint32_t producer;  /* TILES: the stage that makes it */
     uint32_t first_arg; /* COMPUTE: args are locals arg_index[first_arg + i] */
 } tg_local;
 
@@ -49,20 +49,20 @@ enum { TG_NO_TARGET = -1 };
 typedef struct tg_stage {
     tg_stage_kind kind;
     tg_array *root;
-    int target;        /* index into the plan's targets, or TG_NO_TARGET */
-    bool keeps;        /* the tiles are read by other stages */
-    bool trims;        /* tiles are cut down to what is still needed of them */
-    uint32_t source;   /* COMBINE, FINISH: the stage whose states it takes */
-    uint32_t fanin;    /* COMBINE, FINISH: states per task of `source` groups */
-    int64_t groups;    /* PARTIAL, COMBINE: states per cell of the kept axes */
-    tg_box region;     /* wanted, in coordinates of the root (PARTIAL: of its domain) */
-    tg_grid *grid;     /* tiles of the region; COMBINE: the cells of the kept axes */
-    int64_t tiles;     /* number of tasks */
-    uint64_t slot;     /* number of the first tile among all tiles of the plan */
+    int target;            /* index into the plan's targets, or TG_NO_TARGET */
+    bool keeps;            /* the tiles are read by other stages */
+    bool trims;            /* tiles are cut down to what is still needed of them */
+    uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
+    uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
+    int64_t groups;        /* PARTIAL, COMBINE: states per cell of the kept axes */
+    tg_box region;         /* wanted, in coordinates of the root (PARTIAL: of its domain) */
+    tg_grid *grid;         /* tiles of the region; COMBINE: the cells of the kept axes */
+    int64_t tiles;         /* number of tasks */
+    uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
     int64_t out_bytes;     /* upper bound of one tile or state */
     uint32_t local_count;
-    tg_local *locals;    /* oldest first; the root is last */
+    tg_local *locals; /* oldest first; the root is last */
     uint32_t *arg_index;
     uint32_t arg_count;
 } tg_stage;
@@ -70,9 +70,9 @@ typedef struct tg_stage {
 /* A target as the planner sees it. */
 typedef struct tg_plan_target {
     tg_array *array;
-    tg_sink *sink;      /* or NULL: memory */
-    int64_t own_bytes;  /* memory of the engine's for the result, if it allocates it */
-    uint32_t stage;     /* that completes it */
+    tg_sink *sink;     /* or NULL: memory */
+    int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
+    uint32_t stage;    /* that completes it */
 } tg_plan_target;
 
 typedef struct tg_plan_options {
@@ -92,6 +92,7 @@ typedef struct tg_plan_core {
     uint64_t *slot_of_task;
     uint16_t *stage_of_task;
     tg_tasks tasks;
+    int64_t *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */
@@ -113,6 +114,14 @@ void tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t t
 /* COMBINE, FINISH: the tiles of stage->source that the tile takes, in index order: calls `emit`. */
 void tg_plan_states(const tg_plan_core *plan, const tg_stage *stage, int64_t tile,
                     void (*emit)(void *ctx, int64_t tile), void *ctx);
+
+/* The box that task `reader` needs of the tile that task `maker` makes; false: nothing. `memory` as
+ * tg_layout_memory says for the reader's stage. */
+bool tg_plan_edge_box(const tg_plan_core *plan, uint32_t reader, uint32_t maker, void *memory,
+                      tg_box *box);
+/* The trimming level of a tile of `full` bytes of which `rest` are wanted: see trim.c. */
+enum { TG_TRIM_LEVELS = 16 };
+int tg_trim_level(int64_t full, int64_t rest);
 
 /* Text for people; grows *text, which the caller frees with tg_free(NULL, text, *capacity). */
 TG_MUST_USE tg_status tg_plan_explain(const tg_plan_core *plan, char **text, size_t *capacity);

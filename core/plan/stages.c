@@ -289,8 +289,7 @@ add_copy(tg_planner *planner, uint32_t from, uint32_t *index, tg_error *err)
     stage->locals = tg_calloc(NULL, 1, sizeof *stage->locals);
     TG_CHECK(stage->locals != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     stage->local_count = 1;
-    stage->locals[0] =
-        (tg_local){ .array = stage->root, .role = TG_LOCAL_TILES, .producer = from };
+    stage->locals[0] = (tg_local){ .array = stage->root, .role = TG_LOCAL_TILES, .producer = from };
     plan->stages[from].keeps = true;
 out:
     return status;
@@ -345,6 +344,8 @@ tg_planner_stages(tg_planner *planner, tg_error *err)
             TG_TRY(tg_plan_add_stage(plan, reduces ? TG_STAGE_PARTIAL : TG_STAGE_TILE, node->array,
                                      &first, err));
             TG_TRY(collect(planner, first, err));
+            /* A cumulative op reads its own previous tile. */
+            plan->stages[first].keeps = node->array->op->carry_axis != NULL;
             node->stage = first;
             if (reduces) {
                 TG_TRY(tg_plan_add_stage(plan, TG_STAGE_FINISH, node->array, &node->stage, err));

@@ -25,8 +25,8 @@
 typedef struct wish {
     int64_t granule[TG_NDIM_MAX]; /* 1: free */
     int64_t origin[TG_NDIM_MAX];
-    int64_t halo[TG_NDIM_MAX];    /* cells read beyond the tile, both sides together */
-    bool strict[TG_NDIM_MAX];     /* tile = exactly the granule */
+    int64_t halo[TG_NDIM_MAX]; /* cells read beyond the tile, both sides together */
+    bool strict[TG_NDIM_MAX];  /* tile = exactly the granule */
     bool whole[TG_NDIM_MAX];
     const tg_grid *follow; /* tiles are exactly these cells */
     int ndim;
@@ -155,8 +155,8 @@ axis_to_cut(const wish *w, const int64_t *tile, bool stencil)
     for (int a = 0; a < w->ndim; a++) {
         bool can = !w->whole[a] && tile[a] > w->granule[a];
         double weight = a + 1 == w->ndim ? 0.25 : 1.0;
-        double score = stencil ? weight * (double)tile[a] / (double)(w->halo[a] + 4)
-                               : (double)(w->ndim - a);
+        double score =
+            stencil ? weight * (double)tile[a] / (double)(w->halo[a] + 4) : (double)(w->ndim - a);
         if (can && (best < 0 || score > best_score)) {
             best = a;
             best_score = score;
@@ -184,7 +184,7 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
     total = bytes_of(w, tile, itemsize);
     /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share. */
     aim = stencil ? aim * 4 : aim;
-    aim = tg_max_i64(tg_min_i64(aim, total / 32), 65536);
+    aim = tg_max_i64(tg_min_i64(aim, total / (stencil ? 8 : 32)), 65536);
     for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > aim;) {
         axis = axis_to_cut(w, tile, stencil);
         if (axis >= 0) {
@@ -259,7 +259,8 @@ tile_stage(tg_planner *planner, tg_stage *stage, tg_error *err)
     }
     TG_TRY(make_grid(&w, &stage->region, tile, &stage->grid, err));
     stage->tiles = tg_grid_count(stage->grid);
-    stage->trims = planner->trims && stage->keeps;
+    stage->trims = planner->trims && stage->keeps && stage->kind == TG_STAGE_TILE &&
+                   stage->root->op->carry_axis == NULL && tg_array_is_known(stage->root);
 out:
     return status;
 }
@@ -313,8 +314,8 @@ reduce_levels(tg_planner *planner, uint32_t finish, tg_error *err)
     int64_t kept = 0, groups = 0;
     count_groups(&plan->stages[below], &kept, &groups);
     plan->stages[below].groups = groups;
-    TG_TRY(result_grid(&plan->stages[below], &plan->stages[finish], &plan->stages[finish].grid,
-                       err));
+    TG_TRY(
+        result_grid(&plan->stages[below], &plan->stages[finish], &plan->stages[finish].grid, err));
     while (groups > TG_COMBINE_FANIN) {
         uint32_t level = 0;
         TG_TRY(tg_plan_add_stage(plan, TG_STAGE_COMBINE, plan->stages[finish].root, &level, err));

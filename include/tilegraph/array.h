@@ -73,15 +73,14 @@ TG_API tg_array *tg_scalar_int(tg_scope *scope, int64_t value);
 TG_API tg_array *tg_scalar_bool(tg_scope *scope, bool value);
 TG_API tg_array *tg_scalar_complex(tg_scope *scope, double real, double imag);
 /*
- * Memory of the caller's, not copied: it must stay as it is until `release` (NULL allowed) is called
- * with `owner`, from any thread, when no array needs it any more; when building fails it is called
- * before this returns. strides in bytes, NULL: C order. chunks: one size per axis, NULL: chosen. `key` 0: never
- * equal to another array; otherwise equal keys mean equal data.
+ * Memory of the caller's, not copied: it must stay as it is until `release` (NULL allowed) is
+ * called with `owner`, from any thread, when no array needs it any more; when building fails it is
+ * called before this returns. strides in bytes, NULL: C order. chunks: one size per axis, NULL:
+ * chosen. `key` 0: never equal to another array; otherwise equal keys mean equal data.
  */
 TG_API tg_array *tg_from_memory(tg_scope *scope, void *data, tg_dtype dtype, int ndim,
-                                const int64_t *shape, const int64_t *strides,
-                                const int64_t *chunks, uint64_t key, void *owner,
-                                void (*release)(void *owner));
+                                const int64_t *shape, const int64_t *strides, const int64_t *chunks,
+                                uint64_t key, void *owner, void (*release)(void *owner));
 
 TG_API tg_array *tg_array_retain(tg_array *array);
 TG_API void tg_array_release(tg_array *array);
@@ -106,9 +105,9 @@ TG_API tg_array *tg_array_arg(const tg_array *array, size_t index);
 
 /* The table of ops: what Python's methods and the documentation are made from. */
 typedef struct tg_param_info {
-    const char *name;     /* as NumPy or SciPy name it */
+    const char *name; /* as NumPy or SciPy name it */
     tg_param_kind kind;
-    bool is_list;         /* may have other than one entry */
+    bool is_list; /* may have other than one entry */
     bool required;
     const char *fallback; /* the default as Python writes it; "" when required */
     const char *choices;  /* of an enum: "reflect|mirror|..."; else "" */

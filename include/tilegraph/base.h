@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 #if defined(TG_NO_VISIBILITY)
-#define TG_API
-#define TG_MUST_USE
+#    define TG_API
+#    define TG_MUST_USE
 #else
-#define TG_API __attribute__((visibility("default")))
-#define TG_MUST_USE __attribute__((warn_unused_result))
+#    define TG_API      __attribute__((visibility("default")))
+#    define TG_MUST_USE __attribute__((warn_unused_result))
 #endif
 
 /*

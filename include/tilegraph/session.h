@@ -24,12 +24,13 @@ typedef struct tg_computation tg_computation;
 typedef struct tg_sink tg_sink;
 
 typedef struct tg_session_options {
-    size_t struct_size;    /* sizeof(tg_session_options) */
-    int threads;           /* 0: one per core that the process may use */
-    int64_t memory_limit;  /* bytes; 0: half of what the process may really use (cgroup, RAM) */
+    size_t struct_size;   /* sizeof(tg_session_options) */
+    int threads;          /* 0: one per core that the process may use */
+    int64_t memory_limit; /* bytes; 0: half of what the process may really use (cgroup, RAM) */
 } tg_session_options;
 
-/* options NULL: defaults, which TG_THREADS and TG_MEMORY_LIMIT ("2GiB") of the environment change. */
+/* options NULL: defaults, which TG_THREADS and TG_MEMORY_LIMIT ("2GiB") of the environment change.
+ */
 TG_API TG_MUST_USE tg_status tg_session_open(const tg_session_options *options, tg_session **out,
                                              tg_error *err);
 /* Cancels what runs and waits for it. NULL is allowed. */
@@ -49,13 +50,13 @@ TG_API TG_MUST_USE tg_status tg_parse_bytes(const char *text, int64_t *bytes, tg
 /* How a store is written. Zero means default. */
 typedef struct tg_save_options {
     size_t struct_size;
-    const char *format;      /* "zarr", "npy", "tiff"; NULL: by the path's suffix */
-    const int64_t *chunks;   /* one per axis; NULL: the array's */
-    const int64_t *shards;   /* one per axis; NULL: no shards */
-    const char *codec;       /* "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none"; NULL: default */
-    int zarr_version;        /* 2 or 3; 0: 3 */
-    bool overwrite;          /* an existing target is an error otherwise */
-    const char *attributes;  /* JSON object; NULL: none */
+    const char *format;     /* "zarr", "npy", "tiff"; NULL: by the path's suffix */
+    const int64_t *chunks;  /* one per axis; NULL: the array's */
+    const int64_t *shards;  /* one per axis; NULL: no shards */
+    const char *codec;      /* "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none"; NULL: default */
+    int zarr_version;       /* 2 or 3; 0: 3 */
+    bool overwrite;         /* an existing target is an error otherwise */
+    const char *attributes; /* JSON object; NULL: none */
     const char *dimension_names; /* "z|y|x"; NULL: none */
 } tg_save_options;
 /* A target in a store; nothing is under the final name until the computation has succeeded.
@@ -72,8 +73,8 @@ TG_API TG_MUST_USE tg_status tg_save(tg_session *session, tg_array *array, const
  * tg_computation_result. */
 typedef struct tg_target {
     tg_array *array;
-    tg_sink *sink;          /* write there */
-    void *data;             /* or: write here, laid out by strides (bytes; NULL: C order) */
+    tg_sink *sink; /* write there */
+    void *data;    /* or: write here, laid out by strides (bytes; NULL: C order) */
     const int64_t *strides;
 } tg_target;
 

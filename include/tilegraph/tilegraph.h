@@ -14,9 +14,9 @@
 #include "tilegraph/session.h"
 
 #if defined(__has_include)
-#if __has_include("tilegraph/map.h")
-#include "tilegraph/map.h"
-#endif
+#    if __has_include("tilegraph/map.h")
+#        include "tilegraph/map.h"
+#    endif
 #endif
 
 #endif

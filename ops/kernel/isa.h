@@ -4,8 +4,8 @@
 /*
  * What: kernels compiled several times, and the choice between them. A file `*.isa.c` is compiled
  * once per level with -DTG_ISA=base, avx2 or avx512 and the flags of that level; every external
- * name in it goes through TG_ISA_NAME, so the three copies live side by side. On other machines
- * than x86-64 there is `base` alone.
+ * name in it goes through TG_ISA_NAME, so the copies live side by side. The build says by
+ * TG_HAVE_ISA_AVX2 and TG_HAVE_ISA_AVX512 which there are; elsewhere than on x86-64: `base` alone.
  *
  *     in kernel.isa.c:  const tg_loops TG_ISA_NAME(tg_loops_add) = { ... };
  *     in the user:      TG_ISA_TABLE(const tg_loops, tg_loops_add);
@@ -31,7 +31,7 @@ const char *tg_isa_name(tg_isa level);
 /* Only in *.isa.c */
 #define TG_ISA_NAME(name) TG__ISA_CAT2(name, TG_ISA)
 
-#if defined(__x86_64__)
+#if defined(TG_HAVE_ISA_AVX512) && defined(TG_HAVE_ISA_AVX2)
 #define TG_ISA_TABLE(type, name)                                                                   \
     extern type name##_base;                                                                       \
     extern type name##_avx2;                                                                       \
@@ -41,6 +41,11 @@ const char *tg_isa_name(tg_isa level);
     (tg_isa_level() == TG_ISA_AVX512 ? &name##_avx512                                              \
      : tg_isa_level() == TG_ISA_AVX2 ? &name##_avx2                                                \
                                      : &name##_base)
+#elif defined(TG_HAVE_ISA_AVX2)
+#define TG_ISA_TABLE(type, name)                                                                   \
+    extern type name##_base;                                                                       \
+    extern type name##_avx2
+#define TG_ISA_PICK(name) (tg_isa_level() >= TG_ISA_AVX2 ? &name##_avx2 : &name##_base)
 #else
 #define TG_ISA_TABLE(type, name) extern type name##_base
 #define TG_ISA_PICK(name) (&name##_base)

@@ -94,8 +94,13 @@ tg_strip_load(const tg_form *form, int k, char *block, const char *data, ptrdiff
 {
     if (form->half[k]) {
         uint16_t packed[TG_STRIP_BYTES / sizeof(float)];
-        tg_strided_copy((char *)packed, 2, data, stride, count, 2);
-        tg_half_row_to_float(packed, (float *)(void *)block, count);
+        const uint16_t *row = packed;
+        if (stride == 2 && ((uintptr_t)data % 2) == 0) {
+            row = (const uint16_t *)(const void *)data;
+        } else {
+            tg_strided_copy((char *)packed, 2, data, stride, count, 2);
+        }
+        tg_half_row_to_float(row, (float *)(void *)block, count);
     } else {
         tg_strided_copy(block, form->size[k], data, stride, count, form->size[k]);
     }
@@ -107,8 +112,12 @@ tg_strip_store(const tg_form *form, char *data, ptrdiff_t stride, const char *bl
     int k = form->arity;
     if (form->half[k]) {
         uint16_t packed[TG_STRIP_BYTES / sizeof(float)];
-        tg_float_row_to_half((const float *)(const void *)block, packed, count);
-        tg_strided_copy(data, stride, (const char *)packed, 2, count, 2);
+        bool is_row = stride == 2 && ((uintptr_t)data % 2) == 0;
+        uint16_t *row = is_row ? (uint16_t *)(void *)data : packed;
+        tg_float_row_to_half((const float *)(const void *)block, row, count);
+        if (!is_row) {
+            tg_strided_copy(data, stride, (const char *)packed, 2, count, 2);
+        }
     } else {
         tg_strided_copy(data, stride, block, form->size[k], count, form->size[k]);
     }

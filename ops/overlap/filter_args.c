@@ -121,27 +121,26 @@ out:
 }
 
 tg_status
-tg_filter_small(const tg_infer *infer, size_t arg, double **data, int *ndim, int64_t *shape,
-                tg_error *err)
+tg_filter_small(const char *op, const char *what, const tg_array *array, double **data, int *ndim,
+                int64_t *shape, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_view view = { 0 };
     double *values = NULL;
-    const tg_array *array = infer->args[arg];
     TG_CHECK(tg_rowcast_supported(array->dtype), err, TG_ERR_TYPE,
-             "%s: argument %zu has dtype %s; bool, integers, float32 and float64 are supported",
-             infer->op->name, arg, tg_dtype_name(array->dtype));
+             "%s: %s has dtype %s; bool, integers, float32 and float64 are supported",
+             op, what, tg_dtype_name(array->dtype));
     TG_CHECK(tg_array_direct(array, &view), err, TG_ERR_VALUE,
-             "%s: argument %zu must be an array in memory, not an expression", infer->op->name,
-             arg);
+             "%s: %s must be an array in memory, not an expression", op,
+             what);
     int64_t count = tg_view_count(&view);
-    TG_CHECK(count > 0, err, TG_ERR_VALUE, "%s: argument %zu must not be empty", infer->op->name,
-             arg);
+    TG_CHECK(count > 0, err, TG_ERR_VALUE, "%s: %s must not be empty", op,
+             what);
     TG_CHECK(count <= (int64_t)1 << 24, err, TG_ERR_LIMIT,
-             "%s: argument %zu has %lld cells, at most 16777216 are allowed", infer->op->name, arg,
+             "%s: %s has %lld cells, at most 16777216 are allowed", op, what,
              (long long)count);
     values = tg_state_alloc((size_t)count * sizeof *values);
-    TG_CHECK(values != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);
+    TG_CHECK(values != NULL, err, TG_ERR_MEMORY, "%s: out of memory", op);
     tg_row_load load = TG_ISA_PICK(tg_rowcast)->load[view.dtype];
     int64_t index[TG_NDIM_MAX] = { 0 };
     for (int64_t i = 0; i < count; i++) {

@@ -50,10 +50,10 @@ TG_MUST_USE tg_status tg_filter_count(const tg_infer *infer, const char *name,
 TG_MUST_USE tg_status tg_filter_origin(const tg_infer *infer, int64_t origin, int64_t size,
                                        tg_error *err);
 
-/* The small array argument `arg` (weights, structure) as doubles in C order; it must be in memory.
- * *data is freed with tg_state_free. */
-TG_MUST_USE tg_status tg_filter_small(const tg_infer *infer, size_t arg, double **data, int *ndim,
-                                      int64_t *shape, tg_error *err);
+/* A small array argument (weights, structure) as doubles in C order; it must be in memory. `what` is
+ * its name for messages. *data is freed with tg_state_free. */
+TG_MUST_USE tg_status tg_filter_small(const char *op, const char *what, const tg_array *array,
+                                      double **data, int *ndim, int64_t *shape, tg_error *err);
 /* Writes `value` as one element of `dtype` to `to` (16 bytes), as SciPy casts. */
 void tg_filter_fill(tg_dtype dtype, double value, void *to);
 /* The window of an argument that is read whole. */

@@ -244,3 +244,45 @@ tg__build_at_least(tg_scope *scope, tg_array *array, int ndim)
     }
     return result;
 }
+
+/* The numbers first, first + 1, ... along one of the last two axes. */
+static tg_array *
+build_index(tg_scope *scope, int64_t first, int64_t count, bool as_column)
+{
+    const int64_t range[3] = { first, first + count, 1 };
+    const int64_t column[2] = { count, 1 };
+    const tg_param p = { "integers", TG_PARAM_INT, { .count = 3, .ints = range } };
+    tg_array *index = tg_apply(scope, "arange", 0, NULL, 1, &p);
+    return as_column ? tg__build_ints(scope, "reshape", index, "shape", 2, column) : index;
+}
+
+tg_array *
+tg__build_triangle(tg_scope *scope, tg_array *array, const char *compare, int64_t k)
+{
+    tg_array *result = NULL;
+    if (array == NULL) {
+        result = NULL;
+    } else if (array->ndim < 2 || !tg_array_is_known(array)) {
+        result = tg_scope_fail(scope, TG_ERR_VALUE,
+                               "a triangle needs an array of at least two axes of known length, "
+                               "got %d",
+                               array->ndim);
+    } else {
+        const int64_t rows = array->shape[array->ndim - 2];
+        const int64_t columns = array->shape[array->ndim - 1];
+        const int64_t zero = 0;
+        const int64_t dtype = array->dtype;
+        /* Beyond the corners every k means the same. */
+        const int64_t shift = tg_max_i64(tg_min_i64(k, columns), -rows);
+        const tg_param p[] = {
+            { "fill_integer", TG_PARAM_INT, { .count = 1, .ints = &zero } },
+            { "dtype", TG_PARAM_INT, { .count = 1, .ints = &dtype } },
+        };
+        tg_array *pair[2] = { build_index(scope, shift, rows, true),
+                              build_index(scope, 0, columns, false) };
+        tg_array *three[3] = { tg_apply(scope, compare, 2, pair, 0, NULL), array,
+                               tg_apply(scope, "full", 0, NULL, 2, p) };
+        result = tg_apply(scope, "where", 3, three, 0, NULL);
+    }
+    return result;
+}

@@ -54,6 +54,8 @@ tg_array *tg__build_slice_axis(tg_scope *scope, tg_array *array, int axis, int64
 tg_array *tg__build_concatenate(tg_scope *scope, size_t count, tg_array *const *arrays, int axis);
 /* NumPy's atleast_1d, atleast_2d, atleast_3d. */
 tg_array *tg__build_at_least(tg_scope *scope, tg_array *array, int ndim);
+/* tril and triu: `array` where compare(row + k, column) holds, zero elsewhere. */
+tg_array *tg__build_triangle(tg_scope *scope, tg_array *array, const char *compare, int64_t k);
 /* Records a tg_error in a scope and returns NULL. */
 tg_array *tg__build_fail(tg_scope *scope, const tg_error *err);
 

@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pad: the array with a margin. One gather: a box of the result is cut, per axis, into runs of
- * cells whose sources go up, go down, stand still, or are a constant; nothing is built in between.
- *
- * As in NumPy axes are padded one after the other, so a corner takes the constant of the last axis
- * along which it is outside.
+ * pad: the array with a margin. One gather: a box of the result is a window of the input that
+ * reaches outside (ops/shape/margin.h); nothing is built in between.
  */
-#include <string.h>
-
 #include "core/array/array.h"
 #include "core/base/status.h"
 #include "core/mem/alloc.h"
 #include "ops/create/number.h"
 #include "ops/registry.h"
 #include "ops/shape/common.h"
+#include "ops/shape/margin.h"
 
 enum { P_WIDTH, P_MODE, P_CONSTANTS };
 
 typedef struct pad_state {
-    tg_boundary mode;
+    tg_margin margin;
     int64_t before[TG_NDIM_MAX];
-    tg_element constant[TG_NDIM_MAX][2]; /* before and after */
 } pad_state;
-
-/* Cells of one axis whose sources lie in line. */
-typedef struct pad_run {
-    int64_t at, count;    /* in the coordinates of the input: outside from -before on */
-    int64_t source, step; /* first source cell, and +1, -1 or 0 */
-    bool constant;
-} pad_run;
 
 static void
 pad_free(void *state)
@@ -88,7 +76,8 @@ pad_axis(tg_infer *infer, int a, pad_state *state, tg_error *err)
     const int64_t after = width->ints[pair_index(width, a, 1)];
     TG_CHECK(before >= 0 && after >= 0, err, TG_ERR_VALUE,
              "index can't contain negative values");
-    TG_CHECK(input->shape[a] > 0 || before + after == 0 || state->mode == TG_BOUNDARY_CONSTANT,
+    TG_CHECK(input->shape[a] > 0 || before + after == 0 ||
+                 state->margin.mode[a] == TG_BOUNDARY_CONSTANT,
              err, TG_ERR_VALUE,
              "can't extend empty axis %d using modes other than 'constant' or 'empty'", a);
     TG_CHECK(tg_add_size(input->shape[a], before, &infer->shape[a]) &&
@@ -100,7 +89,7 @@ pad_axis(tg_infer *infer, int a, pad_state *state, tg_error *err)
         if (constants->count > 0) {
             number.real = constants->floats[pair_index(constants, a, side)];
         }
-        TG_TRY(tg__number_store(&number, infer->dtype, &state->constant[a][side], err));
+        TG_TRY(tg__number_store(&number, infer->dtype, &state->margin.constant[a][side], err));
     }
 out:
     return status;
@@ -122,10 +111,10 @@ pad_infer(tg_infer *infer, tg_error *err)
              "pad: pad_width is empty");
     TG_TRY(check_pairs(&infer->values[P_WIDTH], "pad_width", input->ndim, err));
     TG_TRY(check_pairs(&infer->values[P_CONSTANTS], "constant_values", input->ndim, err));
-    state->mode = modes[tg_value_int(&infer->values[P_MODE], 0, 0)];
     infer->dtype = input->dtype;
     infer->ndim = input->ndim;
     for (int a = 0; a < input->ndim; a++) {
+        state->margin.mode[a] = (uint8_t)modes[tg_value_int(&infer->values[P_MODE], 0, 0)];
         TG_TRY(pad_axis(infer, a, state, err));
     }
     TG_TRY(tg__check_bytes(infer, err));
@@ -138,123 +127,35 @@ out:
     return status;
 }
 
-/* The run that begins at cell `x` and ends before `end`. */
-static pad_run
-run_at(tg_boundary mode, int64_t n, int64_t x, int64_t end)
+/* The box of the result in the input's coordinates. */
+static void
+shifted(const pad_state *state, const tg_box *out, tg_box *window)
 {
-    pad_run run = { .at = x, .count = 1, .source = x, .step = 1 };
-    if (x >= 0 && x < n) {
-        run.count = tg_min_i64(end, n) - x;
-    } else {
-        const int64_t edge = x < 0 ? tg_min_i64(end, 0) : end;
-        if (mode == TG_BOUNDARY_CONSTANT) {
-            run.constant = true;
-            run.count = edge - x;
-        } else if (n == 1 || mode == TG_BOUNDARY_NEAREST) {
-            run.source = x < 0 ? 0 : n - 1;
-            run.step = 0;
-            run.count = edge - x;
-        } else {
-            run.source = tg_window_map(mode, n, x);
-            run.step = x + 1 < edge ? tg_window_map(mode, n, x + 1) - run.source : 1;
-            /* From the last cell round to the first is no line: a run of one. */
-            run.step = run.step >= -1 && run.step <= 1 ? run.step : 0;
-            while (run.at + run.count < edge &&
-                   tg_window_map(mode, n, x + run.count) == run.source + run.count * run.step) {
-                run.count++;
-            }
-        }
+    window->ndim = out->ndim;
+    for (int a = 0; a < out->ndim; a++) {
+        window->lo[a] = out->lo[a] - state->before[a];
+        window->hi[a] = out->hi[a] - state->before[a];
     }
-    return run;
 }
 
 static void
 pad_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 {
     const pad_state *state = node->state;
-    const tg_array *input = node->args[arg];
-    const bool empty = tg_box_is_empty(out);
-    in->ndim = out->ndim;
-    for (int a = 0; a < out->ndim; a++) {
-        const int64_t n = input->shape[a];
-        const int64_t end = out->hi[a] - state->before[a];
-        int64_t lo = n;
-        int64_t hi = 0;
-        int64_t x = out->lo[a] - state->before[a];
-        while (!empty && x < end && (lo > 0 || hi < n)) {
-            const pad_run run = run_at(state->mode, n, x, end);
-            const int64_t last = run.source + (run.count - 1) * run.step;
-            if (!run.constant) {
-                lo = tg_min_i64(lo, tg_min_i64(run.source, last));
-                hi = tg_max_i64(hi, tg_max_i64(run.source, last) + 1);
-            }
-            x += run.count;
-        }
-        in->lo[a] = tg_min_i64(lo, hi);
-        in->hi[a] = hi;
-    }
-    if (tg_box_is_empty(in)) {
-        memset(in->hi, 0, (size_t)in->ndim * sizeof in->hi[0]);
-        memset(in->lo, 0, (size_t)in->ndim * sizeof in->lo[0]);
-    }
-}
-
-/* What one call works on: `to` and `from` are narrowed axis by axis, from the last to the first. */
-typedef struct pad_job {
-    const tg_run *run;
-    const pad_state *state;
-    tg_view to, from;
-    bool present; /* some cell comes from the input; else it has no memory */
-} pad_job;
-
-static void
-pad_fill_axes(pad_job *job, int axis)
-{
-    const tg_array *input = job->run->node->args[0];
-    const int64_t n = axis < 0 ? 0 : input->shape[axis];
-    const int64_t base = axis < 0 ? 0 : job->run->out_box->lo[axis] - job->state->before[axis];
-    const int64_t end = axis < 0 ? 0 : job->run->out_box->hi[axis] - job->state->before[axis];
-    const tg_view to = job->to;
-    const tg_view from = job->from;
-    if (axis < 0) {
-        tg_view_copy(&job->to, &job->from);
-    }
-    for (int64_t x = base; x < end;) {
-        const pad_run run = run_at(job->state->mode, n, x, end);
-        job->to.data = (char *)to.data + (x - base) * to.strides[axis];
-        job->to.shape[axis] = run.count;
-        if (run.constant) {
-            tg_view_fill(&job->to, job->state->constant[axis][x < 0 ? 0 : 1].bytes);
-        } else {
-            if (job->present) {
-                const int64_t skip = run.source - job->run->in_box[0]->lo[axis];
-                job->from.data = (char *)from.data + skip * from.strides[axis];
-            }
-            job->from.shape[axis] = run.count;
-            job->from.strides[axis] = from.strides[axis] * run.step;
-            pad_fill_axes(job, axis - 1);
-            job->from.strides[axis] = from.strides[axis];
-        }
-        x += run.count;
-    }
-    if (axis >= 0) {
-        job->to.data = to.data;
-        job->to.shape[axis] = to.shape[axis];
-        job->from.data = from.data;
-    }
+    tg_box window;
+    shifted(state, out, &window);
+    tg__margin_demand(&state->margin, node->args[arg]->shape, &window, in);
 }
 
 static tg_status
-pad_run_box(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
+pad_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 {
-    pad_job job = { .run = run, .state = run->node->state, .to = *out, .from = in[0] };
+    const pad_state *state = run->node->state;
+    tg_box window;
     (void)err;
-    if (!tg_box_is_empty(run->out_box)) {
-        job.present = !tg_box_is_empty(run->in_box[0]);
-        job.from.dtype = out->dtype;
-        job.from.ndim = out->ndim;
-        pad_fill_axes(&job, out->ndim - 1);
-    }
+    shifted(state, run->out_box, &window);
+    tg__margin_fill(&state->margin, run->node->args[0]->shape, &window, &in[0], run->in_box[0],
+                    out);
     return TG_OK;
 }
 
@@ -283,5 +184,5 @@ const tg_op tg_op_pad = {
     .params = pad_params,
     .infer = pad_infer,
     .demand = pad_demand,
-    .run = pad_run_box,
+    .run = pad_run,
 };

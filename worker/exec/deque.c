@@ -57,8 +57,8 @@ tg_deque_push(tg_deque *deque, uint32_t item)
             return false;
         }
         for (int64_t i = top; i < bottom; i++) {
-            uint32_t old = atomic_load_explicit(&ring->items[i & (ring->capacity - 1)],
-                                                memory_order_relaxed);
+            uint32_t old =
+                atomic_load_explicit(&ring->items[i & (ring->capacity - 1)], memory_order_relaxed);
             atomic_store_explicit(&larger->items[i & (larger->capacity - 1)], old,
                                   memory_order_relaxed);
         }
@@ -83,8 +83,8 @@ tg_deque_pop(tg_deque *deque, uint32_t *item)
         got = false;
         atomic_store_explicit(&deque->bottom, bottom + 1, memory_order_relaxed);
     } else {
-        *item = atomic_load_explicit(&ring->items[bottom & (ring->capacity - 1)],
-                                     memory_order_relaxed);
+        *item =
+            atomic_load_explicit(&ring->items[bottom & (ring->capacity - 1)], memory_order_relaxed);
         if (top == bottom) { /* the last one: a thief may want it too */
             got = atomic_compare_exchange_strong_explicit(
                 &deque->top, &top, top + 1, memory_order_seq_cst, memory_order_relaxed);
@@ -104,9 +104,8 @@ tg_deque_steal(tg_deque *deque, uint32_t *item)
         tg_deque_ring *ring = atomic_load_explicit(&deque->ring, memory_order_acquire);
         *item =
             atomic_load_explicit(&ring->items[top & (ring->capacity - 1)], memory_order_relaxed);
-        outcome = atomic_compare_exchange_strong_explicit(&deque->top, &top, top + 1,
-                                                          memory_order_seq_cst,
-                                                          memory_order_relaxed)
+        outcome = atomic_compare_exchange_strong_explicit(
+                      &deque->top, &top, top + 1, memory_order_seq_cst, memory_order_relaxed)
                       ? TG_STEAL_OK
                       : TG_STEAL_LOST;
     }

@@ -34,7 +34,7 @@ struct tg_job {
     atomic_uint inside; /* threads */
     atomic_bool stopped, ended;
     /* The window. */
-    _Atomic uint8_t *done; /* NULL: no window */
+    _Atomic uint8_t *done;            /* NULL: no window */
     _Atomic uint32_t frontier, limit; /* tasks < limit may start */
     int64_t window_bytes;             /* needs of [frontier, limit); window lock */
     pthread_mutex_t window_lock;
@@ -138,8 +138,8 @@ held_push(tg_job *job, uint32_t task)
 {
     if (job->held_count == job->held_capacity) {
         uint32_t next = job->held_capacity != 0 ? job->held_capacity * 2 : 64;
-        uint32_t *held = tg_realloc(NULL, job->held, job->held_capacity * sizeof *held,
-                                    next * sizeof *held);
+        uint32_t *held =
+            tg_realloc(NULL, job->held, job->held_capacity * sizeof *held, next * sizeof *held);
         if (held == NULL) {
             tg_error err;
             fail(job, tg_fail(&err, TG_ERR_MEMORY, "no memory for the queue of ready tasks"), &err);
@@ -332,8 +332,8 @@ tg__job_work(tg_job *job, int thread)
     atomic_fetch_add(&job->inside, 1);
     job_thread *mine = &job->threads[thread];
     while (more && !atomic_load_explicit(&job->stopped, memory_order_relaxed)) {
-        more = tg_deque_pop(&mine->deque, &task) || steal(job, thread, &task) ||
-               next_root(job, &task);
+        more =
+            tg_deque_pop(&mine->deque, &task) || steal(job, thread, &task) || next_root(job, &task);
         if (more) {
             run_task(job, thread, task);
             did = true;
@@ -412,6 +412,7 @@ tg_status
 tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    pthread_condattr_t attributes;
     tg_job *job = tg_calloc(NULL, 1, sizeof *job);
     *out = NULL;
     TG_CHECK(job != NULL, err, TG_ERR_MEMORY, "no memory to run a graph");
@@ -419,7 +420,10 @@ tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err
     atomic_init(&job->references, 1);
     (void)pthread_mutex_init(&job->window_lock, NULL);
     (void)pthread_mutex_init(&job->end_lock, NULL);
-    (void)pthread_cond_init(&job->end_cond, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&job->end_cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     job->exec = exec;
     job->spec = *spec;
     job->count = spec->tasks->count;
@@ -463,13 +467,8 @@ tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err)
     if (thread >= 0) {
         work_along(job, exec, thread);
     }
-    struct timespec until = { 0 };
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    if (timeout_ns >= 0) {
-        int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
-        until.tv_sec += timeout_ns / 1000000000 + ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
-    }
+    int64_t end = tg_clock_ns() + (timeout_ns > 0 ? timeout_ns : 0);
+    struct timespec until = { end / 1000000000, end % 1000000000 };
     (void)pthread_mutex_lock(&job->end_lock);
     int rc = 0;
     while (job->exec != NULL && rc != ETIMEDOUT) {

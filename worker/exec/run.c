@@ -31,8 +31,8 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
         atomic_init(&run->tiles[t].readers, (uint32_t)readers);
     }
     for (uint32_t s = 0; s < plan->stage_count; s++) {
-        size_t bytes = tg_layout_memory(&plan->stages[s]) +
-                       plan->stages[s].local_count * sizeof(tg_view) + 64;
+        size_t bytes =
+            tg_layout_memory(&plan->stages[s]) + plan->stages[s].local_count * sizeof(tg_view) + 64;
         run->layout_bytes = bytes > run->layout_bytes ? bytes : run->layout_bytes;
     }
     for (size_t t = 0; t < plan->target_count; t++) {
@@ -42,6 +42,9 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
                      "no memory for a result of %lld bytes under the memory limit",
                      (long long)plan->targets[t].own_bytes);
         }
+    }
+    if (plan->edge_bytes != NULL) {
+        TG_TRY(tg_trim_start(run, err));
     }
     *out = run;
     run = NULL;
@@ -69,6 +72,7 @@ tg_running_destroy(tg_running *run)
             tg_buffer_release(run->targets[t].given.data);
         }
         if (plan != NULL) {
+            tg_trim_free(run);
             tg_free(NULL, run->tiles, ((size_t)plan->tasks.count + 1) * sizeof *run->tiles);
             tg_free(NULL, run->givens, ((size_t)plan->stage_count + 1) * sizeof *run->givens);
             tg_free(NULL, run->targets, (plan->target_count + 1) * sizeof *run->targets);
@@ -92,8 +96,7 @@ tg_running_need(void *ctx, uint32_t task)
 static bool
 target_view(const tg_running *run, const tg_stage *stage, const tg_box *box, tg_view *view)
 {
-    bool memory = stage->target != TG_NO_TARGET &&
-                  run->plan->targets[stage->target].sink == NULL &&
+    bool memory = stage->target != TG_NO_TARGET && run->plan->targets[stage->target].sink == NULL &&
                   tg_array_is_known(stage->root);
     if (memory) {
         const tg_run_target *target = &run->targets[stage->target];
@@ -101,8 +104,7 @@ target_view(const tg_running *run, const tg_stage *stage, const tg_box *box, tg_
         tg_box covers;
         void *data = target->own != NULL ? tg_buffer_data(target->own) : target->data;
         tg_array_box(stage->root, &covers);
-        tg_view_from_shape(&whole, data, stage->root->dtype, stage->root->ndim,
-                           stage->root->shape);
+        tg_view_from_shape(&whole, data, stage->root->dtype, stage->root->ndim, stage->root->shape);
         if (target->own == NULL) {
             memcpy(whole.strides, target->strides, sizeof whole.strides);
         }
@@ -147,7 +149,7 @@ deliver(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffer *bu
     tg_sink *sink = run->plan->targets[stage->target].sink;
     if (sink != NULL) {
         tg_io_stats stats = { 0 };
-        tg_scratch_init(&eval->scratch, run->pool, eval->block, eval->layout->scratch_bytes);
+        tg_scratch_init(&eval->scratch, run->pool, eval->block, eval->block_bytes);
         status = sink->ops->write(sink, box, out, &eval->scratch, &stats, err);
         tg_scratch_reset(&eval->scratch);
         atomic_fetch_add(&run->stored_written, stats.bytes_stored);
@@ -161,17 +163,28 @@ out:
 }
 
 /* The inputs of a task are no longer needed by it. */
-static void
-release_inputs(tg_running *run, uint32_t task)
+static tg_status
+release_inputs(tg_running *run, uint32_t task, void *memory, tg_error *err)
 {
+    tg_status status = TG_OK;
     const tg_tasks *tasks = &run->plan->tasks;
+    if (run->trims != NULL) {
+        atomic_store(&run->done[task], 1);
+    }
     for (uint64_t e = tasks->pred_start[task]; e < tasks->pred_start[task + 1]; e++) {
-        tg_tile *tile = &run->tiles[tasks->preds[e]];
+        uint32_t maker = tasks->preds[e];
+        tg_tile *tile = &run->tiles[maker];
+        bool trims = run->plan->stages[run->plan->stage_of_task[maker]].trims;
+        if (trims) {
+            TG_TRY(tg_trim_after(run, maker, e, memory, err));
+        }
         if (atomic_fetch_sub_explicit(&tile->readers, 1, memory_order_acq_rel) == 1) {
             tg_buffer_release(tile->buffer);
             tile->buffer = NULL;
         }
     }
+out:
+    return status;
 }
 
 static void
@@ -347,6 +360,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     tg_eval eval = { .run = run, .layout = &layout };
     TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to run a tile");
     tg_plan_task(plan, task, &index, &eval.tile);
+    eval.task = task;
     eval.stage = &plan->stages[index];
     eval.given = &run->givens[index];
     tg_plan_tile_box(plan, eval.stage, eval.tile, &box);
@@ -360,6 +374,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     if (eval.stage->scratch_bytes > 0) {
         int64_t bytes = tg_max_i64(layout.scratch_bytes, eval.stage->scratch_bytes);
         eval.block = tg_pool_get(run->pool, (size_t)bytes, &capacity);
+        eval.block_bytes = bytes;
         TG_CHECK(eval.block != NULL, err, TG_ERR_MEMORY,
                  "%s: no room for %lld bytes of scratch under the memory limit",
                  eval.stage->root->op->name, (long long)bytes);
@@ -372,7 +387,11 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
-    release_inputs(run, task);
+    TG_TRY(release_inputs(run, task, memory, err));
+    if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
+        tg_buffer_release(run->tiles[task].buffer);
+        run->tiles[task].buffer = NULL;
+    }
     atomic_fetch_add(&run->tasks_run, 1);
 out:
     tg_pool_put(run->pool, eval.block, capacity);

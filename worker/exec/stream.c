@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Streaming stores: 16 bytes each, four to fill a line, so that it is written without being read. */
+/* Streaming stores: 16 bytes each, four to fill a line, so that it is written without being read.
+ */
 #include "worker/exec/stream.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#    include <emmintrin.h>
 
 void
 tg_stream_copy(void *to, const void *from, size_t bytes)

@@ -100,12 +100,14 @@ tg_timeline_create_with(const tg_alloc *alloc, uint32_t threads, uint32_t events
         /* One more than asked for: a reader cannot trust the slot that may be in the writing. */
         t->capacity = (uint64_t)(events_per_thread > 0 ? events_per_thread : 1) + 1;
         t->rings = tg__timeline_alloc(a, thread_count, sizeof *t->rings, 128);
-        t->memory.samples = tg__timeline_alloc(a, TG_TIMELINE_MEMORY_SAMPLES,
-                                               sizeof *t->memory.samples, 64);
+        t->memory.samples =
+            tg__timeline_alloc(a, TG_TIMELINE_MEMORY_SAMPLES, sizeof *t->memory.samples, 64);
+        if (t->rings != NULL) {
+            memset(t->rings, 0, thread_count * sizeof *t->rings);
+        }
         ok = t->rings != NULL && t->memory.samples != NULL;
     }
     if (ok) {
-        memset(t->rings, 0, thread_count * sizeof *t->rings);
         for (uint32_t k = 0; k < thread_count; k++) {
             t->rings[k].slots = tg__timeline_alloc(a, t->capacity, sizeof(slot), 64);
             ok = ok && t->rings[k].slots != NULL;

@@ -22,7 +22,7 @@
  * clock; no clock is read here.
  * Threads: events with `thread` = k are recorded by one thread at a time. tg_timeline_memory and
  * tg_timeline_snapshot_create may be called from any thread at any time. create, begin, end and
- * destroy belong to the owner, and begin and destroy need the recording threads to be at rest.
+ * destroy belong to the owner; begin and destroy need all other threads to be at rest.
  * Errors: recording cannot fail: a full ring overwrites its oldest event and counts it as dropped.
  */
 #include <stdbool.h>
@@ -36,17 +36,17 @@ typedef struct tg_timeline tg_timeline;
 
 /* What a thread did; the second name is what traces and pages say. */
 #define TG_TIMELINE_KIND_MAP(X)                                                                    \
-    X(TASK, "compute")           /* a task, from its start to its end, with all that lies inside */ \
-    X(READ, "read")              /* reading and decoding stored chunks */                          \
-    X(WRITE, "write")            /* encoding and writing chunks */                                 \
-    X(MEMORY_WAIT, "memory")     /* tasks were ready, the budget had no room for any */            \
-    X(IDLE, "idle")              /* no task was ready */
+    X(TASK, "compute")       /* a task, from its start to its end, with all that lies inside */    \
+    X(READ, "read")          /* reading and decoding stored chunks */                              \
+    X(WRITE, "write")        /* encoding and writing chunks */                                     \
+    X(MEMORY_WAIT, "memory") /* tasks were ready, the budget had no room for any */                \
+    X(IDLE, "idle")          /* no task was ready */
 
 typedef enum tg_timeline_kind {
 #define TG_TIMELINE_KIND_ENUM(name, text) TG_TIMELINE_##name,
     TG_TIMELINE_KIND_MAP(TG_TIMELINE_KIND_ENUM)
 #undef TG_TIMELINE_KIND_ENUM
-    TG_TIMELINE_KIND_COUNT
+        TG_TIMELINE_KIND_COUNT
 } tg_timeline_kind;
 
 enum {
@@ -89,7 +89,7 @@ typedef struct tg_timeline_stage {
  * lies inside tasks: computing took task_ns - inside_ns, and what events cover is
  * task_ns + read_ns + write_ns + memory_ns + idle_ns - inside_ns. */
 typedef struct tg_timeline_totals {
-    int64_t count; /* of tasks */
+    int64_t count;                        /* of tasks */
     int64_t wait_ns, bytes_in, bytes_out; /* of tasks */
     int64_t task_ns, read_ns, write_ns, memory_ns, idle_ns, inside_ns;
     int64_t bytes_read, bytes_written; /* of reads and writes */
@@ -112,7 +112,7 @@ typedef struct tg_timeline_snapshot {
     tg_timeline_stage *stages;         /* [stage_count] */
     tg_timeline_totals *stage_totals;  /* [stage_count + 1]; the last: all other events */
     tg_timeline_totals *thread_totals; /* [thread_count] */
-    tg_timeline_totals totals;               /* of everything */
+    tg_timeline_totals totals;         /* of everything */
     uint64_t *first;           /* [thread_count + 1]: events of thread k begin at first[k] */
     tg_timeline_event *events; /* by thread, then start, then the longer first */
     uint64_t *dropped;         /* [thread_count] events overwritten */

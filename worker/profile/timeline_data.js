@@ -110,7 +110,8 @@ function axisText(ns, step) {
 }
 
 /* Nine steps of viridis; a stage sits on one of 13 places between them, chosen by the hash of its
- * label, so that it keeps its colour from run to run. A taken place passes on, five at a time. */
+ * label, so that it keeps its colour from run to run. When the place is too near to a taken one it
+ * passes on, five at a time; how near is too near depends on how many stages there are. */
 const VIRIDIS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141],
   [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
 const PLACES = 13;
@@ -125,15 +126,21 @@ function hashOf(text) {
 }
 
 const places = (() => {
-  const taken = new Array(PLACES).fill(0);
+  const taken = [];
+  const gapOf = (place) => Math.min(...taken.map((other) => Math.abs(other - place)), PLACES);
   return data.stages.map((stage) => {
-    let place = hashOf(stage.label) % PLACES;
-    const least = Math.min(...taken);
-    while (taken[place] > least) {
-      place = (place + 5) % PLACES;
+    const first = hashOf(stage.label) % PLACES;
+    let best = first;
+    for (let gap = Math.floor(PLACES / (stageCount + 1)) + 1; gap >= 0; gap--) {
+      const tries = [...taken, 0].map((unused, n) => (first + 5 * n) % PLACES);
+      const free = [...new Set(tries)].find((place) => gapOf(place) >= gap);
+      if (free !== undefined) {
+        best = free;
+        break;
+      }
     }
-    taken[place]++;
-    return place;
+    taken.push(best);
+    return best;
   });
 })();
 

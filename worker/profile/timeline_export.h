@@ -19,12 +19,10 @@
  *      "stages": [{"label": "...", "ops": "...", "shape": "...", "tiles": 8, "predicted": 0,
  *                  "totals": TOTALS}],           one more row than stages: all other events
  *      "threads": [{"dropped": 0, "totals": TOTALS,
- *                   "events": [kind, inside, stage, task, tile, start, duration, wait, in, out, ...]}],
- *      "totals": TOTALS,
- *      "memory": [time, used, limit, kept, ...],
- *      "figures": [{"name": "peak memory", "unit": "bytes", "predicted": 1.0, "measured": 1.0}],
- *      "verdict": {"name": "compute", "title": "...", "text": "...",
- *                  "shares": [{"name": "compute", "ns": 1}]}}
+ *                   "events": [kind, inside, stage, task, tile, start, duration, wait, in, out,
+ * ...]}], "totals": TOTALS, "memory": [time, used, limit, kept, ...], "figures": [{"name": "peak
+ * memory", "unit": "bytes", "predicted": 1.0, "measured": 1.0}], "verdict": {"name": "compute",
+ * "title": "...", "text": "...", "shares": [{"name": "compute", "ns": 1}]}}
  *
  * `events` has ten numbers an event; `start` is the distance to the start of the event before it
  * in the same list (the first: to the begin of the run), which keeps the page small. A stage that

@@ -40,8 +40,8 @@ typedef struct tg__timeline_memory {
     tg_timeline_sample *samples; /* guarded by busy */
     uint64_t count;              /* guarded by busy */
     atomic_flag busy;
-    _Atomic int64_t next_ns;  /* no sample before */
-    _Atomic int64_t every_ns; /* written under busy */
+    _Atomic int64_t next_ns;    /* no sample before */
+    _Atomic int64_t every_ns;   /* written under busy */
     _Atomic int64_t most_bytes; /* since the last sample */
     _Atomic int64_t peak_bytes;
     _Atomic int64_t limit_bytes; /* the last three as told, for the closing sample */
@@ -76,8 +76,8 @@ void tg__timeline_free_stages(const tg_alloc *alloc, tg_timeline_stage *stages, 
 uint64_t tg__timeline_head(const tg_timeline *t, uint32_t thread);
 /* Copies events [from, to), at most `capacity` of them and all recorded, and returns the number of
  * the first that was not overwritten meanwhile; those before it are to be thrown away. Any. */
-uint64_t tg__timeline_copy_events(const tg_timeline *t, uint32_t thread, uint64_t from,
-                                  uint64_t to, tg_timeline_event *out);
+uint64_t tg__timeline_copy_events(const tg_timeline *t, uint32_t thread, uint64_t from, uint64_t to,
+                                  tg_timeline_event *out);
 /* [stage_count + 1]; atomics, to be read one by one. Any. */
 const tg__timeline_row *tg__timeline_rows(const tg_timeline *t, uint32_t thread);
 

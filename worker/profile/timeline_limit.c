@@ -14,9 +14,9 @@
 #include "worker/profile/timeline_sink.h"
 
 static const char *const names[TG_LIMITED_BY_COUNT] = {
-    [TG_LIMITED_BY_NOTHING] = "nothing",         [TG_LIMITED_BY_COMPUTE] = "compute",
-    [TG_LIMITED_BY_READING] = "reading",         [TG_LIMITED_BY_WRITING] = "writing",
-    [TG_LIMITED_BY_MEMORY] = "memory limit",     [TG_LIMITED_BY_TILES] = "too few tiles",
+    [TG_LIMITED_BY_NOTHING] = "nothing",       [TG_LIMITED_BY_COMPUTE] = "compute",
+    [TG_LIMITED_BY_READING] = "reading",       [TG_LIMITED_BY_WRITING] = "writing",
+    [TG_LIMITED_BY_MEMORY] = "memory limit",   [TG_LIMITED_BY_TILES] = "too few tiles",
     [TG_LIMITED_BY_SCHEDULING] = "scheduling",
 };
 
@@ -75,8 +75,13 @@ say_arithmetic(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
     for (int i = TG_LIMITED_BY_COMPUTE; i < TG_LIMITED_BY_COUNT; i++) {
         if (v->shares[i] > 0) {
             static const char *const verbs[TG_LIMITED_BY_COUNT] = {
-                "",        "computing", "reading", "writing", "waiting for memory",
-                "idle for want of a ready task", "between tasks",
+                "",
+                "computing",
+                "reading",
+                "writing",
+                "waiting for memory",
+                "idle for want of a ready task",
+                "between tasks",
             };
             say(v, "%s %s %s (%.1f %%)", first ? "" : ",", verbs[i],
                 tg__time_text(&a, (double)v->shares[i]), 100 * (double)v->shares[i] / sum);
@@ -122,8 +127,9 @@ say_memory(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
 {
     tg__short_text a;
     tg__short_text b;
-    say(v, "At most %s of the limit of %s were in use, and tasks that were ready had to wait for "
-           "room. A larger memory_limit, smaller chunks or fewer threads let more run at once.",
+    say(v,
+        "At most %s of the limit of %s were in use, and tasks that were ready had to wait for "
+        "room. A larger memory_limit, smaller chunks or fewer threads let more run at once.",
         tg__bytes_text(&a, (double)s->peak_bytes), tg__bytes_text(&b, (double)s->limit_bytes));
 }
 
@@ -140,8 +146,7 @@ say_tiles(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
             label = s->stages[i].label;
         }
     }
-    say(v, "%" PRId64 " tasks kept %u threads busy only in part", s->totals.count,
-        s->thread_count);
+    say(v, "%" PRId64 " tasks kept %u threads busy only in part", s->totals.count, s->thread_count);
     if (least > 0) {
         say(v, "; the stage with the fewest tiles is \"%.80s\" with %" PRId64, label, least);
     }
@@ -158,8 +163,9 @@ say_advice(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
     const char *label = largest_stage(s, offsetof(tg_timeline_totals, task_ns), &part);
     switch (v->limit) {
     case TG_LIMITED_BY_COMPUTE:
-        say(v, "Most of it went to \"%.80s\" (%.0f %% of all tasks' time). More or faster cores "
-               "would shorten the run; more memory or faster disks would not do much.",
+        say(v,
+            "Most of it went to \"%.80s\" (%.0f %% of all tasks' time). More or faster cores "
+            "would shorten the run; more memory or faster disks would not do much.",
             label, part);
         break;
     case TG_LIMITED_BY_READING:
@@ -177,8 +183,9 @@ say_advice(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
         say_tiles(s, v);
         break;
     case TG_LIMITED_BY_SCHEDULING:
-        say(v, "%" PRId64 " tasks took %s each on the mean; what surrounds a task is not much less "
-               "than that. Larger chunks make fewer, longer tasks.",
+        say(v,
+            "%" PRId64 " tasks took %s each on the mean; what surrounds a task is not much less "
+            "than that. Larger chunks make fewer, longer tasks.",
             t->count, tg__time_text(&a, t->count > 0 ? (double)t->task_ns / (double)t->count : 0));
         break;
     default:

@@ -39,7 +39,7 @@ write_totals(tg__sink *out, const tg_timeline_totals *t)
 static void
 write_stages(tg__sink *out, const tg_timeline_snapshot *s)
 {
-    static const tg_timeline_stage other = {.label = "other stages", .ops = "", .tile_shape = ""};
+    static const tg_timeline_stage other = { .label = "other stages", .ops = "", .tile_shape = "" };
     tg__sink_text(out, "\"stages\":[");
     for (uint32_t i = 0; i <= s->stage_count; i++) {
         const tg_timeline_stage *stage = i < s->stage_count ? &s->stages[i] : &other;
@@ -165,7 +165,7 @@ tg_status
 tg_timeline_write_html(const tg_timeline_snapshot *s, const tg_timeline_about *about,
                        tg_timeline_write write, void *ctx)
 {
-    static const tg_timeline_about nothing = {0};
+    static const tg_timeline_about nothing = { 0 };
     const tg_timeline_about *a = about != NULL ? about : &nothing;
     tg__sink out;
     TG_ASSERT(s != NULL && write != NULL);

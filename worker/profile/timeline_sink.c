@@ -87,8 +87,8 @@ tg__sink_integer(tg__sink *sink, int64_t value)
 void
 tg__sink_us(tg__sink *sink, int64_t ns)
 {
-    char part[5] = {'.', (char)('0' + ns / 100 % 10), (char)('0' + ns / 10 % 10),
-                    (char)('0' + ns % 10), 0};
+    char part[5] = { '.', (char)('0' + ns / 100 % 10), (char)('0' + ns / 10 % 10),
+                     (char)('0' + ns % 10), 0 };
     if (ns < 0) { /* never, as times count from the begin of the run; but stay valid */
         tg__sink_text(sink, "0");
     } else {
@@ -143,10 +143,10 @@ tg__sink_json(tg__sink *sink, const char *text)
             tg__sink_text(sink, "\\ufffd");
             length = 1;
         } else if (point == '"' || point == '\\') {
-            char pair[2] = {'\\', (char)point};
+            char pair[2] = { '\\', (char)point };
             tg__sink_bytes(sink, pair, 2);
-        } else if (point < 0x20 || point == '<' || point == '>' || point == '&' ||
-                   point == 0x7f || point == 0x2028 || point == 0x2029) {
+        } else if (point < 0x20 || point == '<' || point == '>' || point == '&' || point == 0x7f ||
+                   point == 0x2028 || point == 0x2029) {
             tg__sink_format(sink, "\\u%04x", (unsigned)point);
         } else {
             tg__sink_bytes(sink, (const char *)s, (size_t)length);
@@ -168,7 +168,7 @@ three_digits(tg__short_text *out, double value, const char *unit)
 const char *
 tg__bytes_text(tg__short_text *out, double bytes)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
     int unit = 0;
     while (fabs(bytes) >= 1023.5 && unit < 6) {
         bytes /= 1024;
@@ -185,7 +185,7 @@ tg__bytes_text(tg__short_text *out, double bytes)
 const char *
 tg__time_text(tg__short_text *out, double ns)
 {
-    static const char *const units[] = {"ns", "us", "ms", "s"};
+    static const char *const units[] = { "ns", "us", "ms", "s" };
     int unit = 0;
     while (fabs(ns) >= 999.5 && unit < 3) {
         ns /= 1000;

@@ -26,8 +26,7 @@ tg_status tg__sink_finish(tg__sink *sink) TG_MUST_USE;
 void tg__sink_bytes(tg__sink *sink, const char *bytes, size_t count);
 void tg__sink_text(tg__sink *sink, const char *text);
 /* At most 1000 bytes at once; no user's text goes through it. */
-void tg__sink_format(tg__sink *sink, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void tg__sink_format(tg__sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A decimal integer, faster than the above. */
 void tg__sink_integer(tg__sink *sink, int64_t value);
 /* A JSON string in its quotes. "<", ">", "&" and U+2028, U+2029 are escaped too, so that it may

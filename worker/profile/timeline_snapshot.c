@@ -38,8 +38,8 @@ tg__timeline_copy_stages(const tg_alloc *alloc, const tg_timeline_stage *stages,
     size_t bytes = 0;
     tg_timeline_stage *copy = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        bytes += text_size(stages[i].label) + text_size(stages[i].ops) +
-                 text_size(stages[i].tile_shape);
+        bytes +=
+            text_size(stages[i].label) + text_size(stages[i].ops) + text_size(stages[i].tile_shape);
     }
     copy = tg__timeline_alloc(alloc, count * sizeof *copy + bytes, 1, 64);
     if (copy != NULL) {
@@ -72,15 +72,13 @@ tg_timeline_snapshot_destroy(tg_timeline_snapshot *public)
         uint32_t threads = public->thread_count;
         uint32_t stages = public->stage_count;
         tg__timeline_free_stages(a, public->stages, stages, s->text_bytes);
-        tg__timeline_free(a, public->stage_totals, stages + 1,
-                          sizeof *public->stage_totals, 64);
-        tg__timeline_free(a, public->thread_totals, threads, sizeof *public->thread_totals,
-                          64);
+        tg__timeline_free(a, public->stage_totals, stages + 1, sizeof *public->stage_totals, 64);
+        tg__timeline_free(a, public->thread_totals, threads, sizeof *public->thread_totals, 64);
         tg__timeline_free(a, public->first, threads + 1, sizeof *public->first, 64);
         tg__timeline_free(a, public->dropped, threads, sizeof *public->dropped, 64);
         tg__timeline_free(a, public->events, s->event_room, sizeof *public->events, 64);
-        tg__timeline_free(a, public->samples, TG_TIMELINE_MEMORY_SAMPLES,
-                          sizeof *public->samples, 64);
+        tg__timeline_free(a, public->samples, TG_TIMELINE_MEMORY_SAMPLES, sizeof *public->samples,
+                          64);
         tg__timeline_free(a, s, 1, sizeof *s, 64);
     }
 }
@@ -204,10 +202,11 @@ tg_timeline_snapshot_create(tg_timeline *t, tg_timeline_snapshot **out, tg_error
     TG_ASSERT(t != NULL && out != NULL);
     *out = NULL;
     s = tg__timeline_alloc(t->alloc, 1, sizeof *s, 64);
-    heads = tg__timeline_alloc(t->alloc, t->thread_count, sizeof *heads, 64);
-    TG_CHECK(s != NULL && heads != NULL, err, TG_ERR_MEMORY, "timeline: no memory for a snapshot");
+    TG_CHECK(s != NULL, err, TG_ERR_MEMORY, "timeline: no memory for a snapshot");
     memset(s, 0, sizeof *s);
     s->alloc = t->alloc;
+    heads = tg__timeline_alloc(t->alloc, t->thread_count, sizeof *heads, 64);
+    TG_CHECK(heads != NULL, err, TG_ERR_MEMORY, "timeline: no memory for a snapshot");
     s->public.thread_count = t->thread_count;
     s->public.stage_count = t->stage_count;
     for (uint32_t k = 0; k < t->thread_count; k++) {

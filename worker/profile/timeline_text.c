@@ -8,27 +8,32 @@
 
 enum { LABEL_COLUMNS = 30, THREAD_LINES_MAX = 32 };
 
-/* A label cut to `columns` and padded to them; counts code points, never splits one, and shows a
- * control character as a space, so that a name cannot write to a terminal. */
+/* At most `columns` code points of a text, never a part of one; returns how many. A control
+ * character but the end of a line becomes a space, so that no name can write to a terminal. */
+static int
+write_clean(tg__sink *out, const char *text, int columns)
+{
+    int used = 0;
+    while (*text != 0 && used < columns) {
+        size_t length = 1;
+        while (((unsigned char)text[length] & 0xc0) == 0x80) {
+            length++;
+        }
+        if (((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f) {
+            tg__sink_text(out, " ");
+        } else {
+            tg__sink_bytes(out, text, length);
+        }
+        text += length;
+        used++;
+    }
+    return used;
+}
+
 static void
 write_label(tg__sink *out, const char *label, int columns)
 {
-    int used = 0;
-    const char *at = label;
-    while (*at != 0 && used < columns) {
-        size_t length = 1;
-        while (((unsigned char)at[length] & 0xc0) == 0x80) {
-            length++;
-        }
-        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
-            tg__sink_text(out, " ");
-        } else {
-            tg__sink_bytes(out, at, length);
-        }
-        at += length;
-        used++;
-    }
-    for (; used < columns; used++) {
+    for (int used = write_clean(out, label, columns); used < columns; used++) {
         tg__sink_text(out, " ");
     }
 }
@@ -82,8 +87,8 @@ write_threads(tg__sink *out, const tg_timeline_snapshot *s)
     tg__sink_text(out, "\nthread  compute    read   write  memory    idle  between   tasks\n");
     for (uint32_t k = 0; k < shown; k++) {
         const tg_timeline_totals *t = &s->thread_totals[k];
-        int64_t covered = t->task_ns + t->read_ns + t->write_ns + t->memory_ns + t->idle_ns -
-                          t->inside_ns;
+        int64_t covered =
+            t->task_ns + t->read_ns + t->write_ns + t->memory_ns + t->idle_ns - t->inside_ns;
         double between = wall - (double)covered;
         tg__sink_format(out, "%6u %7.1f%% %6.1f%% %6.1f%% %6.1f%% %6.1f%% %7.1f%% %7lld\n", k,
                         100 * (double)(t->task_ns - t->inside_ns) / wall,
@@ -133,7 +138,7 @@ tg_status
 tg_timeline_write_text(const tg_timeline_snapshot *s, const tg_timeline_about *about,
                        tg_timeline_write write, void *ctx)
 {
-    static const tg_timeline_about nothing = {0};
+    static const tg_timeline_about nothing = { 0 };
     const tg_timeline_about *a = about != NULL ? about : &nothing;
     tg_timeline_verdict verdict;
     tg__short_text time;
@@ -143,7 +148,7 @@ tg_timeline_write_text(const tg_timeline_snapshot *s, const tg_timeline_about *a
     TG_ASSERT(s != NULL && write != NULL);
     tg__sink_init(&out, write, ctx);
     if (a->title != NULL) {
-        write_label(&out, a->title, 100);
+        (void)write_clean(&out, a->title, 100);
         tg__sink_text(&out, "\n");
     }
     tg__sink_format(&out, "%lld tasks on %u threads in %s%s\n\n", (long long)s->totals.count,
@@ -158,13 +163,13 @@ tg_timeline_write_text(const tg_timeline_snapshot *s, const tg_timeline_about *a
                         tg__bytes_text(&limit, (double)s->limit_bytes),
                         100 * (double)s->peak_bytes / (double)s->limit_bytes);
     }
-    tg__sink_format(&out, "\nstorage: %s read", tg__bytes_text(&peak, (double)s->totals.bytes_read));
-    tg__sink_format(&out, ", %s written\n",
-                    tg__bytes_text(&peak, (double)s->totals.bytes_written));
+    tg__sink_format(&out, "\nstorage: %s read",
+                    tg__bytes_text(&peak, (double)s->totals.bytes_read));
+    tg__sink_format(&out, ", %s written\n", tg__bytes_text(&peak, (double)s->totals.bytes_written));
     write_figures(&out, a);
     tg_timeline_judge(s, &verdict);
     tg__sink_format(&out, "\nlimited by: %s\n", verdict.name);
-    tg__sink_text(&out, verdict.text);
+    (void)write_clean(&out, verdict.text, (int)sizeof verdict.text);
     tg__sink_text(&out, "\n");
     if (s->dropped_total > 0) {
         tg__sink_format(&out, "%llu older events were dropped; all totals above are complete.\n",

@@ -52,7 +52,7 @@ write_slice(tg__sink *out, const tg_timeline_snapshot *s, const tg_timeline_even
         tg__sink_json(out, s->stages[e->stage].label);
     } else {
         tg__sink_json(out, e->kind == TG_TIMELINE_MEMORY_WAIT ? "waiting for memory"
-                                                               : kind_names[e->kind]);
+                                                              : kind_names[e->kind]);
     }
     tg__sink_format(out, ",\"cat\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":", kind_names[e->kind],
                     e->thread + 1u);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause */ /* tidy: allow unbuilt: tests/html compiles it */
 /*
  * Writes a made-up run as timeline.html, trace.json and timeline.txt into a folder, for the tests
  * in tests/html.
@@ -37,7 +37,7 @@ main(int argc, char **argv)
     tg_status status = TG_ERR_VALUE;
     if (argc == 5) {
         tg_timeline_snapshot *s = NULL;
-        tg_error err = {0};
+        tg_error err = { 0 };
         tg_timeline *t = tg_test_synthetic_run((uint32_t)strtoul(argv[2], NULL, 10),
                                                (uint32_t)strtoul(argv[3], NULL, 10),
                                                (uint32_t)strtoul(argv[4], NULL, 10));

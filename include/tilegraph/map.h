@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_TILEGRAPH_MAP_H
+#define TG_TILEGRAPH_MAP_H
+/*
+ * What: functions of the user's that are applied to blocks of arrays: the ops "map_blocks" (each
+ * chunk) and "map_overlap" (each chunk with its surroundings).
+ *
+ *     tg_function *f = tg_block_function_create(my_fn, my_data, NULL, 0);
+ *     tg_param p[] = { { "function", TG_PARAM_POINTER, { 1, { .function = f } } } };
+ *     tg_array *r = tg_apply(g, "map_blocks", 1, &a, 1, p);
+ *     tg_block_function_release(f);                          the node has its own reference
+ *
+ * Parameters of map_blocks: function; dtype (default: of the first argument); chunks and
+ * chunk_counts (Dask's way: chunk_counts[a] sizes for result axis a, one after the other; chunks
+ * alone: the edge of every block per axis; neither: as the arguments); drop_axis; new_axis (axes of
+ * the result, one block of one cell unless chunks say otherwise). Arguments are aligned at their
+ * last axes; along an axis all have the same number of chunks, or one, which then serves all. A
+ * dropped axis is handed over whole.
+ *
+ * Parameters of map_overlap: those of map_blocks, and depth (cells before and after, per axis of
+ * the result, per argument: one entry, one per axis, 2 * ndim, or 2 * ndim * nargs), boundary (one,
+ * ndim or ndim * nargs names out of reflect, mirror, nearest, wrap, constant, none), cval (one, or
+ * one per argument), trim (default true: the function fills a block with the surroundings of the
+ * first argument of highest rank, and the engine cuts them off).
+ *
+ * Ownership: views and infos are valid during the call only. Input views are read-only.
+ * Threads: the function is called from many threads at once.
+ * Errors: a function that fails returns non-zero and writes a message; the computation ends with
+ * TG_ERR_USER and that message.
+ */
+#include "tilegraph/array.h"
+
+/* Memory of a block; strides in bytes. */
+typedef struct tg_block_view {
+    void *data;
+    tg_dtype dtype;
+    int ndim;
+    const int64_t *shape;
+    const int64_t *strides;
+} tg_block_view;
+
+/* Where a block lies in its array. Every list has ndim entries. */
+typedef struct tg_block_place {
+    int ndim;
+    const int64_t *shape;      /* of the array */
+    const int64_t *num_blocks; /* of the array, along each axis */
+    const int64_t *index;      /* of the block, along each axis; 0 along an axis taken whole */
+    const int64_t *lo;         /* what the view covers; with surroundings it may reach outside */
+    const int64_t *hi;
+} tg_block_place;
+
+typedef struct tg_block_info {
+    size_t struct_size; /* of what the engine that calls knows */
+    tg_block_place out;
+    size_t nin;
+    const tg_block_place *in;
+} tg_block_info;
+
+/* Fills `out` from `in`. Returns 0, or another number after writing a NUL-terminated text of at
+ * most message_bytes to `message`. */
+typedef int (*tg_block_fn)(void *user, const tg_block_info *info, const tg_block_view *in,
+                           size_t nin, const tg_block_view *out, char *message,
+                           size_t message_bytes);
+
+typedef struct tg_function tg_function;
+/* A function with its data, counted. `release` (NULL allowed) is called once with `user`, from any
+ * thread, when no node needs the function any more. Functions of equal `key` are taken for equal;
+ * 0: equal to none. NULL when out of memory: then `release` has not been called. */
+TG_API tg_function *tg_block_function_create(tg_block_fn fn, void *user,
+                                             void (*release)(void *user), uint64_t key);
+TG_API void tg_block_function_release(tg_function *function);
+
+#endif

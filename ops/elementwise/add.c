@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* add: Adds element by element; bool adds as logical or. */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_add);
+extern const tg_loops tg_plain_complex_add;
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_add), &tg_plain_complex_add);
+}
+
+const tg_op tg_op_add = {
+    .name = "add",
+    .module = "",
+    .summary = "Adds element by element; bool adds as logical or.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .flags = TG_OP_CHEAP,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = infer,
+    .cost = tg_cost_light,
+    .loop = loop,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* arctan2: The angle of the point (x2, x1). */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_arctan2);
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_arctan2), NULL);
+}
+
+const tg_op tg_op_arctan2 = {
+    .name = "arctan2",
+    .module = "",
+    .summary = "The angle of the point (x2, x1).",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = infer,
+    .cost = tg_cost_heavy,
+    .loop = loop,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* arctanh: The inverse hyperbolic tangent. */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_arctanh);
+extern const tg_loops tg_plain_complex_arctanh;
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_arctanh), &tg_plain_complex_arctanh);
+}
+
+const tg_op tg_op_arctanh = {
+    .name = "arctanh",
+    .module = "",
+    .summary = "The inverse hyperbolic tangent.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .infer = infer,
+    .cost = tg_cost_heavy,
+    .loop = loop,
+};

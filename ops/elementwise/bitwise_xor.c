@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bitwise_xor: The bits that are in exactly one. */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_bitwise_xor);
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = "?" TG_TYPES_INTEGER };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_bitwise_xor), NULL);
+}
+
+const tg_op tg_op_bitwise_xor = {
+    .name = "bitwise_xor",
+    .module = "",
+    .summary = "The bits that are in exactly one.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .flags = TG_OP_CHEAP,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = infer,
+    .cost = tg_cost_light,
+    .loop = loop,
+};

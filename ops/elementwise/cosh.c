@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cosh: The hyperbolic cosine. */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_cosh);
+extern const tg_loops tg_plain_complex_cosh;
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_cosh), &tg_plain_complex_cosh);
+}
+
+const tg_op tg_op_cosh = {
+    .name = "cosh",
+    .module = "",
+    .summary = "The hyperbolic cosine.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .infer = infer,
+    .cost = tg_cost_heavy,
+    .loop = loop,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_ELEMENTWISE_ELEMENTWISE_H
+#define TG_ELEMENTWISE_ELEMENTWISE_H
+/*
+ * What: what the elementwise ops share: NumPy's type resolution, broadcasting, and the choice of a
+ * loop. A file of an op says which loops there are, in NumPy's letters and in NumPy's order; infer
+ * takes the first that all arguments can be cast to safely, casts them, and the loop then sees
+ * one type. A weak scalar counts as the type that it takes beside its partners (NEP 50).
+ *
+ *     ? bool   b B int8 uint8   h H 16   i I 32   l L 64   e f d float16 32 64   F D complex64 128
+ *
+ * Ownership: infer builds in the scope it is given. Threads: as said in op.h.
+ * Errors: TG_ERR_TYPE when no loop fits, with NumPy's words and the dtypes; TG_ERR_VALUE when shapes
+ * do not broadcast.
+ */
+#include "core/array/array.h"
+#include "core/array/dtype.h"
+#include "core/array/op.h"
+#include "core/array/scope.h"
+#include "core/base/assert.h"
+#include "core/base/status.h"
+#include "ops/kernel/isa.h"
+#include "ops/kernel/strip.h"
+
+typedef enum tg_ufunc_result {
+    TG_RESULT_SAME, /* as the loop's inputs */
+    TG_RESULT_BOOL,
+    TG_RESULT_REAL  /* the real type of complex inputs */
+} tg_ufunc_result;
+
+typedef struct tg_ufunc {
+    const char *types; /* the letters of the inputs of each loop */
+    tg_ufunc_result result;
+    bool integers_as_float64;  /* true division */
+    const char *no_bool;       /* NumPy's sentence when all arguments are bool; NULL: as any type */
+} tg_ufunc;
+
+#define TG_TYPES_INTEGER "bBhHiIlL"
+#define TG_TYPES_FLOAT "efd"
+#define TG_TYPES_COMPLEX "FD"
+#define TG_TYPES_NUMBER TG_TYPES_INTEGER TG_TYPES_FLOAT TG_TYPES_COMPLEX
+#define TG_TYPES_REAL "?" TG_TYPES_INTEGER TG_TYPES_FLOAT
+#define TG_TYPES_ALL TG_TYPES_REAL TG_TYPES_COMPLEX
+
+/* Everything: types, casts of all arguments, broadcast shape. */
+TG_MUST_USE tg_status tg_ufunc_infer(tg_infer *infer, const tg_ufunc *ufunc, tg_error *err);
+
+/* The steps of it, for ops with rules of their own. */
+/* The dtype of the loop for args[first .. nargs-1]; an error names the op. */
+TG_MUST_USE tg_status tg_ufunc_resolve(const tg_infer *infer, const tg_ufunc *ufunc, size_t first,
+                                       tg_dtype *dtype, tg_error *err);
+/* Replaces args[index] by its cast. */
+TG_MUST_USE tg_status tg_ufunc_cast(tg_infer *infer, size_t index, tg_dtype dtype, tg_error *err);
+/* As it; a weak integer that does not fit leaves the argument and the scope as they were. */
+bool tg_ufunc_cast_fits(tg_infer *infer, size_t index, tg_dtype dtype);
+/* Shape of the result from all arguments. */
+TG_MUST_USE tg_status tg_ufunc_shape(tg_infer *infer, tg_error *err);
+/* The error "ufunc 'x' not supported for the input types ...". */
+tg_status tg_ufunc_refuse(const tg_infer *infer, tg_error *err);
+
+/* Of comparisons: types as above; an integer beside a plain number that it cannot hold, and int64
+ * beside uint64, compare exactly. */
+TG_MUST_USE tg_status tg_compare_infer(tg_infer *infer, tg_error *err);
+
+/* The loop for the dtype of argument `arg`; `more` (NULL allowed) is asked when `loops` has none. */
+tg_loop tg_ufunc_loop(const tg_array *node, size_t arg, const tg_loops *loops,
+                      const tg_loops *more);
+
+/* Costs: one operation per element; about 20, as transcendental functions have. */
+void tg_cost_light(const tg_array *node, const tg_box *out, tg_cost *cost);
+void tg_cost_heavy(const tg_array *node, const tg_box *out, tg_cost *cost);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lcm: The least common multiple of the magnitudes. */
+#include "ops/elementwise/elementwise.h"
+
+extern const tg_loops tg_plain_lcm;
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_INTEGER };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, &tg_plain_lcm, NULL);
+}
+
+const tg_op tg_op_lcm = {
+    .name = "lcm",
+    .module = "",
+    .summary = "The least common multiple of the magnitudes.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = infer,
+    .cost = tg_cost_heavy,
+    .loop = loop,
+};

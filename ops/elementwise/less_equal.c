@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* less_equal: Whether x1 <= x2. Complex numbers compare by real part, then imaginary. */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_less_equal);
+TG_ISA_TABLE(const tg_loops, tg_loops_less_equal_mixed);
+extern const tg_loops tg_plain_complex_less_equal;
+
+static tg_loop
+loop(const tg_array *node)
+{
+    bool mixed = node->args[0]->dtype != node->args[1]->dtype;
+    const tg_loops *loops =
+        mixed ? TG_ISA_PICK(tg_loops_less_equal_mixed) : TG_ISA_PICK(tg_loops_less_equal);
+    return tg_ufunc_loop(node, 0, loops, &tg_plain_complex_less_equal);
+}
+
+const tg_op tg_op_less_equal = {
+    .name = "less_equal",
+    .module = "",
+    .summary = "Whether x1 <= x2.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .flags = TG_OP_CHEAP,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = tg_compare_infer,
+    .cost = tg_cost_light,
+    .loop = loop,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* logical_and: Whether both are true (not zero). */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_logical_and);
+extern const tg_loops tg_plain_complex_logical_and;
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL, .result = TG_RESULT_BOOL };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_logical_and), &tg_plain_complex_logical_and);
+}
+
+const tg_op tg_op_logical_and = {
+    .name = "logical_and",
+    .module = "",
+    .summary = "Whether both are true (not zero).",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .flags = TG_OP_CHEAP,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = infer,
+    .cost = tg_cost_light,
+    .loop = loop,
+};

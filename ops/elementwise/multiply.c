@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* multiply: Multiplies element by element; bool multiplies as logical and. */
+#include "ops/elementwise/elementwise.h"
+
+TG_ISA_TABLE(const tg_loops, tg_loops_multiply);
+extern const tg_loops tg_plain_complex_multiply;
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL };
+    return tg_ufunc_infer(infer, &ufunc, err);
+}
+
+static tg_loop
+loop(const tg_array *node)
+{
+    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_multiply), &tg_plain_complex_multiply);
+}
+
+const tg_op tg_op_multiply = {
+    .name = "multiply",
+    .module = "",
+    .summary = "Multiplies element by element; bool multiplies as logical and.",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .flags = TG_OP_CHEAP,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = infer,
+    .cost = tg_cost_light,
+    .loop = loop,
+};

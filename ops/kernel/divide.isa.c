@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Division that rounds: floor_divide, remainder (sign of the divisor), fmod (sign of the dividend).
+ * Integers: by zero gives 0, the smallest by -1 wraps. Processors have no vector division of
+ * integers; up to 32 bits a floating-point quotient, cut to an integer, is exact, because two
+ * different quotients differ by far more than its rounding.
+ *
+ * Floating point: as Python's divmod; by zero floor_divide gives what division gives, remainder NaN.
+ */
+#include "ops/kernel/loops.h"
+
+#include <math.h>
+
+/* Quotients of small integers, rounded towards zero; the caller has made b non-zero. */
+#define QUOTIENT_I8(a, b) ((int32_t)((float)(a) / (float)(b)))
+#define QUOTIENT_U8(a, b) ((int32_t)((float)(a) / (float)(b)))
+#define QUOTIENT_I16(a, b) ((int32_t)((float)(a) / (float)(b)))
+#define QUOTIENT_U16(a, b) ((int32_t)((float)(a) / (float)(b)))
+#define QUOTIENT_I32(a, b) ((int64_t)((double)(a) / (double)(b)))
+#define QUOTIENT_U32(a, b) ((int64_t)((double)(a) / (double)(b)))
+/* -1 is taken out: the smallest number divided by it does not fit. */
+#define QUOTIENT_I64(a, b)                                                                         \
+    ((b) == -1 ? (int64_t)((uint64_t)0 - (uint64_t)(a)) : (a) / ((b) == -1 ? 1 : (b)))
+#define QUOTIENT_U64(a, b) ((a) / (b))
+
+#define BODY "ops/kernel/division.tmpl.h"
+
+#define OP floor_divide
+#define EXPR(a, b, quotient, rest) (quotient) - (W)(((rest) != 0) & (((rest) < 0) != ((b) < 0)))
+#include "ops/kernel/each_signed.tmpl.h"
+#undef EXPR
+#define EXPR(a, b, quotient, rest) (quotient)
+#include "ops/kernel/each_unsigned.tmpl.h"
+#undef EXPR
+#undef OP
+
+#define OP remainder
+#define EXPR(a, b, quotient, rest)                                                                 \
+    (W)(rest) + ((((rest) != 0) & (((rest) < 0) != ((b) < 0))) ? (W)(b) : (W)0)
+#include "ops/kernel/each_signed.tmpl.h"
+#undef EXPR
+#define EXPR(a, b, quotient, rest) (rest)
+#include "ops/kernel/each_unsigned.tmpl.h"
+#undef EXPR
+#undef OP
+
+#define OP fmod
+#define EXPR(a, b, quotient, rest) (rest)
+#include "ops/kernel/each_integer.tmpl.h"
+#undef EXPR
+#undef OP
+
+#undef BODY
+
+/* The remainder with the dividend's sign, and the quotient, of two floats whose quotient is below
+ * 2^24: in double the cut quotient, its product with b and the difference are all exact. */
+static inline double
+quick_fmod(float a, float b)
+{
+    double quotient = __builtin_trunc((double)a / (double)b);
+    return (double)a - quotient * (double)b;
+}
+
+/* Python's rules on top of fmod; `mod` is the fmod. */
+static inline double
+floor_quotient(double a, double b, double mod)
+{
+    double adjust = (mod != 0) & ((b < 0) != (mod < 0)) ? 1.0 : 0.0;
+    double quotient = (a - mod) / b - adjust;
+    double down = __builtin_floor(quotient);
+    down = quotient - down > 0.5 ? down + 1.0 : down;
+    down = quotient != 0 ? down : __builtin_copysign(0.0, a / b);
+    return b == 0 ? a / b : down;
+}
+
+static inline double
+floor_rest(double b, double mod)
+{
+    double rest = (mod != 0) & ((b < 0) != (mod < 0)) ? mod + b : mod;
+    return mod == 0 ? __builtin_copysign(0.0, b) : rest;
+}
+
+static inline float
+floor_quotient_float(float a, float b, float mod)
+{
+    float adjust = (mod != 0) & ((b < 0) != (mod < 0)) ? 1.0f : 0.0f;
+    float quotient = (a - mod) / b - adjust;
+    float down = __builtin_floorf(quotient);
+    down = quotient - down > 0.5f ? down + 1.0f : down;
+    down = quotient != 0 ? down : __builtin_copysignf(0.0f, a / b);
+    return b == 0 ? a / b : down;
+}
+
+static inline float
+floor_rest_float(float b, float mod)
+{
+    float rest = (mod != 0) & ((b < 0) != (mod < 0)) ? mod + b : mod;
+    return mod == 0 ? __builtin_copysignf(0.0f, b) : rest;
+}
+
+/* Whether quick_fmod holds for every pair: finite, divisor not zero, quotient small. */
+static bool
+is_quick(const float *restrict a, const float *restrict b, size_t n)
+{
+    unsigned slow = 0;
+    for (size_t i = 0; i < n; i++) {
+        float size = __builtin_fabsf(a[i]) / __builtin_fabsf(b[i]);
+        slow |= !(size < 0x1p23f) | !(__builtin_fabsf(b[i]) < INFINITY);
+    }
+    return slow == 0;
+}
+
+#define FLOAT_INNER(NAME, QUICK, SLOW, DOUBLE)                                                     \
+    static void inner_##NAME##_F32(const void *restrict va, const void *restrict vb,               \
+                                   void *restrict vo, size_t n)                                    \
+    {                                                                                              \
+        for (size_t done = 0; done < n; done += 256) {                                             \
+            size_t now = n - done < 256 ? n - done : 256;                                          \
+            const float *a = (const float *)va + done, *b = (const float *)vb + done;              \
+            float *o = (float *)vo + done;                                                         \
+            if (is_quick(a, b, now)) {                                                             \
+                for (size_t i = 0; i < now; i++) {                                                 \
+                    float mod = __builtin_copysignf((float)quick_fmod(a[i], b[i]), a[i]);          \
+                    o[i] = QUICK;                                                                  \
+                }                                                                                  \
+            } else {                                                                               \
+                for (size_t i = 0; i < now; i++) {                                                 \
+                    float mod = fmodf(a[i], b[i]);                                                 \
+                    o[i] = SLOW;                                                                   \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void inner_##NAME##_F64(const void *restrict va, const void *restrict vb,               \
+                                   void *restrict vo, size_t n)                                    \
+    {                                                                                              \
+        const double *a = va, *b = vb;                                                             \
+        double *o = vo;                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            double mod = fmod(a[i], b[i]);                                                         \
+            o[i] = DOUBLE;                                                                         \
+        }                                                                                          \
+    }
+FLOAT_INNER(floor_divide, floor_quotient_float(a[i], b[i], mod),
+            floor_quotient_float(a[i], b[i], mod), floor_quotient(a[i], b[i], mod))
+FLOAT_INNER(remainder, floor_rest_float(b[i], mod),
+            (b[i] == 0 ? mod : floor_rest_float(b[i], mod)),
+            (b[i] == 0 ? mod : floor_rest(b[i], mod)))
+FLOAT_INNER(fmod, mod, mod, mod)
+
+#define BODY "ops/kernel/frame2.tmpl.h"
+#define OP floor_divide
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(floor_divide, TG_ROWS_INTEGER(loop_floor_divide), TG_ROWS_FLOAT(loop_floor_divide));
+#undef OP
+#define OP remainder
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(remainder, TG_ROWS_INTEGER(loop_remainder), TG_ROWS_FLOAT(loop_remainder));
+#undef OP
+#define OP fmod
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(fmod, TG_ROWS_INTEGER(loop_fmod), TG_ROWS_FLOAT(loop_fmod));
+#undef OP
+#undef BODY

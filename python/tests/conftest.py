@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Set-up of the Python tests."""
+
+import os
+import sys
+
+import pytest
+
+# Modules that tests share stand beside them.
+sys.path.insert(0, os.path.dirname(__file__))
+# The user's own settings must not change what is tested.
+os.environ["XDG_CONFIG_HOME"] = os.path.join(os.path.dirname(__file__), "no-such-folder")
+for _name in ("TG_CONFIG", "TG_THREADS", "TG_MEMORY_LIMIT"):
+    os.environ.pop(_name, None)
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# Everything here is lazy and shares two cores with other tests: deadlines would only flake.
+settings.register_profile(
+    "tilegraph", deadline=None, max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("tilegraph")
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    """Two threads, so that races have a chance on any machine."""
+    import tilegraph as tg
+
+    with tg.config.set(threads=2):
+        yield

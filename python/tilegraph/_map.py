@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""User functions on blocks: map_blocks and map_overlap, with Dask's arguments.
+
+The engine calls the functions from its own threads; cffi takes the GIL for each call. A function
+gets NumPy arrays that are read-only copies of their own: it may keep them, and they are contiguous
+whatever the engine's memory looks like.
+"""
+
+import itertools
+import threading
+
+import numpy as np
+
+from . import _build, _params
+from ._array import _DTYPES, Array
+from ._engine import ffi, keep_exception, lend, lib
+from .errors import TgMemoryError, TgTypeError, TgUnsupportedError, TgValueError
+
+__all__ = ["map_blocks", "map_overlap", "write_blocks"]
+
+
+def map_blocks(func, *args, dtype=None, chunks=None, drop_axis=None, new_axis=None, name=None,
+               meta=None, enforce_ndim=False, **kwargs):
+    """Applies a function to each chunk of one or several arrays.
+
+    func: called with one NumPy array per array argument, with the other arguments as they are, and
+        with `kwargs`. If it has a parameter `block_id` it gets the chunk's place in the result, and
+        if it has `block_info` a dict as in Dask. The arrays are read-only.
+    args: arrays, and anything else. Arrays are aligned at their last axes and may be broadcast;
+        chunks that do not match are changed to those of the array with the most axes.
+    dtype: of the result. When it is not given the function is called once, now, on a small block of
+        real data; otherwise it is not called before computing.
+    chunks: of the result, when the function changes shapes: one size per axis, or tuples of sizes.
+    drop_axis, new_axis: axes that the function removes and adds. A dropped axis is handed over
+        whole; a new one has length 1 unless `chunks` says otherwise.
+    name, meta, enforce_ndim: for Dask's sake; `meta` may stand for `dtype`, the others do nothing.
+    """
+    return _map("map_blocks", func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, None)
+
+
+def map_overlap(func, *args, depth=None, boundary=None, trim=True, align_arrays=True,
+                allow_rechunk=True, dtype=None, chunks=None, drop_axis=None, new_axis=None,
+                name=None, meta=None, enforce_ndim=False, **kwargs):
+    """Applies a function to each chunk together with its surroundings.
+
+    depth: cells of the surroundings: a number for all axes; a tuple or dict with an entry per axis,
+        each a number or a pair (before, after); a list of these, one per array. Any depth will do,
+        also larger than a chunk or than the array.
+    boundary: what lies outside of the array: 'reflect' (d c b a | a b c d), 'mirror'
+        (d c b | a b c d), 'periodic' or 'wrap', 'nearest' or 'edge', a number, or 'none' (the
+        default: blocks at the border have no surroundings there); a tuple or dict with an entry
+        per axis; a list of these, one per array.
+    trim: whether the surroundings are cut off the results again. If not, `chunks` says what is
+        left, unless the function keeps the size of the block.
+
+    The other arguments are those of `map_blocks`; align_arrays and allow_rechunk do nothing here:
+    chunks are never changed for the sake of the depth.
+    """
+    if args and callable(args[0]) and not callable(func):
+        func, args = args[0], (func, *args[1:])  # Dask's old order
+    overlap = (0 if depth is None else depth, "none" if boundary is None else boundary, trim)
+    return _map("map_overlap", func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis,
+                overlap)
+
+
+def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overlap):
+    if not callable(func):
+        raise TgTypeError(f"{op}: the first argument must be a function, got {func!r}")
+    places = [i for i, arg in enumerate(args) if _is_array(arg)]
+    arrays = _aligned([_lazy(args[i]) for i in places])
+    hidden = not arrays
+    if hidden:
+        arrays = [_template(op, chunks)]
+    drop, new = _axis_list(op, "drop_axis", drop_axis), _axis_list(op, "new_axis", new_axis)
+    call = _Call(op, func, args, places, kwargs, hidden)
+    if dtype is None and meta is not None:
+        dtype = meta.dtype
+    params = [] if overlap is None else _overlap_params(op, arrays, *overlap)
+    if dtype is None:
+        dtype = call.sample(arrays, drop)
+    call.dtype = np.dtype(_params.dtype_name(dtype))
+    params.append(_params.string("dtype", call.dtype.name))
+    if chunks is not None:
+        params += _result_chunks(op, chunks, arrays, drop, new)
+    if drop:
+        params.append(_params.ints(op, "drop_axis", drop))
+    if new:
+        params.append(_params.ints(op, "new_axis", new))
+    function = lib.tg_block_function_create(_BLOCK, lend(call), _build._RELEASE, 0)
+    if function == ffi.NULL:
+        raise TgMemoryError(f"{op}: out of memory")
+    try:
+        params.append(("function", lib.TG_PARAM_POINTER, 1, function))
+        return _build.apply(op, arrays, params)
+    finally:
+        lib.tg_block_function_release(function)
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def _is_array(arg):
+    return isinstance(arg, Array) or (isinstance(arg, np.ndarray) and arg.ndim > 0)
+
+
+def _lazy(arg):
+    return arg if isinstance(arg, Array) else _build.from_numpy(_build.as_numpy(arg))
+
+
+def _aligned(arrays):
+    """The arrays with chunks that match the first array of the highest rank."""
+    if len(arrays) < 2:
+        return arrays
+    lead = max(arrays, key=lambda a: (a.ndim, a.npartitions))
+    aligned = []
+    for array in arrays:
+        wanted = list(array.chunks)
+        for axis in range(1, array.ndim + 1):
+            ours, theirs = array.chunks[-axis], lead.chunks[-axis]
+            if sum(ours) == sum(theirs):
+                wanted[-axis] = theirs
+        aligned.append(array if tuple(wanted) == array.chunks else array.rechunk(tuple(wanted)))
+    return aligned
+
+
+def _template(op, chunks):
+    """Stands for the arguments of a function that has none: an array with the result's chunks."""
+    if not isinstance(chunks, (list, tuple)) or not all(
+            isinstance(c, (list, tuple)) for c in chunks):
+        raise TgTypeError(f"{op}: without an array argument, chunks must be a tuple of tuples that "
+                          f"gives all sizes, got {chunks!r}")
+    import tilegraph
+
+    shape = tuple(sum(c) for c in chunks)
+    return tilegraph.zeros(shape, "uint8", chunks=chunks if shape else "auto")
+
+
+def _axis_list(op, name, axes):
+    if axes is None:
+        return []
+    axes = list(axes) if np.ndim(axes) else [axes]
+    if not all(hasattr(a, "__index__") for a in axes):
+        raise TgTypeError(f"{op}: {name} must be integers, got {axes!r}")
+    return axes
+
+
+def _result_chunks(op, chunks, arrays, drop, new):
+    """Parameters for the chunks of the result. A plain size stands for each block."""
+    if not isinstance(chunks, (list, tuple)):
+        chunks = (chunks,)
+    if not any(isinstance(c, (list, tuple)) for c in chunks):
+        return [_params.ints(op, "chunks", chunks)]
+    lead = max(arrays, key=lambda a: a.ndim)
+    blocks = [n for axis, n in enumerate(lead.numblocks)
+              if axis not in drop and axis - lead.ndim not in drop]
+    for axis in sorted(a % (len(blocks) + len(new)) for a in new):
+        blocks.insert(axis, 1)
+    if len(chunks) != len(blocks):
+        raise TgValueError(f"{op}: chunks {chunks} need one entry for each of {len(blocks)} axes")
+    sizes = [c if isinstance(c, (list, tuple)) else (c,) * n for c, n in zip(chunks, blocks)]
+    return [
+        _params.ints(op, "chunks", list(itertools.chain(*sizes))),
+        _params.ints(op, "chunk_counts", [len(c) for c in sizes]),
+    ]
+
+
+#: Names of Dask, NumPy and SciPy. Dask's 'reflect' repeats the edge, as SciPy's does.
+_BOUNDARIES = {
+    "reflect": "reflect", "symmetric": "reflect", "grid-mirror": "reflect", "mirror": "mirror",
+    "periodic": "wrap", "wrap": "wrap", "grid-wrap": "wrap", "nearest": "nearest",
+    "edge": "nearest", "constant": "constant", "none": "none", None: "none",
+}
+
+
+def _overlap_params(op, arrays, depth, boundary, trim):
+    """depth, boundary, cval and trim as the op has them: for every axis of every argument."""
+    depths = _per_array(op, "depth", depth, arrays)
+    boundaries = _per_array(op, "boundary", boundary, arrays)
+    ndim = max(a.ndim for a in arrays)
+    cells, modes, fills = [], [], []
+    for array, deep, bound in zip(arrays, depths, boundaries):
+        missing = ndim - array.ndim
+        cells += [0] * (2 * missing)
+        modes += ["none"] * missing
+        for pair in _depth(op, deep, array.ndim):
+            cells += pair
+        names, fill = _boundary(op, bound, array.ndim)
+        modes += names
+        fills.append(fill)
+    found = [_params.ints(op, "trim", [int(bool(trim))])]
+    if cells:
+        found.append(_params.ints(op, "depth", cells))
+        found.append(_params.string("boundary", "|".join(modes)))
+    found.append(_params.floats(op, "cval", fills))
+    return found
+
+
+def _per_array(op, name, value, arrays):
+    if isinstance(value, list):
+        if len(value) != len(arrays):
+            raise TgValueError(f"{op}: {name} has {len(value)} entries for {len(arrays)} arrays")
+        return value
+    return [value] * len(arrays)
+
+
+def _per_axis(op, name, value, ndim, missing):
+    if isinstance(value, dict):
+        axes = {}
+        for axis, entry in value.items():
+            if not hasattr(axis, "__index__") or not -ndim <= axis < ndim:
+                raise TgValueError(f"{op}: {name} names axis {axis!r} of an array with {ndim} axes")
+            axes[axis % ndim] = entry
+        return [axes.get(axis, missing) for axis in range(ndim)]
+    if isinstance(value, tuple):
+        if len(value) != ndim:
+            raise TgValueError(f"{op}: {name} {value} has {len(value)} entries for {ndim} axes")
+        return list(value)
+    return [value] * ndim
+
+
+def _depth(op, value, ndim):
+    pairs = []
+    for entry in _per_axis(op, "depth", value, ndim, 0):
+        pair = tuple(entry) if isinstance(entry, (tuple, list)) else (entry, entry)
+        if len(pair) != 2 or not all(hasattr(d, "__index__") for d in pair):
+            raise TgTypeError(f"{op}: depth must be integers or pairs of them, got {value!r}")
+        if any(d < 0 for d in pair):
+            raise TgValueError(f"{op}: depth must not be negative, got {value!r}")
+        pairs.append(pair)
+    return pairs
+
+
+def _boundary(op, value, ndim):
+    """Names per axis, and the one constant."""
+    names, fills = [], []
+    for entry in _per_axis(op, "boundary", value, ndim, "none"):
+        if entry is None or isinstance(entry, str):
+            if entry not in _BOUNDARIES:
+                known = ", ".join(repr(b) for b in _BOUNDARIES if b)
+                raise TgValueError(f"{op}: unknown boundary {entry!r}; known: {known}, or a number")
+            names.append(_BOUNDARIES[entry])
+            if entry == "constant":
+                fills.append(0.0)
+        else:
+            try:
+                fills.append(float(entry))
+            except (TypeError, ValueError):
+                raise TgTypeError(
+                    f"{op}: boundary must be a name or a number, got {entry!r}") from None
+            names.append("constant")
+    if len({repr(f) for f in fills}) > 1:
+        raise TgUnsupportedError(f"{op}: different constants at different axes are not supported, "
+                                 f"got {value!r}")
+    return names, fills[0] if fills else 0.0
+
+
+# --- the call ----------------------------------------------------------------------------------
+
+
+class _Call:
+    """A function with what it is called with."""
+
+    def __init__(self, op, func, args, places, kwargs, hidden):
+        self.op = op
+        self.func = func
+        self.name = getattr(func, "__qualname__", None) or getattr(func, "__name__", repr(func))
+        self.args = [None if i in places else arg for i, arg in enumerate(args)]
+        self.places = places
+        self.kwargs = kwargs
+        self.hidden = hidden
+        self.dtype = None
+        self.wants_id = _takes(func, "block_id") and "block_id" not in kwargs
+        self.wants_info = _takes(func, "block_info") and "block_info" not in kwargs
+
+    def run(self, blocks, block_id, block_info):
+        args = list(self.args)
+        for place, block in zip(self.places, blocks):
+            args[place] = block
+        kwargs = self.kwargs
+        if self.wants_id or self.wants_info:
+            kwargs = dict(kwargs)
+            if self.wants_id:
+                kwargs["block_id"] = block_id() if callable(block_id) else block_id
+            if self.wants_info:
+                kwargs["block_info"] = block_info() if callable(block_info) else block_info
+        return self.func(*args, **kwargs)
+
+    def sample(self, arrays, drop):
+        """The dtype of what the function makes of a small block of real data."""
+        from ._run import compute
+
+        ndim = max((a.ndim for a in arrays), default=0)
+        whole = {axis % ndim for axis in drop} if ndim else set()
+        corners = []
+        for array in arrays:
+            index = tuple(
+                slice(0, size if axis + ndim - array.ndim in whole else min(part[0], _SAMPLE_SIDE))
+                for axis, (size, part) in enumerate(zip(array.shape, array.chunks))
+            )
+            corners.append(array[index] if index else array)
+        blocks = [np.asarray(block) for block in compute(*corners)]
+        info = {}
+        for place, array, block in zip(self.places, arrays, blocks):
+            info[place] = {
+                "shape": array.shape, "num-chunks": array.numblocks,
+                "array-location": [(0, n) for n in block.shape],
+                "chunk-location": (0,) * array.ndim,
+            }
+            block.flags.writeable = False
+        info[None] = dict(next(iter(info.values()), {"chunk-location": (0,) * ndim}))
+        info[None].update({"chunk-shape": blocks[0].shape, "dtype": None})
+        result = self.run([] if self.hidden else blocks, (0,) * ndim, info)
+        return np.asarray(result).dtype
+
+
+#: Cells along an axis of the block on which a function is tried when no dtype is given.
+_SAMPLE_SIDE = 32
+
+
+def _takes(func, name):
+    import inspect
+
+    try:
+        parameters = inspect.signature(func).parameters
+    except (TypeError, ValueError):
+        return False
+    return name in parameters and parameters[name].kind in (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class _Memory:
+    """A tg_block_view for NumPy."""
+
+    def __init__(self, view):
+        ndim = view.ndim
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": tuple(view.shape[0:ndim]) if ndim else (),
+            "strides": tuple(view.strides[0:ndim]) if ndim else (),
+            "typestr": _DTYPES[view.dtype].str,
+            "data": (int(ffi.cast("uintptr_t", view.data)), False),
+        }
+
+
+def _numpy(view):
+    return np.asarray(_Memory(view))
+
+
+def _list(pointer, ndim):
+    return tuple(pointer[0:ndim]) if ndim else ()
+
+
+def _place(place):
+    """One entry of Dask's block_info."""
+    ndim = place.ndim
+    return {
+        "shape": _list(place.shape, ndim),
+        "num-chunks": _list(place.num_blocks, ndim),
+        "array-location": list(zip(_list(place.lo, ndim), _list(place.hi, ndim))),
+        "chunk-location": _list(place.index, ndim),
+    }
+
+
+@ffi.def_extern(error=1)
+def tg_py_block(user, info, inputs, count, output, message, message_bytes):
+    call = ffi.from_handle(user)
+    try:
+        _run_block(call, info, inputs, count, output)
+        return 0
+    except BaseException as error:  # whatever it is, it belongs to the caller of compute
+        where = _list(info.out.index, info.out.ndim)
+        text = f"{call.name} failed on block {where}: {type(error).__name__}: {error}"
+        data = (keep_exception(error) + text).encode()[: message_bytes - 1]
+        data = data.decode("utf-8", "ignore").encode()  # not in the middle of a character
+        ffi.memmove(message, data + b"\0", len(data) + 1)
+        return 1
+
+
+def _run_block(call, info, inputs, count, output):
+    blocks = []
+    if not call.hidden:
+        for i in range(count):
+            block = _numpy(inputs[i]).copy(order="C")
+            block.flags.writeable = False
+            blocks.append(block)
+    target = _numpy(output)
+    result = np.asarray(call.run(
+        blocks,
+        lambda: _list(info.out.index, info.out.ndim),
+        lambda: _block_info(call, info, target),
+    ))
+    _check_result(call, result, target, info)
+    target[...] = result
+
+
+def _block_info(call, info, target):
+    inputs = getattr(info, "in")  # the field's name is a word of Python's
+    found = {place: _place(inputs[i]) for i, place in enumerate(call.places)}
+    found[None] = _place(info.out)
+    found[None]["chunk-shape"] = target.shape
+    found[None]["dtype"] = call.dtype
+    return found
+
+
+def _check_result(call, result, target, info):
+    where = _list(info.out.index, info.out.ndim)
+    if result.shape != target.shape:
+        raise TgValueError(f"{call.op}: {call.name} returned shape {result.shape} for block "
+                           f"{where}, expected {target.shape}")
+    if result.dtype != target.dtype:
+        raise TgTypeError(f"{call.op}: {call.name} returned dtype {result.dtype} for block "
+                          f"{where}, expected {target.dtype}")
+
+
+_BLOCK = ffi.addressof(lib, "tg_bridge_block")
+
+
+# --- stores with __setitem__ -------------------------------------------------------------------
+
+
+def write_blocks(source, target, region, lock):
+    """An array whose computation writes `source` into `target`, chunk by chunk."""
+    if lock is True:
+        lock = threading.Lock()
+    offsets = [part.start or 0 for part in region] if region is not None else [0] * source.ndim
+
+    def write(block, block_info):
+        spans = block_info[0]["array-location"]
+        index = tuple(slice(lo + o, hi + o) for (lo, hi), o in zip(spans, offsets))
+        if lock:
+            with lock:
+                target[index] = block
+        else:
+            target[index] = block
+        return np.ones((1,) * block.ndim, bool)
+
+    return map_blocks(write, source, dtype=bool, chunks=(1,) * source.ndim if source.ndim else None)

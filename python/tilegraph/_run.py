@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Computing: one pass for any number of results, with Ctrl-C, progress and profiles."""
+
+import os
+
+import numpy as np
+
+from . import _build, _engine, _watch
+from ._array import _DTYPES, Array
+from ._engine import check, ffi, lib
+from .errors import TgTypeError, TgValueError
+
+__all__ = ["Computation", "Store", "compute", "persist", "save", "store", "to_zarr"]
+
+# How long the engine is waited for at a time: Python sees Ctrl-C, and bars move, that often.
+_SLICE_NS = 50_000_000
+
+
+class Computation:
+    """A tg_computation: started by its constructor."""
+
+    def __init__(self, targets):
+        """targets: tuples (Array, sink or NULL, NumPy array to write into or None)."""
+        self._ptr = None
+        self._ended = False
+        array = ffi.new("tg_target[]", len(targets))
+        self._keep = [array]
+        for slot, (wanted, sink, memory) in zip(array, targets):
+            slot.array = wanted._ptr
+            slot.sink = sink
+            if memory is not None:
+                slot.data = ffi.cast("void *", memory.__array_interface__["data"][0])
+                strides = ffi.new("int64_t[]", memory.strides or 1)
+                slot.strides = strides if memory.ndim else ffi.NULL
+                self._keep.append((memory, strides))
+        err = ffi.new("tg_error *")
+        out = ffi.new("tg_computation **")
+        check(lib.tg_compute_start(_engine.session(), len(targets), array, out, err), err)
+        self._ptr = ffi.gc(out[0], lib.tg_computation_destroy)
+        _engine.running.add(self)
+
+    def cancel(self):
+        """Ends it as soon as the tasks that run now have ended."""
+        if not self._ended:
+            lib.tg_computation_cancel(self._ptr)
+
+    def wait(self, timeout_ns=-1):
+        """Whether it has ended; raises what it failed with."""
+        done = ffi.new("bool *")
+        err = ffi.new("tg_error *")
+        status = lib.tg_computation_wait(self._ptr, timeout_ns, done, err)
+        if done[0]:
+            self._ended = True
+            _engine.running.discard(self)
+            check(status, err)
+        return done[0]
+
+    def progress(self):
+        """Tasks that are done, and all tasks."""
+        done, tasks = ffi.new("int64_t *"), ffi.new("int64_t *")
+        lib.tg_computation_progress(self._ptr, done, tasks)
+        return done[0], tasks[0]
+
+    def run(self):
+        """Waits, telling the progress bars and profilers that are active."""
+        watchers = _watch.active()
+        for watcher in watchers:
+            watcher._start(self)
+        failure = None
+        try:
+            while not self.wait(_SLICE_NS):
+                for watcher in watchers:
+                    watcher._tick(self)
+        except BaseException as error:
+            failure = error
+            self._give_up()
+            raise
+        finally:
+            for watcher in reversed(watchers):
+                watcher._finish(self, failure)
+        return self
+
+    def _give_up(self):
+        """Cancels; when tasks write into memory that is not the engine's, waits for them."""
+        if self._ended:
+            return
+        self.cancel()
+        if len(self._keep) > 1:
+            try:
+                if not self.wait(2_000_000_000):
+                    _abandoned.append(self)
+            except Exception:  # what it failed with is already on its way
+                pass
+
+    def result(self, index):
+        """One result as a NumPy array over the engine's memory."""
+        result = ffi.new("tg_result *")
+        err = ffi.new("tg_error *")
+        check(lib.tg_computation_result(self._ptr, index, result, err), err)
+        return Result(result)
+
+    def report(self):
+        """The measured tg_report."""
+        report = ffi.new("tg_report *")
+        lib.tg_computation_report(self._ptr, report)
+        return report
+
+    def export(self, kind):
+        """The timeline as bytes; kind: html, trace or text."""
+        pieces = []
+        handle = ffi.new_handle(pieces.append)
+        err = ffi.new("tg_error *")
+        function = getattr(lib, f"tg_computation_to_{kind}")
+        check(function(self._ptr, lib.tg_py_write, handle, err), err)
+        return b"".join(pieces)
+
+
+#: Cancelled computations whose tasks may still write into a caller's memory.
+_abandoned = []
+
+
+class Result:
+    """Memory of a result, released when the last NumPy array over it is gone."""
+
+    def __init__(self, result):
+        self._result = ffi.gc(result, lib.tg_result_release)
+        self.shape = tuple(result.shape[0:result.ndim]) if result.ndim else ()
+        self.code = result.dtype
+        self.data = result.data
+
+    @property
+    def __array_interface__(self):
+        return {
+            "version": 3,
+            "shape": self.shape,
+            "typestr": _DTYPES[self.code].str,
+            "data": (int(ffi.cast("uintptr_t", self.data)), False),
+        }
+
+    def numpy(self):
+        """The array, without a copy; it keeps this object alive."""
+        if 0 in self.shape:
+            return np.empty(self.shape, _DTYPES[self.code])
+        return np.asarray(self)
+
+
+# --- results -----------------------------------------------------------------------------------
+
+
+def compute(*things):
+    """Computes all arrays in one pass: what they share is read and computed once.
+
+    Each of `things` may be an array, a list, tuple or dict of arrays, or what
+    `to_zarr(..., compute=False)` returns; anything else is handed back as it is. Returns a tuple:
+    NumPy arrays for arrays, NumPy scalars for arrays without axes.
+    """
+    wanted = []
+    for thing in things:
+        _collect(thing, wanted)
+    found = {}
+    if wanted:
+        found = _compute_all(wanted)
+    return tuple(_replace(thing, found) for thing in things)
+
+
+def _collect(thing, wanted):
+    if isinstance(thing, (Array, Store)):
+        if all(thing is not other for other in wanted):
+            wanted.append(thing)
+    elif type(thing) in (list, tuple):
+        for part in thing:
+            _collect(part, wanted)
+    elif type(thing) is dict:
+        _collect(list(thing.values()), wanted)
+
+
+def _replace(thing, found):
+    if isinstance(thing, (Array, Store)):
+        return found[id(thing)]
+    if type(thing) in (list, tuple):
+        return type(thing)(_replace(part, found) for part in thing)
+    if type(thing) is dict:
+        return {key: _replace(part, found) for key, part in thing.items()}
+    return thing
+
+
+def _compute_all(wanted):
+    """Results by id of what was wanted."""
+    sinks = []
+    try:
+        targets = []
+        for thing in wanted:
+            if isinstance(thing, Store):
+                sinks.append(thing._open())
+                targets.append((thing.array, sinks[-1], None))
+            else:
+                targets.append((thing, ffi.NULL, None))
+        computation = Computation(targets).run()
+        found = {}
+        for i, thing in enumerate(wanted):
+            if isinstance(thing, Store):
+                found[id(thing)] = thing.path
+            else:
+                array = computation.result(i).numpy()
+                found[id(thing)] = array if array.ndim else array[()]
+        return found
+    finally:
+        for sink in sinks:
+            lib.tg_sink_release(sink)
+
+
+def persist(*arrays):
+    """Computes arrays in one pass and keeps the results in memory, as lazy arrays."""
+    for array in arrays:
+        if not isinstance(array, Array):
+            raise TgTypeError(f"persist: expected tilegraph arrays, got {type(array).__name__}")
+    computation = Computation([(array, ffi.NULL, None) for array in arrays]).run()
+    kept = []
+    for i, array in enumerate(arrays):
+        result = computation.result(i)
+        lazy = _build.from_foreign(result.data, result.code, result.shape, result)
+        if lazy.ndim and lib.tg_array_chunk_count(array._ptr, 0) > 0:
+            lazy = lazy.rechunk(array.chunks)
+        kept.append(lazy)
+    return tuple(kept)
+
+
+# --- stores ------------------------------------------------------------------------------------
+
+
+class Store:
+    """An array on its way to a store, for `tilegraph.compute`."""
+
+    def __init__(self, array, path, options):
+        self.array = array
+        self.path = path
+        self._options = options
+
+    def __repr__(self):
+        return f"<tilegraph.Store of {self.array!r} to {self.path!r}>"
+
+    def compute(self):
+        """Writes it."""
+        return compute(self)[0]
+
+    def explain(self):
+        """What writing it would do."""
+        from ._explain import explain
+
+        return explain(self)
+
+    def _open(self):
+        options = ffi.new("tg_save_options *")
+        options.struct_size = ffi.sizeof("tg_save_options")
+        keep = [options]
+        for name, value in self._options.items():
+            if isinstance(value, list):
+                value = ffi.new("int64_t[]", value)
+            elif isinstance(value, str):
+                value = ffi.new("char[]", value.encode())
+            keep.append(value)
+            if value is not None:
+                setattr(options, name, value)
+        out = ffi.new("tg_sink **")
+        err = ffi.new("tg_error *")
+        check(
+            lib.tg_sink_open(_engine.session(), self.path.encode(), self.array._ptr, options, out,
+                             err),
+            err,
+        )
+        del keep
+        return out[0]
+
+
+def to_zarr(array, path, *, chunks=None, shards=None, codec=None, zarr_version=3, overwrite=False,
+            attributes=None, dimension_names=None, compute=True):
+    """Writes an array as Zarr.
+
+    chunks, shards: sizes per axis, or one size for all axes; chunks default to the array's.
+    codec: "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none", ...; zarr_version: 2 or 3.
+    overwrite: replaces what is there; without it that is an error.
+    attributes: a dict for the array's attributes. dimension_names: names of the axes (version 3).
+    compute: False returns an object for `tilegraph.compute`, so that several arrays are written in
+    one pass. Returns the path.
+    """
+    return _save(array, path, "zarr", compute, chunks=chunks, shards=shards, codec=codec,
+                 zarr_version=zarr_version, overwrite=overwrite, attributes=attributes,
+                 dimension_names=dimension_names)
+
+
+def save(array, path, *, format=None, chunks=None, shards=None, codec=None,  # noqa: A002
+         overwrite=False, attributes=None, compute=True):
+    """Writes an array to a file: .zarr, .npy, .tif by the path's suffix, or by `format`.
+
+    The other options are those of `to_zarr`. Returns the path.
+    """
+    return _save(array, path, format, compute, chunks=chunks, shards=shards, codec=codec,
+                 overwrite=overwrite, attributes=attributes)
+
+
+def _save(array, path, form, now, **options):
+    from ._convert import asarray
+
+    array = asarray(array)
+    for name in ("chunks", "shards"):
+        options[name] = _edges(array, name, options.get(name))
+    if options.get("attributes") is not None:
+        import json
+
+        options["attributes"] = json.dumps(options["attributes"])
+    names = options.get("dimension_names")
+    if names is not None:
+        if len(names) != array.ndim:
+            raise TgValueError(f"to_zarr: {len(names)} dimension_names for {array.ndim} axes")
+        options["dimension_names"] = "|".join(names)
+    lazy = Store(array, os.fsdecode(path), {"format": form, **options})
+    return compute(lazy)[0] if now else lazy
+
+
+def _edges(array, name, sizes):
+    """One size per axis, as tg_save_options has them; None stays None."""
+    if sizes is None:
+        return None
+    from ._params import normal_chunks
+
+    edges, irregular = normal_chunks("save: " + name, sizes, array.shape)
+    if irregular is not None:
+        raise TgValueError(f"save: {name} must be one size per axis, got {sizes!r}")
+    if edges is None:
+        return None
+    edges = edges * array.ndim if len(edges) == 1 else edges
+    return [int(n) if e < 0 else e for e, n in zip(edges, array.shape)]
+
+
+def store(sources, targets, *, lock=True, regions=None, compute=True):
+    """Writes arrays into NumPy arrays, or into anything with __setitem__ (zarr, h5py), in one pass.
+
+    sources, targets: one of each, or lists of the same length; regions: tuples of slices of the
+    targets. lock: True lets one thread at a time write into targets that are not NumPy arrays; a
+    lock of one's own, or False, is possible. compute: only True.
+    """
+    from ._convert import asarray
+
+    if not compute:
+        raise TgValueError("store: compute=False is not supported; see to_zarr(compute=False)")
+    single = isinstance(sources, Array)
+    sources = [sources] if single else [asarray(s) for s in sources]
+    targets = [targets] if single else list(targets)
+    regions = [regions] * len(sources) if regions is None or isinstance(regions, tuple) else list(
+        regions)
+    if not len(sources) == len(targets) == len(regions):
+        raise TgValueError(f"store: {len(sources)} sources for {len(targets)} targets and "
+                           f"{len(regions)} regions")
+    wanted = []
+    for source, target, region in zip(sources, targets, regions):
+        if isinstance(target, np.ndarray):
+            memory = target if region is None else target[region]
+            _check_target(source, memory.shape)
+            wanted.append((source.astype(memory.dtype), ffi.NULL, memory))
+        else:
+            from ._map import write_blocks
+
+            _check_target(source, _region_shape(target, region))
+            wanted.append((write_blocks(source, target, region, lock), ffi.NULL, None))
+    Computation(wanted).run()
+
+
+def _region_shape(target, region):
+    if region is None:
+        return tuple(target.shape)
+    return tuple(len(range(*part.indices(n))) for part, n in zip(region, target.shape))
+
+
+def _check_target(source, shape):
+    if tuple(shape) != source.shape:
+        raise TgValueError(f"store: the array has shape {source.shape}, the target {tuple(shape)}")

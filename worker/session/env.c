@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Cores and memory of this process, and the two variables of the environment. */
+#include "worker/session/env.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "core/base/limits.h"
+#include "tilegraph/session.h"
+
+/* The first number (or none: "max") of a small file; -1 when it is not there. */
+static int64_t
+read_number(const char *path, int64_t *second)
+{
+    char text[64] = { 0 };
+    int64_t value = -1;
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        if (fgets(text, sizeof text, file) != NULL && isdigit((unsigned char)text[0])) {
+            char *rest = NULL;
+            value = strtoll(text, &rest, 10);
+            if (second != NULL) {
+                *second = strtoll(rest, NULL, 10);
+            }
+        }
+        (void)fclose(file);
+    }
+    return value;
+}
+
+int
+tg_env_cores(void)
+{
+    cpu_set_t set;
+    int cores = 1;
+    int64_t period = 0;
+    int64_t quota = read_number("/sys/fs/cgroup/cpu.max", &period);
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        cores = CPU_COUNT(&set);
+    } else {
+        cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    if (quota > 0 && period > 0 && (quota + period - 1) / period < cores) {
+        cores = (int)((quota + period - 1) / period);
+    }
+    cores = cores < 1 ? 1 : cores;
+    return cores > TG_THREADS_MAX ? TG_THREADS_MAX : cores;
+}
+
+int64_t
+tg_env_memory(void)
+{
+    static const char *const files[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.high",
+                                         "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
+    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        int64_t limit = read_number(files[i], NULL);
+        bytes = limit > 0 && limit < bytes ? limit : bytes;
+    }
+    return bytes;
+}
+
+tg_status
+tg_parse_bytes(const char *text, int64_t *bytes, tg_error *err)
+{
+    static const struct {
+        const char *name;
+        double factor;
+    } units[] = { { "", 1 },
+                  { "b", 1 },
+                  { "kb", 1e3 },
+                  { "mb", 1e6 },
+                  { "gb", 1e9 },
+                  { "tb", 1e12 },
+                  { "kib", 1024.0 },
+                  { "mib", 1048576.0 },
+                  { "gib", 1073741824.0 },
+                  { "tib", 1099511627776.0 },
+                  { "k", 1024.0 },
+                  { "m", 1048576.0 },
+                  { "g", 1073741824.0 } };
+    tg_status status = TG_OK;
+    char *rest = NULL;
+    double value = 0.0, factor = 0.0;
+    *bytes = 0;
+    TG_CHECK(text != NULL && text[0] != '\0', err, TG_ERR_VALUE,
+             "a number of bytes is needed, such as '2GiB' or '500 MB'");
+    value = strtod(text, &rest);
+    while (*rest == ' ') {
+        rest++;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcasecmp(rest, units[i].name) == 0) {
+            factor = units[i].factor;
+        }
+    }
+    TG_CHECK(rest != text && factor > 0.0 && isfinite(value) && value >= 0.0 &&
+                 value * factor < 9.0e18,
+             err, TG_ERR_VALUE, "'%.64s' is not a number of bytes; write '2GiB' or '500 MB'", text);
+    *bytes = (int64_t)(value * factor);
+out:
+    return status;
+}
+
+tg_status
+tg_env_options(int *threads, int64_t *memory_limit, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const char *text = getenv("TG_THREADS");
+    *threads = 0;
+    *memory_limit = 0;
+    if (text != NULL && text[0] != '\0') {
+        char *rest = NULL;
+        long value = strtol(text, &rest, 10);
+        TG_CHECK(*rest == '\0' && value >= 1 && value <= TG_THREADS_MAX, err, TG_ERR_VALUE,
+                 "TG_THREADS must be 1 to %d, got '%.64s'", TG_THREADS_MAX, text);
+        *threads = (int)value;
+    }
+    text = getenv("TG_MEMORY_LIMIT");
+    if (text != NULL && text[0] != '\0') {
+        status = tg_parse_bytes(text, memory_limit, err);
+        if (status != TG_OK) {
+            tg__error_prefix(err, "TG_MEMORY_LIMIT");
+        }
+    }
+out:
+    return status;
+}

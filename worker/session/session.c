@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening, configuring and closing a session. */
+#include "worker/session/session.h"
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/mem/alloc.h"
+#include "ops/registry.h"
+#include "worker/session/env.h"
+
+static tg_status
+check(int threads, int64_t memory_limit, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(threads >= 1 && threads <= TG_THREADS_MAX, err, TG_ERR_VALUE,
+             "threads must be 1 to %d, got %d", TG_THREADS_MAX, threads);
+    TG_CHECK(memory_limit >= TG_MEMORY_LIMIT_MIN, err, TG_ERR_VALUE,
+             "memory_limit must be at least %lld bytes, got %lld", (long long)TG_MEMORY_LIMIT_MIN,
+             (long long)memory_limit);
+out:
+    return status;
+}
+
+tg_status
+tg_session_open(const tg_session_options *options, tg_session **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_op *const *ops = NULL;
+    int threads = 0;
+    int64_t limit = 0;
+    tg_session *session = tg_calloc(NULL, 1, sizeof *session);
+    *out = NULL;
+    TG_CHECK(session != NULL, err, TG_ERR_MEMORY, "no memory for a session");
+    (void)pthread_mutex_init(&session->lock, NULL);
+    TG_TRY(tg_env_options(&threads, &limit, err));
+    if (options != NULL) {
+        TG_CHECK(options->struct_size == sizeof *options, err, TG_ERR_VALUE,
+                 "tg_session_options.struct_size is %zu, this library's is %zu",
+                 options->struct_size, sizeof *options);
+        threads = options->threads != 0 ? options->threads : threads;
+        limit = options->memory_limit != 0 ? options->memory_limit : limit;
+    }
+    threads = threads != 0 ? threads : tg_env_cores();
+    limit = limit != 0 ? limit : tg_env_memory() / 2;
+    TG_TRY(check(threads, limit, err));
+    session->threads = threads;
+    session->memory_limit = limit;
+    size_t count = tg_ops_builtin(&ops);
+    session->registry = tg_registry_create(ops, count);
+    TG_CHECK(session->registry != NULL, err, TG_ERR_MEMORY, "no memory for a session");
+    session->context = tg_context_create(session->registry);
+    session->pool = tg_pool_create(NULL, limit);
+    TG_CHECK(session->context != NULL && session->pool != NULL, err, TG_ERR_MEMORY,
+             "no memory for a session");
+    *out = session;
+    session = NULL;
+out:
+    tg_session_close(session);
+    return status;
+}
+
+void
+tg_session_close(tg_session *session)
+{
+    if (session != NULL) {
+        tg_exec_destroy(session->exec);
+        if (session->context != NULL) {
+            tg_context_destroy(session->context);
+        }
+        tg_registry_destroy(session->registry);
+        tg_pool_destroy(session->pool);
+        (void)pthread_mutex_destroy(&session->lock);
+        tg_free(NULL, session, sizeof *session);
+    }
+}
+
+int
+tg_session_threads(const tg_session *session)
+{
+    return session->threads;
+}
+
+int64_t
+tg_session_memory_limit(const tg_session *session)
+{
+    return session->memory_limit;
+}
+
+tg_status
+tg_session_configure(tg_session *session, int threads, int64_t memory_limit, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)pthread_mutex_lock(&session->lock);
+    threads = threads != 0 ? threads : session->threads;
+    memory_limit = memory_limit != 0 ? memory_limit : session->memory_limit;
+    TG_TRY(check(threads, memory_limit, err));
+    if (threads != session->threads && session->exec != NULL) {
+        /* The old threads finish what runs; a session that computes keeps its executor. */
+        TG_CHECK(tg_exec_self(session->exec) < 0, err, TG_ERR_VALUE,
+                 "threads cannot be changed from inside a user function");
+        tg_exec_destroy(session->exec);
+        session->exec = NULL;
+    }
+    session->threads = threads;
+    session->memory_limit = memory_limit;
+    tg_pool_set_limit(session->pool, memory_limit);
+out:
+    (void)pthread_mutex_unlock(&session->lock);
+    return status;
+}
+
+void
+tg_session_memory(tg_session *session, int64_t *used_bytes, int64_t *kept_bytes)
+{
+    tg_pool_stats stats = tg_pool_get_stats(session->pool);
+    *used_bytes = stats.used_bytes;
+    *kept_bytes = stats.kept_bytes;
+}
+
+void
+tg_session_trim(tg_session *session)
+{
+    tg_pool_trim(session->pool);
+}
+
+tg_scope *
+tg_scope_create(tg_session *session)
+{
+    return tg_scope_create_in(session->context);
+}
+
+tg_status
+tg_session_exec(tg_session *session, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)pthread_mutex_lock(&session->lock);
+    if (session->exec == NULL) {
+        status = tg_exec_create(session->threads, &session->exec, err);
+    }
+    (void)pthread_mutex_unlock(&session->lock);
+    return status;
+}

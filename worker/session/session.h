@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_SESSION_SESSION_H
+#define TG_SESSION_SESSION_H
+/*
+ * What: the inside of a session: what open, compute and save share.
+ *
+ * Ownership, Threads, Errors: see include/tilegraph/session.h.
+ */
+#include <pthread.h>
+
+#include "core/array/scope.h"
+#include "core/mem/pool.h"
+#include "tilegraph/session.h"
+#include "worker/exec/exec.h"
+
+struct tg_session {
+    pthread_mutex_t lock; /* configuration */
+    tg_context *context;
+    tg_registry *registry;
+    tg_pool *pool;
+    tg_exec *exec;
+    int threads;
+    int64_t memory_limit;
+};
+
+/* Makes session->exec, with the first computation: importing and building start no threads. */
+TG_MUST_USE tg_status tg_session_exec(tg_session *session, tg_error *err);
+
+/* The smallest limit that makes sense: room for a few tiles. */
+#define TG_MEMORY_LIMIT_MIN ((int64_t)1 << 20)
+
+#endif
