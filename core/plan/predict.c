@@ -135,6 +135,7 @@ typedef struct paper {
     int64_t *kept;     /* per task: bytes held of its tile */
     int64_t *full, *rest; /* trimming: bytes of the tile, and still wanted of it */
     int64_t live, peak;
+    bool bound; /* count a trimmed tile with what it may be at most, not with what it will be */
 } paper;
 
 /* A reader of the tile that `maker` made has run. */
@@ -146,7 +147,9 @@ reader_done(const tg_plan_core *plan, paper *p, uint32_t maker, uint64_t edge)
     } else if (plan->edge_bytes != NULL && plan->stages[plan->stage_of_task[maker]].trims) {
         p->rest[maker] -= plan->edge_bytes[edge];
         int level = tg_trim_level(p->full[maker], p->rest[maker]);
-        int64_t bytes = level > 0 ? tg_pool_charge(p->full[maker] >> level) : p->kept[maker];
+        int before = tg_trim_level(p->full[maker], p->rest[maker] + plan->edge_bytes[edge]);
+        int64_t held = p->bound ? p->full[maker] >> level : p->rest[maker];
+        int64_t bytes = level > before ? tg_pool_charge(held) : p->kept[maker];
         if (bytes < p->kept[maker]) {
             p->peak = tg_max_i64(p->peak, p->live + bytes); /* both for a moment */
             p->live -= p->kept[maker] - bytes;
@@ -189,11 +192,11 @@ run_on_paper(tg_plan_core *plan, paper *p)
 }
 
 static tg_status
-simulate(tg_plan_core *plan, tg_error *err)
+simulate(tg_plan_core *plan, bool bound, int64_t *peak, int64_t *need_max, tg_error *err)
 {
     tg_status status = TG_OK;
     size_t count = (size_t)plan->tasks.count + 1;
-    paper p = { .live = plan->result_bytes, .peak = plan->result_bytes };
+    paper p = { .live = plan->result_bytes, .peak = plan->result_bytes, .bound = bound };
     p.readers = tg_malloc(NULL, count * sizeof *p.readers);
     p.kept = tg_malloc(NULL, count * sizeof *p.kept);
     TG_CHECK(p.readers != NULL && p.kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
@@ -203,18 +206,34 @@ simulate(tg_plan_core *plan, tg_error *err)
         TG_CHECK(p.full != NULL && p.rest != NULL, err, TG_ERR_MEMORY, "no memory to plan");
         sum_edges(plan, &p);
     }
-    int64_t need_max = run_on_paper(plan, &p);
-    int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
-    plan->serial_peak_bytes = p.peak;
-    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
-    plan->ahead_bytes = tg_min_i64(2 * need_max * others,
-                                   tg_max_i64(0, plan->options.memory_limit - p.peak));
-    plan->peak_bytes = p.peak + plan->ahead_bytes / 2;
+    *need_max = run_on_paper(plan, &p);
+    *peak = p.peak;
 out:
     tg_free(NULL, p.readers, count * sizeof *p.readers);
     tg_free(NULL, p.kept, count * sizeof *p.kept);
     tg_free(NULL, p.full, count * sizeof *p.full);
     tg_free(NULL, p.rest, count * sizeof *p.rest);
+    return status;
+}
+
+/* The proof under the limit, the room beside it, and what is to be expected. */
+static tg_status
+predict_memory(tg_plan_core *plan, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t need = 0, expected = 0;
+    int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
+    TG_TRY(simulate(plan, true, &plan->serial_peak_bytes, &need, err));
+    expected = plan->serial_peak_bytes;
+    if (plan->edge_bytes != NULL) {
+        TG_TRY(simulate(plan, false, &expected, &need, err));
+    }
+    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
+    plan->ahead_bytes =
+        tg_min_i64(2 * need * others,
+                   tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
+    plan->peak_bytes = expected + plan->ahead_bytes / 2;
+out:
     return status;
 }
 
@@ -240,7 +259,7 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
         measure_stage(plan, &plan->stages[s], memory);
     }
     count_io(plan, memory);
-    TG_TRY(simulate(plan, err));
+    TG_TRY(predict_memory(plan, err));
 out:
     tg_free(NULL, memory, bytes);
     return status;

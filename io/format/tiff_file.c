@@ -435,6 +435,25 @@ direct_target(const reading *r, int64_t y, int64_t x, int64_t rows, int64_t colu
                : NULL;
 }
 
+/* Where a strip or tile is stored; 0 bytes for one that was never written. A list of places that
+ * cannot be read (libtiff then gives 0 as well) is an error. */
+static tg_status
+find_cell(const reading *r, uint32_t number, int64_t *offset, int64_t *bytes, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int bad = 0;
+    uint64_t n = TIFFGetStrileByteCountWithErr(r->handle->tiff, number, &bad);
+    uint64_t at = bad == 0 ? TIFFGetStrileOffsetWithErr(r->handle->tiff, number, &bad) : 0;
+    TG_CHECK(bad == 0 && n <= INT64_MAX && at <= INT64_MAX, err, TG_ERR_CORRUPT,
+             "%s: page %lld, %s %u: %s", r->file->name, (long long)r->part->page,
+             r->layout->tiled ? "tile" : "strip", number,
+             r->handle->message[0] != '\0' ? r->handle->message : "the place is malformed");
+    *offset = (int64_t)at;
+    *bytes = at == 0 ? 0 : (int64_t)n;
+out:
+    return status;
+}
+
 static tg_status
 read_cell(reading *r, uint32_t number, int64_t y, int64_t x, tg_error *err)
 {
@@ -444,9 +463,11 @@ read_cell(reading *r, uint32_t number, int64_t y, int64_t x, tg_error *err)
     int64_t rows = l->tiled ? l->cell_height : tg_min_i64(l->cell_height, l->height - y);
     int64_t columns = l->cell_width;
     int64_t bytes = l->bilevel ? rows * ((columns + 7) / 8) : rows * columns * r->pixel_bytes;
-    int64_t stored = (int64_t)TIFFGetStrileByteCount(t, number);
+    int64_t offset = 0;
+    int64_t stored = 0;
     void *target = direct_target(r, y, x, rows, columns);
     void *data = target != NULL ? target : r->scratch;
+    TG_TRY(find_cell(r, number, &offset, &stored, err));
     if (stored == 0) { /* sparse: never written */
         memset(data, 0, (size_t)(rows * columns * r->pixel_bytes));
     } else {
@@ -481,9 +502,10 @@ read_plain(reading *r, uint32_t number, int64_t y, tg_error *err)
     int64_t y0 = tg_max_i64(y, p->y0);
     int64_t y1 = tg_min_i64(y + rows, p->y1);
     int64_t columns = p->x1 - p->x0;
-    int64_t offset = (int64_t)TIFFGetStrileOffset(r->handle->tiff, number);
-    int64_t stored = (int64_t)TIFFGetStrileByteCount(r->handle->tiff, number);
-    bool sparse = offset == 0 || stored == 0;
+    int64_t offset = 0;
+    int64_t stored = 0;
+    TG_TRY(find_cell(r, number, &offset, &stored, err));
+    bool sparse = stored == 0;
     bool whole_rows = columns == l->width && direct_target(r, y0, 0, y1 - y0, l->width) != NULL;
     int64_t step = whole_rows ? y1 - y0 : 1;
     TG_CHECK(sparse || (stored >= rows * row && offset > 0 &&

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "io/format/tiff_file.h"
@@ -203,6 +204,12 @@ tg_tiff_scan(const char *name, const tg_tiff_input *input, tg_tiff_pages *pages,
         TG_TRY(read_directory(&w, at, &d, err));
         if ((d.subfile_type & (SUBFILE_REDUCED | SUBFILE_MASK)) == 0) {
             first = pages->count == 0 ? d : first;
+            int64_t pixels = 0;
+            TG_CHECK(d.width <= UINT32_MAX && d.height <= UINT32_MAX &&
+                         tg_mul_size((int64_t)d.width, (int64_t)d.height, &pixels) &&
+                         pixels <= TG_ARRAY_BYTES_MAX,
+                     err, TG_ERR_LIMIT, "%s: a page of %llu x %llu is too large", w.name,
+                     (unsigned long long)d.height, (unsigned long long)d.width);
             TG_CHECK(d.width == first.width && d.height == first.height &&
                          d.samples == first.samples,
                      err, TG_ERR_UNSUPPORTED,

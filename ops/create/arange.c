@@ -97,7 +97,8 @@ arange_infer(tg_infer *infer, tg_error *err)
     arange_state *state = tg_calloc(NULL, 1, sizeof *state);
 
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "arange: out of memory");
-    TG_CHECK(exact || v[P_STOP].count > 0, err, TG_ERR_TYPE, "arange() requires stop to be specified.");
+    TG_CHECK(exact || v[P_STOP].count > 0, err, TG_ERR_TYPE,
+             "arange() requires stop to be specified.");
     infer->dtype = v[P_DTYPE].count > 0 ? (tg_dtype)v[P_DTYPE].ints[0]
                                         : (exact ? TG_DT_I64 : TG_DT_F64);
     TG_CHECK(infer->dtype != TG_DT_BOOL, err, TG_ERR_TYPE, "arange: no rule for dtype bool");

@@ -297,7 +297,8 @@ eval_reduce(eval *e, const tg_array *node, int64_t tile, void *data, tg_given *g
             const size_t n = count - i < 3 ? count - i : 3;
             tg_buffer *sum = states[i];
             if (n > 1) {
-                check(node->op->reduce->combine(&c.run, n, &states[i], &boxes[i], &sum, &err), &err);
+                check(node->op->reduce->combine(&c.run, n, &states[i], &boxes[i], &sum, &err),
+                      &err);
                 for (size_t k = 0; k < n; k++) {
                     tg_buffer_release(states[i + k]);
                 }

@@ -3,8 +3,8 @@
 #define TG_SUPPORT_EVAL_NODE_H
 /*
  * What: computing a node with nothing but the slots of its op, tile by tile: every box of an input
- * is exactly what demand (or the window) asks for, so a demand that is too small is a read of memory
- * that is not there. Slow, and independent of planner and executor.
+ * is exactly what demand (or the window) asks for, so a demand that is too small is a read of
+ * memory that is not there. Slow, and independent of planner and executor.
  *
  * Ownership: eval_node gives a block for free(). Threads: one.
  * Errors: a failed slot ends the test; expression errors are in the scope.
@@ -34,8 +34,8 @@ void *eval_node(eval *e, const tg_array *node, int64_t tile, int64_t *count);
 tg_status eval_failing(eval *e, const tg_array *node, tg_error *err);
 /* Asserts that the scope has failed with `code` and a message that contains `text`; clears it. */
 void eval_expect_error(eval *e, tg_status code, const char *text);
-/* Asserts a node of that type and shape whose elements are those at `expected`, for tiles of 0, 1, 2
- * and 3 cells. */
+/* Asserts a node of that type and shape whose elements are those at `expected`, for tiles of 0, 1,
+ * 2 and 3 cells. */
 void eval_expect(eval *e, const tg_array *node, tg_dtype dtype, int ndim, const int64_t *shape,
                  const void *expected);
 
