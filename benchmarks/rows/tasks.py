@@ -7,7 +7,8 @@ import time
 import harness
 
 TASKS = 1_000_000
-DASK_TASKS = 30_000  # Dask's time per task does not depend on their number; a million takes a minute
+# Dask's time per task does not depend on their number; a million takes a minute.
+DASK_TASKS = 30_000
 
 
 def dask_per_task():
