@@ -12,9 +12,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tilegraph import _optable, _params
+HERE = Path(__file__).resolve().parent
+# The sources beside this script have no extension module: the installed package is meant.
+sys.path[:] = [folder for folder in sys.path if Path(folder or ".").resolve() != HERE]
 
-PACKAGE = Path(__file__).resolve().parent / "tilegraph"
+from tilegraph import _optable, _params  # noqa: E402
+
+PACKAGE = HERE / "tilegraph"
 HEAD = """\
 # SPDX-License-Identifier: BSD-3-Clause
 # Written by python/make_stubs.py from the table of ops; not edited by hand.

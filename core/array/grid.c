@@ -70,6 +70,11 @@ axis_normalise(tg_grid_axis *axis)
         axis->count = axis->end <= axis->begin
                           ? 1
                           : (axis->end - 1 - axis->origin) / axis->step + 1;
+        if (axis->count == 1) {
+            /* One way to write it, whatever the step was. */
+            axis->origin = axis->begin;
+            axis->step = tg_max_i64(axis->end - axis->begin, 1);
+        }
     }
 }
 

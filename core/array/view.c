@@ -20,6 +20,10 @@
 
 /* A rectangle with axes of fewer cells than this inside is walked along its other axis. */
 #define SHORT_ROW 8
+/* The tiles of transpositions. */
+#define TILE_BITS 4
+#define TILE (1 << TILE_BITS)
+#define CELLS (TILE * TILE)
 
 typedef struct copy_plan {
     int ndim;
@@ -51,7 +55,8 @@ typedef struct __attribute__((packed, may_alias)) copy_u16 {
 /*
  * One row, by what its strides are: the cases that occur most get a loop whose strides the
  * compiler knows, so that it can use vectors. The rectangle is cut in strips of about a cache line
- * of the destination, so that a transposition re-reads each line of the source while it is in L1.
+ * of the destination, so that the lines of the source that a strip crosses are still in L1 when
+ * the next row needs them.
  */
 #define DEFINE_COPY_RECT(type, strip)                                                              \
     static inline void copy_row_##type(char *restrict to, const char *restrict from, int64_t n,    \
@@ -95,11 +100,76 @@ typedef struct __attribute__((packed, may_alias)) copy_u16 {
         }                                                                                          \
     }
 
+/*
+ * A transposition: the source is contiguous down the rows, the destination along them. A tile of
+ * 16 by 16 cells is read line by line and transposed in registers and L1: riffling its two halves
+ * like a deck of cards moves every bit of a cell's index up by one, and after four riffles row and
+ * column have changed places. Tiles go down a cache line's worth of rows before they go on, so
+ * that each line of the source is fetched once, also where a power of two as stride puts all lines
+ * into the same few sets of the cache.
+ */
+#define DEFINE_TRANSPOSE(type)                                                                     \
+    static inline void riffle_##type(type *restrict to, const type *restrict from)                 \
+    {                                                                                              \
+        for (int i = 0; i < CELLS / 2; i++) {                                                      \
+            to[2 * i] = from[i];                                                                   \
+            to[2 * i + 1] = from[i + CELLS / 2];                                                   \
+        }                                                                                          \
+    }                                                                                              \
+    static inline void transpose_tile_##type(char *restrict to, int64_t to_row,                    \
+                                             const char *restrict from, int64_t from_col)          \
+    {                                                                                              \
+        enum { N = TILE, LINE = N * (int)sizeof(type) };                                           \
+        type even[N * N];                                                                          \
+        type odd[N * N];                                                                           \
+        for (int c = 0; c < N; c++) {                                                              \
+            memcpy(even + c * N, from + c * from_col, LINE);                                       \
+        }                                                                                          \
+        for (int i = 0; i < TILE_BITS; i += 2) {                                                   \
+            riffle_##type(odd, even);                                                              \
+            riffle_##type(even, odd);                                                              \
+        }                                                                                          \
+        for (int i = 0; i < N; i++) {                                                              \
+            memcpy(to + i * to_row, even + i * N, LINE);                                           \
+        }                                                                                          \
+    }                                                                                              \
+    static void transpose_rect_##type(const copy_rect *r)                                          \
+    {                                                                                              \
+        enum { N = TILE, SIZE = (int)sizeof(type), DOWN = 64 / SIZE };                             \
+        int64_t rows = r->rows / N * N;                                                            \
+        int64_t cols = r->cols / N * N;                                                            \
+        for (int64_t down = 0; down < rows; down += DOWN) {                                        \
+            int64_t end = rows - down < DOWN ? rows : down + DOWN;                                 \
+            for (int64_t c = 0; c < cols; c += N) {                                                \
+                for (int64_t i = down; i < end; i += N) {                                          \
+                    transpose_tile_##type(r->to + i * r->to_row + c * SIZE, r->to_row,             \
+                                          r->from + i * SIZE + c * r->from_col, r->from_col);      \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        copy_rect rest = *r;                                                                       \
+        rest.rows = rows;                                                                          \
+        rest.cols -= cols;                                                                         \
+        rest.to += cols * SIZE;                                                                    \
+        rest.from += cols * r->from_col;                                                           \
+        copy_rect_##type(&rest);                                                                   \
+        rest = *r;                                                                                 \
+        rest.rows -= rows;                                                                         \
+        rest.to += rows * r->to_row;                                                               \
+        rest.from += rows * SIZE;                                                                  \
+        copy_rect_##type(&rest);                                                                   \
+    }
+
 DEFINE_COPY_RECT(copy_u1, 64)
 DEFINE_COPY_RECT(copy_u2, 32)
 DEFINE_COPY_RECT(copy_u4, 16)
 DEFINE_COPY_RECT(copy_u8, 16)
 DEFINE_COPY_RECT(copy_u16, 16)
+/* Larger elements gain nothing from it: 11 GB/s either way for 4 bytes, in cache; for 1 byte it is
+ * 25 against 3.5, for 2 bytes 12 against 7. */
+DEFINE_TRANSPOSE(copy_u1)
+DEFINE_TRANSPOSE(copy_u2)
+#undef DEFINE_TRANSPOSE
 #undef DEFINE_COPY_RECT
 
 static void
@@ -111,15 +181,23 @@ copy_rect_bytes(const copy_rect *r, size_t size)
     }
 }
 
+/* Whether it is a transposition, and large enough for tiles. */
+static bool
+is_transposition(const copy_rect *r, size_t size)
+{
+    return r->to_col == (int64_t)size && r->from_row == (int64_t)size && r->rows >= TILE &&
+           r->cols >= TILE;
+}
+
 static void
 copy_one_rect(const copy_rect *r, size_t size)
 {
     if (r->to_col == (int64_t)size && r->from_col == (int64_t)size) {
         copy_rect_bytes(r, size);
     } else if (size == 1) {
-        copy_rect_copy_u1(r);
+        (is_transposition(r, size) ? transpose_rect_copy_u1 : copy_rect_copy_u1)(r);
     } else if (size == 2) {
-        copy_rect_copy_u2(r);
+        (is_transposition(r, size) ? transpose_rect_copy_u2 : copy_rect_copy_u2)(r);
     } else if (size == 4) {
         copy_rect_copy_u4(r);
     } else if (size == 8) {

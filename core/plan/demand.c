@@ -86,6 +86,13 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
         if (!wanted[s]) {
             continue;
         }
+        if (stage->root->op->tiling != NULL && stage->kind == TG_STAGE_TILE) {
+            tg_tiling tiling = { 0 };
+            stage->root->op->tiling(stage->root, &tiling);
+            if (tiling.follow_tiles) { /* its tiles are somebody else's: whole ones */
+                tg_array_box(stage->root, &stage->region);
+            }
+        }
         int carry =
             stage->root->op->carry_axis != NULL ? stage->root->op->carry_axis(stage->root) : -1;
         if (carry >= 0) { /* a cumulative op starts at the beginning */

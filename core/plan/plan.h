@@ -51,6 +51,7 @@ typedef struct tg_stage {
     tg_array *root;
     int target;            /* index into the plan's targets, or TG_NO_TARGET */
     bool keeps;            /* the tiles are read by other stages */
+    bool again; /* makes a second time what another stage makes */
     bool trims;            /* tiles are cut down to what is still needed of them */
     uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
     uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
@@ -92,12 +93,13 @@ typedef struct tg_plan_core {
     uint64_t *slot_of_task;
     uint16_t *stage_of_task;
     tg_tasks tasks;
+    int64_t *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */
     int64_t peak_bytes;
     int64_t result_bytes;
-    int64_t chunks_read, bytes_read, stored_bytes_read, bytes_written;
+    int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;
     double operations;
 } tg_plan_core;
 
@@ -113,6 +115,14 @@ void tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t t
 /* COMBINE, FINISH: the tiles of stage->source that the tile takes, in index order: calls `emit`. */
 void tg_plan_states(const tg_plan_core *plan, const tg_stage *stage, int64_t tile,
                     void (*emit)(void *ctx, int64_t tile), void *ctx);
+
+/* The box that task `reader` needs of the tile that task `maker` makes; false: nothing. `memory` as
+ * tg_layout_memory says for the reader's stage. */
+bool tg_plan_edge_box(const tg_plan_core *plan, uint32_t reader, uint32_t maker, void *memory,
+                      tg_box *box);
+/* The trimming level of a tile of `full` bytes of which `rest` are wanted: see trim.c. */
+enum { TG_TRIM_LEVELS = 16 };
+int tg_trim_level(int64_t full, int64_t rest);
 
 /* Text for people; grows *text, which the caller frees with tg_free(NULL, text, *capacity). */
 TG_MUST_USE tg_status tg_plan_explain(const tg_plan_core *plan, char **text, size_t *capacity);

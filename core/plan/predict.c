@@ -92,7 +92,8 @@ count_reads(tg_plan_core *plan, const tg_stage *stage, const tg_layout *layout)
             for (int a = 0; a < source->ndim; a++) {
                 chunks *= last[a] - first[a] + 1;
             }
-            plan->chunks_read += chunks;
+            plan->chunks_read += stage->again ? 0 : chunks;
+            plan->chunks_decoded += chunks;
             plan->bytes_read += tg_box_count(box) * (int64_t)tg_dtype_size(source->dtype);
         }
     }
@@ -112,7 +113,7 @@ stage_reads(const tg_stage *stage)
 static void
 count_io(tg_plan_core *plan, void *memory)
 {
-    plan->chunks_read = plan->bytes_read = plan->bytes_written = 0;
+    plan->chunks_read = plan->chunks_decoded = plan->bytes_read = plan->bytes_written = 0;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         const tg_stage *stage = &plan->stages[s];
         for (int64_t t = 0; t < stage->tiles && stage_reads(stage); t++) {
@@ -129,42 +130,111 @@ count_io(tg_plan_core *plan, void *memory)
     }
 }
 
-/* Runs the order on paper. */
-static tg_status
-simulate(tg_plan_core *plan, tg_error *err)
+/* What lives while the order is run on paper. */
+typedef struct paper {
+    uint32_t *readers; /* per task: readers to come */
+    int64_t *kept;     /* per task: bytes held of its tile */
+    int64_t *full, *rest; /* trimming: bytes of the tile, and still wanted of it */
+    int64_t live, peak;
+    bool bound; /* count a trimmed tile with what it may be at most, not with what it will be */
+} paper;
+
+/* A reader of the tile that `maker` made has run. */
+static void
+reader_done(const tg_plan_core *plan, paper *p, uint32_t maker, uint64_t edge)
 {
-    tg_status status = TG_OK;
-    uint32_t count = plan->tasks.count;
-    uint32_t *readers = tg_malloc(NULL, ((size_t)count + 1) * sizeof *readers);
-    int64_t *kept = tg_malloc(NULL, ((size_t)count + 1) * sizeof *kept);
-    int64_t live = plan->result_bytes, peak = plan->result_bytes, need_max = 0;
-    TG_CHECK(readers != NULL && kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
-    for (uint32_t id = 0; id < count; id++) {
+    if (--p->readers[maker] == 0) {
+        p->live -= p->kept[maker];
+    } else if (plan->edge_bytes != NULL && plan->stages[plan->stage_of_task[maker]].trims) {
+        p->rest[maker] -= plan->edge_bytes[edge];
+        int level = tg_trim_level(p->full[maker], p->rest[maker]);
+        int before = tg_trim_level(p->full[maker], p->rest[maker] + plan->edge_bytes[edge]);
+        int64_t held = p->bound ? p->full[maker] >> level : p->rest[maker];
+        int64_t bytes = level > before ? tg_pool_charge(held) : p->kept[maker];
+        if (bytes < p->kept[maker]) {
+            p->peak = tg_max_i64(p->peak, p->live + bytes); /* both for a moment */
+            p->live -= p->kept[maker] - bytes;
+            p->kept[maker] = bytes;
+        }
+    }
+}
+
+/* What all readers together want of a tile. */
+static void
+sum_edges(const tg_plan_core *plan, paper *p)
+{
+    for (uint64_t e = 0; e < plan->tasks.edges; e++) {
+        p->rest[plan->tasks.preds[e]] += plan->edge_bytes[e];
+    }
+}
+
+static int64_t
+run_on_paper(tg_plan_core *plan, paper *p)
+{
+    int64_t need_max = 0;
+    for (uint32_t id = 0; id < plan->tasks.count; id++) {
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
         int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
         int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
         int64_t scratch = stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
-        readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
-        kept[id] = kept_bytes(plan, stage, tile);
-        peak = tg_max_i64(peak, live + kept[id] + passing + scratch);
-        need_max = tg_max_i64(need_max, kept[id] + passing + scratch);
-        live += readers[id] != 0 ? kept[id] : 0;
+        p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
+        p->kept[id] = kept_bytes(plan, stage, tile);
+        if (p->full != NULL) {
+            p->full[id] = p->kept[id];
+        }
+        p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing + scratch);
+        need_max = tg_max_i64(need_max, p->kept[id] + passing + scratch);
+        p->live += p->readers[id] != 0 ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
-            uint32_t pred = plan->tasks.preds[e];
-            if (--readers[pred] == 0) {
-                live -= kept[pred];
-            }
+            reader_done(plan, p, plan->tasks.preds[e], e);
         }
     }
-    plan->serial_peak_bytes = peak;
-    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
-    plan->ahead_bytes = 2 * need_max * tg_max_i64(0, tg_min_i64(plan->options.threads, count) - 1);
-    plan->ahead_bytes =
-        tg_min_i64(plan->ahead_bytes, tg_max_i64(0, plan->options.memory_limit - peak));
-    plan->peak_bytes = peak + plan->ahead_bytes / 2;
+    return need_max;
+}
+
+static tg_status
+simulate(tg_plan_core *plan, bool bound, int64_t *peak, int64_t *need_max, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t count = (size_t)plan->tasks.count + 1;
+    paper p = { .live = plan->result_bytes, .peak = plan->result_bytes, .bound = bound };
+    p.readers = tg_malloc(NULL, count * sizeof *p.readers);
+    p.kept = tg_malloc(NULL, count * sizeof *p.kept);
+    TG_CHECK(p.readers != NULL && p.kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    if (plan->edge_bytes != NULL) {
+        p.full = tg_malloc(NULL, count * sizeof *p.full);
+        p.rest = tg_calloc(NULL, count, sizeof *p.rest);
+        TG_CHECK(p.full != NULL && p.rest != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+        sum_edges(plan, &p);
+    }
+    *need_max = run_on_paper(plan, &p);
+    *peak = p.peak;
 out:
-    tg_free(NULL, readers, ((size_t)count + 1) * sizeof *readers);
-    tg_free(NULL, kept, ((size_t)count + 1) * sizeof *kept);
+    tg_free(NULL, p.readers, count * sizeof *p.readers);
+    tg_free(NULL, p.kept, count * sizeof *p.kept);
+    tg_free(NULL, p.full, count * sizeof *p.full);
+    tg_free(NULL, p.rest, count * sizeof *p.rest);
+    return status;
+}
+
+/* The proof under the limit, the room beside it, and what is to be expected. */
+static tg_status
+predict_memory(tg_plan_core *plan, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t need = 0, expected = 0;
+    int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
+    TG_TRY(simulate(plan, true, &plan->serial_peak_bytes, &need, err));
+    expected = plan->serial_peak_bytes;
+    if (plan->edge_bytes != NULL) {
+        TG_TRY(simulate(plan, false, &expected, &need, err));
+    }
+    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
+    plan->ahead_bytes =
+        tg_min_i64(2 * need * others,
+                   tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
+    plan->peak_bytes = expected + plan->ahead_bytes / 2;
+out:
     return status;
 }
 
@@ -190,7 +260,7 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
         measure_stage(plan, &plan->stages[s], memory);
     }
     count_io(plan, memory);
-    TG_TRY(simulate(plan, err));
+    TG_TRY(predict_memory(plan, err));
 out:
     tg_free(NULL, memory, bytes);
     return status;

@@ -344,6 +344,8 @@ tg_planner_stages(tg_planner *planner, tg_error *err)
             TG_TRY(tg_plan_add_stage(plan, reduces ? TG_STAGE_PARTIAL : TG_STAGE_TILE, node->array,
                                      &first, err));
             TG_TRY(collect(planner, first, err));
+            /* A cumulative op reads its own previous tile. */
+            plan->stages[first].keeps = node->array->op->carry_axis != NULL;
             node->stage = first;
             if (reduces) {
                 TG_TRY(tg_plan_add_stage(plan, TG_STAGE_FINISH, node->array, &node->stage, err));

@@ -259,7 +259,8 @@ tile_stage(tg_planner *planner, tg_stage *stage, tg_error *err)
     }
     TG_TRY(make_grid(&w, &stage->region, tile, &stage->grid, err));
     stage->tiles = tg_grid_count(stage->grid);
-    stage->trims = planner->trims && stage->keeps;
+    stage->trims = planner->trims && stage->keeps && stage->kind == TG_STAGE_TILE &&
+                   stage->root->op->carry_axis == NULL && tg_array_is_known(stage->root);
 out:
     return status;
 }

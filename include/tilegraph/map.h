@@ -17,11 +17,11 @@
  * last axes; along an axis all have the same number of chunks, or one, which then serves all. A
  * dropped axis is handed over whole.
  *
- * Parameters of map_overlap: those of map_blocks, and depth (cells before and after, per axis of the
- * result, per argument: one entry, one per axis, or 2 * ndim, or 2 * ndim * nargs), boundary (one, ndim or
- * ndim * nargs names out of reflect, mirror, nearest, wrap, constant, none), cval (one, or one per argument), trim
- * (default true: the function fills a block with the surroundings of the first argument of highest rank, and the
- * engine cuts them off).
+ * Parameters of map_overlap: those of map_blocks, and depth (cells before and after, per axis of
+ * the result, per argument: one entry, one per axis, 2 * ndim, or 2 * ndim * nargs), boundary (one,
+ * ndim or ndim * nargs names out of reflect, mirror, nearest, wrap, constant, none), cval (one, or
+ * one per argument), trim (default true: the function fills a block with the surroundings of the
+ * first argument of highest rank, and the engine cuts them off).
  *
  * Ownership: views and infos are valid during the call only. Input views are read-only.
  * Threads: the function is called from many threads at once.
@@ -56,16 +56,16 @@ typedef struct tg_block_info {
     const tg_block_place *in;
 } tg_block_info;
 
-/* Fills `out` from `in`. Returns 0, or another number after writing a NUL-terminated text of at most
- * message_bytes to `message`. */
+/* Fills `out` from `in`. Returns 0, or another number after writing a NUL-terminated text of at
+ * most message_bytes to `message`. */
 typedef int (*tg_block_fn)(void *user, const tg_block_info *info, const tg_block_view *in,
                            size_t nin, const tg_block_view *out, char *message,
                            size_t message_bytes);
 
 typedef struct tg_function tg_function;
 /* A function with its data, counted. `release` (NULL allowed) is called once with `user`, from any
- * thread, when no node needs the function any more. Functions of equal `key` are taken for equal; 0:
- * equal to none. NULL when out of memory: then `release` has not been called. */
+ * thread, when no node needs the function any more. Functions of equal `key` are taken for equal;
+ * 0: equal to none. NULL when out of memory: then `release` has not been called. */
 TG_API tg_function *tg_block_function_create(tg_block_fn fn, void *user,
                                              void (*release)(void *user), uint64_t key);
 TG_API void tg_block_function_release(tg_function *function);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * arange: evenly spaced numbers in a half-open interval. Bit for bit NumPy's: the first two values
- * are made in the result's type, their difference is the step, and cell i is first + i * step,
- * computed in that type (float16 in float).
+ * are made in the result's type, their difference is the step, and from the third on cell i is
+ * first + i * step, computed in that type (float16 in float).
  */
 #include <math.h>
 #include <string.h>
 
 #include "core/array/array.h"
+#include "core/array/half.h"
 #include "core/base/status.h"
 #include "core/mem/alloc.h"
 #include "ops/create/number.h"
@@ -18,7 +19,7 @@ enum { P_START, P_STOP, P_STEP, P_INTEGERS, P_DTYPE, P_CHUNKS, P_COUNTS };
 
 typedef struct arange_state {
     int64_t first, step;    /* integer types */
-    double first_d, step_d; /* float types; of float32 they hold float values */
+    double first_d, second_d, step_d; /* float types; of float32 they hold float values */
 } arange_state;
 
 static void
@@ -62,7 +63,7 @@ static void
 through_dtype(double value, tg_dtype dtype, double *as_double, int64_t *as_int)
 {
     if (dtype == TG_DT_F16) {
-        *as_double = (double)(_Float16)value;
+        *as_double = (double)tg_half_to_float(tg_double_to_half(value));
     } else if (dtype == TG_DT_F32 || dtype == TG_DT_C64) {
         *as_double = (double)(float)value;
     } else {
@@ -77,14 +78,13 @@ through_dtype(double value, tg_dtype dtype, double *as_double, int64_t *as_int)
 static void
 set_steps(tg_dtype dtype, double start, double step, arange_state *state)
 {
-    double second = 0.0;
     int64_t second_int = 0;
     through_dtype(start, dtype, &state->first_d, &state->first);
-    through_dtype(start + step, dtype, &second, &second_int);
+    through_dtype(start + step, dtype, &state->second_d, &second_int);
     state->step = (int64_t)((uint64_t)second_int - (uint64_t)state->first);
-    state->step_d = second - state->first_d;
+    state->step_d = state->second_d - state->first_d;
     if (dtype == TG_DT_F16 || dtype == TG_DT_F32 || dtype == TG_DT_C64) {
-        state->step_d = (double)((float)second - (float)state->first_d);
+        state->step_d = (double)((float)state->second_d - (float)state->first_d);
     }
 }
 
@@ -97,7 +97,8 @@ arange_infer(tg_infer *infer, tg_error *err)
     arange_state *state = tg_calloc(NULL, 1, sizeof *state);
 
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "arange: out of memory");
-    TG_CHECK(exact || v[P_STOP].count > 0, err, TG_ERR_TYPE, "arange() requires stop to be specified.");
+    TG_CHECK(exact || v[P_STOP].count > 0, err, TG_ERR_TYPE,
+             "arange() requires stop to be specified.");
     infer->dtype = v[P_DTYPE].count > 0 ? (tg_dtype)v[P_DTYPE].ints[0]
                                         : (exact ? TG_DT_I64 : TG_DT_F64);
     TG_CHECK(infer->dtype != TG_DT_BOOL, err, TG_ERR_TYPE, "arange: no rule for dtype bool");
@@ -140,6 +141,8 @@ arange_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *e
         if (dtype < TG_DT_F16) {
             tg__int_store((int64_t)((uint64_t)state->first + (uint64_t)i * (uint64_t)state->step),
                           dtype, to);
+        } else if (i == 1) {
+            tg__double_store(state->second_d, dtype, to);
         } else if (dtype == TG_DT_F64 || dtype == TG_DT_C128) {
             tg__double_store(state->first_d + (double)i * state->step_d, dtype, to);
         } else {

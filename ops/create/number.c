@@ -2,9 +2,9 @@
 /* Plain numbers into elements: one table of stores per dtype, exact for integers. */
 #include "ops/create/number.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "core/array/half.h"
 #include "core/base/assert.h"
 #include "core/base/status.h"
 
@@ -77,7 +77,7 @@ tg__double_store(double value, tg_dtype dtype, void *out)
         const int64_t i = int_from_double(value);
         memcpy(out, &i, size);
     } else if (dtype == TG_DT_F16) {
-        const _Float16 h = (_Float16)value;
+        const uint16_t h = tg_double_to_half(value);
         memcpy(out, &h, size);
     } else if (dtype == TG_DT_F32 || dtype == TG_DT_C64) {
         const float f[2] = { (float)value, 0.0F };

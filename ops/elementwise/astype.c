@@ -5,11 +5,7 @@
  * op that tg_scope_cast builds.
  */
 #include "ops/elementwise/elementwise.h"
-
-#define EACH_TABLE(X)                                                                              \
-    X(BOOL) X(I8) X(U8) X(I16) X(U16) X(I32) X(U32) X(I64) X(U64) X(F16) X(F32) X(F64) X(C64) X(C128)
-#define DECLARE(to) TG_ISA_TABLE(const tg_loops, tg_loops_cast_##to);
-EACH_TABLE(DECLARE)
+#include "ops/kernel/cast.h"
 
 static tg_status
 infer(tg_infer *infer, tg_error *err)
@@ -31,12 +27,7 @@ out:
 static tg_loop
 loop(const tg_array *node)
 {
-    const tg_loops *tables[TG_DT_COUNT] = {
-#define ROW(to) [TG_DT_##to] = TG_ISA_PICK(tg_loops_cast_##to),
-        EACH_TABLE(ROW)
-#undef ROW
-    };
-    return tg_ufunc_loop(node, 0, tables[node->dtype], NULL);
+    return tg_cast_loop(node->args[0]->dtype, node->dtype);
 }
 
 static const tg_param_schema params[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cumprod: running products. Integers wrap; float16 is multiplied in float and rounded at each cell.
+ * cumprod: running products. Integers wrap; float16 is multiplied in float
+ * and rounded at each cell.
  */
 #include "core/array/array.h"
 #include "ops/index/cumulate.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cumsum: running sums. Integers wrap; float16 is added in float and rounded at each cell, as NumPy does.
+ * cumsum: running sums. Integers wrap; float16 is added in float and
+ * rounded at each cell, as NumPy does.
  */
 #include "core/array/array.h"
 #include "ops/index/cumulate.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * map_overlap_trim: a user's function on each chunk with its surroundings; the function's result
- * has the surroundings of the leading argument (the first of highest rank), which are cut off. Windows
- * are those of every stencil, so nothing is padded, and a chunk may be smaller than the depth.
+ * has the surroundings of the leading argument (the first of highest rank), which are cut off.
+ * Windows are those of every stencil: nothing is padded, a chunk may be smaller than the depth.
  *
  * Arguments have the result's shape by now, stretched where they are smaller; those of fewer axes
  * are handed over without the leading axes that they do not have.

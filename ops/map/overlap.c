@@ -71,8 +71,8 @@ overlap_grid(tg_infer *infer, const overlap_state *state, tg_error *err)
     for (int a = 0; a < input->ndim; a++) {
         const tg_grid_axis *axis = tg_grid_axis_at(input->chunks, a);
         TG_CHECK(axis->count <= CELLS_MAX, err, TG_ERR_LIMIT,
-                 "map_overlap: axis %d has %lld chunks; with trim=False at most %d are supported", a,
-                 (long long)axis->count, CELLS_MAX);
+                 "map_overlap: axis %d has %lld chunks; with trim=False at most %d are supported",
+                 a, (long long)axis->count, CELLS_MAX);
         bounds[a] = tg_malloc(NULL, ((size_t)axis->count + 1) * sizeof(int64_t));
         TG_CHECK(bounds[a] != NULL, err, TG_ERR_MEMORY, "map_overlap: out of memory");
         bounds[a][0] = 0;

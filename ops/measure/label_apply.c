@@ -133,6 +133,13 @@ out:
     return status;
 }
 
+static void
+label_apply_tiling(const tg_array *node, tg_tiling *tiling)
+{
+    (void)node;
+    tiling->follow_tiles = true;
+}
+
 const tg_op tg_op__label_apply = {
     .name = "_label_apply",
     .module = "_",
@@ -142,6 +149,7 @@ const tg_op tg_op__label_apply = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "labels|table",
+    .tiling = label_apply_tiling,
     .infer = infer_apply,
     .demand = demand,
     .cost = cost_apply,

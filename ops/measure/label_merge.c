@@ -690,6 +690,13 @@ static const tg_reduce reduce = {
     .finish = finish,
 };
 
+static void
+label_merge_tiling(const tg_array *node, tg_tiling *tiling)
+{
+    (void)node;
+    tiling->follow_tiles = true;
+}
+
 const tg_op tg_op__label_merge = {
     .name = "_label_merge",
     .module = "_",
@@ -701,6 +708,7 @@ const tg_op tg_op__label_merge = {
     .nargs_max = 1,
     .arg_names = "labels",
     .params = params,
+    .tiling = label_merge_tiling,
     .infer = infer,
     .reduce = &reduce,
 };

@@ -262,6 +262,14 @@ out:
 
 static const tg_param_schema params[] = { TG_SCHEMA_CONNECTIVITY, TG_SCHEMA_END };
 
+static void
+label_tiles_tiling(const tg_array *node, tg_tiling *tiling)
+{
+    (void)node;
+    /* No wish; but a slot makes it a stage of its own, never fused. */
+    (void)tiling;
+}
+
 const tg_op tg_op__label_tiles = {
     .name = "_label_tiles",
     .module = "_",
@@ -272,6 +280,7 @@ const tg_op tg_op__label_tiles = {
     .nargs_max = 1,
     .arg_names = "input",
     .params = params,
+    .tiling = label_tiles_tiling,
     .infer = infer,
     .demand = demand,
     .cost = cost,

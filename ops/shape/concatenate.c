@@ -98,7 +98,9 @@ concatenate_chunks(tg_infer *infer, const concatenate_state *state)
         ok = ok && grid != NULL;
         cells += ok ? tg_grid_axis_at(grid, state->axis)->count : 0;
     }
-    bounds = ok && cells <= CELLS_MAX ? tg_malloc(NULL, (size_t)(cells + 1) * sizeof *bounds) : NULL;
+    if (ok && cells <= CELLS_MAX) {
+        bounds = tg_malloc(NULL, (size_t)(cells + 1) * sizeof *bounds);
+    }
     if (bounds != NULL) {
         bounds[used++] = 0;
         for (size_t i = 0; i < infer->nargs; i++) {

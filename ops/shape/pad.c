@@ -76,7 +76,8 @@ pad_axis(tg_infer *infer, int a, pad_state *state, tg_error *err)
     const int64_t after = width->ints[pair_index(width, a, 1)];
     TG_CHECK(before >= 0 && after >= 0, err, TG_ERR_VALUE,
              "index can't contain negative values");
-    TG_CHECK(input->shape[a] > 0 || before + after == 0 || state->margin.mode[a] == TG_BOUNDARY_CONSTANT,
+    TG_CHECK(input->shape[a] > 0 || before + after == 0 ||
+                 state->margin.mode[a] == TG_BOUNDARY_CONSTANT,
              err, TG_ERR_VALUE,
              "can't extend empty axis %d using modes other than 'constant' or 'empty'", a);
     TG_CHECK(tg_add_size(input->shape[a], before, &infer->shape[a]) &&

@@ -35,7 +35,7 @@ TOLERANCE = {"float16": 2e-3, "float32": 4e-6, "float64": 1e-14, "complex64": 1e
 
 
 def tolerance(name, dtype):
-    if name in EXACT and dtype.kind != "c":
+    if name in EXACT:
         return 0.0
     return TOLERANCE.get(dtype.name, 0.0)
 
@@ -48,6 +48,8 @@ def operands(name, dtype, shape, special=True):
         arrays[1] = (arrays[1] & 7).astype(dtype) if np.dtype(dtype).kind in "iu" else arrays[1]
     if name in ("power", "float_power") and np.dtype(dtype).kind in "iu":
         arrays[1] = (arrays[1].astype("int64") & 3).astype(dtype)
+    if name == "spacing":  # of negative numbers it depends on the version of NumPy
+        arrays = [np.abs(a) for a in arrays]
     if name in ("power", "float_power") and np.dtype(dtype).kind == "c":
         arrays = [values(shape, dtype, seed, special=False) for seed in range(count)]
     return arrays
@@ -65,8 +67,10 @@ def check(name, arrays, chunks="auto"):
             return
     got = getattr(tg, name)(*[tg.from_array(a, chunks) for a in arrays])
     rtol = tolerance(name, want.dtype)
-    # Complex functions lose the small part to rounding of the large one.
-    atol = rtol * 30 if want.dtype.kind == "c" else 0.0
+    if any(a.dtype.kind == "c" for a in arrays):
+        rtol = TOLERANCE.get(want.dtype.name, 0.0)
+    # Complex functions lose the small part to rounding of the large one, sums of logarithms all.
+    atol = rtol * 30 if want.dtype.kind == "c" or name.startswith("log") else 0.0
     same(got, want, rtol, atol, f"{name} of {[str(a.dtype) for a in arrays]}")
 
 

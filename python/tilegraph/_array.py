@@ -203,7 +203,9 @@ class Array:
 
     def clip(self, min=None, max=None):
         """With values limited to [min, max]."""
-        return _optable.function("clip")(self, min, max)
+        from ._extra import clip
+
+        return clip(self, min, max)
 
     def round(self, decimals=0):
         """Rounded to that many decimals."""

@@ -14,10 +14,10 @@ from ._convert import asarray
 from .errors import TgAxisError, TgTypeError, TgValueError
 
 __all__ = [
-    "allclose", "arange", "array_equal", "average", "broadcast_arrays", "dstack", "empty",
+    "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack", "empty",
     "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack", "isclose", "linspace",
     "median", "ones", "ones_like", "permute_dims", "ptp", "rechunk", "result_type", "shape",
-    "vstack", "zeros", "zeros_like",
+    "tensordot", "vstack", "zeros", "zeros_like",
 ]
 
 
@@ -225,6 +225,17 @@ def result_type(*things):
 
 
 
+def clip(a, a_min=None, a_max=None):
+    """Values limited to [a_min, a_max]; None leaves a side open."""
+    if a_min is None and a_max is None:
+        return asarray(a)
+    if a_min is None:
+        return _build.apply("minimum", (a, a_max))
+    if a_max is None:
+        return _build.apply("maximum", (a, a_min))
+    return _build.apply("clip", (a, a_min, a_max))
+
+
 def ptp(a, axis=None, keepdims=False):
     """Maximum less minimum."""
     a = asarray(a)
@@ -253,6 +264,24 @@ def median(a, axis=None, keepdims=False):
     """The median: the 50th percentile."""
     return _optable.function("percentile")(a, 50, axis=axis, keepdims=keepdims)
 
+
+
+def tensordot(a, b, axes=2):
+    """Sum of products over pairs of axes: the last ones of a with the first ones of b, or those of
+    two sequences."""
+    if hasattr(axes, "__index__"):
+        return _build.apply("tensordot", (a, b), [_params.ints("tensordot", "axes", [axes])])
+    if np.ndim(axes) == 0 or len(axes) != 2:
+        raise TgTypeError(f"tensordot: axes must be a number or two sequences, got {axes!r}")
+    pairs = [list(side) if np.ndim(side) else [side] for side in axes]
+    if len(pairs[0]) != len(pairs[1]):
+        raise TgValueError(f"tensordot: {len(pairs[0])} axes of a for {len(pairs[1])} of b")
+    if not pairs[0]:
+        return tensordot(a, b, 0)
+    return _build.apply("tensordot", (a, b), [
+        _params.ints("tensordot", "axes_a", pairs[0]),
+        _params.ints("tensordot", "axes_b", pairs[1]),
+    ])
 
 
 def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):

@@ -369,7 +369,7 @@ def tg_py_block(user, info, inputs, count, output, message, message_bytes):
         return 0
     except BaseException as error:  # whatever it is, it belongs to the caller of compute
         where = _list(info.out.index, info.out.ndim)
-        text = f"{call.op}: {call.name} failed on block {where}: {type(error).__name__}: {error}"
+        text = f"{call.name} failed on block {where}: {type(error).__name__}: {error}"
         data = (keep_exception(error) + text).encode()[: message_bytes - 1]
         data = data.decode("utf-8", "ignore").encode()  # not in the middle of a character
         ffi.memmove(message, data + b"\0", len(data) + 1)

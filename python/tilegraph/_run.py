@@ -22,6 +22,7 @@ class Computation:
     def __init__(self, targets):
         """targets: tuples (Array, sink or NULL, NumPy array to write into or None)."""
         self._ptr = None
+        self._ended = False
         array = ffi.new("tg_target[]", len(targets))
         self._keep = [array]
         for slot, (wanted, sink, memory) in zip(array, targets):
@@ -40,7 +41,8 @@ class Computation:
 
     def cancel(self):
         """Ends it as soon as the tasks that run now have ended."""
-        lib.tg_computation_cancel(self._ptr)
+        if not self._ended:
+            lib.tg_computation_cancel(self._ptr)
 
     def wait(self, timeout_ns=-1):
         """Whether it has ended; raises what it failed with."""
@@ -48,6 +50,7 @@ class Computation:
         err = ffi.new("tg_error *")
         status = lib.tg_computation_wait(self._ptr, timeout_ns, done, err)
         if done[0]:
+            self._ended = True
             _engine.running.discard(self)
             check(status, err)
         return done[0]
@@ -79,6 +82,8 @@ class Computation:
 
     def _give_up(self):
         """Cancels; when tasks write into memory that is not the engine's, waits for them."""
+        if self._ended:
+            return
         self.cancel()
         if len(self._keep) > 1:
             try:
@@ -159,6 +164,8 @@ def compute(*things):
 
 
 def _collect(thing, wanted):
+    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+        thing = thing.boxes  # ndimage.Objects
     if isinstance(thing, (Array, Store)):
         if all(thing is not other for other in wanted):
             wanted.append(thing)
@@ -170,6 +177,8 @@ def _collect(thing, wanted):
 
 
 def _replace(thing, found):
+    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+        return thing._finish(found[id(thing.boxes)])
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
     if type(thing) in (list, tuple):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The exports of the timeline as their readers see them: the page in a browser, the trace in JSON.
 
-A made-up run is recorded by tests/worker/profile/make_timeline.c. The program is taken from
-$TG_MAKE_TIMELINE, or from the newest build; where there is none it is compiled here.
+A made-up run is recorded by tests/worker/profile/make_timeline.c, which is compiled here, from the
+sources as they are, in two seconds. $TG_MAKE_TIMELINE names a program that is built already.
+$TG_SCREENSHOTS names a folder for pictures of the page.
 """
 import json
 import os
@@ -28,7 +29,7 @@ SHIFT = 8
 def compile_program(folder):
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        pytest.skip("make_timeline is not built and there is no C compiler")
+        pytest.skip("there is no C compiler for make_timeline")
     sources = [*ROOT.glob("worker/profile/timeline*.c"), ROOT / "core/base/status.c",
                ROOT / "core/base/assert.c", ROOT / "core/mem/alloc.c",
                ROOT / "tests/worker/profile/make_timeline.c"]
@@ -43,9 +44,7 @@ def compile_program(folder):
 def make_timeline(tmp_path_factory):
     if os.environ.get("TG_MAKE_TIMELINE"):
         return pathlib.Path(os.environ["TG_MAKE_TIMELINE"])
-    built = sorted(ROOT.glob("build/**/tests/worker/profile/make_timeline"),
-                   key=lambda path: path.stat().st_mtime)
-    return built[-1] if built else compile_program(tmp_path_factory.mktemp("make_timeline"))
+    return compile_program(tmp_path_factory.mktemp("make_timeline"))
 
 
 def exports(program, folder, threads=THREADS, tasks=TASKS, events=1 << 16):
@@ -88,7 +87,8 @@ def longest_task(page, thread=0):
     count = len(page.data["threads"][thread]["events"]) // 10
     boxes = page.run(f"Array.from({{length: {count}}}, (_, i) => {{ try {{"
                      f" return timeline.boxOf({thread}, i); }} catch {{ return null; }} }})")
-    seen = [b for b in boxes if b and b.get("kind") == 0 and b["x"] > 150 and b["x"] + b["width"] < 900]
+    seen = [b for b in boxes
+            if b and b.get("kind") == 0 and b["x"] > 150 and b["x"] + b["width"] < 900]
     return max(seen, key=lambda box: box["width"])
 
 

@@ -47,10 +47,9 @@ view_given(const tg_eval *eval, const tg_local *local, tg_view *view)
                        given->shape);
 }
 
-static tg_status
-make_leaf(tg_eval *eval, uint32_t i, tg_error *err)
+static void
+make_leaf(tg_eval *eval, uint32_t i)
 {
-    tg_status status = TG_OK;
     const tg_local *local = &eval->stage->locals[i];
     const tg_layout_node *node = &eval->layout->nodes[i];
     tg_view *view = &eval->views[i];
@@ -64,13 +63,11 @@ make_leaf(tg_eval *eval, uint32_t i, tg_error *err)
         view_given(eval, local, view);
     } else if (node->offset >= 0) {
         tg_view_from_box(view, eval->block + node->offset, local->array->dtype, &node->box);
-        TG_TRY(tg_gather_box(eval->run, local->producer, &node->box, view, err));
+        tg_gather_box(eval->run, eval->task, local->producer, &node->box, view);
     } else if (!tg_gather_in_place(eval->run, local->producer, &node->box, view)) {
         view->data = NULL; /* read window by window */
     }
     eval->bytes_in += tg_box_count(&node->box) * (int64_t)tg_dtype_size(local->array->dtype);
-out:
-    return status;
 }
 
 /* Input `a` of local `i` as the op may see it, and the box it covers. */
@@ -246,7 +243,7 @@ tg_eval_tile(tg_eval *eval, const tg_view *out, tg_buffer **state, tg_error *err
                 goto out;
             }
         } else {
-            TG_TRY(make_leaf(eval, i, err));
+            make_leaf(eval, i);
             if (i + 1 == stage->local_count) { /* a stage that only moves tiles */
                 tg_view_copy(out, &eval->views[i]);
             }

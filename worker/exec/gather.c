@@ -19,6 +19,9 @@ tg_gather_in_place(const tg_running *run, uint32_t producer, const tg_box *box, 
     const tg_stage *stage = &run->plan->stages[producer];
     int64_t first[TG_NDIM_MAX], last[TG_NDIM_MAX];
     bool one = !tg_box_is_empty(box);
+    if (stage->trims) {
+        return false; /* the tile may be cut down at any moment: only copies are safe */
+    }
     if (!one) { /* nothing to read: any address will do */
         tg_view_from_box(view, (void *)(uintptr_t)64, stage->root->dtype, box);
         return true;
@@ -38,14 +41,13 @@ tg_gather_in_place(const tg_running *run, uint32_t producer, const tg_box *box, 
     return one;
 }
 
-tg_status
-tg_gather_box(const tg_running *run, uint32_t producer, const tg_box *box, const tg_view *to,
-              tg_error *err)
+void
+tg_gather_box(tg_running *run, uint32_t reader, uint32_t producer, const tg_box *box,
+              const tg_view *to)
 {
     const tg_stage *stage = &run->plan->stages[producer];
     int64_t first[TG_NDIM_MAX], last[TG_NDIM_MAX], index[TG_NDIM_MAX];
     bool more = !tg_box_is_empty(box);
-    (void)err;
     if (more) {
         tg_grid_range(stage->grid, box, first, last);
         memcpy(index, first, (size_t)box->ndim * sizeof index[0]);
@@ -54,12 +56,18 @@ tg_gather_box(const tg_running *run, uint32_t producer, const tg_box *box, const
         tg_box cell, part;
         tg_view tile, from, into;
         tg_grid_box(stage->grid, index, &cell);
-        const tg_tile *held = tile_at(run, stage, tg_grid_number(stage->grid, index));
-        if (tg_box_intersect(&part, &cell, box)) {
-            tg_view_from_box(&tile, tg_buffer_data(held->buffer), stage->root->dtype, &cell);
-            tg_view_sub(&from, &tile, &cell, &part);
+        int64_t number = tg_grid_number(stage->grid, index);
+        if (tg_box_intersect(&part, &cell, box) || box->ndim == 0) {
             tg_view_sub(&into, to, box, &part);
-            tg_view_copy(&into, &from);
+            if (stage->trims) {
+                uint32_t maker = run->plan->task_of_slot[stage->slot + (uint64_t)number];
+                tg_trim_read(run, maker, reader, &cell, &part, &into);
+            } else {
+                const tg_tile *held = tile_at(run, stage, number);
+                tg_view_from_box(&tile, tg_buffer_data(held->buffer), stage->root->dtype, &cell);
+                tg_view_sub(&from, &tile, &cell, &part);
+                tg_view_copy(&into, &from);
+            }
         }
         int a = box->ndim - 1;
         while (a >= 0 && index[a] == last[a]) {
@@ -71,7 +79,6 @@ tg_gather_box(const tg_running *run, uint32_t producer, const tg_box *box, const
             index[a]++;
         }
     }
-    return TG_OK;
 }
 
 typedef struct window_source {
@@ -86,9 +93,9 @@ read_box(void *ctx, const tg_box *box, const tg_view *to, tg_error *err)
     const window_source *source = ctx;
     const tg_eval *eval = source->eval;
     const tg_local *local = &eval->stage->locals[source->local];
-    tg_status status = TG_OK;
+    (void)err;
     if (local->role == TG_LOCAL_TILES) {
-        status = tg_gather_box(eval->run, local->producer, box, to, err);
+        tg_gather_box(eval->run, eval->task, local->producer, box, to);
     } else {
         tg_view from, whole = eval->views[source->local];
         tg_box covers;
@@ -101,7 +108,7 @@ read_box(void *ctx, const tg_box *box, const tg_view *to, tg_error *err)
         tg_view_sub(&from, &whole, &covers, box);
         tg_view_copy(to, &from);
     }
-    return status;
+    return TG_OK;
 }
 
 tg_status

@@ -43,6 +43,9 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
                      (long long)plan->targets[t].own_bytes);
         }
     }
+    if (plan->edge_bytes != NULL) {
+        TG_TRY(tg_trim_start(run, err));
+    }
     *out = run;
     run = NULL;
 out:
@@ -69,6 +72,7 @@ tg_running_destroy(tg_running *run)
             tg_buffer_release(run->targets[t].given.data);
         }
         if (plan != NULL) {
+            tg_trim_free(run);
             tg_free(NULL, run->tiles, ((size_t)plan->tasks.count + 1) * sizeof *run->tiles);
             tg_free(NULL, run->givens, ((size_t)plan->stage_count + 1) * sizeof *run->givens);
             tg_free(NULL, run->targets, (plan->target_count + 1) * sizeof *run->targets);
@@ -159,17 +163,28 @@ out:
 }
 
 /* The inputs of a task are no longer needed by it. */
-static void
-release_inputs(tg_running *run, uint32_t task)
+static tg_status
+release_inputs(tg_running *run, uint32_t task, void *memory, tg_error *err)
 {
+    tg_status status = TG_OK;
     const tg_tasks *tasks = &run->plan->tasks;
+    if (run->trims != NULL) {
+        atomic_store(&run->done[task], 1);
+    }
     for (uint64_t e = tasks->pred_start[task]; e < tasks->pred_start[task + 1]; e++) {
-        tg_tile *tile = &run->tiles[tasks->preds[e]];
+        uint32_t maker = tasks->preds[e];
+        tg_tile *tile = &run->tiles[maker];
+        bool trims = run->plan->stages[run->plan->stage_of_task[maker]].trims;
+        if (trims) {
+            TG_TRY(tg_trim_after(run, maker, e, memory, err));
+        }
         if (atomic_fetch_sub_explicit(&tile->readers, 1, memory_order_acq_rel) == 1) {
             tg_buffer_release(tile->buffer);
             tile->buffer = NULL;
         }
     }
+out:
+    return status;
 }
 
 static void
@@ -315,7 +330,9 @@ record(tg_running *run, const tg_eval *eval, uint32_t task, int thread, const in
         .end_ns = tg_clock_ns(),
         .wait_ns = times[0] > 0 && times[1] > times[0] ? times[1] - times[0] : 0,
         .bytes_in = eval->bytes_in + eval->stats.bytes_stored,
-        .bytes_out = tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype),
+        .bytes_out = eval->stage->kind == TG_STAGE_TILE
+                         ? tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype)
+                         : eval->stage->out_bytes,
         .task = task,
         .tile = (uint32_t)eval->tile,
         .stage = (uint16_t)(eval->stage - run->plan->stages),
@@ -345,6 +362,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     tg_eval eval = { .run = run, .layout = &layout };
     TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to run a tile");
     tg_plan_task(plan, task, &index, &eval.tile);
+    eval.task = task;
     eval.stage = &plan->stages[index];
     eval.given = &run->givens[index];
     tg_plan_tile_box(plan, eval.stage, eval.tile, &box);
@@ -371,11 +389,13 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
-    release_inputs(run, task);
     if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
         tg_buffer_release(run->tiles[task].buffer);
         run->tiles[task].buffer = NULL;
     }
+    tg_pool_put(run->pool, eval.block, capacity); /* cutting inputs down may need the room */
+    eval.block = NULL;
+    TG_TRY(release_inputs(run, task, memory, err));
     atomic_fetch_add(&run->tasks_run, 1);
 out:
     tg_pool_put(run->pool, eval.block, capacity);

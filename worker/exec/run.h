@@ -15,6 +15,7 @@
  * Threads: many tasks at once; a tile has one writer, then readers.
  * Errors: a task's error says op and tile before the op's own words.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/array/scratch.h"
@@ -27,6 +28,20 @@ typedef struct tg_tile {
     tg_buffer *buffer;        /* the tile, or the state of a reduction */
     _Atomic uint32_t readers; /* tasks that still read it */
 } tg_tile;
+
+/* What is left of a tile that was cut down: a piece for each reader to come. */
+typedef struct tg_piece {
+    uint32_t reader;
+    int64_t offset; /* in the buffer */
+    tg_box box;
+} tg_piece;
+typedef struct tg_trimmed {
+    int64_t full, rest; /* bytes of the tile; bytes still wanted of it */
+    int level;
+    uint32_t piece_count;
+    tg_piece *pieces; /* NULL: the tile is whole */
+} tg_trimmed;
+enum { TG_TRIM_LOCKS = 64 };
 
 /* An array of unknown length, once it is known. */
 typedef struct tg_given {
@@ -45,7 +60,10 @@ typedef struct tg_run_target {
 typedef struct tg_running {
     tg_plan_core *plan;
     tg_pool *pool;
-    tg_tile *tiles;   /* by task */
+    tg_tile *tiles;    /* by task */
+    tg_trimmed *trims; /* by task; NULL: nothing is trimmed */
+    atomic_uchar *done; /* by task, with trims */
+    pthread_mutex_t trim_locks[TG_TRIM_LOCKS]; /* of tile and trims of a task, by its number */
     tg_given *givens; /* by stage */
     tg_run_target *targets;
     tg_timeline *timeline;   /* NULL: none */
@@ -62,6 +80,7 @@ typedef struct tg_eval {
     const tg_stage *stage;
     const tg_layout *layout;
     int64_t tile;
+    uint32_t task;
     char *block;
     int64_t block_bytes;
     tg_scratch scratch;
@@ -89,9 +108,19 @@ TG_MUST_USE tg_status tg_eval_tile(tg_eval *eval, const tg_view *out, tg_buffer 
 void tg_eval_context(const tg_eval *eval, const tg_array *node, const tg_box *out,
                      const tg_box *const *in, tg_run *context);
 
-/* gather.c: copies a box of a stage's result from its tiles. `to` has the box's shape. */
-TG_MUST_USE tg_status tg_gather_box(const tg_running *run, uint32_t producer, const tg_box *box,
-                                    const tg_view *to, tg_error *err);
+/* trim.c: a reader of the tile that `maker` made has ended; cuts the tile down when that pays. */
+TG_MUST_USE tg_status tg_trim_after(tg_running *run, uint32_t maker, uint64_t edge, void *memory,
+                                    tg_error *err);
+/* Copies what task `reader` may read of the tile of `maker` (box `part`) to `into`. */
+void tg_trim_read(tg_running *run, uint32_t maker, uint32_t reader, const tg_box *whole,
+                  const tg_box *part, const tg_view *into);
+void tg_trim_free(tg_running *run);
+TG_MUST_USE tg_status tg_trim_start(tg_running *run, tg_error *err);
+
+/* gather.c: copies a box of a stage's result from its tiles for task `reader`. `to` has the box's
+ * shape. */
+void tg_gather_box(tg_running *run, uint32_t reader, uint32_t producer, const tg_box *box,
+                   const tg_view *to);
 /* The box in place, when it lies in one tile. */
 bool tg_gather_in_place(const tg_running *run, uint32_t producer, const tg_box *box, tg_view *view);
 /* The window of (consumer, argument): in place or filled into the edge's buffer. */

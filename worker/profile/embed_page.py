@@ -45,13 +45,19 @@ def page_parts():
     return page.split("@DATA@")
 
 
-def c_string(line):
-    escaped = line.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
-    return '    "' + escaped.replace("\n", "\\n") + '",\n'
+def escape(character):
+    return {"\n": "\\n", '"': '\\"', "\\": "\\\\", "?": "\\?"}.get(character, character)
 
 
 def c_array(name, text):
-    lines = "".join(c_string(line) for line in text.splitlines(keepends=True))
+    """The text as C strings, simply joined by their reader. A string ends with a line of the text
+    where it can, so that a change shows as a small difference, and has at most 90 columns."""
+    pieces = [""]
+    for character in text:
+        if len(pieces[-1]) > 88 or (len(pieces[-1]) > 50 and pieces[-1].endswith("\\n")):
+            pieces.append("")
+        pieces[-1] += escape(character)
+    lines = "".join(f'    "{piece}",\n' for piece in pieces)
     return f"const char *const {name}[] = {{\n{lines}    NULL,\n}};\n"
 
 

@@ -22,7 +22,7 @@
  * clock; no clock is read here.
  * Threads: events with `thread` = k are recorded by one thread at a time. tg_timeline_memory and
  * tg_timeline_snapshot_create may be called from any thread at any time. create, begin, end and
- * destroy belong to the owner, and begin and destroy need the recording threads to be at rest.
+ * destroy belong to the owner; begin and destroy need all other threads to be at rest.
  * Errors: recording cannot fail: a full ring overwrites its oldest event and counts it as dropped.
  */
 #include <stdbool.h>

@@ -5,7 +5,9 @@
  * What: the constant parts of the page, made from timeline.html, timeline.css and timeline_*.js by
  * worker/profile/embed_page.py, and checked in, so that a build needs no Python.
  *
- * Ownership: constants. Threads: any. Errors: none.
+ * Ownership: constants.
+ * Threads: any.
+ * Errors: none.
  */
 
 /* Pieces of text in their order; NULL ends them. The data stands between the two. */

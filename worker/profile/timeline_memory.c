@@ -32,7 +32,8 @@ tg__timeline_memory_reset(tg__timeline_memory *m)
     atomic_store(&m->used_bytes, 0);
 }
 
-/* Two samples become one with the larger use, at the time of the first. */
+/* Two samples become one: that with the larger use, at the time of the first. What is kept goes
+ * with it, because only then do both together stay below the limit, as they did. */
 static void
 halve(tg__timeline_memory *m)
 {
@@ -40,10 +41,8 @@ halve(tg__timeline_memory *m)
     for (uint64_t i = 0; i < half; i++) {
         tg_timeline_sample a = m->samples[2 * i];
         tg_timeline_sample b = m->samples[2 * i + 1];
-        a.used_bytes = tg_max_i64(a.used_bytes, b.used_bytes);
-        a.limit_bytes = b.limit_bytes;
-        a.kept_bytes = tg_max_i64(a.kept_bytes, b.kept_bytes);
-        m->samples[i] = a;
+        m->samples[i] = a.used_bytes >= b.used_bytes ? a : b;
+        m->samples[i].time_ns = a.time_ns;
     }
     m->count = half;
     atomic_store(&m->every_ns, 2 * atomic_load(&m->every_ns));
@@ -58,11 +57,16 @@ append(tg__timeline_memory *m, int64_t now_ns, int64_t used_bytes)
     }
     /* Threads read the clock before they get here: keep the series in order. */
     int64_t last_ns = m->count > 0 ? m->samples[m->count - 1].time_ns : now_ns;
+    int64_t limit = atomic_load_explicit(&m->limit_bytes, memory_order_relaxed);
+    int64_t kept = atomic_load_explicit(&m->kept_bytes, memory_order_relaxed);
+    if (limit > 0) { /* the use may be of an earlier moment, when there was less room to keep */
+        kept = tg_min_i64(kept, tg_max_i64(limit - used_bytes, 0));
+    }
     m->samples[m->count] = (tg_timeline_sample){
         .time_ns = tg_max_i64(now_ns, last_ns),
         .used_bytes = used_bytes,
-        .limit_bytes = atomic_load_explicit(&m->limit_bytes, memory_order_relaxed),
-        .kept_bytes = atomic_load_explicit(&m->kept_bytes, memory_order_relaxed),
+        .limit_bytes = limit,
+        .kept_bytes = kept,
     };
     m->count++;
     atomic_store_explicit(&m->next_ns, now_ns + atomic_load(&m->every_ns), memory_order_relaxed);

@@ -94,7 +94,8 @@ const columns = [
     : "\u2013")],
   ["In", (s) => s.totals.bytes_in, (s) => bytesText(s.totals.bytes_in)],
   ["Out", (s) => s.totals.bytes_out, (s) => bytesText(s.totals.bytes_out)],
-  ["Predicted out", (s) => s.predicted, (s) => (s.predicted > 0 ? bytesText(s.predicted) : "\u2013")],
+  ["Predicted out", (s) => s.predicted, (s) => (s.predicted > 0 ? bytesText(s.predicted)
+    : "\u2013")],
 ];
 let sorted = { column: 3, down: true };
 
@@ -128,8 +129,8 @@ function fillStages() {
 function fillThreads() {
   const parts = [["compute", compute, "compute"], ["reading", (t) => t.read_ns, "reading"],
     ["writing", (t) => t.write_ns, "writing"], ["memory", (t) => t.memory_ns, "memory limit"]];
-  const head = make("tr", {}, ...["Thread", "", "Compute", "Read", "Write", "Memory", "Idle", "Tasks"]
-    .map((name) => make("th", { scope: "col" }, name)));
+  const head = make("tr", {}, ...["Thread", "", "Compute", "Read", "Write", "Memory", "Idle",
+    "Tasks"].map((name) => make("th", { scope: "col" }, name)));
   const body = threads.map(({ totals }, k) => {
     const part = (ns) => percentText(Math.max(0, ns) / duration);
     return make("tr", {}, make("td", {}, String(k)),
@@ -177,8 +178,8 @@ function describe(hit) {
     ["Takes", timeText(length)]];
   if (lane.kind[i] === TASK) {
     const mean = stage.totals.task_ns / Math.max(1, stage.totals.count);
-    lines.push(["Against the mean", mean > 0 ? (length / mean).toFixed(2) + "\u202f\u00d7" : "\u2013"],
-      ["Waited before", timeText(lane.wait[i])]);
+    lines.push(["Against the mean", mean > 0 ? (length / mean).toFixed(2) + "\u202f\u00d7"
+      : "\u2013"], ["Waited before", timeText(lane.wait[i])]);
   }
   if (lane.in[i] > 0) {
     lines.push([lane.kind[i] === READ ? "Stored bytes" : "In", bytesText(lane.in[i])]);

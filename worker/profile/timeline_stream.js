@@ -186,12 +186,14 @@ function drawLane(context, lane, y, height, labels) {
     const c = colorIndex(lane, i);
     const a = Math.max(GUTTER, toX(lane.start[i]));
     const b = Math.min(right, toX(lane.end[i]));
-    const gap = b - a > 4 ? 1 : b - a > 2 ? 0.5 : 0; /* lets neighbours of one colour be told apart */
+    /* Lets neighbours of one colour be told apart. */
+    const gap = b - a > 4 ? 1 : b - a > 2 ? 0.5 : 0;
     context.globalAlpha = alphaOf(singled < 0 ? c : lane.stage[i]);
     context.fillStyle = colorFor(c);
     context.fillRect(a, y, b - a - gap, height);
     if (labels && lane.kind[i] === TASK && b - a > 70 && height >= 14) {
-      drawLabel(context, data.stages[lane.stage[i]].label, theme.text[c], a + 6, b - 6, y + height * 0.42);
+      drawLabel(context, data.stages[lane.stage[i]].label, theme.text[c], a + 6, b - 6,
+        y + height * 0.42);
     }
   }
   context.globalAlpha = 1;
@@ -299,7 +301,7 @@ function drawOverview() {
 }
 
 /* The largest value in each column; a column without a sample holds the value before it. */
-function memoryColumns(field, width) {
+function memoryColumns(valueAt, width) {
   const list = data.memory;
   const count = list.length / 4;
   const scale = width / (view.to - view.from);
@@ -310,8 +312,8 @@ function memoryColumns(field, width) {
     for (; filled < Math.min(c, width); filled++) {
       columns[filled] = value;
     }
-    value = c === filled - 1 && c >= 0 && c < width ? Math.max(value, list[4 * i + field])
-      : list[4 * i + field];
+    value = c === filled - 1 && c >= 0 && c < width ? Math.max(value, valueAt(4 * i))
+      : valueAt(4 * i);
     if (c >= 0 && c < width) {
       columns[c] = Math.max(columns[c], value);
       filled = Math.max(filled, c + 1);
@@ -365,8 +367,8 @@ function drawMemory() {
   context.fillStyle = theme.row;
   context.fillRect(GUTTER, 0, room, bottom);
   drawGrid(context, bottom);
-  const used = memoryColumns(1, room);
-  const both = memoryColumns(3, room).map((kept, c) => kept + used[c]);
+  const used = memoryColumns((at) => data.memory[at + 1], room);
+  const both = memoryColumns((at) => data.memory[at + 1] + data.memory[at + 3], room);
   context.fillStyle = theme["kept-fill"];
   fillArea(context, used, both, toY);
   context.fillStyle = theme["used-fill"];

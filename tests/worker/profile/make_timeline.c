@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause */ /* tidy: allow unbuilt: tests/html compiles it */
 /*
  * Writes a made-up run as timeline.html, trace.json and timeline.txt into a folder, for the tests
  * in tests/html.

@@ -259,7 +259,8 @@ test_a_long_memory_series_covers_the_whole_run(void **state)
     const int64_t count = 5 * TG_TIMELINE_MEMORY_SAMPLES;
     tg_timeline *t = make(1, 2);
     for (int64_t i = 0; i < count; i++) {
-        tg_timeline_memory(t, 1000 + i * every, i == 7 ? 1000 : i % 100, 2000, 0);
+        int64_t used = i == 7 ? 1000 : i % 100;
+        tg_timeline_memory(t, 1000 + i * every, used, 2000, 2000 - used);
     }
     tg_timeline_snapshot *s = snapshot_of(t);
     assert_int_equal(s->samples[0].time_ns, 1000);
@@ -269,6 +270,7 @@ test_a_long_memory_series_covers_the_whole_run(void **state)
     assert_int_equal(s->samples[0].used_bytes, 1000); /* of sample 7 */
     for (uint64_t i = 1; i < s->sample_count; i++) {
         assert_true(s->samples[i].time_ns > s->samples[i - 1].time_ns);
+        assert_true(s->samples[i].used_bytes + s->samples[i].kept_bytes <= 2000);
     }
     tg_timeline_snapshot_destroy(s);
     tg_timeline_destroy(t);

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Plans into bytes. The nodes are found from the targets backwards with a list instead of
+ * recursion, and written in the order of their ids: arguments are older than what is made of them.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <msgpack.h>
+
+#include "core/mem/alloc.h"
+#include "core/wire/plan_format.h"
+#include "core/wire/plan_wire.h"
+
+/* The nodes of a plan: a list, and a table of open addressing to find a node's place in it. */
+typedef struct node_set {
+    tg_array **nodes;
+    size_t count, room;
+    uint32_t *slots; /* place in the list + 1; 0: free */
+    size_t slot_count; /* a power of two, at least twice `room` */
+} node_set;
+
+static void
+node_set_fini(node_set *set)
+{
+    tg_free(NULL, set->nodes, set->room * sizeof(tg_array *));
+    tg_free(NULL, set->slots, set->slot_count * sizeof *set->slots);
+}
+
+/* The slot of a node: its own, or the free one where it belongs. */
+static size_t
+find_slot(const node_set *set, const tg_array *node)
+{
+    size_t slot = (size_t)(node->id * 0x9e3779b97f4a7c15u >> 20) & (set->slot_count - 1);
+    while (set->slots[slot] != 0 && set->nodes[set->slots[slot] - 1] != node) {
+        slot = (slot + 1) & (set->slot_count - 1);
+    }
+    return slot;
+}
+
+static void
+fill_slots(node_set *set)
+{
+    memset(set->slots, 0, set->slot_count * sizeof *set->slots);
+    for (size_t i = 0; i < set->count; i++) {
+        set->slots[find_slot(set, set->nodes[i])] = (uint32_t)i + 1;
+    }
+}
+
+static tg_status
+grow_set(node_set *set, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t room = set->room == 0 ? 64 : set->room * 2;
+    tg_array **nodes = tg_realloc(NULL, set->nodes, set->room * sizeof(tg_array *),
+                                  room * sizeof(tg_array *));
+    uint32_t *slots = NULL;
+    TG_CHECK(nodes != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
+    set->nodes = nodes;
+    set->room = room;
+    slots = tg_malloc(NULL, 2 * room * sizeof *slots);
+    TG_CHECK(slots != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
+    tg_free(NULL, set->slots, set->slot_count * sizeof *slots);
+    set->slots = slots;
+    set->slot_count = 2 * room;
+    fill_slots(set);
+out:
+    return status;
+}
+
+static tg_status
+add_node(node_set *set, tg_array *node, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (set->count == set->room) {
+        TG_CHECK(set->count < TG_NODES_MAX, err, TG_ERR_LIMIT, "plan: more than %d nodes",
+                 TG_NODES_MAX);
+        TG_TRY(grow_set(set, err));
+    }
+    size_t slot = find_slot(set, node);
+    if (set->slots[slot] == 0) {
+        set->nodes[set->count++] = node;
+        set->slots[slot] = (uint32_t)set->count;
+    }
+out:
+    return status;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+    uint64_t x = (*(tg_array *const *)a)->id;
+    uint64_t y = (*(tg_array *const *)b)->id;
+    return (x > y) - (x < y);
+}
+
+/* All that the targets are made of, arguments first. */
+static tg_status
+collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
+{
+    tg_status status = TG_OK;
+    for (size_t i = 0; i < count; i++) {
+        TG_TRY(add_node(set, targets[i], err));
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        for (size_t a = 0; a < set->nodes[i]->nargs; a++) {
+            TG_TRY(add_node(set, set->nodes[i]->args[a], err));
+        }
+    }
+    if (set->count > 0) {
+        qsort(set->nodes, set->count, sizeof(tg_array *), by_id);
+        fill_slots(set);
+    }
+out:
+    return status;
+}
+
+static size_t
+index_of(const node_set *set, const tg_array *node)
+{
+    return set->slots[find_slot(set, node)] - 1;
+}
+
+/* The packer's output; after a failure its size stays where it is and nothing more is taken. */
+typedef struct writer {
+    tg_wire_bytes bytes;
+    tg_status status;
+    msgpack_packer packer;
+} writer;
+
+static int
+take_bytes(void *ctx, const char *bytes, size_t size)
+{
+    writer *w = ctx;
+    size_t wanted = w->bytes.size + size;
+    if (w->status == TG_OK && wanted > (size_t)TG_PLAN_BYTES_MAX) {
+        w->status = TG_ERR_LIMIT;
+    } else if (w->status == TG_OK && wanted > w->bytes.room_) {
+        size_t room = w->bytes.room_ < 512 ? 1024 : w->bytes.room_ * 2;
+        room = room < wanted ? wanted : room;
+        uint8_t *data = tg_realloc(NULL, w->bytes.data, w->bytes.room_, room);
+        if (data != NULL) {
+            w->bytes.data = data;
+            w->bytes.room_ = room;
+        } else {
+            w->status = TG_ERR_MEMORY;
+        }
+    }
+    if (w->status == TG_OK && size > 0) {
+        memcpy(w->bytes.data + w->bytes.size, bytes, size);
+        w->bytes.size = wanted;
+    }
+    return w->status == TG_OK ? 0 : -1;
+}
+
+static tg_status
+check_writer(const writer *w, tg_error *err)
+{
+    tg_status status = w->status;
+    if (status == TG_ERR_LIMIT) {
+        (void)tg_fail(err, status, "plan: more than %" PRId64 " bytes", TG_PLAN_BYTES_MAX);
+    } else if (status != TG_OK) {
+        (void)tg_fail(err, status, "plan: out of memory");
+    }
+    return status;
+}
+
+/* The results of packing are not looked at: the writer keeps the first failure. */
+static void
+put_text(writer *w, const char *text, size_t size)
+{
+    (void)msgpack_pack_str(&w->packer, size);
+    (void)msgpack_pack_str_body(&w->packer, text, size);
+}
+
+/* Eight bytes each, the lowest first. */
+static void
+put_words(writer *w, const void *words, size_t count)
+{
+    (void)msgpack_pack_bin(&w->packer, count * 8);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = 0;
+        uint8_t bytes[8];
+        memcpy(&word, (const char *)words + i * 8, 8);
+        for (int b = 0; b < 8; b++) {
+            bytes[b] = (uint8_t)(word >> (8 * b));
+        }
+        (void)msgpack_pack_bin_body(&w->packer, bytes, sizeof bytes);
+    }
+}
+
+/* A list that is empty on purpose travels too: the shape of an array without axes. */
+static bool
+was_given(const tg_param_schema *schema, const tg_value *value)
+{
+    return value->count > 0 || (schema->required && schema->is_list);
+}
+
+static tg_status
+put_params(writer *w, const tg_array *node, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_param_schema *schema = node->op->params;
+    size_t params = tg_op_param_count(node->op);
+    size_t given = 0;
+    for (size_t i = 0; i < params; i++) {
+        given += was_given(&schema[i], &node->values[i]);
+    }
+    (void)msgpack_pack_array(&w->packer, given);
+    for (size_t i = 0; i < params; i++) {
+        const tg_value *value = &node->values[i];
+        if (was_given(&schema[i], value)) {
+            TG_CHECK(schema[i].kind != TG_PARAM_POINTER, err, TG_ERR_UNSUPPORTED,
+                     "plan: '%s' calls a function of this process (%s), which cannot be sent",
+                     node->op->name, schema[i].name);
+            (void)msgpack_pack_array(&w->packer, 3);
+            put_text(w, schema[i].name, strlen(schema[i].name));
+            (void)msgpack_pack_int(&w->packer, schema[i].kind);
+            if (schema[i].kind == TG_PARAM_STR) {
+                put_text(w, value->text, value->count);
+            } else {
+                put_words(w, value->ints, value->count);
+            }
+        }
+    }
+out:
+    return status;
+}
+
+static void
+put_axis(writer *w, const tg_grid_axis *axis)
+{
+    if (axis->bounds != NULL) {
+        put_words(w, axis->bounds, (size_t)axis->count + 1);
+    } else {
+        const int64_t cuts[2] = { axis->origin, axis->step };
+        put_words(w, cuts, 2);
+    }
+}
+
+static tg_status
+put_source(writer *w, const tg_array *node, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_source *source = node->source;
+    if (source == NULL) {
+        (void)msgpack_pack_nil(&w->packer);
+    } else {
+        TG_CHECK(source->uri[0] != '\0', err, TG_ERR_UNSUPPORTED,
+                 "plan: an array of format '%s' has no path to open it by, and cannot be sent",
+                 source->format);
+        const char *dtype = tg_dtype_name(node->dtype);
+        bool own = source->chunks == NULL || tg_grid_equal(source->chunks, node->chunks);
+        (void)msgpack_pack_array(&w->packer, TG__PLAN_SOURCE_FIELDS);
+        put_text(w, source->format, strlen(source->format));
+        put_text(w, source->uri, strlen(source->uri));
+        put_text(w, dtype, strlen(dtype));
+        put_words(w, node->shape, (size_t)node->ndim);
+        if (own) {
+            (void)msgpack_pack_nil(&w->packer);
+        } else {
+            (void)msgpack_pack_array(&w->packer, (size_t)node->ndim);
+            for (int a = 0; a < node->ndim; a++) {
+                put_axis(w, tg_grid_axis_at(node->chunks, a));
+            }
+        }
+    }
+out:
+    return status;
+}
+
+static tg_status
+put_node(writer *w, const node_set *set, const tg_array *node, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 && node->data == NULL, err, TG_ERR_UNSUPPORTED,
+             "plan: '%s' belongs to this process and cannot be sent; save what it gives to a store "
+             "and open that",
+             node->op->name);
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_RECORD_FIELDS);
+    put_text(w, node->op->name, strlen(node->op->name));
+    (void)msgpack_pack_uint32(&w->packer, node->op->version);
+    (void)msgpack_pack_array(&w->packer, node->nargs);
+    for (size_t i = 0; i < node->nargs; i++) {
+        (void)msgpack_pack_uint64(&w->packer, index_of(set, node->args[i]));
+    }
+    TG_TRY(put_params(w, node, err));
+    TG_TRY(put_source(w, node, err));
+    TG_TRY(check_writer(w, err));
+out:
+    return status;
+}
+
+tg_status
+tg_wire_write_nodes(size_t count, tg_array *const *targets, tg_wire_bytes *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    node_set set = { 0 };
+    writer w = { .status = TG_OK };
+    *out = (tg_wire_bytes){ 0 };
+    TG_CHECK(count <= TG_TARGETS_MAX, err, TG_ERR_LIMIT, "plan: %zu targets, at most %d", count,
+             TG_TARGETS_MAX);
+    TG_TRY(collect(count, targets, &set, err));
+    msgpack_packer_init(&w.packer, &w, take_bytes);
+    (void)msgpack_pack_array(&w.packer, 4);
+    put_text(&w, TG__PLAN_MAGIC, sizeof TG__PLAN_MAGIC - 1);
+    (void)msgpack_pack_int(&w.packer, TG__PLAN_VERSION);
+    (void)msgpack_pack_uint64(&w.packer, set.count);
+    (void)msgpack_pack_uint64(&w.packer, count);
+    for (size_t i = 0; i < set.count; i++) {
+        TG_TRY(put_node(&w, &set, set.nodes[i], err));
+    }
+    (void)msgpack_pack_array(&w.packer, count);
+    for (size_t i = 0; i < count; i++) {
+        (void)msgpack_pack_uint64(&w.packer, index_of(&set, targets[i]));
+    }
+    TG_TRY(check_writer(&w, err));
+    *out = w.bytes;
+    w.bytes = (tg_wire_bytes){ 0 };
+out:
+    node_set_fini(&set);
+    tg_wire_bytes_fini(&w.bytes);
+    return status;
+}
+
+void
+tg_wire_bytes_fini(tg_wire_bytes *bytes)
+{
+    tg_free(NULL, bytes->data, bytes->room_);
+    *bytes = (tg_wire_bytes){ 0 };
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reductions with one accumulator per cell. A long row is first reduced to 256 columns, those are
+ * folded in halves: a rounding error then grows with the 512th part of the length. Rows are cut at
+ * 64 Ki elements, so that no lane adds more than 256 numbers one after the other.
+ */
+#include <string.h>
+
+#include "ops/kernel/cast.h"
+#include "ops/kernel/strip.h"
+#include "ops/reduce/reduce.h"
+
+enum { ROW_ELEMENTS = 65536 };
+
+void
+tg_folder_start(const tg_folder *folder, void *acc, size_t count)
+{
+    _Alignas(16) char one[16];
+    size_t size = tg_dtype_size(folder->acc);
+    tg_kind kind = tg_dtype_kind(folder->acc);
+    bool is_float = kind == TG_KIND_FLOAT || kind == TG_KIND_COMPLEX;
+    double number = folder->identity;
+    int64_t integer = folder->identity_integer;
+    char *const args[] = { is_float ? (char *)&number : (char *)&integer, one };
+    const ptrdiff_t steps[] = { 8, (ptrdiff_t)size };
+    tg_cast_loop(is_float ? TG_DT_F64 : TG_DT_I64, folder->acc)(args, steps, 1, NULL);
+    if (kind == TG_KIND_COMPLEX && number - number != 0) {
+        memcpy(one + size / 2, one, size / 2);
+    }
+    tg_strided_copy(acc, (ptrdiff_t)size, one, 0, count, size);
+}
+
+void
+tg_folder_row(const tg_folder *folder, size_t element_bytes, void *acc, const void *x,
+              size_t count)
+{
+    _Alignas(64) char lanes[TG_REDUCE_LANES * 16];
+    size_t size = tg_dtype_size(folder->acc);
+    size_t wide = count >= 4 * TG_REDUCE_LANES ? TG_REDUCE_LANES : count >= 128 ? 32 : 8;
+    for (size_t done = 0; done < count; done += ROW_ELEMENTS) {
+        size_t end = count - done < ROW_ELEMENTS ? count : done + ROW_ELEMENTS;
+        tg_folder_start(folder, lanes, wide);
+        for (size_t i = done; i < end; i += wide) {
+            size_t now = end - i < wide ? end - i : wide;
+            folder->element(lanes, (const char *)x + i * element_bytes, now);
+        }
+        for (size_t half = wide / 2; half > 0; half /= 2) {
+            folder->join(lanes, lanes + half * size, half);
+        }
+        folder->join(acc, lanes, 1);
+    }
+}
+
+typedef struct context {
+    const tg_folder *folder;
+    size_t element_bytes;
+    size_t size;
+    char *acc;
+} context;
+
+static void
+row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
+{
+    const context *c = vcontext;
+    (void)index;
+    (void)step;
+    tg_folder_row(c->folder, c->element_bytes, c->acc + (size_t)cell * c->size, x, count);
+}
+
+static void
+column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
+{
+    const context *c = vcontext;
+    (void)index;
+    c->folder->element(c->acc + (size_t)cell * c->size, x, count);
+}
+
+int64_t
+tg_folder_bytes(const tg_folder *folder, int64_t cells)
+{
+    return cells * (int64_t)tg_dtype_size(folder->acc);
+}
+
+tg_status
+tg_folder_partial(const tg_run *run, const tg_view *in, const tg_folder *folder, tg_buffer **state,
+                  tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t cells = tg_reduce_cells(run->node, run->out_box);
+    TG_TRY(tg_reduce_state(run, tg_folder_bytes(folder, cells), state, err));
+    context c = { folder, tg_reduce_element_bytes(in->dtype), tg_dtype_size(folder->acc),
+                  tg_buffer_data(*state) };
+    tg_walk walk = { .context = &c, .row = row, .column = column };
+    tg_folder_start(folder, c.acc, (size_t)cells);
+    tg_reduce_walk(run->node, run->out_box, in, &walk);
+out:
+    return status;
+}
+
+tg_status
+tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
+                  const tg_folder *folder, tg_buffer **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t cells = tg_reduce_cells(run->node, &boxes[0]);
+    int64_t bytes = tg_folder_bytes(folder, cells);
+    TG_TRY(tg_reduce_state(run, bytes, out, err));
+    memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
+    for (size_t i = 1; i < count; i++) {
+        folder->join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells);
+    }
+out:
+    return status;
+}
+
+static void
+emit(const void *vcontext, int64_t first, size_t count, void *block)
+{
+    const context *c = vcontext;
+    memcpy(block, c->acc + (size_t)first * c->size, count * c->size);
+}
+
+void
+tg_folder_finish(tg_buffer *state, const tg_view *out, const tg_folder *folder)
+{
+    context c = { .size = tg_dtype_size(folder->acc), .acc = tg_buffer_data(state) };
+    tg_reduce_store(out, folder->acc, emit, &c);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Mean, variance and standard deviation: see the header. */
+#include "ops/reduce/moments.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+TG_ISA_TABLE(const tg_folds, tg_folds_sum);
+TG_ISA_TABLE(const tg_folds, tg_folds_numbers);
+TG_ISA_TABLE(const tg_deviates, tg_deviates_var);
+TG_ISA_TABLE(const tg_deviates, tg_deviates_nanvar);
+
+/* The arrays of a state. */
+typedef struct moments {
+    int64_t cells;
+    size_t mean_bytes; /* 8 or 16 */
+    double *count;
+    char *mean;
+    double *square;
+} moments;
+
+static moments
+moments_of(const tg_array *node, int64_t cells, tg_buffer *state)
+{
+    char *data = tg_buffer_data(state);
+    size_t mean_bytes = tg_dtype_is_complex(node->args[0]->dtype) ? 16 : 8;
+    return (moments){ .cells = cells,
+                      .mean_bytes = mean_bytes,
+                      .mean = data,
+                      .count = (double *)(void *)(data + (size_t)cells * mean_bytes),
+                      .square = (double *)(void *)(data + (size_t)cells * (mean_bytes + 8)) };
+}
+
+int64_t
+tg_moment_bytes(const tg_array *node, const tg_box *domain)
+{
+    return tg_reduce_cells(node, domain) * (tg_dtype_is_complex(node->args[0]->dtype) ? 32 : 24);
+}
+
+tg_status
+tg_moment_infer(tg_infer *infer, const tg_moment_kind *kind, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_dtype dtype = (tg_dtype)tg_value_int(&infer->values[2], 0, TG_DT_NONE);
+    if (dtype != TG_DT_NONE) {
+        TG_TRY(tg_reduce_cast(infer, dtype, err));
+    }
+    if (kind->what != TG_MOMENT_MEAN) {
+        TG_CHECK(infer->values[3].count == 0 || infer->values[4].count == 0 ||
+                     infer->values[3].floats[0] == 0,
+                 err, TG_ERR_VALUE, "%s: ddof and correction can't be provided simultaneously.",
+                 infer->op->name);
+    }
+    TG_TRY(tg_reduce_infer_shape(infer, err));
+    infer->dtype = dtype != TG_DT_NONE ? dtype : tg_mean_dtype(infer->args[0]->dtype);
+    if (kind->what != TG_MOMENT_MEAN) {
+        infer->dtype = tg_dtype_real(infer->dtype);
+    }
+out:
+    return status;
+}
+
+/* What the second pass needs. */
+typedef struct context {
+    moments m;
+    tg_deviate deviate;
+    size_t element_bytes;
+} context;
+
+static void
+row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
+{
+    const context *c = vcontext;
+    _Alignas(64) char means[TG_REDUCE_LANES * 16];
+    double sums[TG_REDUCE_LANES] = { 0 };
+    size_t size = c->m.mean_bytes;
+    size_t wide = count < TG_REDUCE_LANES ? count : TG_REDUCE_LANES;
+    double total = 0;
+    (void)index;
+    (void)step;
+    for (size_t i = 0; i < wide; i++) {
+        memcpy(means + i * size, c->m.mean + (size_t)cell * size, size);
+    }
+    for (size_t i = 0; i < count; i += wide) {
+        size_t now = count - i < wide ? count - i : wide;
+        c->deviate(sums, means, (const char *)x + i * c->element_bytes, now);
+    }
+    for (size_t i = 0; i < wide; i++) {
+        total += sums[i];
+    }
+    c->m.square[cell] += total;
+}
+
+static void
+column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
+{
+    const context *c = vcontext;
+    (void)index;
+    c->deviate(c->m.square + cell, c->m.mean + (size_t)cell * c->m.mean_bytes, x, count);
+}
+
+/* The first pass of one kernel, into one of the arrays. */
+typedef struct pass {
+    tg_folder folder;
+    size_t element_bytes;
+    char *acc;
+} pass;
+
+static void
+pass_row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
+{
+    const pass *p = vcontext;
+    size_t size = tg_dtype_size(p->folder.acc);
+    (void)index;
+    (void)step;
+    tg_folder_row(&p->folder, p->element_bytes, p->acc + (size_t)cell * size, x, count);
+}
+
+static void
+pass_column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
+{
+    const pass *p = vcontext;
+    (void)index;
+    p->folder.element(p->acc + (size_t)cell * tg_dtype_size(p->folder.acc), x, count);
+}
+
+static void
+fold_into(const tg_run *run, const tg_view *in, tg_fold element, tg_dtype acc, void *to)
+{
+    pass p = { .folder = { .acc = acc,
+                           .element = element,
+                           .join = TG_ISA_PICK(tg_folds_sum)->at[acc] },
+               .element_bytes = tg_reduce_element_bytes(in->dtype),
+               .acc = to };
+    tg_walk walk = { .context = &p, .row = pass_row, .column = pass_column };
+    tg_folder_start(&p.folder, to, (size_t)tg_reduce_cells(run->node, run->out_box));
+    tg_reduce_walk(run->node, run->out_box, in, &walk);
+}
+
+/* Sums and counts of a tile, then sums to means. Integer sums are uint64 with the sign's bits. */
+static void
+make_means(const tg_run *run, const tg_view *in, bool skip_nan, const moments *m)
+{
+    tg_dtype acc = TG_DT_NONE;
+    tg_fold sum = tg_mean_fold(in->dtype, skip_nan, &acc);
+    int64_t whole = tg_box_count(run->out_box) / (m->cells > 0 ? m->cells : 1);
+    if (skip_nan) {
+        fold_into(run, in, TG_ISA_PICK(tg_folds_numbers)->at[in->dtype], TG_DT_F64, m->count);
+    } else {
+        for (int64_t i = 0; i < m->cells; i++) {
+            m->count[i] = (double)whole;
+        }
+    }
+    fold_into(run, in, sum, acc, m->mean);
+    for (int64_t i = 0; i < m->cells; i++) {
+        double n = m->count[i] > 0 ? m->count[i] : 1;
+        char *mean = m->mean + (size_t)i * m->mean_bytes;
+        if (acc == TG_DT_C128) {
+            *(double _Complex *)(void *)mean /= n;
+        } else if (acc == TG_DT_F64) {
+            *(double *)(void *)mean /= n;
+        } else {
+            uint64_t total = *(uint64_t *)(void *)mean;
+            bool is_unsigned = tg_dtype_kind(in->dtype) == TG_KIND_UINT;
+            double value = is_unsigned ? (double)total : (double)(int64_t)total;
+            *(double *)(void *)mean = value / n;
+        }
+    }
+}
+
+tg_status
+tg_moment_partial(const tg_run *run, const tg_view *in, const tg_moment_kind *kind,
+                  tg_buffer **state, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool inexact = tg_dtype_is_float(in->dtype) || tg_dtype_is_complex(in->dtype);
+    bool skip_nan = kind->skip_nan && inexact;
+    TG_TRY(tg_reduce_state(run, tg_moment_bytes(run->node, run->out_box), state, err));
+    context c = { .m = moments_of(run->node, tg_reduce_cells(run->node, run->out_box), *state),
+                  .deviate = skip_nan ? TG_ISA_PICK(tg_deviates_nanvar)->at[in->dtype]
+                                      : TG_ISA_PICK(tg_deviates_var)->at[in->dtype],
+                  .element_bytes = tg_reduce_element_bytes(in->dtype) };
+    make_means(run, in, skip_nan, &c.m);
+    memset(c.m.square, 0, (size_t)c.m.cells * sizeof(double));
+    if (kind->what != TG_MOMENT_MEAN) {
+        tg_walk walk = { .context = &c, .row = row, .column = column };
+        tg_reduce_walk(run->node, run->out_box, in, &walk);
+    }
+out:
+    return status;
+}
+
+/* Chan: the joint mean lies between the two, and the distance of the means adds to the squares. */
+static void
+join(const moments *to, const moments *from)
+{
+    for (int64_t i = 0; i < to->cells; i++) {
+        double na = to->count[i];
+        double nb = from->count[i];
+        double n = na + nb;
+        double share = n > 0 ? nb / n : 0;
+        char *mean = to->mean + (size_t)i * to->mean_bytes;
+        const char *other = from->mean + (size_t)i * to->mean_bytes;
+        double square = 0;
+        if (to->mean_bytes == 16) {
+            double _Complex *a = (double _Complex *)(void *)mean;
+            double _Complex d = *(const double _Complex *)(const void *)other - *a;
+            square = creal(d) * creal(d) + cimag(d) * cimag(d);
+            *a += d * share;
+        } else {
+            double *a = (double *)(void *)mean;
+            double d = *(const double *)(const void *)other - *a;
+            square = d * d;
+            *a += d * share;
+        }
+        to->square[i] += from->square[i];
+        to->square[i] += nb > 0 && na > 0 ? square * na * share : 0;
+        to->count[i] = n;
+    }
+}
+
+tg_status
+tg_moment_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
+                  tg_buffer **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t bytes = tg_moment_bytes(run->node, &boxes[0]);
+    TG_TRY(tg_reduce_state(run, bytes, out, err));
+    memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
+    int64_t cells = tg_reduce_cells(run->node, &boxes[0]);
+    moments to = moments_of(run->node, cells, *out);
+    for (size_t i = 1; i < count; i++) {
+        moments from = moments_of(run->node, cells, states[i]);
+        join(&to, &from);
+    }
+out:
+    return status;
+}
+
+typedef struct result {
+    moments m;
+    const tg_moment_kind *kind;
+    double less; /* ddof */
+} result;
+
+static void
+emit_mean(const void *vcontext, int64_t first, size_t count, void *block)
+{
+    const result *r = vcontext;
+    size_t parts = r->m.mean_bytes / sizeof(double);
+    const double *mean = (const double *)(const void *)r->m.mean + (size_t)first * parts;
+    double *out = block;
+    for (size_t i = 0; i < count * parts; i++) {
+        out[i] = r->m.count[first + (int64_t)(i / parts)] > 0 ? mean[i] : (double)NAN;
+    }
+}
+
+static void
+emit_spread(const void *vcontext, int64_t first, size_t count, void *block)
+{
+    const result *r = vcontext;
+    double *out = block;
+    for (size_t i = 0; i < count; i++) {
+        /* As NumPy: a divisor below 0 counts as 0; the nan functions give NaN there. */
+        double n = r->m.count[first + (int64_t)i] - r->less;
+        double var = r->m.square[first + (int64_t)i] / (n > 0 ? n : 0.0);
+        var = r->kind->skip_nan && !(n > 0) ? (double)NAN : var;
+        out[i] = r->kind->what == TG_MOMENT_STD ? sqrt(var) : var;
+    }
+}
+
+tg_status
+tg_moment_finish(const tg_run *run, tg_buffer *state, const tg_moment_kind *kind,
+                 const tg_view *out, tg_error *err)
+{
+    bool is_complex = tg_dtype_is_complex(run->node->args[0]->dtype);
+    result r = { .m = moments_of(run->node, tg_view_count(out), state), .kind = kind };
+    (void)err;
+    if (kind->what == TG_MOMENT_MEAN) {
+        tg_reduce_store(out, is_complex ? TG_DT_C128 : TG_DT_F64, emit_mean, &r);
+    } else {
+        const tg_value *values = run->node->values;
+        r.less = values[4].count > 0 ? values[4].floats[0] : tg_value_float(&values[3], 0, 0.0);
+        tg_reduce_store(out, TG_DT_F64, emit_spread, &r);
+    }
+    return TG_OK;
+}

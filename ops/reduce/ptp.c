@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ptp: peak to peak. */
+#include "ops/reduce/again.h"
+#include "ops/reduce/reduce.h"
+
+static const tg_param_schema params[] = {
+    TG_PARAM_AXIS,
+    TG_PARAM_KEEPDIMS,
+    { .name = NULL },
+};
+
+static tg_array *
+build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
+{
+    (void)nargs;
+    tg_array *ends[] = { tg_reduce_again(scope, "max", args[0], values, params),
+                         tg_reduce_again(scope, "min", args[0], values, params) };
+    return tg_apply(scope, "subtract", 2, ends, 0, NULL);
+}
+const tg_op tg_op_ptp = {
+    .name = "ptp",
+    .module = "",
+    .summary = "The largest less the smallest element over axes.",
+    .version = 1,
+    .cls = TG_CLASS_COMPOSITE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "a",
+    .params = params,
+    .build = build,
+};

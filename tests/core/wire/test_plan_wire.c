@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Plans as bytes: what is written and read in one context is the same node again; what cannot
+ * travel is refused by name; cut, changed and hostile messages are errors.
+ */
+#include <stdatomic.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/wire/plan_wire.h"
+#include "tests/support/mini_ops.h"
+
+static int
+open_mini(void **state)
+{
+    static mini m;
+    mini_open(&m);
+    *state = &m;
+    return 0;
+}
+
+static int
+close_mini(void **state)
+{
+    mini_close(*state);
+    return 0;
+}
+
+/* --- a store with one array in it --------------------------------------------------------------- */
+
+static tg_source store;
+static int store_opened;
+
+static void
+destroy_store(tg_source *source)
+{
+    (void)source;
+    store_opened--;
+}
+
+static const tg_source_ops store_ops = { .destroy = destroy_store };
+
+static tg_status
+open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)ctx;
+    *out = NULL;
+    TG_CHECK(strcmp(format, "zarr") == 0 && strcmp(uri, "a.zarr#0") == 0, err, TG_ERR_NOT_FOUND,
+             "%s: no such store", uri);
+    *out = tg_source_retain(&store);
+out:
+    return status;
+}
+
+static const tg_wire_opener opener = { NULL, open_store };
+
+static void
+make_store(void)
+{
+    memset(&store, 0, sizeof store);
+    store.ops = &store_ops;
+    atomic_init(&store.references, 1);
+    store.dtype = TG_DT_U16;
+    store.ndim = 3;
+    store.shape[0] = 100;
+    store.shape[1] = 200;
+    store.shape[2] = 300;
+    store.chunks = tg_grid_create_regular(3, store.shape, (int64_t[]){ 10, 64, 64 });
+    store.key = 77;
+    (void)strcpy(store.format, "zarr");
+    (void)strcpy(store.uri, "a.zarr#0");
+    store_opened = 1;
+}
+
+static void
+drop_store(void)
+{
+    tg_grid *chunks = store.chunks;
+    tg_source_release(&store);
+    assert_int_equal(store_opened, 0);
+    tg_grid_release(chunks);
+}
+
+/* --- round trips -------------------------------------------------------------------------------- */
+
+static tg_wire_bytes
+write_all(size_t count, tg_array *const *targets)
+{
+    tg_wire_bytes bytes;
+    tg_error err;
+    if (tg_wire_write_nodes(count, targets, &bytes, &err) != TG_OK) {
+        fail_msg("%s", err.message);
+    }
+    return bytes;
+}
+
+/* Written and read in one context, every target is the node that it was. */
+static void
+check_round_trip(tg_context *context, size_t count, tg_array *const *targets)
+{
+    tg_wire_bytes bytes = write_all(count, targets);
+    tg_wire_arrays arrays;
+    tg_error err;
+    if (tg_wire_read_nodes(context, bytes.data, bytes.size, &opener, &arrays, &err) != TG_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(arrays.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(arrays.arrays[i], targets[i]);
+    }
+    tg_wire_arrays_fini(&arrays);
+    tg_wire_bytes_fini(&bytes);
+}
+
+static tg_array *
+build_some(tg_scope *scope)
+{
+    const int64_t shape[] = { 6, 1 };
+    const int64_t depth[] = { 3, -4 };
+    const double sigma[] = { 0.1, -0.0, 1e300 };
+    tg_array *a = mini_full(scope, TG_DT_U8, 2, shape);
+    tg_array *b = mini_add(scope, a, tg_scalar_int(scope, 5));
+    tg_array *c = mini_add(scope, b, tg_scalar_complex(scope, 2.5, -1.0));
+    const tg_param params[] = {
+        { "depth", TG_PARAM_INT, { 2, { .ints = depth } } },
+        { "sigma", TG_PARAM_FLOAT, { 3, { .floats = sigma } } },
+        { "mode", TG_PARAM_STR, { 12, { .text = "wrap|reflect" } } },
+    };
+    tg_array *d = tg_apply(scope, "blur", 1, &c, 3, params);
+    return mini_add(scope, d, c);
+}
+
+static void
+test_round_trips(void **state)
+{
+    mini *m = *state;
+    tg_array *a = build_some(m->scope);
+    tg_array *number = tg_scalar(m->scope, 0.1);
+    tg_array *total = mini_ints(m->scope, "total", a, "axis", 1, (int64_t[]){ -1 });
+    tg_array *some = tg_apply(m->scope, "select", 1, &a, 0, NULL);
+    tg_array *point = mini_full(m->scope, TG_DT_F64, 0, NULL);
+    assert_null(tg_scope_error(m->scope));
+    check_round_trip(m->context, 1, (tg_array *[]){ a });
+    check_round_trip(m->context, 5, (tg_array *[]){ total, a, some, number, point });
+    check_round_trip(m->context, 2, (tg_array *[]){ a, a });
+    check_round_trip(m->context, 0, NULL);
+}
+
+static void
+test_another_process_gets_the_same(void **state)
+{
+    mini *m = *state;
+    mini other;
+    tg_wire_arrays arrays;
+    tg_error err;
+    tg_array *a = build_some(m->scope);
+    tg_wire_bytes bytes = write_all(1, &a);
+    mini_open(&other);
+    tg_array *expected = build_some(other.scope);
+    assert_int_equal(tg_wire_read_nodes(other.context, bytes.data, bytes.size, NULL, &arrays, &err),
+                     TG_OK);
+    assert_ptr_equal(arrays.arrays[0], expected);
+    tg_wire_bytes again = write_all(1, arrays.arrays);
+    assert_int_equal(again.size, bytes.size);
+    assert_memory_equal(again.data, bytes.data, bytes.size);
+    tg_wire_bytes_fini(&again);
+    tg_wire_arrays_fini(&arrays);
+    tg_wire_bytes_fini(&bytes);
+    mini_close(&other);
+}
+
+static void
+test_long_chains(void **state)
+{
+    mini *m = *state;
+    tg_array *a = mini_full(m->scope, TG_DT_F64, 1, (int64_t[]){ 10 });
+    for (int i = 0; i < 20000; i++) {
+        a = mini_add(m->scope, a, a);
+    }
+    tg_wire_bytes bytes = write_all(1, &a);
+    assert_true(bytes.size < 20000 * 20);
+    tg_wire_bytes_fini(&bytes);
+    check_round_trip(m->context, 1, &a);
+}
+
+static void
+test_sources_are_opened_again(void **state)
+{
+    mini *m = *state;
+    tg_scope *scope = tg_scope_create_in(m->context);
+    tg_grid *regular = NULL;
+    tg_grid *listed = NULL;
+    tg_error err;
+    tg_wire_arrays arrays;
+    make_store();
+    regular = tg_grid_create_regular(3, store.shape, (int64_t[]){ 50, 200, 7 });
+    assert_int_equal(tg_grid_create_sizes(3, store.shape, (int64_t[]){ 3, 1, 2 },
+                                          (int64_t[]){ 20, 70, 10, 200, 100, 200 }, &listed, &err),
+                     TG_OK);
+    tg_array *own = tg_scope_from_source(scope, &store, NULL);
+    tg_array *other = tg_scope_from_source(scope, &store, regular);
+    tg_array *third = tg_scope_from_source(scope, &store, listed);
+    tg_array *sum = mini_add(scope, own, mini_add(scope, other, third));
+    assert_null(tg_scope_error(scope));
+    check_round_trip(m->context, 4, (tg_array *[]){ sum, own, other, third });
+
+    tg_wire_bytes bytes = write_all(1, &own);
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, NULL, &arrays, &err),
+                     TG_ERR_UNSUPPORTED);
+    assert_string_equal(err.message, "plan: node 0: a.zarr#0: stores cannot be opened here");
+    store.shape[0] = 101;
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &opener, &arrays, &err),
+                     TG_ERR_VALUE);
+    assert_non_null(strstr(err.message, "a.zarr#0: is not the array that it was"));
+    store.shape[0] = 100;
+    tg_wire_bytes_fini(&bytes);
+    tg_grid_release(regular);
+    tg_grid_release(listed);
+    tg_scope_destroy(scope);
+    drop_store();
+}
+
+/* --- what cannot travel ------------------------------------------------------------------------- */
+
+static void
+test_what_belongs_to_this_process_is_refused(void **state)
+{
+    mini *m = *state;
+    static char memory[8];
+    tg_view view;
+    tg_wire_bytes bytes;
+    tg_error err;
+    tg_view_from_shape(&view, memory, TG_DT_U8, 1, (int64_t[]){ 8 });
+    tg_buffer *data = tg_buffer_create_foreign(memory, sizeof memory, NULL, NULL);
+    tg_array *a = tg_scope_from_memory(m->scope, data, &view, NULL, 0);
+    tg_array *b = mini_add(m->scope, a, a);
+    tg_buffer_release(data);
+    assert_int_equal(tg_wire_write_nodes(1, &b, &bytes, &err), TG_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "'from_memory' belongs to this process"));
+    assert_null(bytes.data);
+    tg_array *c = tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 0, NULL);
+    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "'call'"));
+    assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, &bytes, &err), TG_ERR_LIMIT);
+}
+
+/* --- hostile messages --------------------------------------------------------------------------- */
+
+static tg_status
+read_text(mini *m, const char *bytes, size_t size, tg_error *err)
+{
+    tg_wire_arrays arrays;
+    tg_status status = tg_wire_read_nodes(m->context, bytes, size, &opener, &arrays, err);
+    if (status == TG_OK) {
+        tg_wire_arrays_fini(&arrays);
+    }
+    return status;
+}
+
+#define HEADER(version, nodes, targets) "\x94\xae" "tilegraph.plan" version nodes targets
+#define SCALAR "\x95\xa6" "scalar\x01\x90\x92" KIND "\x93\xa7integer\x01\xc4\x08" EIGHT "\xc0"
+#define KIND "\x93\xa4" "kind\x01\xc4\x08\x01\0\0\0\0\0\0\0"
+#define EIGHT "\x07\0\0\0\0\0\0\0"
+
+static void
+test_hand_made_messages(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        tg_status status;
+        const char *message;
+    } cases[] = {
+#define CASE(text, status, message) { text, sizeof(text) - 1, status, message }
+        CASE(HEADER("\x01", "\x01", "\x01") SCALAR "\x91\x00", TG_OK, ""),
+        CASE(HEADER("\x02", "\x01", "\x01") SCALAR "\x91\x00", TG_ERR_UNSUPPORTED,
+             "format version 2"),
+        CASE(HEADER("\x01", "\x01", "\x01") SCALAR "\x91\x01", TG_ERR_FORMAT, "plan: target"),
+        CASE(HEADER("\x01", "\x01", "\x02") SCALAR "\x91\x00", TG_ERR_FORMAT, "plan: target"),
+        CASE(HEADER("\x01", "\x01", "\x01") SCALAR "\x91\x00\x00", TG_ERR_FORMAT, "follow"),
+        CASE(HEADER("\x01", "\xcd\xff\xff", "\x01") SCALAR, TG_ERR_FORMAT, "declared"),
+        CASE(HEADER("\x01", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x01"), TG_ERR_FORMAT,
+             "number of nodes"),
+        CASE(HEADER("\x01", "\x00", "\x01") "\x91\x00", TG_ERR_FORMAT, "no node yet"),
+        CASE("\x94\xa3" "abc\x01\x00\x00", TG_ERR_FORMAT, "not a plan"),
+        CASE("\x01", TG_ERR_FORMAT, "header"),
+        CASE("", TG_ERR_FORMAT, "ends"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa3" "zzz\x01\x90\x90\xc0", TG_ERR_UNSUPPORTED,
+             "op 'zzz' is not known here"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa3" "add\x02\x90\x90\xc0", TG_ERR_UNSUPPORTED,
+             "op 'add' has version 3 here, and 2 in the plan"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa3" "add\x03\x91\x00\x90\xc0", TG_ERR_FORMAT,
+             "no node yet"),
+        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa3" "add\x03\x91\x00\x90\xc0", TG_ERR_TYPE,
+             "plan: node 1: add: takes 2"),
+        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa3" "add\x03\x92\x00\x01\x90\xc0",
+             TG_ERR_FORMAT, "argument"),
+        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa5" "twice\x01\x91\x00\x90\xc0",
+             TG_ERR_FORMAT, "made of others"),
+        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa4" "call\x01\x91\x00\x90\xc0",
+             TG_ERR_UNSUPPORTED, "one process"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91\x93\xa4" "kind\x06\xc0\xc0",
+             TG_ERR_UNSUPPORTED, "function"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91\x93\xa4" "kind\x07\xc0\xc0",
+             TG_ERR_FORMAT, "kind"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91\x93\xa4" "kind\x01\xc4\x01_\xc0",
+             TG_ERR_FORMAT, "binary"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91" KIND "\x95\xc0\xc0\xc0\xc0\xc0",
+             TG_ERR_FORMAT, "has a source"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xab" "from_source\x01\x90\x90\xc0", TG_ERR_TYPE,
+             "needs its data"),
+        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xab" "from_source\x01\x90\x90"
+             "\x95\xa4zarr\xa1x\xa2u2\xc4\x00\xc0", TG_ERR_NOT_FOUND, "x: no such store"),
+#undef CASE
+    };
+    mini *m = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tg_error err = { .message = "" };
+        assert_int_equal(read_text(m, cases[i].bytes, cases[i].size, &err), cases[i].status);
+        if (strstr(err.message, cases[i].message) == NULL) {
+            fail_msg("case %zu: %s", i, err.message);
+        }
+        assert_int_equal(tg_context_node_count(m->context), 0);
+    }
+    assert_int_equal(read_text(m, "", (size_t)TG_PLAN_BYTES_MAX + 1, NULL), TG_ERR_LIMIT);
+}
+
+static void
+test_cut_and_changed_messages(void **state)
+{
+    mini *m = *state;
+    tg_scope *scope = tg_scope_create_in(m->context);
+    make_store();
+    tg_array *a = mini_add(scope, build_some(scope),
+                           mini_full(scope, TG_DT_F32, 1, (int64_t[]){ 1 }));
+    tg_array *source = tg_scope_from_source(scope, &store, NULL);
+    tg_wire_bytes bytes = write_all(2, (tg_array *[]){ a, source });
+    tg_scope_destroy(scope);
+    for (size_t size = 0; size < bytes.size; size++) {
+        char *cut = malloc(size > 0 ? size : 1);
+        assert_non_null(cut);
+        memcpy(cut, bytes.data, size);
+        assert_int_not_equal(read_text(m, cut, size, NULL), TG_OK);
+        free(cut);
+    }
+    for (size_t at = 0; at < bytes.size; at++) {
+        for (int bit = 0; bit < 8; bit++) {
+            bytes.data[at] ^= (uint8_t)(1 << bit);
+            (void)read_text(m, (const char *)bytes.data, bytes.size, NULL);
+            bytes.data[at] ^= (uint8_t)(1 << bit);
+        }
+    }
+    assert_int_equal(tg_context_node_count(m->context), 0);
+    assert_int_equal(read_text(m, (const char *)bytes.data, bytes.size, NULL), TG_OK);
+    tg_wire_bytes_fini(&bytes);
+    drop_store();
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_mini, close_mini)
+    const struct CMUnitTest tests[] = {
+        TEST(test_round_trips),
+        TEST(test_another_process_gets_the_same),
+        TEST(test_long_chains),
+        TEST(test_sources_are_opened_again),
+        TEST(test_what_belongs_to_this_process_is_refused),
+        TEST(test_hand_made_messages),
+        TEST(test_cut_and_changed_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of commands, reading command lines by it, and the help that is made from it. */
+#include "worker/cli/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TG_COMMAND(name) extern const tg_command tg_command_##name;
+#include "worker/cli/command.def"
+#undef TG_COMMAND
+
+static const tg_command *const commands[] = {
+#define TG_COMMAND(name) &tg_command_##name,
+#include "worker/cli/command.def"
+#undef TG_COMMAND
+};
+
+const tg_command *
+tg_command_at(size_t index)
+{
+    return index < sizeof commands / sizeof commands[0] ? commands[index] : NULL;
+}
+
+const tg_command *
+tg_command_find(const char *name)
+{
+    const tg_command *found = NULL;
+    for (size_t i = 0; found == NULL && tg_command_at(i) != NULL; i++) {
+        found = strcmp(commands[i]->name, name) == 0 ? commands[i] : NULL;
+    }
+    return found;
+}
+
+int
+tg_command_usage(const tg_command *command, const char *format, ...)
+{
+    va_list args;
+    fprintf(stderr, "tg%s%s: ", command != NULL ? " " : "", command != NULL ? command->name : "");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
+            command != NULL ? command->name : "");
+    return TG_EXIT_USAGE;
+}
+
+int
+tg_command_failure(const tg_command *command, const tg_error *err)
+{
+    fprintf(stderr, "tg %s: %s\n", command->name, err->message);
+    return TG_EXIT_FAILURE;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* The option that `text` names, up to `length` characters; -1 when there is none. */
+static int
+find_option(const tg_command *command, const char *text, size_t length)
+{
+    int found = -1;
+    for (int i = 0; found < 0 && command->options[i].name != NULL; i++) {
+        const char *name = command->options[i].name;
+        found = strlen(name) == length && strncmp(name, text, length) == 0 ? i : -1;
+    }
+    return found;
+}
+
+/* Reads the option at argv[*at] and steps over its value. */
+static int
+parse_option(const tg_command *command, int count, char *const *argv, int *at,
+             tg_command_args *args)
+{
+    const char *text = argv[*at];
+    size_t length = strcspn(text, "=");
+    int option = find_option(command, text, length);
+    if (option < 0) {
+        return tg_command_usage(command, "unknown option %.*s", (int)length, text);
+    }
+    const tg_command_option *info = &command->options[option];
+    if (args->options[option] != NULL) {
+        return tg_command_usage(command, "%s is given twice", info->name);
+    }
+    if (info->value == NULL && text[length] == '=') {
+        return tg_command_usage(command, "%s takes no value", info->name);
+    }
+    if (info->value != NULL && text[length] != '=' && *at + 1 >= count) {
+        return tg_command_usage(command, "%s needs a value: %s %s", info->name, info->name,
+                                info->value);
+    }
+    if (info->value == NULL) {
+        args->options[option] = "";
+    } else if (text[length] == '=') {
+        args->options[option] = text + length + 1;
+    } else {
+        args->options[option] = argv[++*at];
+    }
+    return TG_EXIT_OK;
+}
+
+int
+tg_command_parse(const tg_command *command, int count, char *const *argv, tg_command_args *args,
+                 bool *help)
+{
+    int code = TG_EXIT_OK;
+    bool options = true; /* until "--" */
+    *help = false;
+    memset(args, 0, sizeof *args);
+    for (int i = 0; code == TG_EXIT_OK && !*help && i < count; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+            *help = true;
+        } else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+            code = parse_option(command, count, argv, &i, args);
+        } else if (args->count == command->words_max) {
+            code = tg_command_usage(command, "one argument too many: %s", argv[i]);
+        } else {
+            args->words[args->count++] = argv[i];
+        }
+    }
+    if (code == TG_EXIT_OK && !*help && args->count < command->words_min) {
+        code = tg_command_usage(command, "it needs %s", command->synopsis);
+    }
+    return code;
+}
+
+bool
+tg_command_read_int(const char *text, int64_t min, int64_t max, int64_t *value)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    *value = number;
+    return errno == 0 && end != text && *end == '\0' && number >= min && number <= max;
+}
+
+int
+tg_command_read_sizes(const char *text, int64_t *sizes)
+{
+    int count = 0;
+    const char *at = text;
+    while (at != NULL && count < TG_COMMAND_NDIM_MAX) {
+        char number[24] = { 0 };
+        size_t length = strcspn(at, ",");
+        if (length >= sizeof number) {
+            return 0;
+        }
+        memcpy(number, at, length);
+        if (!tg_command_read_int(number, 1, INT64_MAX, &sizes[count])) {
+            return 0;
+        }
+        count++;
+        at = at[length] == ',' ? at + length + 1 : NULL;
+    }
+    return at == NULL ? count : 0;
+}
+
+/* --- help ------------------------------------------------------------------------------------- */
+
+void
+tg_command_print_all(void)
+{
+    printf("tg %s: images that are larger than memory, from the command line\n\n"
+           "usage: tg COMMAND [ARGUMENTS]\n\n",
+           tg_version_string());
+    for (size_t i = 0; tg_command_at(i) != NULL; i++) {
+        char head[40];
+        snprintf(head, sizeof head, "%s %s", commands[i]->name, commands[i]->synopsis);
+        printf("  %-18s %s\n", head, commands[i]->summary);
+    }
+    printf("\n  %-18s %s\n  %-18s %s\n\n`tg help COMMAND` shows the options of a command.\n",
+           "--version", "print the version", "--help", "print this");
+}
+
+void
+tg_command_print_help(const tg_command *command)
+{
+    printf("usage: tg %s %s%s\n\n%s.\n", command->name, command->synopsis,
+           command->options[0].name != NULL ? " [OPTIONS]" : "", command->summary);
+    if (command->details[0] != '\0') {
+        printf("\n%s\n", command->details);
+    }
+    if (command->options[0].name != NULL) {
+        printf("\nOptions:\n");
+    }
+    for (const tg_command_option *o = command->options; o->name != NULL; o++) {
+        char head[48];
+        snprintf(head, sizeof head, "%s%s%s", o->name, o->value != NULL ? " " : "",
+                 o->value != NULL ? o->value : "");
+        printf("  %-24s %s\n", head, o->summary);
+    }
+}
