@@ -125,6 +125,9 @@ attempt(tg_planner *planner, tg_error *err)
             (tg_planned_node){ .array = planner->nodes[i].array, .home = -1, .source = -1 };
     }
     TG_TRY(tg_planner_stages(planner, err));
+    if (planner->recomputes) {
+        TG_TRY(tg_planner_recompute(planner, err));
+    }
     TG_TRY(tg_planner_demand(planner, err));
     TG_TRY(tg_planner_tiles(planner, err));
     TG_TRY(tg_planner_order(planner, err));
@@ -173,8 +176,11 @@ tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options 
 {
     static const struct {
         int shift;
-        bool trims;
-    } tries[] = { { 0, false }, { 0, true }, { 1, true }, { 2, true }, { 3, true }, { 4, true } };
+        bool trims, recomputes;
+    } tries[] = {
+        { 0, false, false }, { 0, true, false }, { 2, true, false }, { 4, true, false },
+        { 0, false, true },  { 0, true, true },  { 2, true, true },  { 4, true, true },
+    };
     tg_status status = TG_OK;
     tg_planner planner = { 0 };
     bool fits = false;
@@ -195,6 +201,7 @@ tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options 
     for (size_t i = 0; i < sizeof tries / sizeof tries[0] && !fits; i++) {
         planner.tile_bytes = TILE_BYTES >> tries[i].shift;
         planner.trims = tries[i].trims;
+        planner.recomputes = tries[i].recomputes;
         TG_TRY(attempt(&planner, err));
         fits = plan->serial_peak_bytes <= options->memory_limit;
     }

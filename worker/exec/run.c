@@ -389,11 +389,13 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
-    TG_TRY(release_inputs(run, task, memory, err));
     if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
         tg_buffer_release(run->tiles[task].buffer);
         run->tiles[task].buffer = NULL;
     }
+    tg_pool_put(run->pool, eval.block, capacity); /* cutting inputs down may need the room */
+    eval.block = NULL;
+    TG_TRY(release_inputs(run, task, memory, err));
     atomic_fetch_add(&run->tasks_run, 1);
 out:
     tg_pool_put(run->pool, eval.block, capacity);
