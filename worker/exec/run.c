@@ -330,7 +330,9 @@ record(tg_running *run, const tg_eval *eval, uint32_t task, int thread, const in
         .end_ns = tg_clock_ns(),
         .wait_ns = times[0] > 0 && times[1] > times[0] ? times[1] - times[0] : 0,
         .bytes_in = eval->bytes_in + eval->stats.bytes_stored,
-        .bytes_out = tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype),
+        .bytes_out = eval->stage->kind == TG_STAGE_TILE
+                         ? tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype)
+                         : eval->stage->out_bytes,
         .task = task,
         .tile = (uint32_t)eval->tile,
         .stage = (uint16_t)(eval->stage - run->plan->stages),
@@ -387,11 +389,13 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
-    TG_TRY(release_inputs(run, task, memory, err));
     if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
         tg_buffer_release(run->tiles[task].buffer);
         run->tiles[task].buffer = NULL;
     }
+    tg_pool_put(run->pool, eval.block, capacity); /* cutting inputs down may need the room */
+    eval.block = NULL;
+    TG_TRY(release_inputs(run, task, memory, err));
     atomic_fetch_add(&run->tasks_run, 1);
 out:
     tg_pool_put(run->pool, eval.block, capacity);
