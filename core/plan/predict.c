@@ -127,7 +127,8 @@ count_reads(tg_plan_core *plan, const tg_stage *stage, const tg_layout *layout)
             for (int a = 0; a < source->ndim; a++) {
                 chunks *= last[a] - first[a] + 1;
             }
-            plan->chunks_read += chunks;
+            plan->chunks_read += stage->again ? 0 : chunks;
+            plan->chunks_decoded += chunks;
             plan->bytes_read += tg_box_count(box) * (int64_t)tg_dtype_size(source->dtype);
         }
     }
@@ -147,7 +148,7 @@ stage_reads(const tg_stage *stage)
 static void
 count_io(tg_plan_core *plan, void *memory)
 {
-    plan->chunks_read = plan->bytes_read = plan->bytes_written = 0;
+    plan->chunks_read = plan->chunks_decoded = plan->bytes_read = plan->bytes_written = 0;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         const tg_stage *stage = &plan->stages[s];
         for (int64_t t = 0; t < stage->tiles && stage_reads(stage); t++) {

@@ -42,6 +42,9 @@ typedef struct tg_ufunc {
 #define TG_TYPES_REAL "?" TG_TYPES_INTEGER TG_TYPES_FLOAT
 #define TG_TYPES_ALL TG_TYPES_REAL TG_TYPES_COMPLEX
 
+/* For `no_bool` of ops that NumPy has no loop of bool for, though one of int8 would fit. */
+#define TG_NO_BOOL_LOOP "did not contain a loop with signature matching types bool"
+
 /* Everything: types, casts of all arguments, broadcast shape. */
 TG_MUST_USE tg_status tg_ufunc_infer(tg_infer *infer, const tg_ufunc *ufunc, tg_error *err);
 

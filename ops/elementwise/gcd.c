@@ -7,7 +7,7 @@ extern const tg_loops tg_plain_gcd;
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    static const tg_ufunc ufunc = { .types = TG_TYPES_INTEGER };
+    static const tg_ufunc ufunc = { .types = TG_TYPES_INTEGER, .no_bool = TG_NO_BOOL_LOOP };
     return tg_ufunc_infer(infer, &ufunc, err);
 }
 

@@ -8,7 +8,7 @@ extern const tg_loops tg_plain_complex_sign;
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    static const tg_ufunc ufunc = { .types = TG_TYPES_NUMBER };
+    static const tg_ufunc ufunc = { .types = TG_TYPES_NUMBER, .no_bool = TG_NO_BOOL_LOOP };
     return tg_ufunc_infer(infer, &ufunc, err);
 }
 

@@ -3,7 +3,8 @@
  * Exponentials, logarithms, trigonometry, powers: SLEEF's functions of one ULP, whole vectors at a
  * time. A tail shorter than a vector goes through the same function, so an element's value does
  * not depend on where it lies. Where SLEEF gives up before the end of the range (its manual says
- * where), or is only right for normal numbers, the element is computed again by the C library.
+ * where), or is only right for normal numbers, the element is computed again by the C library, in
+ * double.
  */
 #include "ops/kernel/loops.h"
 
@@ -52,7 +53,7 @@ typedef float64x2_t vector_F64;
 
 #define OP exp
 #define NAME exp
-#define LIBM(a) (sizeof(a) == 4 ? expf((float)(a)) : exp((double)(a)))
+#define LIBM(a) exp((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(exp, TG_ROWS_FLOAT(loop_exp));
@@ -63,7 +64,7 @@ TG_LOOPS(exp, TG_ROWS_FLOAT(loop_exp));
 
 #define OP exp2
 #define NAME exp2
-#define LIBM(a) (sizeof(a) == 4 ? exp2f((float)(a)) : exp2((double)(a)))
+#define LIBM(a) exp2((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(exp2, TG_ROWS_FLOAT(loop_exp2));
@@ -74,7 +75,7 @@ TG_LOOPS(exp2, TG_ROWS_FLOAT(loop_exp2));
 
 #define OP expm1
 #define NAME expm1
-#define LIBM(a) (sizeof(a) == 4 ? expm1f((float)(a)) : expm1((double)(a)))
+#define LIBM(a) expm1((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(expm1, TG_ROWS_FLOAT(loop_expm1));
@@ -85,7 +86,7 @@ TG_LOOPS(expm1, TG_ROWS_FLOAT(loop_expm1));
 
 #define OP log
 #define NAME log
-#define LIBM(a) (sizeof(a) == 4 ? logf((float)(a)) : log((double)(a)))
+#define LIBM(a) log((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log, TG_ROWS_FLOAT(loop_log));
@@ -96,7 +97,7 @@ TG_LOOPS(log, TG_ROWS_FLOAT(loop_log));
 
 #define OP log2
 #define NAME log2
-#define LIBM(a) (sizeof(a) == 4 ? log2f((float)(a)) : log2((double)(a)))
+#define LIBM(a) log2((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log2, TG_ROWS_FLOAT(loop_log2));
@@ -107,7 +108,7 @@ TG_LOOPS(log2, TG_ROWS_FLOAT(loop_log2));
 
 #define OP log10
 #define NAME log10
-#define LIBM(a) (sizeof(a) == 4 ? log10f((float)(a)) : log10((double)(a)))
+#define LIBM(a) log10((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log10, TG_ROWS_FLOAT(loop_log10));
@@ -118,7 +119,7 @@ TG_LOOPS(log10, TG_ROWS_FLOAT(loop_log10));
 
 #define OP log1p
 #define NAME log1p
-#define LIBM(a) (sizeof(a) == 4 ? log1pf((float)(a)) : log1p((double)(a)))
+#define LIBM(a) log1p((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e38 : 1e307)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log1p, TG_ROWS_FLOAT(loop_log1p));
@@ -129,7 +130,7 @@ TG_LOOPS(log1p, TG_ROWS_FLOAT(loop_log1p));
 
 #define OP sin
 #define NAME sin
-#define LIBM(a) (sizeof(a) == 4 ? sinf((float)(a)) : sin((double)(a)))
+#define LIBM(a) sin((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(sin, TG_ROWS_FLOAT(loop_sin));
@@ -140,7 +141,7 @@ TG_LOOPS(sin, TG_ROWS_FLOAT(loop_sin));
 
 #define OP cos
 #define NAME cos
-#define LIBM(a) (sizeof(a) == 4 ? cosf((float)(a)) : cos((double)(a)))
+#define LIBM(a) cos((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cos, TG_ROWS_FLOAT(loop_cos));
@@ -151,7 +152,7 @@ TG_LOOPS(cos, TG_ROWS_FLOAT(loop_cos));
 
 #define OP tan
 #define NAME tan
-#define LIBM(a) (sizeof(a) == 4 ? tanf((float)(a)) : tan((double)(a)))
+#define LIBM(a) tan((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(tan, TG_ROWS_FLOAT(loop_tan));
@@ -162,7 +163,7 @@ TG_LOOPS(tan, TG_ROWS_FLOAT(loop_tan));
 
 #define OP arcsin
 #define NAME asin
-#define LIBM(a) (sizeof(a) == 4 ? asinf((float)(a)) : asin((double)(a)))
+#define LIBM(a) asin((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arcsin, TG_ROWS_FLOAT(loop_arcsin));
@@ -173,7 +174,7 @@ TG_LOOPS(arcsin, TG_ROWS_FLOAT(loop_arcsin));
 
 #define OP arccos
 #define NAME acos
-#define LIBM(a) (sizeof(a) == 4 ? acosf((float)(a)) : acos((double)(a)))
+#define LIBM(a) acos((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arccos, TG_ROWS_FLOAT(loop_arccos));
@@ -184,7 +185,7 @@ TG_LOOPS(arccos, TG_ROWS_FLOAT(loop_arccos));
 
 #define OP arctan
 #define NAME atan
-#define LIBM(a) (sizeof(a) == 4 ? atanf((float)(a)) : atan((double)(a)))
+#define LIBM(a) atan((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctan, TG_ROWS_FLOAT(loop_arctan));
@@ -195,7 +196,7 @@ TG_LOOPS(arctan, TG_ROWS_FLOAT(loop_arctan));
 
 #define OP sinh
 #define NAME sinh
-#define LIBM(a) (sizeof(a) == 4 ? sinhf((float)(a)) : sinh((double)(a)))
+#define LIBM(a) sinh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 88.0 : 709.0)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(sinh, TG_ROWS_FLOAT(loop_sinh));
@@ -206,7 +207,7 @@ TG_LOOPS(sinh, TG_ROWS_FLOAT(loop_sinh));
 
 #define OP cosh
 #define NAME cosh
-#define LIBM(a) (sizeof(a) == 4 ? coshf((float)(a)) : cosh((double)(a)))
+#define LIBM(a) cosh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 88.0 : 709.0)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cosh, TG_ROWS_FLOAT(loop_cosh));
@@ -217,7 +218,7 @@ TG_LOOPS(cosh, TG_ROWS_FLOAT(loop_cosh));
 
 #define OP tanh
 #define NAME tanh
-#define LIBM(a) (sizeof(a) == 4 ? tanhf((float)(a)) : tanh((double)(a)))
+#define LIBM(a) tanh((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(tanh, TG_ROWS_FLOAT(loop_tanh));
@@ -228,7 +229,7 @@ TG_LOOPS(tanh, TG_ROWS_FLOAT(loop_tanh));
 
 #define OP arcsinh
 #define NAME asinh
-#define LIBM(a) (sizeof(a) == 4 ? asinhf((float)(a)) : asinh((double)(a)))
+#define LIBM(a) asinh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e19 : 1e154)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arcsinh, TG_ROWS_FLOAT(loop_arcsinh));
@@ -239,7 +240,7 @@ TG_LOOPS(arcsinh, TG_ROWS_FLOAT(loop_arcsinh));
 
 #define OP arccosh
 #define NAME acosh
-#define LIBM(a) (sizeof(a) == 4 ? acoshf((float)(a)) : acosh((double)(a)))
+#define LIBM(a) acosh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e19 : 1e154)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arccosh, TG_ROWS_FLOAT(loop_arccosh));
@@ -250,7 +251,7 @@ TG_LOOPS(arccosh, TG_ROWS_FLOAT(loop_arccosh));
 
 #define OP arctanh
 #define NAME atanh
-#define LIBM(a) (sizeof(a) == 4 ? atanhf((float)(a)) : atanh((double)(a)))
+#define LIBM(a) atanh((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctanh, TG_ROWS_FLOAT(loop_arctanh));
@@ -261,7 +262,7 @@ TG_LOOPS(arctanh, TG_ROWS_FLOAT(loop_arctanh));
 
 #define OP cbrt
 #define NAME cbrt
-#define LIBM(a) (sizeof(a) == 4 ? cbrtf((float)(a)) : cbrt((double)(a)))
+#define LIBM(a) cbrt((double)(a))
 #define AGAIN(a) SUBNORMAL_OR_SPECIAL(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cbrt, TG_ROWS_FLOAT(loop_cbrt));
@@ -275,7 +276,7 @@ TG_LOOPS(cbrt, TG_ROWS_FLOAT(loop_cbrt));
 
 #define OP arctan2
 #define NAME atan2
-#define LIBM(a, b) (sizeof(a) == 4 ? atan2f((float)(a), (float)(b)) : atan2(a, b))
+#define LIBM(a, b) atan2((double)(a), (double)(b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctan2, TG_ROWS_FLOAT(loop_arctan2));
 #undef LIBM
@@ -284,7 +285,7 @@ TG_LOOPS(arctan2, TG_ROWS_FLOAT(loop_arctan2));
 
 #define OP power
 #define NAME pow
-#define LIBM(a, b) (sizeof(a) == 4 ? powf((float)(a), (float)(b)) : pow(a, b))
+#define LIBM(a, b) pow((double)(a), (double)(b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
 #undef LIBM
@@ -295,7 +296,7 @@ TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
 #define ULP u05
 #define OP hypot
 #define NAME hypot
-#define LIBM(a, b) (sizeof(a) == 4 ? hypotf((float)(a), (float)(b)) : hypot(a, b))
+#define LIBM(a, b) hypot((double)(a), (double)(b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(hypot, TG_ROWS_FLOAT(loop_hypot));
 #undef LIBM

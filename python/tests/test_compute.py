@@ -199,7 +199,7 @@ def test_store_into_arrays(pair):
     array, x = pair
     target = np.zeros((20, 30, 11))
     tg.store(x + 1, target)
-    same(target, array.astype("float64") + 1)
+    same(target, (array + 1).astype("float64"))
     wide = np.zeros((25, 60, 11), "float32")
     tg.store(x, wide[:20, ::2])
     same(wide[:20, ::2], array)

@@ -164,6 +164,8 @@ def compute(*things):
 
 
 def _collect(thing, wanted):
+    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+        thing = thing.boxes  # ndimage.Objects
     if isinstance(thing, (Array, Store)):
         if all(thing is not other for other in wanted):
             wanted.append(thing)
@@ -175,6 +177,8 @@ def _collect(thing, wanted):
 
 
 def _replace(thing, found):
+    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+        return thing._finish(found[id(thing.boxes)])
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
     if type(thing) in (list, tuple):

@@ -330,7 +330,9 @@ record(tg_running *run, const tg_eval *eval, uint32_t task, int thread, const in
         .end_ns = tg_clock_ns(),
         .wait_ns = times[0] > 0 && times[1] > times[0] ? times[1] - times[0] : 0,
         .bytes_in = eval->bytes_in + eval->stats.bytes_stored,
-        .bytes_out = tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype),
+        .bytes_out = eval->stage->kind == TG_STAGE_TILE
+                         ? tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype)
+                         : eval->stage->out_bytes,
         .task = task,
         .tile = (uint32_t)eval->tile,
         .stage = (uint16_t)(eval->stage - run->plan->stages),

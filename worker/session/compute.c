@@ -79,7 +79,7 @@ predict(const tg_plan_core *core, double seconds, tg_report *report)
     *report = (tg_report){ .tasks = core->tasks.count,
                            .peak_bytes = core->peak_bytes,
                            .chunks_read = core->chunks_read,
-                           .chunks_decoded = core->chunks_read,
+                           .chunks_decoded = core->chunks_decoded,
                            .bytes_read = core->bytes_read,
                            .bytes_written = core->bytes_written,
                            .plan_seconds = seconds };
@@ -432,7 +432,7 @@ static tg_status export(tg_computation *computation, exporter format, tg_write_f
     tg_timeline_figure figures[] = {
         { "tasks", "", (double)predicted->tasks, (double)measured.tasks },
         { "peak memory", "bytes", (double)predicted->peak_bytes, (double)measured.peak_bytes },
-        { "chunks decoded", "", (double)predicted->chunks_read, (double)measured.chunks_decoded },
+        { "chunks decoded", "", (double)predicted->chunks_decoded, (double)measured.chunks_decoded },
         { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
         { "bytes written", "bytes", (double)predicted->bytes_written,
           (double)measured.bytes_written },
