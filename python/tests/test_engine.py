@@ -318,24 +318,24 @@ def step(draw, pool):
         pool.append(y)
 
 
-def run(wanted, limit, threads):
+def run(compute, limit, threads):
     """Computes under a limit, or under the least that the planner names."""
     with tg.config.set(memory_limit=limit, threads=threads), tg.diagnostics.Profiler() as profile:
         try:
-            got = tg.compute(*[p.lazy for p in wanted])
+            got = compute()
         except MemoryError as error:
             found = re.search(r"set memory_limit to ([0-9.]+) MiB or more", str(error))
-            assert found, f"{error}; {wanted}"
+            assert found, error
             limit = int(float(found[1]) * 2**20) + 1
             tg.config.set(memory_limit=limit)
             profile.clear()
-            got = tg.compute(*[p.lazy for p in wanted])
+            got = compute()
     assert profile.peak_bytes <= limit
     return got
 
 
 def check(wanted, limit, threads):
-    got = run(wanted, limit, threads)
+    got = run(lambda: tg.compute(*[p.lazy for p in wanted]), limit, threads)
     for value, pair in zip(got, wanted):
         same(value, pair.plain, atol=pair.atol, context=f"{pair}, {threads} threads, {limit}")
 
@@ -348,7 +348,7 @@ def expression(draw, stores):
     return pool[-draw.whole(1, 3):]
 
 
-@settings(max_examples=150)
+@settings(max_examples=500)
 @given(st.randoms(use_true_random=False))
 def test_random_expressions(stores, random):
     """Any expression, any limit: the values of NumPy, and never more memory than the limit."""
@@ -356,3 +356,42 @@ def test_random_expressions(stores, random):
     wanted = expression(draw, stores)
     limit = draw.pick([LIMIT_MIN, LIMIT_MIN, 3 << 20, 6 << 20, 1 << 28])
     check(wanted, limit, draw.whole(1, 4))
+
+
+@settings(max_examples=150)
+@given(st.randoms(use_true_random=False))
+def test_random_expressions_into_stores(stores, tmp_path_factory, random):
+    """A store asks for tiles that are its chunks, whatever those of the expression are."""
+    draw = Draw(random)
+    pair = expression(draw, stores)[-1]
+    chunks = tuple(draw.whole(max(n // 5, 1), n) for n in pair.plain.shape)
+    path = tmp_path_factory.mktemp("saved") / "x.zarr"
+    limit = draw.pick([LIMIT_MIN, LIMIT_MIN, 6 << 20])
+    threads = draw.whole(1, 4)
+    run(lambda: tg.save(pair.lazy, path, chunks=chunks, codec="none", overwrite=True), limit,
+        threads)
+    with tg.config.set(memory_limit=1 << 28):
+        same(tg.open(path), pair.plain, atol=pair.atol, context=f"{pair} in {chunks}, {limit}")
+
+
+def test_computations_at_once():
+    """Several threads of Python compute in one session."""
+    plain = np.arange(600_000.0).reshape(600, 1000)
+    failures = []
+
+    def work(number):
+        try:
+            for _ in range(5):
+                x = tg.from_array(plain, (100, 1000)) + number
+                total, part = tg.compute(x.sum(), x[::7, 3])
+                same(total, (plain + number).sum(), rtol=1e-12)
+                same(part, plain[::7, 3] + number)
+        except Exception as error:  # shown by the thread that waits
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures

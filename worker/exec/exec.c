@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
@@ -199,4 +200,20 @@ tg_exec_destroy(tg_exec *exec)
         (void)pthread_mutex_destroy(&exec->lock);
         tg_free(NULL, exec, sizeof *exec);
     }
+}
+
+void
+tg_exec_retire(tg_exec *exec)
+{
+    bool busy = exec != NULL;
+    while (busy) { /* seldom and not in a hurry: looking now and then is enough */
+        struct timespec nap = { 0, 200000 };
+        (void)pthread_mutex_lock(&exec->lock);
+        busy = exec->job_count > 0;
+        (void)pthread_mutex_unlock(&exec->lock);
+        if (busy) {
+            (void)nanosleep(&nap, NULL);
+        }
+    }
+    tg_exec_destroy(exec);
 }

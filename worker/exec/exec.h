@@ -47,6 +47,8 @@ typedef struct tg_job_spec {
 TG_MUST_USE tg_status tg_exec_create(int threads, tg_exec **out, tg_error *err);
 /* Stops all jobs, waits for the threads. NULL is allowed. */
 void tg_exec_destroy(tg_exec *exec);
+/* Waits until all jobs have ended by themselves, then destroys. */
+void tg_exec_retire(tg_exec *exec);
 int tg_exec_threads(const tg_exec *exec);
 /* The number of the calling thread in this executor, or -1. */
 int tg_exec_self(const tg_exec *exec);

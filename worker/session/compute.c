@@ -257,7 +257,6 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
     tg_computation *computation = NULL;
     int64_t start = tg_clock_ns();
     *out = NULL;
-    TG_TRY(tg_session_exec(session, err));
     TG_TRY(make_core(session, count, targets, &core, err));
     computation = tg_calloc(NULL, 1, sizeof *computation);
     TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
@@ -289,7 +288,7 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
                          .ahead_bytes = computation->run->plan->ahead_bytes,
                          .stamp = true };
     atomic_fetch_add(&computation->references, 1); /* the job's */
-    status = tg_job_start(session->exec, &spec, &computation->job, err);
+    status = tg_session_start(session, &spec, &computation->job, err);
     if (status != TG_OK) {
         atomic_fetch_sub(&computation->references, 1);
         goto out;

@@ -91,15 +91,15 @@ tg_status
 tg_session_configure(tg_session *session, int threads, int64_t memory_limit, tg_error *err)
 {
     tg_status status = TG_OK;
+    tg_exec *old = NULL;
     (void)pthread_mutex_lock(&session->lock);
     threads = threads != 0 ? threads : session->threads;
     memory_limit = memory_limit != 0 ? memory_limit : session->memory_limit;
     TG_TRY(check(threads, memory_limit, err));
     if (threads != session->threads && session->exec != NULL) {
-        /* The old threads finish what runs; a session that computes keeps its executor. */
         TG_CHECK(tg_exec_self(session->exec) < 0, err, TG_ERR_VALUE,
                  "threads cannot be changed from inside a user function");
-        tg_exec_destroy(session->exec);
+        old = session->exec;
         session->exec = NULL;
     }
     session->threads = threads;
@@ -107,6 +107,7 @@ tg_session_configure(tg_session *session, int threads, int64_t memory_limit, tg_
     tg_pool_set_limit(session->pool, memory_limit);
 out:
     (void)pthread_mutex_unlock(&session->lock);
+    tg_exec_retire(old); /* the old threads finish what runs */
     return status;
 }
 
@@ -131,13 +132,16 @@ tg_scope_create(tg_session *session)
 }
 
 tg_status
-tg_session_exec(tg_session *session, tg_error *err)
+tg_session_start(tg_session *session, const tg_job_spec *spec, tg_job **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    *out = NULL;
     (void)pthread_mutex_lock(&session->lock);
     if (session->exec == NULL) {
-        status = tg_exec_create(session->threads, &session->exec, err);
+        TG_TRY(tg_exec_create(session->threads, &session->exec, err));
     }
+    TG_TRY(tg_job_start(session->exec, spec, out, err));
+out:
     (void)pthread_mutex_unlock(&session->lock);
     return status;
 }

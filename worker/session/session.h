@@ -23,8 +23,10 @@ struct tg_session {
     int64_t memory_limit;
 };
 
-/* Makes session->exec, with the first computation: importing and building start no threads. */
-TG_MUST_USE tg_status tg_session_exec(tg_session *session, tg_error *err);
+/* Starts a job on session->exec, which the first one makes: importing and building start no
+ * threads. */
+TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *spec, tg_job **out,
+                                       tg_error *err);
 
 /* The smallest limit that makes sense: room for a few tiles. */
 #define TG_MEMORY_LIMIT_MIN ((int64_t)1 << 20)

@@ -101,9 +101,8 @@ tg_graph_run(tg_session *session, tg_graph *graph, tg_error *err)
     tg_job *job = NULL;
     bool done = false;
     TG_TRY(tg_tasks_freeze(&graph->tasks, err));
-    TG_TRY(tg_session_exec(session, err));
     tg_job_spec spec = { .tasks = &graph->tasks, .ctx = graph, .run = run_task };
-    TG_TRY(tg_job_start(session->exec, &spec, &job, err));
+    TG_TRY(tg_session_start(session, &spec, &job, err));
     TG_TRY(tg_job_wait(job, -1, &done, err));
 out:
     tg_job_release(job);
