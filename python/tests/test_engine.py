@@ -348,7 +348,7 @@ def expression(draw, stores):
     return pool[-draw.whole(1, 3):]
 
 
-@settings(max_examples=500)
+@settings(max_examples=1200)
 @given(st.randoms(use_true_random=False))
 def test_random_expressions(stores, random):
     """Any expression, any limit: the values of NumPy, and never more memory than the limit."""
@@ -358,7 +358,7 @@ def test_random_expressions(stores, random):
     check(wanted, limit, draw.whole(1, 4))
 
 
-@settings(max_examples=150)
+@settings(max_examples=500)
 @given(st.randoms(use_true_random=False))
 def test_random_expressions_into_stores(stores, tmp_path_factory, random):
     """A store asks for tiles that are its chunks, whatever those of the expression are."""
