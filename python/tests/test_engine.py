@@ -271,13 +271,19 @@ def scan(draw, x):
 
 
 def label(draw, x):
+    """Of blocks: how much memory many small objects take is not known when planning."""
     if x.atol or x.plain.ndim == 0:
         return x
     level = draw.whole(2, 6)
-    lazy, count = tg.ndimage.label(x.lazy > level)
-    plain, want = ndi.label(x.plain > level)
+    seed = draw.whole(0, 99)
+    side = int(np.ceil(4096 ** (1 / x.plain.ndim)))
+    blocks = np.random.default_rng(seed).integers(0, 9, [-(-n // side) for n in x.plain.shape])
+    for axis, n in enumerate(x.plain.shape):
+        blocks = blocks.repeat(side, axis)[(slice(None),) * axis + (slice(0, n),)]
+    lazy, count = tg.ndimage.label(x.lazy * 0 + tg.from_array(blocks) > level)
+    plain, want = ndi.label(blocks > level)
     assert int(count.compute() if hasattr(count, "compute") else count) == want
-    return Pair(lazy, plain, 0.0, f"label{level}({x.text})")
+    return Pair(lazy, plain, 0.0, f"label{level, seed}({x.text})")
 
 
 def leaf(draw, stores):
