@@ -22,12 +22,13 @@ def elementwise():
     a, b, c = (np.arange(COUNT, dtype="float32").reshape(-1, 1024) % (97 + k) for k in range(3))
     numexpr.set_num_threads(harness.THREADS)
     one, two = np.float32(1), np.float32(2)
+    names = {"a": a, "b": b, "c": c, "one": one, "two": two}
     x, y, z = (tg.from_array(v) for v in (a, b, c))
     cases = {  # bytes moved, the probe, ours, NumExpr
         "a+b+c": (4 * a.nbytes, "triad", lambda: (x + y + z).compute(),
-                  lambda: numexpr.evaluate("a + b + c")),
+                  lambda: numexpr.evaluate("a + b + c", names)),
         "sqrt": (2 * a.nbytes, "copy", lambda: tg.sqrt(two * x + one).compute(),
-                 lambda: numexpr.evaluate("sqrt(two * a + one)")),
+                 lambda: numexpr.evaluate("sqrt(two * a + one)", names)),
     }
     rates = {name: [] for name in cases}
     for turn in range(TURNS):
