@@ -362,7 +362,8 @@ otsu_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *e
         float count = (float)h->count[i];
         double centre = centre_of(h, i, dtype);
         w = i == 0 ? count : w + count;
-        m = i == 0 ? product(count, centre, single) : add(m, product(count, centre, single), single);
+        m = i == 0 ? product(count, centre, single)
+                   : add(m, product(count, centre, single), single);
         double variance = 0;
         if (single) {
             float difference = (float)m / w - (float)mean[i + 1];
