@@ -61,6 +61,7 @@ typedef struct tg_stage {
     int64_t tiles;         /* number of tasks */
     uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
+    int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
     int64_t out_bytes;     /* upper bound of one tile or state */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */

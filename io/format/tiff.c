@@ -466,6 +466,35 @@ out:
     return status;
 }
 
+/*
+ * The last strip of a page, when it is shorter than the others. Some writers store it padded to full
+ * height, and libtiff (4.5, with libdeflate) then decodes the part that is asked for wrongly while
+ * it reports success. So it is decoded whole first, and only when that is refused as short as it
+ * should be. `rows` of it go to `data`.
+ */
+static tmsize_t
+read_last_strip(reading *r, uint32_t number, int64_t stored, int64_t rows, void *data)
+{
+    const tg_tiff_layout *l = r->layout;
+    TIFF *t = r->handle->tiff;
+    int64_t row = l->bilevel ? (l->cell_width + 7) / 8 : l->cell_width * r->pixel_bytes;
+    int64_t full = row * l->cell_height, wanted = row * rows;
+    tmsize_t n = -1;
+    void *raw = tg_malloc(NULL, (size_t)(stored + full));
+    if (raw != NULL && TIFFReadRawStrip(t, number, raw, stored) == stored) {
+        char *decoded = (char *)raw + stored;
+        void *keep = raw;
+        memset(decoded, 0, (size_t)full);
+        if (TIFFReadFromUserBuffer(t, number, keep, stored, decoded, full) == 1) {
+            memcpy(data, decoded, (size_t)wanted);
+            n = wanted;
+        }
+    }
+    tg_free(NULL, raw, (size_t)(stored + full));
+    r->handle->message[0] = n == wanted ? r->handle->message[0] : '\0';
+    return n == wanted ? n : TIFFReadEncodedStrip(t, number, data, wanted);
+}
+
 static tg_status
 read_cell(reading *r, uint32_t number, int64_t y, int64_t x, tg_error *err)
 {
@@ -483,7 +512,10 @@ read_cell(reading *r, uint32_t number, int64_t y, int64_t x, tg_error *err)
     if (stored == 0) { /* sparse: never written */
         memset(data, 0, (size_t)(rows * columns * r->pixel_bytes));
     } else {
+        bool last = !l->tiled && rows < l->cell_height && l->compression != COMPRESSION_NONE &&
+                    stored <= TG_CHUNK_BYTES_MAX;
         tmsize_t n = l->tiled ? TIFFReadEncodedTile(t, number, data, bytes)
+                     : last   ? read_last_strip(r, number, stored, rows, data)
                               : TIFFReadEncodedStrip(t, number, data, bytes);
         TG_CHECK(n == bytes, err, TG_ERR_CORRUPT, "%s: page %lld, %s %u (%s): %s", r->file->name,
                  (long long)r->part->page, l->tiled ? "tile" : "strip", number,

@@ -324,6 +324,17 @@ axis_range(const tg_box *box, int axis, int64_t *lo, int64_t *hi)
     *hi = axis >= 0 ? box->hi[axis] : 1;
 }
 
+/* Cells of the source's grid that the part of a page touches. */
+static int64_t
+page_chunks(const tiff_source *t, const tg_tiff_part *part)
+{
+    const tg_grid_axis *rows = tg_grid_axis_at(t->base.chunks, t->axis_row);
+    const tg_grid_axis *columns = tg_grid_axis_at(t->base.chunks, t->axis_row + 1);
+    int64_t y = tg_grid_find(rows, part->y1 - 1) - tg_grid_find(rows, part->y0) + 1;
+    int64_t x = tg_grid_find(columns, part->x1 - 1) - tg_grid_find(columns, part->x0) + 1;
+    return y * x;
+}
+
 /* One page, one plane: the three axes rows, columns, samples of `out`. */
 static tg_status
 read_page(const tiff_source *t, tg_tiff_file *file, const tg_box *box, const tg_view *out,
@@ -353,8 +364,11 @@ read_page(const tiff_source *t, tg_tiff_file *file, const tg_box *box, const tg_
     if (t->axis_sample >= 0) { /* a part of the samples: moved to where sample 0 would be */
         TG_ASSERT(box->lo[t->axis_sample] == 0 && page.shape[2] == t->layout.samples);
     }
-    return tg_tiff_file_read(file, &part, &page, scratch, &stats->bytes_stored, &stats->chunks,
-                             err);
+    int64_t strips = 0; /* the unit that counts is the page, or the tile: what `chunks` says */
+    tg_status status =
+        tg_tiff_file_read(file, &part, &page, scratch, &stats->bytes_stored, &strips, err);
+    stats->chunks += status == TG_OK ? page_chunks(t, &part) : 0;
+    return status;
 }
 
 static bool

@@ -13,7 +13,7 @@
 #define IM(a) (__imag__(a))
 /* A complex number of the type at hand from its parts. */
 #define MAKE(re, im)                                                                               \
-    (sizeof(T) == 8 ? (T)CMPLXF((float)(re), (float)(im)) : (T)CMPLX((double)(re), (double)(im)))
+    (sizeof(T) == 8 ? (T)tg_cmplxf((float)(re), (float)(im)) : (T)tg_cmplx((double)(re), (double)(im)))
 #define CALL(fn, a)                                                                                \
     (sizeof(T) == 8 ? (T)fn##f((float _Complex)(a)) : (T)fn((double _Complex)(a)))
 #define IS_NAN(a) ((RE(a) != RE(a)) | (IM(a) != IM(a)))
@@ -35,16 +35,16 @@ divide(double _Complex a, double _Complex b)
     double _Complex r;
     if (fabs(br) >= fabs(bi)) {
         if (br == 0 && bi == 0) {
-            r = CMPLX(ar / fabs(br), ai / fabs(br));
+            r = tg_cmplx(ar / fabs(br), ai / fabs(br));
         } else {
             double ratio = bi / br;
             double scale = 1.0 / (br + bi * ratio);
-            r = CMPLX((ar + ai * ratio) * scale, (ai - ar * ratio) * scale);
+            r = tg_cmplx((ar + ai * ratio) * scale, (ai - ar * ratio) * scale);
         }
     } else {
         double ratio = br / bi;
         double scale = 1.0 / (bi + br * ratio);
-        r = CMPLX((ar * ratio + ai) * scale, (ai * ratio - ar) * scale);
+        r = tg_cmplx((ar * ratio + ai) * scale, (ai * ratio - ar) * scale);
     }
     return r;
 }
@@ -56,16 +56,16 @@ dividef(float _Complex a, float _Complex b)
     float _Complex r;
     if (fabsf(br) >= fabsf(bi)) {
         if (br == 0 && bi == 0) {
-            r = CMPLXF(ar / fabsf(br), ai / fabsf(br));
+            r = tg_cmplxf(ar / fabsf(br), ai / fabsf(br));
         } else {
             float ratio = bi / br;
             float scale = 1.0f / (br + bi * ratio);
-            r = CMPLXF((ar + ai * ratio) * scale, (ai - ar * ratio) * scale);
+            r = tg_cmplxf((ar + ai * ratio) * scale, (ai - ar * ratio) * scale);
         }
     } else {
         float ratio = br / bi;
         float scale = 1.0f / (bi + br * ratio);
-        r = CMPLXF((ar * ratio + ai) * scale, (ai * ratio - ar) * scale);
+        r = tg_cmplxf((ar * ratio + ai) * scale, (ai * ratio - ar) * scale);
     }
     return r;
 }
@@ -78,7 +78,7 @@ reciprocal(double _Complex a)
     bool tall = fabs(ai) > fabs(ar);
     double ratio = tall ? ar / ai : ai / ar;
     double size = tall ? ar * ratio + ai : ar + ai * ratio;
-    return tall ? CMPLX(ratio / size, -1 / size) : CMPLX(1 / size, -ratio / size);
+    return tall ? tg_cmplx(ratio / size, -1 / size) : tg_cmplx(1 / size, -ratio / size);
 }
 
 static float _Complex
@@ -88,13 +88,13 @@ reciprocalf(float _Complex a)
     bool tall = fabsf(ai) > fabsf(ar);
     float ratio = tall ? ar / ai : ai / ar;
     float size = tall ? ar * ratio + ai : ar + ai * ratio;
-    return tall ? CMPLXF(ratio / size, -1 / size) : CMPLXF(1 / size, -ratio / size);
+    return tall ? tg_cmplxf(ratio / size, -1 / size) : tg_cmplxf(1 / size, -ratio / size);
 }
 
 static inline double _Complex
 product(double _Complex a, double _Complex b)
 {
-    return CMPLX(creal(a) * creal(b) - cimag(a) * cimag(b),
+    return tg_cmplx(creal(a) * creal(b) - cimag(a) * cimag(b),
                  creal(a) * cimag(b) + cimag(a) * creal(b));
 }
 
@@ -107,7 +107,7 @@ power(double _Complex a, double _Complex b)
     if (br == 0 && bi == 0) {
         r = 1.0;
     } else if (creal(a) == 0 && cimag(a) == 0) {
-        r = br > 0 ? CMPLX(0.0, 0.0) : CMPLX((double)NAN, (double)NAN);
+        r = br > 0 ? tg_cmplx(0.0, 0.0) : tg_cmplx((double)NAN, (double)NAN);
     } else if (bi == 0 && br == floor(br) && fabs(br) < 100) {
         unsigned n = (unsigned)fabs(br);
         double _Complex base = a;
@@ -133,7 +133,7 @@ static double _Complex
 sign(double _Complex a)
 {
     double size = cabs(a);
-    double _Complex r = CMPLX(creal(a) / size, cimag(a) / size);
+    double _Complex r = tg_cmplx(creal(a) / size, cimag(a) / size);
     if (creal(a) == 0 && cimag(a) == 0) {
         r = 0.0;
     } else if (isinf(size) && !isnan(creal(a)) && !isnan(cimag(a))) {
@@ -143,8 +143,8 @@ sign(double _Complex a)
         double re = isinf(creal(a)) ? copysign(1.0, creal(a)) : 0.0;
         double im = isinf(cimag(a)) ? copysign(1.0, cimag(a)) : 0.0;
         double size4 = hypot(creal(a) / 4, cimag(a) / 4);
-        r = both ? CMPLX((double)NAN, (double)NAN) : CMPLX(re, im);
-        r = none ? CMPLX(creal(a) / 4 / size4, cimag(a) / 4 / size4) : r;
+        r = both ? tg_cmplx((double)NAN, (double)NAN) : tg_cmplx(re, im);
+        r = none ? tg_cmplx(creal(a) / 4 / size4, cimag(a) / 4 / size4) : r;
     }
     return r;
 }
@@ -158,7 +158,7 @@ signf_(float _Complex a)
 static double _Complex
 scale(double _Complex a, double factor)
 {
-    return CMPLX(creal(a) * factor, cimag(a) * factor);
+    return tg_cmplx(creal(a) * factor, cimag(a) * factor);
 }
 
 static double _Complex
@@ -183,7 +183,7 @@ static double _Complex
 expm1_(double _Complex a)
 {
     double half = sin(cimag(a) / 2);
-    return CMPLX(expm1(creal(a)) * cos(cimag(a)) - 2 * half * half,
+    return tg_cmplx(expm1(creal(a)) * cos(cimag(a)) - 2 * half * half,
                  exp(creal(a)) * sin(cimag(a)));
 }
 
@@ -191,7 +191,7 @@ static double _Complex
 log1p_(double _Complex a)
 {
     double re = creal(a) + 1;
-    return CMPLX(log(hypot(re, cimag(a))), atan2(cimag(a), re));
+    return tg_cmplx(log(hypot(re, cimag(a))), atan2(cimag(a), re));
 }
 
 #define BODY "ops/kernel/binary.tmpl.h"

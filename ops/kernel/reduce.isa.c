@@ -36,7 +36,7 @@
 #define NAN_REAL(x) ((x) != (x))
 #define NAN_COMPLEX(x) ((RE(x) != RE(x)) | (IM(x) != IM(x)))
 #define NUMBER_COMPLEX(x) ((RE(x) == RE(x)) & (IM(x) == IM(x)))
-#define PRODUCT(a, b) CMPLX(RE(a) * RE(b) - IM(a) * IM(b), RE(a) * IM(b) + IM(a) * RE(b))
+#define PRODUCT(a, b) tg_cmplx(RE(a) * RE(b) - IM(a) * IM(b), RE(a) * IM(b) + IM(a) * RE(b))
 
 #define BODY "ops/kernel/fold.tmpl.h"
 

@@ -3,10 +3,10 @@
 #define TG_KERNEL_TYPES_H
 /*
  * What: names for include templates: from a dtype's suffix (I8, F32, ...) to C types, limits and
- * pasted names. The list itself is TG_EACH_DTYPE of core/array/dtype.h; the preprocessor cannot look
- * a row up in it, so a test compares the two.
+ * pasted names; complex numbers from parts. The list itself is TG_EACH_DTYPE of core/array/dtype.h,
+ * in which the preprocessor cannot look a row up.
  *
- * Ownership: macros only. Threads, Errors: none.
+ * Ownership: macros and values. Threads: pure. Errors: none.
  */
 #include <complex.h>
 #include <stdint.h>
@@ -84,6 +84,25 @@
 #define TG_IS_HALF_C128 0
 
 #define TG_BITS(X) (8 * TG_STORED(X))
+
+/* C11's CMPLX, which clang with glibc does not have: no arithmetic that would lose signs or NaN. */
+static inline double _Complex
+tg_cmplx(double re, double im)
+{
+    double _Complex z;
+    __real__ z = re;
+    __imag__ z = im;
+    return z;
+}
+
+static inline float _Complex
+tg_cmplxf(float re, float im)
+{
+    float _Complex z;
+    __real__ z = re;
+    __imag__ z = im;
+    return z;
+}
 
 /* Entries of a table by dtype: name_I8, name_U8, ... */
 #define TG_ROWS_BOOL(name) [TG_DT_BOOL] = name##_BOOL

@@ -281,6 +281,34 @@ def test_ctrl_c(pair):
     same(pair[1] + 1, pair[0] + 1)
 
 
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals")
+def test_ctrl_c_leaks_nothing():
+    ffi, lib = tg._engine.ffi, tg._engine.lib
+    used, kept = ffi.new("int64_t *"), ffi.new("int64_t *")
+    lib.tg_session_memory(tg._engine.session(), used, kept)
+    before = used[0]
+
+    def slow(block):
+        time.sleep(0.02)
+        return block
+
+    lazy = tg.map_blocks(slow, tg.zeros((1 << 22,), chunks=1 << 14), dtype="float64")
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+    gc.disable()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lazy.compute()
+    finally:
+        gc.enable()
+    gc.collect()  # what pytest keeps of the exception
+    for _ in range(100):
+        lib.tg_session_memory(tg._engine.session(), used, kept)
+        if used[0] <= before:
+            break
+        time.sleep(0.05)
+    assert used[0] <= before
+
+
 SCRIPT = """
 import os, time, threading, numpy as np, tilegraph as tg
 def slow(block):

@@ -91,7 +91,8 @@ def check(name, array, chunks, kwargs):
     context = f"{name} {array.dtype} {array.shape} chunks={chunks} {kwargs}"
     if name in FLOAT_FILTERS and array.dtype.kind == "f":
         scale = 1e-5 if array.dtype == "float32" else 1e-12
-        same(got, want, scale, scale * 20, context)
+        largest = float(np.abs(array).max()) if array.size else 0.0  # SciPy rounds between axes
+        same(got, want, scale, scale * max(20.0, largest), context)
     else:
         same(got, want, 0, 0, context)
 

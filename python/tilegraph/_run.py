@@ -78,6 +78,7 @@ class Computation:
         finally:
             for watcher in reversed(watchers):
                 watcher._finish(self, failure)
+            failure = None  # its traceback holds this frame: the results would wait for the gc
         return self
 
     def _give_up(self):

@@ -49,8 +49,13 @@ make_context(void)
         TG_ASSERT(registry != NULL);
         context = tg_context_create(registry);
         TG_ASSERT(context != NULL);
-        store = (tg_source){ .ops = &store_ops, .dtype = TG_DT_U16, .ndim = 3,
-                             .shape = { 40, 50, 60 }, .key = 1, .format = "z", .uri = "z" };
+        store = (tg_source){ .ops = &store_ops,
+                             .dtype = TG_DT_U16,
+                             .ndim = 3,
+                             .shape = { 40, 50, 60 },
+                             .key = 1,
+                             .format = "z",
+                             .uri = "z" };
         atomic_init(&store.references, 1);
         store.chunks = tg_grid_create_regular(3, store.shape, (int64_t[]){ 16, 16, 16 });
         store_live = 1;

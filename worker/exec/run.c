@@ -88,7 +88,7 @@ tg_running_need(void *ctx, uint32_t task)
 {
     const tg_running *run = ctx;
     const tg_stage *stage = &run->plan->stages[run->plan->stage_of_task[task]];
-    return tg_pool_charge(stage->out_bytes) +
+    return tg_pool_charge(stage->out_bytes) + stage->state_bytes +
            (stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0);
 }
 
@@ -373,8 +373,8 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         tg_layout_make(&layout, plan, eval.stage, &box, memory);
         eval.views = (tg_view *)(void *)(memory + (tg_layout_memory(eval.stage) + 63) / 64 * 64);
     }
-    if (eval.stage->scratch_bytes > 0) {
-        int64_t bytes = tg_max_i64(layout.scratch_bytes, eval.stage->scratch_bytes);
+    int64_t bytes = tg_max_i64(layout.scratch_bytes, eval.stage->scratch_bytes);
+    if (bytes > 0) {
         eval.block = tg_pool_get(run->pool, (size_t)bytes, &capacity);
         eval.block_bytes = bytes;
         TG_CHECK(eval.block != NULL, err, TG_ERR_MEMORY,

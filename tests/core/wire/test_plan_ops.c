@@ -67,7 +67,8 @@ make_params(const tg_op *op, bool all, int ndim, tg_param *params)
         tg_param *param = &params[count];
         if ((schema->required || all) && schema->kind != TG_PARAM_POINTER &&
             schema->kind != TG_PARAM_STR) {
-            *param = (tg_param){ schema->name, TG_PARAM_INT,
+            *param = (tg_param){ schema->name,
+                                 TG_PARAM_INT,
                                  { schema->is_list ? (uint32_t)ndim : 1, { .ints = ones } } };
             if (schema->kind == TG_PARAM_FLOAT) {
                 param->kind = TG_PARAM_FLOAT;
@@ -160,8 +161,8 @@ test_all_ops_travel(void **state)
                 args[a] = make_argument(scope, variant % KINDS, ndim, a);
                 assert_non_null(args[a]);
             }
-            size_t given = make_params(ops[i], variant / KINDS % 2 != 0, ndim > 0 ? ndim : 1,
-                                       params);
+            size_t given =
+                make_params(ops[i], variant / KINDS % 2 != 0, ndim > 0 ? ndim : 1, params);
             tg_array *array = tg_apply(scope, ops[i]->name, nargs, args, given, params);
             if (array != NULL) {
                 failures += !check_array(context, array, ops[i]->name, variant);
@@ -191,8 +192,13 @@ main(int argc, char **argv)
         cmocka_unit_test(test_all_ops_travel),
     };
     corpus = argc > 1 ? argv[1] : NULL;
-    store = (tg_source){ .ops = &store_ops, .dtype = TG_DT_U16, .ndim = 3,
-                         .shape = { 40, 50, 60 }, .key = 1, .format = "z", .uri = "z" };
+    store = (tg_source){ .ops = &store_ops,
+                         .dtype = TG_DT_U16,
+                         .ndim = 3,
+                         .shape = { 40, 50, 60 },
+                         .key = 1,
+                         .format = "z",
+                         .uri = "z" };
     atomic_init(&store.references, 1);
     store.chunks = tg_grid_create_regular(3, store.shape, (int64_t[]){ 16, 16, 16 });
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * _quantile_digits: one pass over all elements that finds the next digit of the keys at the wanted
+ * ranks, see ops/reduce/quantile.h. The first pass has no table yet; it also counts numbers and NaN.
+ *
+ * State, in 64-bit words: the number of NaN; the number of different beginnings and the beginnings;
+ * the table that came in; for each beginning the counts of its digits.
+ */
+#include <string.h>
+
+#include "ops/reduce/quantile.h"
+
+enum { Q, METHOD, SHIFT, BITS, PARAMS };
+enum { BLOCK = 512 };
+
+static const tg_param_schema params[] = {
+    { .name = "q", .kind = TG_PARAM_FLOAT, .is_list = true, .required = true, .summary = "0 to 1" },
+    { .name = "method",
+      .kind = TG_PARAM_ENUM,
+      .fallback = "'linear'",
+      .choices = TG_QUANTILE_METHODS,
+      .summary = "what to do between two elements" },
+    { .name = "shift", .kind = TG_PARAM_INT, .required = true, .summary = "bits below the digit" },
+    { .name = "bits", .kind = TG_PARAM_INT, .required = true, .summary = "bits of the digit" },
+    { .name = NULL },
+};
+
+/* Where the parts of a state are. */
+typedef struct parts {
+    int64_t ranks; /* rows of the table but the last */
+    unsigned shift, bits;
+    int64_t *nan;
+    int64_t *beginnings_count;
+    uint64_t *beginnings;
+    uint64_t *table; /* (ranks + 1) x 2 */
+    int64_t *counts; /* beginnings x 2^bits */
+} parts;
+
+static int64_t
+words(const tg_array *node)
+{
+    int64_t ranks = 2 * (int64_t)node->values[Q].count;
+    int64_t beginnings = node->nargs == 1 ? 1 : ranks;
+    return 2 + ranks + 2 * (ranks + 1) + (beginnings << node->values[BITS].ints[0]);
+}
+
+static parts
+parts_of(const tg_array *node, tg_buffer *state)
+{
+    int64_t *data = tg_buffer_data(state);
+    int64_t ranks = 2 * (int64_t)node->values[Q].count;
+    return (parts){ .ranks = ranks,
+                    .shift = (unsigned)node->values[SHIFT].ints[0],
+                    .bits = (unsigned)node->values[BITS].ints[0],
+                    .nan = data,
+                    .beginnings_count = data + 1,
+                    .beginnings = (uint64_t *)(data + 2),
+                    .table = (uint64_t *)(data + 2 + ranks),
+                    .counts = data + 2 + ranks + 2 * (ranks + 1) };
+}
+
+static tg_status
+infer(tg_infer *infer, tg_error *err)
+{
+    (void)err;
+    infer->dtype = TG_DT_U64;
+    infer->ndim = 2;
+    infer->shape[0] = 2 * (int64_t)infer->values[Q].count + 1;
+    infer->shape[1] = 2;
+    return TG_OK;
+}
+
+static uint64_t
+axes(const tg_array *node)
+{
+    return ((uint64_t)1 << node->args[0]->ndim) - 1;
+}
+
+static void
+demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
+{
+    if (arg == 0) {
+        tg_box_copy(in, domain);
+    } else {
+        tg_array_box(node->args[arg], in);
+    }
+}
+
+static int64_t
+state_bytes(const tg_array *node, const tg_box *domain)
+{
+    (void)domain;
+    return words(node) * 8;
+}
+
+static int64_t
+find(const parts *p, uint64_t beginning)
+{
+    int64_t at = 0;
+    while (at < *p->beginnings_count && p->beginnings[at] != beginning) {
+        at++;
+    }
+    return at;
+}
+
+/* The beginnings of the wanted keys, each once; before the first digit there is one, of no bits. */
+static void
+begin(const parts *p, const tg_view *table)
+{
+    *p->beginnings_count = 0;
+    if (table == NULL) {
+        *p->beginnings_count = 1;
+        p->beginnings[0] = 0;
+    } else {
+        for (int64_t r = 0; r <= p->ranks; r++) {
+            const char *row = (const char *)table->data + r * table->strides[0];
+            memcpy(&p->table[2 * r], row, 8);
+            memcpy(&p->table[2 * r + 1], row + table->strides[1], 8);
+            if (r < p->ranks) {
+                int64_t at = find(p, p->table[2 * r]);
+                p->beginnings[at] = p->table[2 * r];
+                *p->beginnings_count = tg_max_i64(*p->beginnings_count, at + 1);
+            }
+        }
+    }
+}
+
+static void
+count_keys(const parts *p, const uint64_t *keys, size_t count)
+{
+    uint64_t mask = ((uint64_t)1 << p->bits) - 1;
+    unsigned above = p->shift + p->bits;
+    int64_t beginnings = *p->beginnings_count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t key = keys[i];
+        uint64_t start = above < 64 ? key >> above : 0;
+        if (key == UINT64_MAX && p->shift + p->bits <= 64 && p->nan != NULL) {
+            ++*p->nan;
+        } else {
+            for (int64_t b = 0; b < beginnings; b++) {
+                if (p->beginnings[b] == start) {
+                    p->counts[(b << p->bits) + (int64_t)(key >> p->shift & mask)]++;
+                }
+            }
+        }
+    }
+}
+
+/* Keys of 64-bit integers may be UINT64_MAX themselves, so NaN is only looked for in floats. */
+static void
+count_view(const parts *p, const tg_view *in)
+{
+    uint64_t keys[BLOCK];
+    parts integers = *p;
+    int inner = in->ndim - 1;
+    int64_t at[TG_NDIM_MAX] = { 0 };
+    int64_t length = in->ndim > 0 ? in->shape[inner] : 1;
+    int64_t stride = in->ndim > 0 ? in->strides[inner] : 0;
+    bool more = tg_view_count(in) > 0;
+    integers.nan = tg_dtype_is_float(in->dtype) ? p->nan : NULL;
+    while (more) {
+        const char *row = in->data;
+        for (int a = 0; a < inner; a++) {
+            row += at[a] * in->strides[a];
+        }
+        for (int64_t i = 0; i < length; i += BLOCK) {
+            size_t now = (size_t)tg_min_i64(BLOCK, length - i);
+            tg_keys_of(row + i * stride, stride, in->dtype, now, keys);
+            count_keys(&integers, keys, now);
+        }
+        more = false;
+        for (int a = inner - 1; a >= 0 && !more; a--) {
+            at[a]++;
+            more = at[a] < in->shape[a];
+            at[a] = more ? at[a] : 0;
+        }
+    }
+}
+
+static tg_status
+partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_TRY(tg_reduce_state(run, words(run->node) * 8, state, err));
+    memset(tg_buffer_data(*state), 0, (size_t)words(run->node) * 8);
+    parts p = parts_of(run->node, *state);
+    begin(&p, run->node->nargs > 1 ? &in[1] : NULL);
+    count_view(&p, &in[0]);
+out:
+    return status;
+}
+
+static tg_status
+combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
+        tg_buffer **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t size = words(run->node);
+    (void)boxes;
+    TG_TRY(tg_reduce_state(run, size * 8, out, err));
+    memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)size * 8);
+    parts to = parts_of(run->node, *out);
+    int64_t cells = size - (to.counts - to.nan);
+    for (size_t s = 1; s < count; s++) {
+        parts from = parts_of(run->node, states[s]);
+        *to.nan += *from.nan;
+        for (int64_t i = 0; i < cells; i++) {
+            to.counts[i] += from.counts[i];
+        }
+    }
+out:
+    return status;
+}
+
+/* The first pass knows the count of numbers only now: the ranks follow from it. */
+static void
+make_ranks(const tg_array *node, const parts *p)
+{
+    const tg_value *q = &node->values[Q];
+    bool single = node->args[0]->dtype == TG_DT_F32 && q->count == 1;
+    int64_t count = 0;
+    for (int64_t i = 0; i < (int64_t)1 << p->bits; i++) {
+        count += p->counts[i];
+    }
+    for (uint32_t i = 0; i < q->count; i++) {
+        tg_rank rank =
+            tg_quantile_rank(q->floats[i], count, tg_value_int(&node->values[METHOD], 0, 0), single);
+        p->table[4 * i] = 0;
+        p->table[4 * i + 1] = (uint64_t)rank.below;
+        p->table[4 * i + 2] = 0;
+        p->table[4 * i + 3] = (uint64_t)rank.above;
+    }
+    p->table[2 * p->ranks] = (uint64_t)count;
+    p->table[2 * p->ranks + 1] = (uint64_t)*p->nan;
+}
+
+static tg_status
+finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_buffer *own = NULL;
+    int64_t size = words(run->node);
+    /* A state is not changed: the table is made in a copy. */
+    TG_TRY(tg_reduce_state(run, size * 8, &own, err));
+    memcpy(tg_buffer_data(own), tg_buffer_data(state), (size_t)size * 8);
+    parts p = parts_of(run->node, own);
+    if (run->node->nargs == 1) {
+        make_ranks(run->node, &p);
+    }
+    for (int64_t r = 0; r <= p.ranks; r++) {
+        uint64_t row[2] = { p.table[2 * r], p.table[2 * r + 1] };
+        if (r < p.ranks) {
+            const int64_t *counts = p.counts + (find(&p, row[0]) << p.bits);
+            int64_t left = (int64_t)row[1];
+            int64_t digit = 0;
+            int64_t last = ((int64_t)1 << p.bits) - 1;
+            while (digit < last && left >= counts[digit]) {
+                left -= counts[digit++];
+            }
+            row[0] = row[0] << p.bits | (uint64_t)digit;
+            row[1] = (uint64_t)left;
+        }
+        char *to = (char *)out->data + r * out->strides[0];
+        memcpy(to, &row[0], 8);
+        memcpy(to + out->strides[1], &row[1], 8);
+    }
+out:
+    tg_buffer_release(own);
+    return status;
+}
+
+static const tg_reduce reduce = {
+    .axes = axes,
+    .demand = demand,
+    .state_bytes = state_bytes,
+    .partial = partial,
+    .combine = combine,
+    .finish = finish,
+};
+
+const tg_op tg_op_quantile_digits = {
+    .name = "_quantile_digits",
+    .module = "_",
+    .summary = "Finds the next digit of the keys at wanted ranks.",
+    .version = 1,
+    .cls = TG_CLASS_REDUCE,
+    .nargs_min = 1,
+    .nargs_max = 2,
+    .arg_names = "a|table",
+    .params = params,
+    .infer = infer,
+    .cost = tg_reduce_cost,
+    .reduce = &reduce,
+};
