@@ -18,8 +18,8 @@ typedef struct tg_bits_kernels {
     void (*unpack)(const uint64_t *bits, uint8_t *out, int64_t n, uint64_t flip);
     void (*and_words)(uint64_t *restrict into, const uint64_t *restrict from, int64_t words);
     /* to[i] &= a[i] & b[i]: two members of a structure in one pass over the accumulator. */
-    void (*and_two)(uint64_t *restrict into, const uint64_t *restrict a,
-                    const uint64_t *restrict b, int64_t words);
+    void (*and_two)(uint64_t *restrict into, const uint64_t *restrict a, const uint64_t *restrict b,
+                    int64_t words);
     /* Bit x of the result: all of bits x + first .. x + first + length - 1 of the row are set. The
      * row has `words` words; cells beyond it count as zero. `temp` has `words` words. */
     void (*run)(const uint64_t *row, int64_t words, int64_t first, int64_t length, uint64_t *to,

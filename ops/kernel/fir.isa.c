@@ -9,7 +9,7 @@
 
 #include <math.h>
 #if defined(__AVX2__)
-#include <immintrin.h>
+#    include <immintrin.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -91,8 +91,8 @@ block_rows(const float *const *rows, float *const *out, int64_t x, const float *
 #pragma GCC unroll 4
         for (int r = j + 1; r < ROWS; r++) {
             for (int v = 0; v < nv; v++) {
-                acc[r][v] = fma_v(load_f(rows[taps + j] + x + v * LANES), w[taps + j - r],
-                                  acc[r][v]);
+                acc[r][v] =
+                    fma_v(load_f(rows[taps + j] + x + v * LANES), w[taps + j - r], acc[r][v]);
             }
         }
     }
@@ -206,16 +206,16 @@ along_f32(const float *restrict in, float *restrict out, int64_t n, const float 
         if ((kind) == TG_FIR_SYMMETRIC) {                                                          \
             ACC = LOAD(half) * (w)[half];                                                          \
             for (int64_t k = 0; k < half; k++) {                                                   \
-                ACC += (LOAD(k) + LOAD((taps) - 1 - k)) * (w)[k];                                  \
+                ACC += (LOAD(k) + LOAD((taps)-1 - k)) * (w)[k];                                    \
             }                                                                                      \
         } else if ((kind) == TG_FIR_ANTISYMMETRIC) {                                               \
             ACC = LOAD(half) * (w)[half];                                                          \
             for (int64_t k = 0; k < half; k++) {                                                   \
-                ACC += (LOAD(k) - LOAD((taps) - 1 - k)) * (w)[k];                                  \
+                ACC += (LOAD(k) - LOAD((taps)-1 - k)) * (w)[k];                                    \
             }                                                                                      \
         } else {                                                                                   \
-            ACC = LOAD((taps) - 1) * (w)[(taps) - 1];                                              \
-            for (int64_t k = 0; k < (taps) - 1; k++) {                                             \
+            ACC = LOAD((taps)-1) * (w)[(taps)-1];                                                  \
+            for (int64_t k = 0; k < (taps)-1; k++) {                                               \
                 ACC += LOAD(k) * (w)[k];                                                           \
             }                                                                                      \
         }                                                                                          \

@@ -26,7 +26,7 @@ to_u64(double v)
 }
 
 #define EACH_REAL(X)                                                                               \
-    X(bool, BOOL, _Bool, to_i32(v) != 0)                                                              \
+    X(bool, BOOL, _Bool, to_i32(v) != 0)                                                           \
     X(i8, I8, int8_t, (int8_t)to_i32(v))                                                           \
     X(u8, U8, uint8_t, (uint8_t)to_i32(v))                                                         \
     X(i16, I16, int16_t, (int16_t)to_i32(v))                                                       \
@@ -64,7 +64,7 @@ to_u64(double v)
     }
 EACH_REAL(DEFINE)
 
-#define LOAD_ENTRY(name, NAME, type, cast) [TG_DT_##NAME] = load_##name,
+#define LOAD_ENTRY(name, NAME, type, cast)  [TG_DT_##NAME] = load_##name,
 #define STORE_ENTRY(name, NAME, type, cast) [TG_DT_##NAME] = store_##name,
 #define ROUND_ENTRY(name, NAME, type, cast) [TG_DT_##NAME] = round_##name,
 const tg_rowcast_kernels TG_ISA_NAME(tg_rowcast) = {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 #if defined(__AVX2__)
-#include <immintrin.h>
+#    include <immintrin.h>
 #endif
 
 static inline uint64_t

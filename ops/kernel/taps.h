@@ -21,7 +21,7 @@ typedef struct tg_select_step {
 } tg_select_step;
 
 enum {
-    TG_SELECT_BLOCK = 128,  /* bytes of a slot: two AVX-512 vectors pay for the dispatch */
+    TG_SELECT_BLOCK = 128, /* bytes of a slot: two AVX-512 vectors pay for the dispatch */
     TG_SELECT_SLOTS_MAX = 512
 };
 

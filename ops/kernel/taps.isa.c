@@ -6,34 +6,34 @@
 
 #include "ops/kernel/vec.h"
 
-#define T int8_t
+#define T      int8_t
 #define SUFFIX i8
 #include "ops/kernel/taps.tmpl.h"
-#define T uint8_t
+#define T      uint8_t
 #define SUFFIX u8
 #include "ops/kernel/taps.tmpl.h"
-#define T int16_t
+#define T      int16_t
 #define SUFFIX i16
 #include "ops/kernel/taps.tmpl.h"
-#define T uint16_t
+#define T      uint16_t
 #define SUFFIX u16
 #include "ops/kernel/taps.tmpl.h"
-#define T int32_t
+#define T      int32_t
 #define SUFFIX i32
 #include "ops/kernel/taps.tmpl.h"
-#define T uint32_t
+#define T      uint32_t
 #define SUFFIX u32
 #include "ops/kernel/taps.tmpl.h"
-#define T int64_t
+#define T      int64_t
 #define SUFFIX i64
 #include "ops/kernel/taps.tmpl.h"
-#define T uint64_t
+#define T      uint64_t
 #define SUFFIX u64
 #include "ops/kernel/taps.tmpl.h"
-#define T float
+#define T      float
 #define SUFFIX f32
 #include "ops/kernel/taps.tmpl.h"
-#define T double
+#define T      double
 #define SUFFIX f64
 #include "ops/kernel/taps.tmpl.h"
 

@@ -3,12 +3,12 @@
 
 #define NAME2(a, b) a##_##b
 #define NAME1(a, b) NAME2(a, b)
-#define NAME(a) NAME1(a, SUFFIX)
-#define V NAME(tg_v)
-#define VLOAD NAME(tg_vload)
-#define VSTORE NAME(tg_vstore)
-#define VMIN NAME(tg_vmin)
-#define VMAX NAME(tg_vmax)
+#define NAME(a)     NAME1(a, SUFFIX)
+#define V           NAME(tg_v)
+#define VLOAD       NAME(tg_vload)
+#define VSTORE      NAME(tg_vstore)
+#define VMIN        NAME(tg_vmin)
+#define VMAX        NAME(tg_vmax)
 
 enum { NAME(LANES) = TG_VEC_BYTES / sizeof(T), NAME(SLOT) = TG_SELECT_BLOCK / sizeof(T) };
 

@@ -11,15 +11,15 @@
 #include <stdint.h>
 #include <string.h>
 #if defined(__x86_64__)
-#include <immintrin.h>
+#    include <immintrin.h>
 #endif
 
 #if defined(__AVX512BW__)
-#define TG_VEC_BYTES 64
+#    define TG_VEC_BYTES 64
 #elif defined(__AVX2__)
-#define TG_VEC_BYTES 32
+#    define TG_VEC_BYTES 32
 #else
-#define TG_VEC_BYTES 16
+#    define TG_VEC_BYTES 16
 #endif
 
 /* The portable pair by masks; `mtype` is the integer of the same width. */
@@ -96,17 +96,17 @@ TG_VEC_NATIVE(f32, __m256, _mm256_min_ps, _mm256_max_ps)
 TG_VEC_NATIVE(f64, __m256d, _mm256_min_pd, _mm256_max_pd)
 #else
 TG_VEC_PORTABLE(i8)
-#if defined(__SSE2__)
+#    if defined(__SSE2__)
 TG_VEC_NATIVE(u8, __m128i, _mm_min_epu8, _mm_max_epu8)
 TG_VEC_NATIVE(i16, __m128i, _mm_min_epi16, _mm_max_epi16)
 TG_VEC_NATIVE(f32, __m128, _mm_min_ps, _mm_max_ps)
 TG_VEC_NATIVE(f64, __m128d, _mm_min_pd, _mm_max_pd)
-#else
+#    else
 TG_VEC_PORTABLE(u8)
 TG_VEC_PORTABLE(i16)
 TG_VEC_PORTABLE(f32)
 TG_VEC_PORTABLE(f64)
-#endif
+#    endif
 TG_VEC_PORTABLE(u16)
 TG_VEC_PORTABLE(i32)
 TG_VEC_PORTABLE(u32)

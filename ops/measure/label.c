@@ -23,11 +23,11 @@
  *      for other boxes, and not on a different grid for a second consumer;
  *   2. the domain boxes of partial of the _label_merge node over T are exactly these tiles, each
  *      once, and all of them;
- *   3. the out_box of every run of _label_apply over T is exactly one of these tiles. If only a part
- *      of the labels is wanted, the whole tiles that hold the part are computed and then cut.
- * T may be computed twice (once for _label_merge, once for _label_apply) instead of being kept: it
- * is deterministic. The tiling() of all three is equal and states no wish. _label_apply refuses a
- * box that is not in the table (TG_ERR_INTERNAL) rather than to give wrong labels.
+ *   3. the out_box of every run of _label_apply over T is exactly one of these tiles. If only a
+ * part of the labels is wanted, the whole tiles that hold the part are computed and then cut. T may
+ * be computed twice (once for _label_merge, once for _label_apply) instead of being kept: it is
+ * deterministic. The tiling() of all three is equal and states no wish. _label_apply refuses a box
+ * that is not in the table (TG_ERR_INTERNAL) rather than to give wrong labels.
  */
 #include "core/array/scope.h"
 #include "ops/measure/label_state.h"
@@ -124,8 +124,7 @@ build_label(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value
 {
     (void)values;
     tg_array *both[2] = { NULL, NULL };
-    both[1] =
-        tg_label_build_table(scope, "label", args[0], nargs > 1 ? args[1] : NULL, &both[0]);
+    both[1] = tg_label_build_table(scope, "label", args[0], nargs > 1 ? args[1] : NULL, &both[0]);
     return both[1] != NULL ? tg_apply(scope, "_label_apply", 2, both, 0, NULL) : NULL;
 }
 
@@ -134,8 +133,8 @@ build_count(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value
 {
     (void)values;
     tg_array *local = NULL;
-    tg_array *table = tg_label_build_table(scope, "label_count", args[0],
-                                           nargs > 1 ? args[1] : NULL, &local);
+    tg_array *table =
+        tg_label_build_table(scope, "label_count", args[0], nargs > 1 ? args[1] : NULL, &local);
     return table != NULL ? tg_apply(scope, "_label_count", 1, &table, 0, NULL) : NULL;
 }
 

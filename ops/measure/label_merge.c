@@ -12,12 +12,12 @@
  * are the components with the smallest first cell. Tiles of a state stand in the order of their
  * low corners, as those of a product grid in C order do.
  */
+#include <stdlib.h>
+
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "ops/measure/label_state.h"
 #include "ops/overlap/filter_args.h"
-
-#include <stdlib.h>
 
 typedef struct state_head {
     int64_t ndim, tiles, components, face_cells;
@@ -381,8 +381,7 @@ join_offset(merge *m, int64_t *A, int64_t *B, int axis, const int *s)
         int64_t lo_a = tile_lo(&m->s, A)[a];
         int64_t lo_b = tile_lo(&m->s, B)[a];
         box.lo[a] = a == axis ? 0 : tg_max_i64(lo_a, lo_b - s[a]);
-        box.hi[a] = a == axis ? 1
-                              : tg_min_i64(tile_hi(&m->s, A)[a], tile_hi(&m->s, B)[a] - s[a]);
+        box.hi[a] = a == axis ? 1 : tg_min_i64(tile_hi(&m->s, A)[a], tile_hi(&m->s, B)[a] - s[a]);
         at[a] = box.lo[a];
         fa += a == axis ? 0 : (box.lo[a] - lo_a) * sa[a];
         fb += a == axis ? 0 : (box.lo[a] + s[a] - lo_b) * sb[a];
@@ -551,8 +550,8 @@ combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box 
     bytes = (size_t)head.tiles * (24 * (size_t)m.ndim + 4) + 8;
     memory = tg_malloc(NULL, bytes);
     TG_CHECK(whole != NULL && memory != NULL, err, TG_ERR_MEMORY,
-             "label: out of memory for %lld components of %lld tiles",
-             (long long)head.components, (long long)head.tiles);
+             "label: out of memory for %lld components of %lld tiles", (long long)head.components,
+             (long long)head.tiles);
     m.index = (int64_t *)memory + 2 * m.ndim * head.tiles;
     m.source = (int32_t *)(m.index + m.ndim * head.tiles);
     concatenate(&m, count, states);
@@ -598,8 +597,8 @@ finish(const tg_run *run, tg_buffer *buffer, const tg_view *out, tg_error *err)
     (void)out;
     state_open(&s, tg_buffer_data(buffer));
     const state_head *h = s.head;
-    int64_t words = TG_LABEL_TABLE_HEAD + h->tiles * (TG_LABEL_TABLE_TILE + 2 * h->ndim) +
-                    h->components;
+    int64_t words =
+        TG_LABEL_TABLE_HEAD + h->tiles * (TG_LABEL_TABLE_TILE + 2 * h->ndim) + h->components;
     size_t bytes = (size_t)(h->components + 1) * sizeof *roots;
     roots = tg_malloc(NULL, bytes);
     table = tg_buffer_create(run->pool, (size_t)words * 8);

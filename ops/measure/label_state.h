@@ -23,7 +23,9 @@ enum {
 
 /* The parameter of the internal ops: 3^ndim marks in C order. */
 #define TG_SCHEMA_CONNECTIVITY                                                                     \
-    { "structure", TG_PARAM_INT, true, true, NULL, NULL, "3^ndim marks of neighbours" }
+    {                                                                                              \
+        "structure", TG_PARAM_INT, true, true, NULL, NULL, "3^ndim marks of neighbours"            \
+    }
 /* Checks it against the rank of argument 0. */
 TG_MUST_USE tg_status tg_label_check(const tg_infer *infer, const tg_value *structure,
                                      tg_error *err);

@@ -11,15 +11,15 @@
 
 /* One neighbouring row that comes earlier in raster order, and the shifts along the row in which
  * cells touch: from lo to hi. */
-typedef struct link {
+typedef struct row_link {
     int8_t offset[TG_LABEL_NDIM_MAX];
     int lo, hi;
-} link;
+} row_link;
 
 typedef struct links {
     bool row_connected; /* neighbours along the row belong together */
     int64_t count;
-    link link[]; /* at most 2 per row */
+    row_link link[]; /* at most 2 per row */
 } links;
 
 static void
@@ -27,7 +27,7 @@ add_links(links *l, const int64_t *marks, const int8_t *offset, int ndim)
 {
     for (int s = -1; s <= 1; s++) {
         if (marks[s + 1] != 0) {
-            link *k = &l->link[l->count++];
+            row_link *k = &l->link[l->count++];
             memcpy(k->offset, offset, (size_t)ndim);
             k->lo = s;
             while (s + 1 <= 1 && marks[s + 2] != 0) {
@@ -49,7 +49,7 @@ infer(tg_infer *infer, tg_error *err)
     TG_TRY(tg_label_check(infer, structure, err));
     int ndim = infer->ndim;
     int64_t rows = tg_label_structure_count(ndim - 1);
-    links *l = tg_state_alloc(sizeof *l + (size_t)(2 * rows) * sizeof(link));
+    links *l = tg_state_alloc(sizeof *l + (size_t)(2 * rows) * sizeof(row_link));
     TG_CHECK(l != NULL, err, TG_ERR_MEMORY, "_label_tiles: out of memory");
     for (int64_t r = 0; r < rows / 2; r++) {
         int8_t offset[TG_LABEL_NDIM_MAX] = { 0 };
@@ -155,7 +155,7 @@ static void
 join_back(const links *l, const tile *t, const tg_view *in, int64_t row, const int64_t *index)
 {
     for (int64_t k = 0; k < l->count; k++) {
-        const link *step = &l->link[k];
+        const row_link *step = &l->link[k];
         int64_t other = 0;
         bool inside = true;
         for (int a = 0; a < in->ndim - 1; a++) {

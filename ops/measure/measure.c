@@ -160,10 +160,10 @@ growing_find(const growing *g, int64_t label)
 
 /* A stretch of one label in one row of the tile, as a row of the table. */
 typedef struct stretch {
-    int64_t label, begin, end;  /* columns in the array */
-    const int64_t *at;          /* coordinates of the row in the array; the last one is unused */
-    int64_t raster;             /* number of the cell at column 0 of the array */
-    const double *value;        /* of the stretch; NULL: none */
+    int64_t label, begin, end; /* columns in the array */
+    const int64_t *at;         /* coordinates of the row in the array; the last one is unused */
+    int64_t raster;            /* number of the cell at column 0 of the array */
+    const double *value;       /* of the stretch; NULL: none */
 } stretch;
 
 static int64_t
@@ -232,7 +232,8 @@ static bool
 growing_add(growing *g, const stretch *s)
 {
     double row[16 + 4 * TG_NDIM_MAX];
-    int64_t at = g->count > 0 && g->last_label == s->label ? g->last_row : growing_find(g, s->label);
+    int64_t at =
+        g->count > 0 && g->last_label == s->label ? g->last_row : growing_find(g, s->label);
     bool ok = true;
     stretch_row(s, g->ndim, row);
     if (g->values) {
@@ -289,8 +290,8 @@ state_rows(const tg_buffer *state)
 
 /* Cuts one row of the tile into stretches. */
 static bool
-read_row(growing *g, stretch *s, const void *labels, tg_dtype dtype, int64_t n, const double *values,
-         int64_t begin, bool background)
+read_row(growing *g, stretch *s, const void *labels, tg_dtype dtype, int64_t n,
+         const double *values, int64_t begin, bool background)
 {
     const tg_runstats_kernels *k = TG_ISA_PICK(tg_runstats);
     bool ok = true;
@@ -489,8 +490,8 @@ infer(tg_infer *infer, tg_error *err)
     const tg_array *a = infer->args[0];
     int64_t what = tg_value_int(&infer->values[WHAT], 0, WHAT_BOTH);
     TG_CHECK(a->ndim >= 1, err, TG_ERR_VALUE, "measure: the input must have at least one axis");
-    TG_CHECK(what == WHAT_INPUT || a->dtype == TG_DT_I32 || a->dtype == TG_DT_I64, err,
-             TG_ERR_TYPE, "measure: labels must be integers, got %s", tg_dtype_name(a->dtype));
+    TG_CHECK(what == WHAT_INPUT || a->dtype == TG_DT_I32 || a->dtype == TG_DT_I64, err, TG_ERR_TYPE,
+             "measure: labels must be integers, got %s", tg_dtype_name(a->dtype));
     TG_CHECK((what == WHAT_BOTH) == (infer->nargs == 2), err, TG_ERR_VALUE,
              "_measure: %zu arguments do not fit", infer->nargs);
     for (size_t i = 0; i < infer->nargs; i++) {

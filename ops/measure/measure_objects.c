@@ -196,10 +196,10 @@ build_find_objects(tg_scope *scope, size_t nargs, tg_array *const *args, const t
 {
     (void)nargs;
     int64_t max_label = tg_value_int(&values[0], 0, 0);
-    return max_label < 0
-               ? tg_scope_fail(scope, TG_ERR_VALUE, "find_objects: max_label must be >= 0, got %lld",
-                               (long long)max_label)
-               : shown(scope, "find_objects", args[0], NULL, LAYOUT_BOXES, max_label);
+    return max_label < 0 ? tg_scope_fail(scope, TG_ERR_VALUE,
+                                         "find_objects: max_label must be >= 0, got %lld",
+                                         (long long)max_label)
+                         : shown(scope, "find_objects", args[0], NULL, LAYOUT_BOXES, max_label);
 }
 
 static const tg_param_schema find_params[] = {

@@ -259,8 +259,8 @@ asks_background(const tg_array *index)
 static tg_dtype
 sum_dtype(tg_dtype dtype)
 {
-    bool is_unsigned = dtype == TG_DT_U8 || dtype == TG_DT_U16 || dtype == TG_DT_U32 ||
-                       dtype == TG_DT_U64;
+    bool is_unsigned =
+        dtype == TG_DT_U8 || dtype == TG_DT_U16 || dtype == TG_DT_U32 || dtype == TG_DT_U64;
     bool is_float = dtype == TG_DT_F32 || dtype == TG_DT_F64;
     return is_float ? dtype : (is_unsigned ? TG_DT_U64 : TG_DT_I64);
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/array/scope.h"
+#include "core/mem/alloc.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
 
@@ -342,10 +343,12 @@ otsu_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *e
     bool single = dtype == TG_DT_F32;
     int64_t n = h->bins;
     double threshold = centre_of(h, 0, dtype);
-    float *weight = tg_scratch_alloc(run->scratch, (n + 1) * 4);
-    double *mean = tg_scratch_alloc(run->scratch, (n + 1) * 8);
-    TG_CHECK(weight != NULL && mean != NULL, err, TG_ERR_MEMORY,
-             "threshold_otsu: out of scratch memory");
+    /* Not scratch: what one task of a plan may take is counted for tiles, not for finishing. */
+    size_t bytes = (size_t)(n + 1) * (sizeof(double) + sizeof(float));
+    double *mean = tg_malloc(NULL, bytes);
+    TG_CHECK(mean != NULL, err, TG_ERR_MEMORY, "threshold_otsu: out of memory for %lld bins",
+             (long long)n);
+    float *weight = (float *)(mean + n + 1);
     /* From above: weight2 and mean2 of bin i. */
     float w = 0;
     double m = 0;
@@ -362,7 +365,8 @@ otsu_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *e
         float count = (float)h->count[i];
         double centre = centre_of(h, i, dtype);
         w = i == 0 ? count : w + count;
-        m = i == 0 ? product(count, centre, single) : add(m, product(count, centre, single), single);
+        m = i == 0 ? product(count, centre, single)
+                   : add(m, product(count, centre, single), single);
         double variance = 0;
         if (single) {
             float difference = (float)m / w - (float)mean[i + 1];
@@ -378,6 +382,7 @@ otsu_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *e
     }
     TG_ISA_PICK(tg_rowcast)->store[out->dtype](&threshold, out->data, 1);
 out:
+    tg_free(NULL, mean, bytes);
     return status;
 }
 

@@ -144,7 +144,7 @@ check_params(const tg_infer *infer, tg_error *err)
     TG_CHECK(in->dtype != TG_DT_C64 && in->dtype != TG_DT_C128, err, TG_ERR_TYPE,
              "%s: complex input is not supported", name);
     TG_CHECK(in->ndim > 0, err, TG_ERR_VALUE, "%s: the input must have at least one axis", name);
-    TG_CHECK(iterations >= 1, err, iterations < 1 ? TG_ERR_UNSUPPORTED : TG_ERR_VALUE,
+    TG_CHECK(iterations >= 1, err, TG_ERR_UNSUPPORTED,
              "%s: iterations must be >= 1, got %lld; repeating until nothing changes is not "
              "supported",
              name, (long long)iterations);
@@ -178,8 +178,8 @@ tg_binary_infer(tg_infer *infer, bool dilate, tg_error *err)
     } else {
         b->footprint = tg_footprint_cross(infer->ndim, axes, naxes);
         TG_CHECK(b->footprint != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);
-        TG_TRY(tg_footprint_set_origin(infer, b->footprint, axes, naxes, &v[TG_BINARY_ORIGIN],
-                                       err));
+        TG_TRY(
+            tg_footprint_set_origin(infer, b->footprint, axes, naxes, &v[TG_BINARY_ORIGIN], err));
     }
     if (dilate) {
         tg_footprint_mirror(b->footprint);
@@ -419,8 +419,8 @@ tg_binary_cost(const tg_array *node, const tg_box *out, tg_cost *cost)
     cost->scratch_bytes = 8 * (window.rows * window.words + inner.rows * inner.words +
                                window.rows * inner.words + window.words) +
                           4 * 64;
-    cost->operations = (double)b->iterations * (double)(tg_box_count(out)) *
-                       (1.0 + (double)chords / 64.0);
+    cost->operations =
+        (double)b->iterations * (double)(tg_box_count(out)) * (1.0 + (double)chords / 64.0);
 }
 
 tg_status

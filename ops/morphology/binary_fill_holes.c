@@ -55,8 +55,8 @@ fill_row(const void *labels, tg_dtype dtype, const tg_view *table, const int64_t
     int64_t last = 0;
     uint8_t value = 1;
     for (int64_t x = 0; x < n; x++) {
-        int64_t label = dtype == TG_DT_I32 ? ((const int32_t *)labels)[x]
-                                           : ((const int64_t *)labels)[x];
+        int64_t label =
+            dtype == TG_DT_I32 ? ((const int32_t *)labels)[x] : ((const int64_t *)labels)[x];
         if (label != last) {
             /* Labels count from 1 without gaps: label k is row k - 1. */
             const double *row = (const double *)table->data + (label - 1) * table->shape[1];

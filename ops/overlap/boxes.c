@@ -247,8 +247,8 @@ do_pass(const call *c, const tg_boxes_pass *pass, const tg_view *from, const tg_
                 fill(c, c->line + inside * c->size, length - inside);
             }
         }
-        char *result = axis == rows ? double_cells(c, n, pass->size)
-                                    : (c->two != NULL ? c->line : c->sums);
+        char *result =
+            axis == rows ? double_cells(c, n, pass->size) : (c->two != NULL ? c->line : c->sums);
         for (int64_t r = 0; r < (axis == rows ? 1 : to->shape[axis]); r++) {
             char *row = result + r * c->row_bytes;
             if (c->two == NULL) {
@@ -354,8 +354,8 @@ tg_boxes_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error 
             shape[pass->axis] -= pass->size - 1;
             tg_view_from_shape(&to, buffer[p & 1], f->work, in->ndim, shape);
         }
-        do_pass(&c, pass, &from, &to, run->in_box[0]->lo[pass->axis],
-                run->node->shape[pass->axis], p + 1 == count);
+        do_pass(&c, pass, &from, &to, run->in_box[0]->lo[pass->axis], run->node->shape[pass->axis],
+                p + 1 == count);
         from = to;
     }
 out:

@@ -29,8 +29,10 @@ infer_1d(tg_infer *infer, bool convolve, tg_error *err)
     TG_TRY(tg_filter_begin(infer, &v[OUTPUT], err));
     TG_TRY(tg_normalize_axis(tg_value_int(&v[AXIS], 0, -1), infer->ndim, &spec.axis, err));
     TG_TRY(tg_filter_small(name, "weights", infer->args[1], &weights, &ndim, taps, err));
-    TG_CHECK(ndim == 1, err, TG_ERR_VALUE, "%s: no filter weights given: weights must have one "
-             "axis, got %d", name, ndim);
+    TG_CHECK(ndim == 1, err, TG_ERR_VALUE,
+             "%s: no filter weights given: weights must have one "
+             "axis, got %d",
+             name, ndim);
     if (convolve) {
         for (int64_t i = 0, j = taps[0] - 1; i < j; i++, j--) {
             double t = weights[i];

@@ -178,9 +178,9 @@ build_gaussian_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, con
     (void)nargs;
     if (wanted(scope, &tg_op_gaussian_laplace, args[0], &values[G_AXES], &values[G_MODE], &w)) {
         for (int i = 0; i < w.count; i++) {
-            tg_array *one = gaussian_along(scope, args[0], &w, i, 2, &values[G_SIGMA],
-                                           &values[G_MODE], &values[G_CVAL],
-                                           result_dtype(args[0], &values[G_OUTPUT]));
+            tg_array *one =
+                gaussian_along(scope, args[0], &w, i, 2, &values[G_SIGMA], &values[G_MODE],
+                               &values[G_CVAL], result_dtype(args[0], &values[G_OUTPUT]));
             sum = i == 0 ? one : two(scope, "add", sum, one);
         }
     }
@@ -208,8 +208,8 @@ build_gradient_magnitude(tg_scope *scope, size_t nargs, tg_array *const *args,
     tg_array *sum = NULL;
     tg_dtype dtype = result_dtype(args[0], &values[G_OUTPUT]);
     (void)nargs;
-    if (wanted(scope, &tg_op_gaussian_gradient_magnitude, args[0], &values[G_AXES],
-               &values[G_MODE], &w)) {
+    if (wanted(scope, &tg_op_gaussian_gradient_magnitude, args[0], &values[G_AXES], &values[G_MODE],
+               &w)) {
         for (int i = 0; i < w.count; i++) {
             tg_array *one = gaussian_along(scope, args[0], &w, i, 1, &values[G_SIGMA],
                                            &values[G_MODE], &values[G_CVAL], dtype);

@@ -35,7 +35,7 @@ tg_boundary
 tg_mode_boundary(int64_t choice)
 {
     static const uint8_t boundary[] = {
-        TG_BOUNDARY_REFLECT, TG_BOUNDARY_MIRROR,  TG_BOUNDARY_NEAREST, TG_BOUNDARY_WRAP,
+        TG_BOUNDARY_REFLECT,  TG_BOUNDARY_MIRROR,  TG_BOUNDARY_NEAREST, TG_BOUNDARY_WRAP,
         TG_BOUNDARY_CONSTANT, TG_BOUNDARY_REFLECT, TG_BOUNDARY_WRAP,    TG_BOUNDARY_CONSTANT,
     };
     TG_ASSERT(choice >= 0 && choice < (int64_t)sizeof boundary);
@@ -102,8 +102,8 @@ tg_filter_count(const tg_infer *infer, const char *name, const tg_value *value, 
 {
     tg_status status = TG_OK;
     TG_CHECK(value->count <= 1 || value->count == (uint32_t)count, err, TG_ERR_VALUE,
-             "%s: %s must have one entry or one per axis: %d axes, got %u entries",
-             infer->op->name, name, count, value->count);
+             "%s: %s must have one entry or one per axis: %d axes, got %u entries", infer->op->name,
+             name, count, value->count);
 out:
     return status;
 }
@@ -128,17 +128,14 @@ tg_filter_small(const char *op, const char *what, const tg_array *array, double 
     tg_view view = { 0 };
     double *values = NULL;
     TG_CHECK(tg_rowcast_supported(array->dtype), err, TG_ERR_TYPE,
-             "%s: %s has dtype %s; bool, integers, float32 and float64 are supported",
-             op, what, tg_dtype_name(array->dtype));
+             "%s: %s has dtype %s; bool, integers, float32 and float64 are supported", op, what,
+             tg_dtype_name(array->dtype));
     TG_CHECK(tg_array_direct(array, &view), err, TG_ERR_VALUE,
-             "%s: %s must be an array in memory, not an expression", op,
-             what);
+             "%s: %s must be an array in memory, not an expression", op, what);
     int64_t count = tg_view_count(&view);
-    TG_CHECK(count > 0, err, TG_ERR_VALUE, "%s: %s must not be empty", op,
-             what);
+    TG_CHECK(count > 0, err, TG_ERR_VALUE, "%s: %s must not be empty", op, what);
     TG_CHECK(count <= (int64_t)1 << 24, err, TG_ERR_LIMIT,
-             "%s: %s has %lld cells, at most 16777216 are allowed", op, what,
-             (long long)count);
+             "%s: %s has %lld cells, at most 16777216 are allowed", op, what, (long long)count);
     values = tg_state_alloc((size_t)count * sizeof *values);
     TG_CHECK(values != NULL, err, TG_ERR_MEMORY, "%s: out of memory", op);
     tg_row_load load = TG_ISA_PICK(tg_rowcast)->load[view.dtype];

@@ -17,22 +17,39 @@ tg_boundary tg_mode_boundary(int64_t choice);
 
 /* Rows of schemas, so that equal parameters read equally everywhere. */
 #define TG_SCHEMA_MODE                                                                             \
-    { "mode", TG_PARAM_ENUM, true, false, "'reflect'", TG_MODE_CHOICES, TG_MODE_SUMMARY }
+    {                                                                                              \
+        "mode", TG_PARAM_ENUM, true, false, "'reflect'", TG_MODE_CHOICES, TG_MODE_SUMMARY          \
+    }
 #define TG_SCHEMA_MODE_ONE                                                                         \
-    { "mode", TG_PARAM_ENUM, false, false, "'reflect'", TG_MODE_CHOICES,                           \
-      "how cells outside the array are made" }
+    {                                                                                              \
+        "mode", TG_PARAM_ENUM, false, false, "'reflect'", TG_MODE_CHOICES,                         \
+            "how cells outside the array are made"                                                 \
+    }
 #define TG_SCHEMA_CVAL                                                                             \
-    { "cval", TG_PARAM_FLOAT, false, false, "0.0", NULL, "the value outside for mode 'constant'" }
+    {                                                                                              \
+        "cval", TG_PARAM_FLOAT, false, false, "0.0", NULL, "the value outside for mode 'constant'" \
+    }
 #define TG_SCHEMA_AXES                                                                             \
-    { "axes", TG_PARAM_INT, true, false, "None", NULL, "the axes to filter along; None: all" }
+    {                                                                                              \
+        "axes", TG_PARAM_INT, true, false, "None", NULL, "the axes to filter along; None: all"     \
+    }
 #define TG_SCHEMA_AXIS                                                                             \
-    { "axis", TG_PARAM_INT, false, false, "-1", NULL, "the axis to filter along" }
+    {                                                                                              \
+        "axis", TG_PARAM_INT, false, false, "-1", NULL, "the axis to filter along"                 \
+    }
 #define TG_SCHEMA_ORIGIN                                                                           \
-    { "origin", TG_PARAM_INT, true, false, "0", NULL,                                              \
-      "shift of the footprint, in cells, for all axes or for each" }
+    {                                                                                              \
+        "origin", TG_PARAM_INT, true, false, "0", NULL,                                            \
+            "shift of the footprint, in cells, for all axes or for each"                           \
+    }
 #define TG_SCHEMA_OUTPUT                                                                           \
-    { "output", TG_PARAM_DTYPE, false, false, "None", NULL, "dtype of the result; None: input's" }
-#define TG_SCHEMA_END { .name = NULL }
+    {                                                                                              \
+        "output", TG_PARAM_DTYPE, false, false, "None", NULL, "dtype of the result; None: input's" \
+    }
+#define TG_SCHEMA_END                                                                              \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 void *tg_state_alloc(size_t bytes);
 void tg_state_free(void *state);
@@ -50,8 +67,8 @@ TG_MUST_USE tg_status tg_filter_count(const tg_infer *infer, const char *name,
 TG_MUST_USE tg_status tg_filter_origin(const tg_infer *infer, int64_t origin, int64_t size,
                                        tg_error *err);
 
-/* A small array argument (weights, structure) as doubles in C order; it must be in memory. `what` is
- * its name for messages. *data is freed with tg_state_free. */
+/* A small array argument (weights, structure) as doubles in C order; it must be in memory. `what`
+ * is its name for messages. *data is freed with tg_state_free. */
 TG_MUST_USE tg_status tg_filter_small(const char *op, const char *what, const tg_array *array,
                                       double **data, int *ndim, int64_t *shape, tg_error *err);
 /* Writes `value` as one element of `dtype` to `to` (16 bytes), as SciPy casts. */

@@ -45,7 +45,8 @@ out:
 
 tg_status
 tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const int *axes,
-                      int naxes, const tg_value *origin, bool values, tg_footprint **out, tg_error *err)
+                      int naxes, const tg_value *origin, bool values, tg_footprint **out,
+                      tg_error *err)
 {
     tg_status status = TG_OK;
     double *data = NULL;
@@ -56,8 +57,8 @@ tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const
     tg_footprint *f = NULL;
     TG_TRY(tg_filter_small(infer->op->name, what, infer->args[arg], &data, &ndim, shape, err));
     TG_CHECK(ndim == naxes, err, TG_ERR_VALUE,
-             "%s: %s has dimension %d, must be %d: one per filtered axis",
-             infer->op->name, what, ndim, naxes);
+             "%s: %s has dimension %d, must be %d: one per filtered axis", infer->op->name, what,
+             ndim, naxes);
     for (int i = 0; i < naxes; i++) {
         used |= (uint64_t)1 << axes[i];
     }

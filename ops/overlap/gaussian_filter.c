@@ -5,10 +5,10 @@
  * which sums in double and rounds to float32 after each axis); all others bit for bit as SciPy. A
  * negative sigma, which SciPy takes for "do not filter", is an error here.
  */
+#include <math.h>
+
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/gaussian.h"
-
-#include <math.h>
 
 enum { SIGMA, ORDER, OUTPUT, MODE, CVAL, TRUNCATE, RADIUS, AXES };
 
@@ -26,11 +26,10 @@ static const tg_param_schema params[] = {
 };
 
 static tg_status
-check(tg_infer *infer, const int *axes, int naxes, tg_error *err)
+check(const tg_infer *infer, int naxes, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_value *v = infer->values;
-    (void)axes;
     TG_CHECK(v[SIGMA].count > 0, err, TG_ERR_VALUE, "gaussian_filter: sigma is required");
     TG_TRY(tg_filter_count(infer, "sigma", &v[SIGMA], naxes, err));
     TG_TRY(tg_filter_count(infer, "order", &v[ORDER], naxes, err));
@@ -59,7 +58,7 @@ infer(tg_infer *infer, tg_error *err)
     tg_separable_spec specs[TG_NDIM_MAX] = { { 0 } };
     TG_TRY(tg_filter_begin(infer, &v[OUTPUT], err));
     TG_TRY(tg_filter_axes(infer, &v[AXES], axes, &naxes, err));
-    TG_TRY(check(infer, axes, naxes, err));
+    TG_TRY(check(infer, naxes, err));
     for (int i = 0; i < naxes; i++) {
         double sigma = tg_value_float(&v[SIGMA], (uint32_t)i, 0);
         int64_t radius = tg_value_int(&v[RADIUS], (uint32_t)i, 0);

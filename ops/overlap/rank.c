@@ -137,17 +137,15 @@ set_boxes(tg_infer *infer, const wish *w, bool is_max, tg_error *err)
     for (int i = 0; i < w->naxes; i++) {
         int a = w->axes[i];
         if (f->size[a] > 1) {
-            tg_boundary mode =
-                tg_mode_boundary(tg_value_int(&w->v[TG_RANK_MODE], (uint32_t)i, 0));
+            tg_boundary mode = tg_mode_boundary(tg_value_int(&w->v[TG_RANK_MODE], (uint32_t)i, 0));
             passes[count++] = (tg_boxes_pass){ a, f->size[a], f->before[a], mode };
         }
     }
-    return tg_either_set_take(infer, TG_ENGINE_BOXES,
-                              tg_boxes_create(is_max ? TG_BOXES_MAX : TG_BOXES_MIN,
-                                              infer->args[0]->dtype, infer->dtype,
-                                              tg_value_float(&w->v[TG_RANK_CVAL], 0, 0.0), count,
-                                              passes),
-                              tg_state_free, err);
+    return tg_either_set_take(
+        infer, TG_ENGINE_BOXES,
+        tg_boxes_create(is_max ? TG_BOXES_MAX : TG_BOXES_MIN, infer->args[0]->dtype, infer->dtype,
+                        tg_value_float(&w->v[TG_RANK_CVAL], 0, 0.0), count, passes),
+        tg_state_free, err);
 }
 
 /* A list of taps: tg_taps_begin_take makes the inner state. */

@@ -11,10 +11,10 @@
 
 /* Arguments: input | footprint | structure. An array without cells stands for "not given". */
 typedef struct tg_rank_request {
-    bool is_max;   /* else the smallest, or `rank` */
-    bool is_rank;  /* rank is set */
-    bool mirror;   /* grey dilation */
-    int64_t rank;  /* negative: from the largest */
+    bool is_max;  /* else the smallest, or `rank` */
+    bool is_rank; /* rank is set */
+    bool mirror;  /* grey dilation */
+    int64_t rank; /* negative: from the largest */
     bool median;
     bool percentile;
     double percent;
@@ -23,7 +23,12 @@ typedef struct tg_rank_request {
 /* Parameters: size, output, mode, cval, origin, axes, in this order from index `first`. */
 enum { TG_RANK_SIZE, TG_RANK_OUTPUT, TG_RANK_MODE, TG_RANK_CVAL, TG_RANK_ORIGIN, TG_RANK_AXES };
 #define TG_SCHEMA_RANK                                                                             \
-    { "size", TG_PARAM_INT, true, false, "None", NULL,                                             \
+    { "size",                                                                                      \
+      TG_PARAM_INT,                                                                                \
+      true,                                                                                        \
+      false,                                                                                       \
+      "None",                                                                                      \
+      NULL,                                                                                        \
       "of a box, for all axes or for each; ignored when there is a footprint" },                   \
         TG_SCHEMA_OUTPUT, TG_SCHEMA_MODE, TG_SCHEMA_CVAL, TG_SCHEMA_ORIGIN, TG_SCHEMA_AXES,        \
         TG_SCHEMA_END

@@ -96,8 +96,8 @@ tg_selection_create(int64_t n, int64_t rank)
     if (n <= TG_SELECTION_MAX) {
         program dry = { .out = NULL };
         (void)build(&dry, n, rank);
-        selection = tg_state_alloc(sizeof *selection +
-                                   (size_t)dry.count * sizeof selection->step[0]);
+        selection =
+            tg_state_alloc(sizeof *selection + (size_t)dry.count * sizeof selection->step[0]);
         if (selection != NULL) {
             program real = { .out = selection };
             selection->slots = build(&real, n, rank);

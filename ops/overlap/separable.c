@@ -108,10 +108,10 @@ typedef struct work {
     const tg_separable *s;
     const tg_fir_kernels *fir;
     const tg_rowcast_kernels *cast;
-    int64_t width;            /* bytes of the work type */
-    int64_t lo[TG_NDIM_MAX];  /* array coordinate of the window's low corner, per array axis */
+    int64_t width;               /* bytes of the work type */
+    int64_t lo[TG_NDIM_MAX];     /* array coordinate of the window's low corner, per array axis */
     int64_t length[TG_NDIM_MAX]; /* of the array */
-    int naxes;                /* of the block; the last one is the rows */
+    int naxes;                   /* of the block; the last one is the rows */
     block_axis axis[TG_NDIM_MAX];
     tg_dtype dtype; /* of the current buffer */
     const char *data;
@@ -216,8 +216,8 @@ across_group(work *w, const tg_separable_pass *pass, int b, const char *from, in
     const block_axis *axis = &w->axis[b];
     int64_t n = w->axis[w->naxes - 1].length;
     bool convert = !w->s->single && w->dtype != TG_DT_F64;
-    bool straight = !t->is_result ||
-                    (t->row_pass == NULL && (w->s->single || w->s->out == TG_DT_F64));
+    bool straight =
+        !t->is_result || (t->row_pass == NULL && (w->s->single || w->s->out == TG_DT_F64));
     for (int64_t j = 0; j < count + pass->taps - 1; j++) {
         int64_t at = w->lo[pass->axis] + first + j;
         const char *row = from + (first + j) * axis->stride;
@@ -349,8 +349,8 @@ do_slab(work w, int64_t first, int64_t count, bool slab, char *result)
         bool cut = slab && p == 0;
         int64_t length = cut ? count : w.axis[b].length - pass->taps + 1;
         int rows = w.naxes - 1;
-        bool next_is_last_row = p + 2 == s->count && b != rows &&
-                                s->pass[p + 1].axis == w.axis[rows].axis;
+        bool next_is_last_row =
+            p + 2 == s->count && b != rows && s->pass[p + 1].axis == w.axis[rows].axis;
         target t = { .is_result = p + 1 == s->count || next_is_last_row };
         t.row_pass = next_is_last_row ? &s->pass[p + 1] : NULL;
         t.n = w.axis[rows].length - (next_is_last_row ? t.row_pass->taps - 1 : 0);

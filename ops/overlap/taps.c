@@ -21,9 +21,9 @@ typedef struct taps {
     int64_t rank;
     tg_footprint *footprint;
     tg_selection *selection;
-    int64_t count;  /* taps */
-    int64_t *cell;  /* per tap: its index in the footprint, ndim each */
-    double *value;  /* weights or heights */
+    int64_t count; /* taps */
+    int64_t *cell; /* per tap: its index in the footprint, ndim each */
+    double *value; /* weights or heights */
     float *value32;
 } taps;
 

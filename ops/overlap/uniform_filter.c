@@ -45,10 +45,10 @@ begin(tg_infer *infer, tg_boxes_what what, double cval, int count, const tg_boxe
                                   tg_separable_create(TG_DT_F32, TG_DT_F32, cval, count, specs),
                                   tg_state_free, err));
     } else {
-        TG_TRY(tg_either_set_take(infer, TG_ENGINE_BOXES,
-                                  tg_boxes_create(what, infer->args[0]->dtype, infer->dtype, cval,
-                                                  count, passes),
-                                  tg_state_free, err));
+        TG_TRY(tg_either_set_take(
+            infer, TG_ENGINE_BOXES,
+            tg_boxes_create(what, infer->args[0]->dtype, infer->dtype, cval, count, passes),
+            tg_state_free, err));
     }
 out:
     return status;
@@ -90,9 +90,9 @@ infer_box(tg_infer *infer, tg_error *err)
                  (long long)size);
         TG_TRY(tg_filter_origin(infer, origin, size, err));
         if (size > 1) {
-            passes[count++] = (tg_boxes_pass){ axes[i], size, size / 2 + origin,
-                                               tg_mode_boundary(tg_value_int(&v[MODE],
-                                                                             (uint32_t)i, 0)) };
+            passes[count++] =
+                (tg_boxes_pass){ axes[i], size, size / 2 + origin,
+                                 tg_mode_boundary(tg_value_int(&v[MODE], (uint32_t)i, 0)) };
         }
     }
     TG_TRY(begin(infer, TG_BOXES_MEAN, tg_value_float(&v[CVAL], 0, 0.0), count, passes, err));
