@@ -21,7 +21,7 @@
 /* Edges that the engine chooses are multiples of this once they are larger: whole vectors, and
  * friendly to the chunks that stores use. */
 #define AUTO_MULTIPLE 16
-#define AUTO_AXES 3
+#define AUTO_AXES     3
 
 struct tg_grid {
     _Atomic unsigned references;
@@ -67,9 +67,8 @@ axis_normalise(tg_grid_axis *axis)
     if (axis->bounds == NULL || axis_regularise(axis)) {
         TG_ASSERT_CMP(axis->step, >=, 1);
         axis->origin += tg_floor_div(axis->begin - axis->origin, axis->step) * axis->step;
-        axis->count = axis->end <= axis->begin
-                          ? 1
-                          : (axis->end - 1 - axis->origin) / axis->step + 1;
+        axis->count =
+            axis->end <= axis->begin ? 1 : (axis->end - 1 - axis->origin) / axis->step + 1;
         if (axis->count == 1) {
             /* One way to write it, whatever the step was. */
             axis->origin = axis->begin;

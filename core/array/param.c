@@ -128,8 +128,8 @@ fail_unknown(const char *op, const tg_param_schema *schema, const char *name, tg
 static const char *
 kind_name(tg_param_kind kind)
 {
-    static const char *const names[] = { "a bool",      "an integer", "a number",  "a dtype",
-                                         "a choice",    "text",       "a function" };
+    static const char *const names[] = { "a bool",   "an integer", "a number",  "a dtype",
+                                         "a choice", "text",       "a function" };
     return names[kind];
 }
 
@@ -291,8 +291,8 @@ check_given(const char *op, const tg_param_schema *schema, const tg_param *param
     bool text = param->kind == TG_PARAM_STR;
     uint32_t count_max = text && schema->kind == TG_PARAM_STR ? TG_STR_MAX : TG_PARAM_COUNT_MAX;
     /* Choices given by name are one text; how many they are is seen from the text. */
-    size_t entries = is_named(schema, param) && value->text != NULL ? name_count(value)
-                                                                     : value->count;
+    size_t entries =
+        is_named(schema, param) && value->text != NULL ? name_count(value) : value->count;
     TG_CHECK(kind_fits(schema->kind, param->kind), err, TG_ERR_TYPE, "%s: %s must be %s, got %s",
              op, schema->name, kind_name(schema->kind), kind_name(param->kind));
     TG_CHECK(value->count <= count_max, err, TG_ERR_LIMIT, "%s: %s has %u entries, at most %u", op,

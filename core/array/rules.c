@@ -12,8 +12,8 @@ static tg_weak
 category(tg_dtype dtype)
 {
     static const tg_weak of_kind[] = {
-        [TG_KIND_NONE] = TG_WEAK_NONE, [TG_KIND_BOOL] = TG_WEAK_BOOL,
-        [TG_KIND_INT] = TG_WEAK_INT,   [TG_KIND_UINT] = TG_WEAK_INT,
+        [TG_KIND_NONE] = TG_WEAK_NONE,   [TG_KIND_BOOL] = TG_WEAK_BOOL,
+        [TG_KIND_INT] = TG_WEAK_INT,     [TG_KIND_UINT] = TG_WEAK_INT,
         [TG_KIND_FLOAT] = TG_WEAK_FLOAT, [TG_KIND_COMPLEX] = TG_WEAK_COMPLEX,
     };
     return of_kind[tg_dtype_kind(dtype)];

@@ -106,8 +106,8 @@ keep_take(tg_scope *scope, tg_array *array)
 {
     if (array != NULL && scope->count == scope->room) {
         size_t room = scope->room == 0 ? 16 : scope->room * 2;
-        tg_array **arrays = tg_realloc(NULL, scope->arrays, scope->room * sizeof *arrays,
-                                       room * sizeof *arrays);
+        tg_array **arrays =
+            tg_realloc(NULL, scope->arrays, scope->room * sizeof *arrays, room * sizeof *arrays);
         if (arrays != NULL) {
             scope->arrays = arrays;
             scope->room = room;
@@ -252,9 +252,16 @@ infer_node(tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *give
     TG_TRY(check_result(&infer, err));
     TG_TRY(derive_chunks(&infer, err));
     tg__node_spec spec = {
-        .op = op, .nargs = infer.nargs, .args = infer.args, .values = values,
-        .dtype = infer.dtype, .weak = weak_of(op, values), .ndim = infer.ndim,
-        .shape = infer.shape, .chunks = infer.chunks, .state = infer.state,
+        .op = op,
+        .nargs = infer.nargs,
+        .args = infer.args,
+        .values = values,
+        .dtype = infer.dtype,
+        .weak = weak_of(op, values),
+        .ndim = infer.ndim,
+        .shape = infer.shape,
+        .chunks = infer.chunks,
+        .state = infer.state,
         .state_free = infer.state_free,
     };
     node = tg__context_intern(scope->context, &spec);
@@ -282,8 +289,8 @@ static tg_status
 fail_op(const tg_scope *scope, const char *name, tg_error *err)
 {
     const tg_registry *registry = tg_context_registry(scope->context);
-    const char *nearest = tg_nearest_name(name, tg_registry_count(registry), registry_name,
-                                          registry);
+    const char *nearest =
+        tg_nearest_name(name, tg_registry_count(registry), registry_name, registry);
     return tg_fail(err, TG_ERR_VALUE, "unknown op '%.64s'%s%s%s", name,
                    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
                    nearest != NULL ? "'?" : "");
@@ -372,7 +379,9 @@ wrap(tg_scope *scope, const char *name, tg__node_spec *spec)
 {
     tg_array *node = NULL;
     tg_infer checked = { .op = tg_registry_find(tg_context_registry(scope->context), name),
-                         .dtype = spec->dtype, .ndim = spec->ndim, .chunks = spec->chunks };
+                         .dtype = spec->dtype,
+                         .ndim = spec->ndim,
+                         .chunks = spec->chunks };
     tg_error err;
     tg_status status = TG_OK;
     spec->op = checked.op;
@@ -400,8 +409,11 @@ tg_scope_from_source(tg_scope *scope, tg_source *source, tg_grid *chunks)
     tg_array *array = NULL;
     if (!scope->failed && source != NULL) {
         tg__node_spec spec = {
-            .dtype = source->dtype, .ndim = source->ndim, .shape = source->shape,
-            .chunks = tg_grid_retain(chunks != NULL ? chunks : source->chunks), .source = source,
+            .dtype = source->dtype,
+            .ndim = source->ndim,
+            .shape = source->shape,
+            .chunks = tg_grid_retain(chunks != NULL ? chunks : source->chunks),
+            .source = source,
         };
         array = wrap(scope, "from_source", &spec);
     }
@@ -415,8 +427,13 @@ tg_scope_from_memory(tg_scope *scope, tg_buffer *data, const tg_view *view, tg_g
     tg_array *array = NULL;
     if (!scope->failed && data != NULL) {
         tg__node_spec spec = {
-            .dtype = view->dtype, .ndim = view->ndim, .shape = view->shape,
-            .chunks = tg_grid_retain(chunks), .data = data, .view = view, .data_key = key,
+            .dtype = view->dtype,
+            .ndim = view->ndim,
+            .shape = view->shape,
+            .chunks = tg_grid_retain(chunks),
+            .data = data,
+            .view = view,
+            .data_key = key,
         };
         array = wrap(scope, "from_memory", &spec);
     }

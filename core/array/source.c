@@ -2,11 +2,10 @@
 /* The counting of sources and sinks. The last release ends with the implementation's destroy. */
 #include "core/array/source.h"
 
-#include "tilegraph/session.h"
-
 #include <stdatomic.h>
 
 #include "core/base/assert.h"
+#include "tilegraph/session.h"
 
 tg_source *
 tg_source_retain(tg_source *source)

@@ -22,8 +22,8 @@
 #define SHORT_ROW 8
 /* The tiles of transpositions. */
 #define TILE_BITS 4
-#define TILE (1 << TILE_BITS)
-#define CELLS (TILE * TILE)
+#define TILE      (1 << TILE_BITS)
+#define CELLS     (TILE * TILE)
 
 typedef struct copy_plan {
     int ndim;
@@ -221,7 +221,8 @@ goes_inside(const copy_plan *p, int a, int64_t to_stride, int64_t from_stride)
 {
     int64_t mine = magnitude(p->to_strides[a]);
     int64_t other = magnitude(to_stride);
-    return mine < other || (mine == other && magnitude(p->from_strides[a]) < magnitude(from_stride));
+    bool nearer = magnitude(p->from_strides[a]) < magnitude(from_stride);
+    return mine < other || (mine == other && nearer);
 }
 
 /* Steps 1 and 2. Returns false when there is nothing to copy. */

@@ -21,7 +21,8 @@ tg_scope_weak(tg_scope *scope, tg_weak kind, double real, double imag, int64_t i
     if (kind == TG_WEAK_BOOL || kind == TG_WEAK_INT) {
         params[1] = (tg_param){ "integer", TG_PARAM_INT, { .count = 1, .ints = &integer } };
     } else {
-        params[1] = (tg_param){ "value", TG_PARAM_FLOAT,
+        params[1] = (tg_param){ "value",
+                                TG_PARAM_FLOAT,
                                 { .count = kind == TG_WEAK_COMPLEX ? 2 : 1, .floats = parts } };
     }
     return tg_apply(scope, "scalar", 0, NULL, 2, params);
@@ -83,9 +84,9 @@ cast_weak(tg_scope *scope, const tg_array *number, tg_dtype dtype)
         params[1] = (tg_param){ "fill_integer", TG_PARAM_INT, *integer };
         array = tg_apply(scope, "full", 0, NULL, 2, params);
     } else {
-        array = tg_scope_fail(scope, TG_ERR_OVERFLOW,
-                              "Python integer %" PRId64 " out of bounds for %s", integer->ints[0],
-                              tg_dtype_name(dtype));
+        array =
+            tg_scope_fail(scope, TG_ERR_OVERFLOW, "Python integer %" PRId64 " out of bounds for %s",
+                          integer->ints[0], tg_dtype_name(dtype));
     }
     return array;
 }

@@ -28,6 +28,7 @@ typedef struct tg_planner {
     tg_planned_node *nodes; /* oldest first */
     int64_t tile_bytes;     /* what one tile should be near */
     bool trims;
+    bool recomputes; /* rather make an array twice than keep it over a reduction */
 } tg_planner;
 
 enum { TG_CHEAP_OPS_MAX = 4, TG_NOT_CHEAP = 1 << 20 };
@@ -50,6 +51,8 @@ TG_MUST_USE tg_status tg_planner_tiles(tg_planner *planner, tg_error *err);
 TG_MUST_USE tg_status tg_planner_order(tg_planner *planner, tg_error *err);
 TG_MUST_USE tg_status tg_planner_predict(tg_planner *planner, tg_error *err);
 
+/* recompute.c: gives readers behind a barrier stages of their own. */
+TG_MUST_USE tg_status tg_planner_recompute(tg_planner *planner, tg_error *err);
 /* trim.c: fills plan->edge_bytes. */
 TG_MUST_USE tg_status tg_planner_edges(tg_planner *planner, tg_error *err);
 

@@ -236,7 +236,8 @@ static bool
 only_windows(const tg_layout *layout, uint32_t m)
 {
     const tg_stage *stage = layout->stage;
-    bool only = stage->locals[m].role == TG_LOCAL_TILES;
+    /* The root of a stage that only moves tiles is read as it is. */
+    bool only = stage->locals[m].role == TG_LOCAL_TILES && m + 1 < stage->local_count;
     for (uint32_t i = m + 1; only && i < stage->local_count; i++) {
         const tg_local *local = &stage->locals[i];
         for (uint32_t a = 0; local->role == TG_LOCAL_COMPUTE && a < local->array->nargs; a++) {

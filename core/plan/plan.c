@@ -21,13 +21,31 @@ tg_plan_task(const tg_plan_core *plan, uint32_t task, uint32_t *stage, int64_t *
     *tile = (int64_t)(plan->slot_of_task[task] - plan->stages[*stage].slot);
 }
 
+/* A combined state stands for a cell of the kept axes, and for the reduced axes whole. */
+static void
+state_box(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, tg_box *box)
+{
+    const tg_stage *partial = stage;
+    int64_t kept = tile / stage->groups;
+    while (partial->kind == TG_STAGE_COMBINE) {
+        partial = &plan->stages[partial->source];
+    }
+    uint64_t reduced = partial->root->op->reduce->axes(partial->root);
+    box->ndim = tg_grid_ndim(partial->grid);
+    for (int a = box->ndim - 1; a >= 0; a--) {
+        const tg_grid_axis *axis = tg_grid_axis_at(partial->grid, a);
+        bool whole = (reduced >> a & 1) != 0;
+        box->lo[a] = whole ? axis->begin : tg_grid_lo(axis, kept % axis->count);
+        box->hi[a] = whole ? axis->end : tg_grid_hi(axis, kept % axis->count);
+        kept = whole ? kept : kept / axis->count;
+    }
+}
+
 void
 tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, tg_box *box)
 {
-    (void)plan;
-    if (stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH) {
-        tg_grid_box_at(stage->grid, tile / (stage->kind == TG_STAGE_COMBINE ? stage->groups : 1),
-                       box);
+    if (stage->kind == TG_STAGE_COMBINE) {
+        state_box(plan, stage, tile, box);
     } else {
         tg_grid_box_at(stage->grid, tile, box);
     }
@@ -107,6 +125,9 @@ attempt(tg_planner *planner, tg_error *err)
             (tg_planned_node){ .array = planner->nodes[i].array, .home = -1, .source = -1 };
     }
     TG_TRY(tg_planner_stages(planner, err));
+    if (planner->recomputes) {
+        TG_TRY(tg_planner_recompute(planner, err));
+    }
     TG_TRY(tg_planner_demand(planner, err));
     TG_TRY(tg_planner_tiles(planner, err));
     TG_TRY(tg_planner_order(planner, err));
@@ -155,8 +176,11 @@ tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options 
 {
     static const struct {
         int shift;
-        bool trims;
-    } tries[] = { { 0, false }, { 0, true }, { 1, true }, { 2, true }, { 3, true }, { 4, true } };
+        bool trims, recomputes;
+    } tries[] = {
+        { 0, false, false }, { 0, true, false }, { 2, true, false }, { 4, true, false },
+        { 0, false, true },  { 0, true, true },  { 2, true, true },  { 4, true, true },
+    };
     tg_status status = TG_OK;
     tg_planner planner = { 0 };
     bool fits = false;
@@ -177,6 +201,7 @@ tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options 
     for (size_t i = 0; i < sizeof tries / sizeof tries[0] && !fits; i++) {
         planner.tile_bytes = TILE_BYTES >> tries[i].shift;
         planner.trims = tries[i].trims;
+        planner.recomputes = tries[i].recomputes;
         TG_TRY(attempt(&planner, err));
         fits = plan->serial_peak_bytes <= options->memory_limit;
     }

@@ -51,6 +51,7 @@ typedef struct tg_stage {
     tg_array *root;
     int target;            /* index into the plan's targets, or TG_NO_TARGET */
     bool keeps;            /* the tiles are read by other stages */
+    bool again; /* makes a second time what another stage makes */
     bool trims;            /* tiles are cut down to what is still needed of them */
     uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
     uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
@@ -60,6 +61,7 @@ typedef struct tg_stage {
     int64_t tiles;         /* number of tasks */
     uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
+    int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
     int64_t out_bytes;     /* upper bound of one tile or state */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */
@@ -98,7 +100,7 @@ typedef struct tg_plan_core {
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */
     int64_t peak_bytes;
     int64_t result_bytes;
-    int64_t chunks_read, bytes_read, stored_bytes_read, bytes_written;
+    int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;
     double operations;
 } tg_plan_core;
 

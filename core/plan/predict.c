@@ -40,40 +40,75 @@ needs_passing_buffer(const tg_plan_core *plan, const tg_stage *stage)
            !stage->keeps && (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH);
 }
 
-/* The largest scratch block of the stage: that of a middle tile or of one at a corner. */
+typedef struct state_sum {
+    const tg_plan_core *plan;
+    const tg_stage *source;
+    int64_t bytes, count;
+} state_sum;
+
+static void
+add_state_bytes(void *ctx, int64_t tile)
+{
+    state_sum *sum = ctx;
+    sum->bytes += state_bytes(sum->plan, sum->source, tile);
+    sum->count++;
+}
+
+/* What combining takes beside its result: a copy of all that it combines, at most, and before the
+ * finish the combined state. One state alone is passed on. */
+static int64_t
+combining_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
+{
+    state_sum sum = { .plan = plan, .source = &plan->stages[stage->source] };
+    tg_plan_states(plan, stage, tile, add_state_bytes, &sum);
+    int64_t bytes = sum.count > 1 ? tg_pool_charge(sum.bytes) : 0;
+    if (stage->kind == TG_STAGE_FINISH) {
+        bytes += sum.count > 1 ? state_bytes(plan, stage, tile) : 0;
+    }
+    return bytes;
+}
+
+/* Scratch and result of one tile. */
+static void
+measure_tile(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, void *memory,
+             int64_t *scratch, int64_t *out)
+{
+    tg_box box;
+    tg_plan_tile_box(plan, stage, tile, &box);
+    *scratch = 0;
+    if (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_PARTIAL) {
+        tg_layout layout;
+        tg_layout_make(&layout, plan, stage, &box, memory);
+        *scratch = layout.scratch_bytes;
+    }
+    *out = tg_box_count(&box) * (int64_t)tg_dtype_size(stage->root->dtype);
+    if (stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL) {
+        const tg_sink *sink = plan->targets[stage->target].sink;
+        *scratch += sink->ops->scratch_bytes != NULL ? sink->ops->scratch_bytes(sink, &box) : 0;
+    }
+    if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
+        *out = state_bytes(plan, stage, tile);
+    }
+}
+
+/* The largest of all tiles: those that lie across the tiles they read need the most, and which ones
+ * do need not follow any rule. */
 static void
 measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
 {
-    const int64_t probes[] = { 0, stage->tiles / 2, stage->tiles - 1 };
+    bool combines = stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH;
     stage->scratch_bytes = 0;
+    stage->state_bytes = 0;
     stage->out_bytes = 0;
-    for (int p = 0; p < 3 && stage->tiles > 0; p++) {
-        tg_box box;
+    for (int64_t t = 0; t < stage->tiles; t++) {
         int64_t scratch = 0, out = 0;
-        tg_plan_tile_box(plan, stage, probes[p], &box);
-        if (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_PARTIAL) {
-            tg_layout layout;
-            for (int a = 0; a < box.ndim; a++) { /* the largest cell there is */
-                const tg_grid_axis *axis = tg_grid_axis_at(stage->grid, a);
-                int64_t size = tg_min_i64(tg_grid_step_max(axis), axis->end - axis->begin);
-                if (p == 1) {
-                    box.hi[a] = tg_min_i64(box.lo[a] + size, axis->end);
-                    box.lo[a] = tg_max_i64(axis->begin, box.hi[a] - size);
-                }
-            }
-            tg_layout_make(&layout, plan, stage, &box, memory);
-            scratch = layout.scratch_bytes;
-        }
-        out = tg_box_count(&box) * (int64_t)tg_dtype_size(stage->root->dtype);
-        if (stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL) {
-            const tg_sink *sink = plan->targets[stage->target].sink;
-            scratch += sink->ops->scratch_bytes != NULL ? sink->ops->scratch_bytes(sink, &box) : 0;
-        }
-        if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
-            out = state_bytes(plan, stage, probes[p]);
-        }
+        measure_tile(plan, stage, t, memory, &scratch, &out);
         stage->scratch_bytes = tg_max_i64(stage->scratch_bytes, scratch);
         stage->out_bytes = tg_max_i64(stage->out_bytes, out);
+        if (combines) {
+            int64_t bytes = combining_bytes(plan, stage, t);
+            stage->state_bytes = tg_max_i64(stage->state_bytes, bytes);
+        }
     }
 }
 
@@ -92,7 +127,8 @@ count_reads(tg_plan_core *plan, const tg_stage *stage, const tg_layout *layout)
             for (int a = 0; a < source->ndim; a++) {
                 chunks *= last[a] - first[a] + 1;
             }
-            plan->chunks_read += chunks;
+            plan->chunks_read += stage->again ? 0 : chunks;
+            plan->chunks_decoded += chunks;
             plan->bytes_read += tg_box_count(box) * (int64_t)tg_dtype_size(source->dtype);
         }
     }
@@ -112,7 +148,7 @@ stage_reads(const tg_stage *stage)
 static void
 count_io(tg_plan_core *plan, void *memory)
 {
-    plan->chunks_read = plan->bytes_read = plan->bytes_written = 0;
+    plan->chunks_read = plan->chunks_decoded = plan->bytes_read = plan->bytes_written = 0;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         const tg_stage *stage = &plan->stages[s];
         for (int64_t t = 0; t < stage->tiles && stage_reads(stage); t++) {
@@ -175,7 +211,8 @@ run_on_paper(tg_plan_core *plan, paper *p)
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
         int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
         int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
-        int64_t scratch = stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+        int64_t scratch = stage->state_bytes;
+        scratch += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
         p->kept[id] = kept_bytes(plan, stage, tile);
         if (p->full != NULL) {

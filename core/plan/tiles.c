@@ -99,11 +99,28 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     }
 }
 
+/* A stage that only moves tiles: where it is free, as they are. */
+static void
+wish_moved(wish *w, const tg_plan_core *plan, const tg_stage *stage)
+{
+    const tg_local *root = &stage->locals[stage->local_count - 1];
+    const tg_grid *grid =
+        root->role == TG_LOCAL_TILES ? plan->stages[root->producer].grid : NULL;
+    for (int d = 0; grid != NULL && d < w->ndim; d++) {
+        const tg_grid_axis *axis = tg_grid_axis_at(grid, d);
+        if (w->granule[d] == 1 && axis->bounds == NULL && axis->count > 1) {
+            w->granule[d] = axis->step;
+            w->origin[d] = axis->origin;
+        }
+    }
+}
+
 /* Lines up with, or is skewed against, the tiles that are read. */
 static void
 wish_tiles(wish *w, const tg_plan_core *plan, const tg_stage *stage)
 {
     bool found = false;
+    wish_moved(w, plan, stage);
     for (uint32_t i = stage->local_count; i-- > 0;) {
         const tg_local *local = &stage->locals[i];
         for (uint32_t a = 0; local->role == TG_LOCAL_COMPUTE && a < local->array->nargs; a++) {

@@ -5,9 +5,8 @@
  * one record; ours is the list of nodes, which is not longer than the message has records.
  */
 #include <inttypes.h>
-#include <string.h>
-
 #include <msgpack.h>
+#include <string.h>
 
 #include "core/array/scope.h"
 #include "core/mem/alloc.h"
@@ -53,8 +52,8 @@ next_object(reader *r, const msgpack_object **out, tg_error *err)
     /* Payloads are copied out of the record, text with its NUL; they take no more than this. */
     size_t words = (end - r->at) / 8 + 2 * TG_PARAMS_MAX + 2 * TG_NDIM_MAX;
     if (words > r->words_room) {
-        int64_t *room = tg_realloc(NULL, r->words, r->words_room * sizeof *room,
-                                   words * sizeof *room);
+        int64_t *room =
+            tg_realloc(NULL, r->words, r->words_room * sizeof *room, words * sizeof *room);
         TG_CHECK(room != NULL, err, TG_ERR_MEMORY, "out of memory");
         r->words = room;
         r->words_room = words;
@@ -225,8 +224,8 @@ read_chunks(reader *r, const msgpack_object *object, const tg_source *source, tg
     if (object->type == MSGPACK_OBJECT_NIL) {
         goto out;
     }
-    TG_TRY(want_array(object, (uint32_t)source->ndim, (uint32_t)source->ndim, "chunks", &fields,
-                      err));
+    TG_TRY(
+        want_array(object, (uint32_t)source->ndim, (uint32_t)source->ndim, "chunks", &fields, err));
     for (int a = 0; a < source->ndim; a++) {
         const int64_t *cuts = NULL;
         uint32_t count = 0;
@@ -267,8 +266,8 @@ read_source(reader *r, const msgpack_object *object, tg_array **out, tg_error *e
     uint32_t length = 0;
     tg_source *source = NULL;
     tg_grid *chunks = NULL;
-    TG_TRY(want_array(object, TG__PLAN_SOURCE_FIELDS, TG__PLAN_SOURCE_FIELDS, "source", &fields,
-                      err));
+    TG_TRY(
+        want_array(object, TG__PLAN_SOURCE_FIELDS, TG__PLAN_SOURCE_FIELDS, "source", &fields, err));
     TG_TRY(want_text(r, &fields->ptr[0], 15, "format", &format, &length, err));
     TG_TRY(want_text(r, &fields->ptr[1], 1023, "path", &uri, &length, err));
     TG_TRY(want_text(r, &fields->ptr[2], 15, "dtype", &dtype, &length, err));
@@ -323,8 +322,8 @@ read_node(reader *r, tg_error *err)
     tg_array *node = NULL;
     uint32_t nargs = 0;
     TG_TRY(next_object(r, &object, err));
-    TG_TRY(want_array(object, TG__PLAN_RECORD_FIELDS, TG__PLAN_RECORD_FIELDS, "node", &fields,
-                      err));
+    TG_TRY(
+        want_array(object, TG__PLAN_RECORD_FIELDS, TG__PLAN_RECORD_FIELDS, "node", &fields, err));
     TG_TRY(read_op(r, &fields->ptr[0], &fields->ptr[1], &op, err));
     TG_TRY(read_indices(r, &fields->ptr[2], 0, TG_NARGS_MAX, "argument", args, &nargs, err));
     TG_TRY(want_array(&fields->ptr[3], 0, TG_PARAMS_MAX, "parameters", &given, err));
@@ -377,8 +376,8 @@ tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
     bool in_node = false;
     *out = (tg_wire_arrays){ 0 };
     msgpack_unpacked_init(&r.object);
-    TG_CHECK(size <= (size_t)TG_PLAN_BYTES_MAX, err, TG_ERR_LIMIT,
-             "%zu bytes, at most %" PRId64, size, TG_PLAN_BYTES_MAX);
+    TG_CHECK(size <= (size_t)TG_PLAN_BYTES_MAX, err, TG_ERR_LIMIT, "%zu bytes, at most %" PRId64,
+             size, TG_PLAN_BYTES_MAX);
     r.scope = tg_scope_create_in(context);
     TG_CHECK(r.scope != NULL, err, TG_ERR_MEMORY, "out of memory");
     TG_TRY(read_header(&r, err));

@@ -4,10 +4,9 @@
  * recursion, and written in the order of their ids: arguments are older than what is made of them.
  */
 #include <inttypes.h>
+#include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <msgpack.h>
 
 #include "core/mem/alloc.h"
 #include "core/wire/plan_format.h"
@@ -17,7 +16,7 @@
 typedef struct node_set {
     tg_array **nodes;
     size_t count, room;
-    uint32_t *slots; /* place in the list + 1; 0: free */
+    uint32_t *slots;   /* place in the list + 1; 0: free */
     size_t slot_count; /* a power of two, at least twice `room` */
 } node_set;
 
@@ -53,8 +52,8 @@ grow_set(node_set *set, tg_error *err)
 {
     tg_status status = TG_OK;
     size_t room = set->room == 0 ? 64 : set->room * 2;
-    tg_array **nodes = tg_realloc(NULL, set->nodes, set->room * sizeof(tg_array *),
-                                  room * sizeof(tg_array *));
+    tg_array **nodes =
+        tg_realloc(NULL, set->nodes, set->room * sizeof(tg_array *), room * sizeof(tg_array *));
     uint32_t *slots = NULL;
     TG_CHECK(nodes != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
     set->nodes = nodes;

@@ -26,9 +26,8 @@ blosc_encode(const int64_t *values, const void *from, int64_t bytes, void *to, i
     TG_CHECK(bytes <= BLOSC_MAX_BUFFERSIZE, err, TG_ERR_LIMIT,
              "codec blosc: a chunk of %lld bytes is too large, at most %d", (long long)bytes,
              BLOSC_MAX_BUFFERSIZE);
-    int n = blosc_compress_ctx((int)values[CLEVEL], (int)values[SHUFFLE],
-                               (size_t)values[TYPESIZE], (size_t)bytes, from, to,
-                               (size_t)capacity, cnames[values[CNAME]],
+    int n = blosc_compress_ctx((int)values[CLEVEL], (int)values[SHUFFLE], (size_t)values[TYPESIZE],
+                               (size_t)bytes, from, to, (size_t)capacity, cnames[values[CNAME]],
                                (size_t)values[BLOCKSIZE], 1);
     TG_CHECK(n > 0, err, TG_ERR_IO, "codec blosc: %s failed to compress %lld bytes (code %d)",
              cnames[values[CNAME]], (long long)bytes, n);

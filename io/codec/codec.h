@@ -21,23 +21,23 @@
 enum { TG_CODEC_PARAMS_MAX = 5, TG_CODEC_CHAIN_MAX = 8 };
 
 typedef struct tg_codec_param {
-    const char *name;   /* in metadata; NULL ends a list */
-    int64_t min, max;   /* for numbers */
+    const char *name; /* in metadata; NULL ends a list */
+    int64_t min, max; /* for numbers */
     int64_t initial;
     /* Names of the values 0, 1, ... ending in NULL; NULL: a number; */
     const char *const *choices;
     bool is_bool;
-    bool v2_number;     /* Zarr v2 writes the number of the choice, not its name */
+    bool v2_number; /* Zarr v2 writes the number of the choice, not its name */
     bool v3_only;
     bool v2_only;
-    bool from_dtype;    /* the initial value is the size of an element */
-    bool quiet;         /* not part of a codec string */
+    bool from_dtype; /* the initial value is the size of an element */
+    bool quiet;      /* not part of a codec string */
 } tg_codec_param;
 
 typedef struct tg_codec {
-    const char *name;    /* Zarr v3 name and Zarr v2 id */
-    bool v2, v3;         /* where it may stand */
-    bool trailer;        /* works in place: encode appends to `from`, decode checks and cuts */
+    const char *name; /* Zarr v3 name and Zarr v2 id */
+    bool v2, v3;      /* where it may stand */
+    bool trailer;     /* works in place: encode appends to `from`, decode checks and cuts */
     tg_codec_param params[TG_CODEC_PARAMS_MAX + 1];
     /* Most bytes that `bytes` can become. */
     int64_t (*bound)(int64_t bytes);

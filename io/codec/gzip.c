@@ -3,7 +3,6 @@
  * gzip, of one member or several, through ISA-L; see inflate.h for the division of work.
  */
 #include <isa-l/igzip_lib.h>
-
 #include <pthread.h>
 #include <string.h>
 
@@ -102,8 +101,7 @@ tg__inflate(const char *name, bool is_gzip, const void *from, int64_t bytes, voi
         TG_CHECK(code == ISAL_DECOMP_OK, err, TG_ERR_CORRUPT,
                  "codec %s: the data is damaged (code %d)", name, code);
         TG_CHECK(!outside || s->avail_out == 1, err, TG_ERR_CORRUPT,
-                 "codec %s: more than the %lld bytes that are expected", name,
-                 (long long)capacity);
+                 "codec %s: more than the %lld bytes that are expected", name, (long long)capacity);
         TG_CHECK(s->block_state == ISAL_BLOCK_FINISH, err, TG_ERR_CORRUPT,
                  "codec %s: the data is cut off", name);
         done += outside ? 0 : before - s->avail_out;

@@ -15,8 +15,8 @@ tg__deflate_zlib(const char *name, bool is_gzip, int level, const void *from, in
     z_stream s = { .next_in = (Bytef *)(uintptr_t)from };
     bool open = false;
     TG_CHECK(bytes <= UINT32_MAX, err, TG_ERR_LIMIT, "codec %s: the chunk is too large", name);
-    int code = deflateInit2(&s, level, Z_DEFLATED, MAX_WBITS + (is_gzip ? 16 : 0), 8,
-                            Z_DEFAULT_STRATEGY);
+    int code =
+        deflateInit2(&s, level, Z_DEFLATED, MAX_WBITS + (is_gzip ? 16 : 0), 8, Z_DEFAULT_STRATEGY);
     TG_CHECK(code == Z_OK, err, TG_ERR_MEMORY, "codec %s: cannot start (code %d)", name, code);
     open = true;
     s.avail_in = (uInt)bytes;

@@ -3,9 +3,8 @@
  * Zstandard. Frames may come without their content size (TensorStore writes such) or with a wrong
  * one, so what is trusted is the capacity of the target.
  */
-#include <zstd.h>
-
 #include <pthread.h>
+#include <zstd.h>
 
 #include "core/mem/alloc.h"
 #include "io/codec/codec.h"

@@ -233,8 +233,8 @@ tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err
     tg_status status = TG_OK;
     size_t count = info->member_count;
     char *copy = tg__format_text(name);
-    char **grown = tg_realloc(NULL, info->members, count * sizeof *grown,
-                              (count + 1) * sizeof *grown);
+    char **grown =
+        tg_realloc(NULL, info->members, count * sizeof *grown, (count + 1) * sizeof *grown);
     if (grown != NULL) {
         info->members = grown;
     }
@@ -272,8 +272,7 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
         TG_CHECK(options->chunks == NULL || options->chunks[a] >= 1, err, TG_ERR_VALUE,
                  "%s: chunks on axis %d have the length %lld, must be >= 1", path, a,
                  (long long)options->chunks[a]);
-        chunks[a] = options->chunks != NULL ? options->chunks[a]
-                                            : tg_max_i64(options->shape[a], 1);
+        chunks[a] = options->chunks != NULL ? options->chunks[a] : tg_max_i64(options->shape[a], 1);
     }
     if (options->chunks == NULL) { /* halve the longest axis until it is small enough */
         for (bytes = tg_max_i64(bytes, element); bytes > CHUNK_BYTES_AIM;) {

@@ -27,11 +27,11 @@ typedef struct tg_sink_options {
     tg_dtype dtype;
     int ndim;
     const int64_t *shape;
-    const int64_t *chunks; /* NULL: chosen, about 4 MiB each */
-    const int64_t *shards; /* NULL: none; multiples of the chunks */
-    const char *codec;     /* "blosc:zstd:5:shuffle", "none"; NULL: the format's default */
-    int zarr_version;      /* 2 or 3; 0: 3 */
-    bool overwrite;        /* replaces what is there, when the new data is complete */
+    const int64_t *chunks;  /* NULL: chosen, about 4 MiB each */
+    const int64_t *shards;  /* NULL: none; multiples of the chunks */
+    const char *codec;      /* "blosc:zstd:5:shuffle", "none"; NULL: the format's default */
+    int zarr_version;       /* 2 or 3; 0: 3 */
+    bool overwrite;         /* replaces what is there, when the new data is complete */
     const void *fill_value; /* one element; NULL: zero */
     const char *attributes; /* a JSON object; NULL: none */
     const char *const *dimension_names; /* ndim entries, NULL for one without name; NULL: none */
@@ -41,8 +41,8 @@ enum { TG_FORMAT_CODEC_MAX = 256 };
 
 /* What `tg info` tells. Strings are never NULL after a successful describe. */
 typedef struct tg_format_info {
-    char format[32];  /* "zarr 3", "tiff", "npy 1.0" */
-    bool is_group;    /* then only attributes and members mean anything */
+    char format[32]; /* "zarr 3", "tiff", "npy 1.0" */
+    bool is_group;   /* then only attributes and members mean anything */
     tg_dtype dtype;
     int ndim;
     int64_t shape[TG_NDIM_MAX];
@@ -68,8 +68,7 @@ typedef struct tg_format {
     tg_status (*open_source)(const char *path, const char *inner, tg_source **out, tg_error *err);
     tg_status (*create_sink)(const char *path, const tg_sink_options *options, tg_sink **out,
                              tg_error *err); /* NULL: cannot write */
-    tg_status (*describe)(const char *path, const char *inner, tg_format_info *info,
-                          tg_error *err);
+    tg_status (*describe)(const char *path, const char *inner, tg_format_info *info, tg_error *err);
 } tg_format;
 
 /* Opens an array for reading: metadata only. */

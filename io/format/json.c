@@ -77,8 +77,7 @@ rewrite(const char *text, size_t bytes, char *copy, int *depth)
             size_t odd = odd_token(text + i, bytes - i);
             n = odd > 0 ? odd : 1;
             quotes = odd > 0;
-            while (odd == 0 && i + n < bytes && is_number_char(c) &&
-                   is_number_char(text[i + n])) {
+            while (odd == 0 && i + n < bytes && is_number_char(c) && is_number_char(text[i + n])) {
                 n++; /* a plain number: its tail must not be looked at again */
             }
         }

@@ -45,8 +45,8 @@ const tg_json *tg_json_get(const tg_json *object, const char *key);
 const tg_json *tg_json_at(const tg_json *array, size_t index);
 size_t tg_json_count(const tg_json *array_or_object);
 /* Calls for each member until it returns false. */
-void tg_json_each(const tg_json *object, bool (*visit)(void *ctx, const char *key,
-                                                       const tg_json *value), void *ctx);
+void tg_json_each(const tg_json *object,
+                  bool (*visit)(void *ctx, const char *key, const tg_json *value), void *ctx);
 /* false, and *out alone, when the node is of another type. */
 bool tg_json_int(const tg_json *node, int64_t *out);
 bool tg_json_real(const tg_json *node, double *out); /* integers too */

@@ -4,7 +4,7 @@
  * The header is in npy_header.c.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE
+#    define _GNU_SOURCE
 #endif
 #include "io/format/npy.h"
 
@@ -66,13 +66,13 @@ transfer(const npy_file *f, bool writing, int64_t offset, void *data, int64_t by
     while (done < bytes) {
         char *at = (char *)data + done;
         size_t n = (size_t)(bytes - done);
-        ssize_t got = writing ? pwrite(f->fd, at, n, offset + done)
-                              : pread(f->fd, at, n, offset + done);
+        ssize_t got =
+            writing ? pwrite(f->fd, at, n, offset + done) : pread(f->fd, at, n, offset + done);
         if (got < 0 && errno == EINTR) {
             continue;
         }
-        TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot %s: %s", f->path,
-                 writing ? "write" : "read", strerror(errno));
+        TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot %s: %s", f->path, writing ? "write" : "read",
+                 strerror(errno));
         TG_CHECK(got > 0, err, writing ? TG_ERR_IO : TG_ERR_CORRUPT, "%s: the file is cut off",
                  f->path);
         done += got;
@@ -87,9 +87,9 @@ out:
  */
 typedef struct plan {
     int ndim;
-    int axes[TG_NDIM_MAX];    /* from the outermost to the innermost stored one */
+    int axes[TG_NDIM_MAX]; /* from the outermost to the innermost stored one */
     int64_t strides[TG_NDIM_MAX];
-    int split;                /* axes[split ..] make up one run */
+    int split; /* axes[split ..] make up one run */
     int64_t run_bytes;
 } plan;
 
@@ -158,9 +158,8 @@ move_run(const npy_file *f, bool writing, const plan *p, int64_t offset, const t
     tg_status status = TG_OK;
     tg_view staged;
     buffer_view(p, part, buffer, &staged);
-    bool direct = !f->header.big_endian &&
-                  memcmp(staged.strides, part->strides,
-                         (size_t)p->ndim * sizeof part->strides[0]) == 0;
+    bool direct = !f->header.big_endian && memcmp(staged.strides, part->strides,
+                                                  (size_t)p->ndim * sizeof part->strides[0]) == 0;
     if (direct) {
         TG_TRY(transfer(f, writing, offset, part->data, p->run_bytes, err));
         goto out;
@@ -429,8 +428,8 @@ npy_create_file(npy_sink *n, int64_t bytes, tg_error *err)
     tg_status status = TG_OK;
     char header[TG_NPY_HEADER_OUT];
     int code = 0;
-    (void)snprintf(n->temporary, sizeof n->temporary, "%s.tmp-%ld-%u", n->file.path,
-                   (long)getpid(), atomic_fetch_add(&counter, 1));
+    (void)snprintf(n->temporary, sizeof n->temporary, "%s.tmp-%ld-%u", n->file.path, (long)getpid(),
+                   atomic_fetch_add(&counter, 1));
     n->file.fd = open(n->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     TG_CHECK(n->file.fd >= 0, err, TG_ERR_IO, "%s: cannot create: %s", n->file.path,
              strerror(errno));

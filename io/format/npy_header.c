@@ -121,8 +121,8 @@ parse_dictionary(const char *name, const char *text, tg_npy_header *header, tg_e
     }
     TG_CHECK(at != NULL && *skip(at + 1) == '\0' && seen == 7, err, TG_ERR_FORMAT,
              "%s: the npy header is malformed: '%.80s'", name, text);
-    header->dtype = strlen(descr) >= 3 && strchr("<>|", descr[0]) != NULL ? tg_dtype_parse(descr)
-                                                                         : TG_DT_NONE;
+    header->dtype =
+        strlen(descr) >= 3 && strchr("<>|", descr[0]) != NULL ? tg_dtype_parse(descr) : TG_DT_NONE;
     TG_CHECK(header->dtype != TG_DT_NONE, err, TG_ERR_UNSUPPORTED,
              "%s: the data type '%s' is not supported", name, descr);
     header->big_endian = descr[0] == '>' && tg_dtype_size(header->dtype) > 1;
@@ -131,8 +131,8 @@ out:
 }
 
 tg_status
-tg_npy_header_parse(const char *name, const unsigned char *bytes, size_t count,
-                    int64_t file_bytes, tg_npy_header *header, tg_error *err)
+tg_npy_header_parse(const char *name, const unsigned char *bytes, size_t count, int64_t file_bytes,
+                    tg_npy_header *header, tg_error *err)
 {
     tg_status status = TG_OK;
     char *text = NULL;
@@ -141,8 +141,8 @@ tg_npy_header_parse(const char *name, const unsigned char *bytes, size_t count,
     TG_CHECK(count >= 10 && memcmp(bytes, "\x93NUMPY", 6) == 0, err, TG_ERR_FORMAT,
              "%s: is no npy file", name);
     header->version = bytes[6];
-    TG_CHECK(header->version >= 1 && header->version <= 3 && bytes[7] == 0, err,
-             TG_ERR_UNSUPPORTED, "%s: npy version %d.%d is not known", name, bytes[6], bytes[7]);
+    TG_CHECK(header->version >= 1 && header->version <= 3 && bytes[7] == 0, err, TG_ERR_UNSUPPORTED,
+             "%s: npy version %d.%d is not known", name, bytes[6], bytes[7]);
     size_t before = header->version == 1 ? 10 : 12;
     length = bytes[8] | (size_t)bytes[9] << 8;
     if (header->version > 1 && count >= 12) {
@@ -179,18 +179,19 @@ void
 tg_npy_header_write(tg_npy_header *h, char text[TG_NPY_HEADER_OUT])
 {
     static const char *const types[TG_DT_COUNT] = {
-        [TG_DT_BOOL] = "|b1", [TG_DT_I8] = "|i1",  [TG_DT_U8] = "|u1",  [TG_DT_I16] = "<i2",
-        [TG_DT_U16] = "<u2",  [TG_DT_I32] = "<i4", [TG_DT_U32] = "<u4", [TG_DT_I64] = "<i8",
-        [TG_DT_U64] = "<u8",  [TG_DT_F16] = "<f2", [TG_DT_F32] = "<f4", [TG_DT_F64] = "<f8",
+        [TG_DT_BOOL] = "|b1", [TG_DT_I8] = "|i1",    [TG_DT_U8] = "|u1",  [TG_DT_I16] = "<i2",
+        [TG_DT_U16] = "<u2",  [TG_DT_I32] = "<i4",   [TG_DT_U32] = "<u4", [TG_DT_I64] = "<i8",
+        [TG_DT_U64] = "<u8",  [TG_DT_F16] = "<f2",   [TG_DT_F32] = "<f4", [TG_DT_F64] = "<f8",
         [TG_DT_C64] = "<c8",  [TG_DT_C128] = "<c16",
     };
-    int used = 10 + snprintf(text + 10, TG_NPY_HEADER_OUT - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                             types[h->dtype]);
+    int used = 10 + snprintf(text + 10, TG_NPY_HEADER_OUT - 10,
+                             "{'descr': '%s', 'fortran_order': False, 'shape': (", types[h->dtype]);
     for (int a = 0; a < h->ndim; a++) {
-        used += snprintf(text + used, (size_t)(TG_NPY_HEADER_OUT - used), "%s%lld", a > 0 ? ", " : "",
-                         (long long)h->shape[a]);
+        used += snprintf(text + used, (size_t)(TG_NPY_HEADER_OUT - used), "%s%lld",
+                         a > 0 ? ", " : "", (long long)h->shape[a]);
     }
-    used += snprintf(text + used, (size_t)(TG_NPY_HEADER_OUT - used), "%s), }", h->ndim == 1 ? "," : "");
+    used += snprintf(text + used, (size_t)(TG_NPY_HEADER_OUT - used), "%s), }",
+                     h->ndim == 1 ? "," : "");
     while ((used + 1) % 64 != 0) {
         text[used++] = ' ';
     }

@@ -1,661 +1,769 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TIFF in the table of formats: one file, a folder of files or a pattern, as one array with the axes
+ * One TIFF file, through libtiff: the only file that includes it.
  *
- *     [files] [pages] [samples, where they are stored apart] rows columns [samples, together]
- *
- * of which those of length 1 are left out (but rows and columns never). Opening looks at one file.
+ * Design notes: a TIFF handle serves one thread, so each file keeps a list of idle handles under a
+ * lock; all of them read through one descriptor by pread. libtiff is not let map the file: a file
+ * that is cut while it is mapped kills the process. Its messages go into our error, never to
+ * stderr, and single allocations are bounded in relation to the file.
  */
-#include <dirent.h>
-#include <glob.h>
+#include "io/format/tiff_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <tiffio.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "io/format/format.h"
-#include "io/format/scratch.h"
-#include "io/format/tiff_file.h"
-#include "io/store/store.h"
 
-/* Files of a folder that are kept open. */
-enum { OPEN_FILES_MAX = 64 };
-/* Names in a folder. */
-enum { FILES_MAX = 1 << 20 };
-/* A page up to this size is one chunk; larger ones are cut to about CHUNK_BYTES. */
-#define PAGE_BYTES_MAX ((int64_t)32 << 20)
-#define CHUNK_BYTES ((int64_t)4 << 20)
-/* Tiles are joined to chunks of at least this size: smaller ones cost more than they save. */
-#define TILES_BYTES_MIN ((int64_t)256 << 10)
+/* More decoded bytes per stored byte than any codec reaches (zstd: 2^15, G4 as bytes: 2^17). */
+enum { RATIO_SHIFT = 20 };
+/* What libtiff may allocate at once, beyond twice the file. */
+enum { ALLOCATION_BYTES = 64 << 20 };
 
-typedef struct slot {
-    char *path;
+typedef struct handle {
+    struct handle *next;
+    TIFF *tiff;
     tg_tiff_file *file;
-    unsigned users;
-    uint64_t used_at;
-} slot;
+    int64_t position;
+    int64_t page; /* that the handle stands on; -1: none yet */
+    char message[256];
+} handle;
 
-typedef struct tiff_source {
-    tg_source base;
+struct tg_tiff_file {
+    char name[2048];
+    tg_tiff_input input;
+    tg_tiff_pages pages;
     tg_tiff_layout layout;
-    int64_t pages; /* of each file */
-    int axis_file, axis_page, axis_plane, axis_row, axis_sample; /* -1: not there */
     pthread_mutex_t lock;
-    int64_t count; /* slots */
-    int64_t open_count;
-    uint64_t clock;
-    slot *slots;
-} tiff_source;
+    handle *idle;
+};
 
-/* --- the files ---------------------------------------------------------------------------------*/
+/* --- libtiff's view of the input ---------------------------------------------------------------*/
 
-/* "slice9" before "slice10": runs of digits compare as numbers. */
-static int
-natural_compare(const char *a, const char *b)
+static tmsize_t
+client_read(thandle_t h, void *to, tmsize_t bytes)
 {
-    while (*a != '\0' && *b != '\0') {
-        if (*a >= '0' && *a <= '9' && *b >= '0' && *b <= '9') {
-            while (*a == '0') {
-                a++;
-            }
-            while (*b == '0') {
-                b++;
-            }
-            size_t n = strspn(a, "0123456789");
-            size_t m = strspn(b, "0123456789");
-            int order = n != m ? (n < m ? -1 : 1) : memcmp(a, b, n);
-            if (order != 0) {
-                return order;
-            }
-            a += n;
-            b += m;
-        } else if (*a != *b) {
-            return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-        } else {
-            a++;
-            b++;
-        }
+    handle *self = h;
+    int64_t n = tg_tiff_input_read(&self->file->input, self->position, to, bytes);
+    self->position += n > 0 ? n : 0;
+    return n;
+}
+
+static tmsize_t
+client_write(thandle_t h, void *from, tmsize_t bytes)
+{
+    (void)h;
+    (void)from;
+    (void)bytes;
+    return -1;
+}
+
+static toff_t
+client_seek(thandle_t h, toff_t offset, int whence)
+{
+    handle *self = h;
+    int64_t base = whence == SEEK_SET   ? 0
+                   : whence == SEEK_CUR ? self->position
+                                        : self->file->input.bytes;
+    if (offset <= INT64_MAX - (uint64_t)base) {
+        self->position = base + (int64_t)offset;
     }
-    return (*a != '\0') - (*b != '\0');
+    return (toff_t)self->position;
 }
 
 static int
-compare_slots(const void *a, const void *b)
+client_close(thandle_t h)
 {
-    const char *x = ((const slot *)a)->path;
-    const char *y = ((const slot *)b)->path;
-    int order = natural_compare(x, y);
-    return order != 0 ? order : strcmp(x, y);
+    (void)h;
+    return 0;
 }
 
-/* Merge sort: qsort of the C library may allocate or recurse as it likes, and is not stable. */
+static toff_t
+client_size(thandle_t h)
+{
+    return (toff_t)((handle *)h)->file->input.bytes;
+}
+
+static int
+take_message(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
+{
+    handle *self = user;
+    (void)tiff;
+    (void)module;
+    if (self->message[0] == '\0') { /* the first says most */
+        (void)vsnprintf(self->message, sizeof self->message, format, args);
+    }
+    return 1;
+}
+
+static int
+drop_message(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
+{
+    (void)tiff;
+    (void)user;
+    (void)module;
+    (void)format;
+    (void)args;
+    return 1;
+}
+
 static void
-sort_slots(slot *slots, slot *spare, int64_t count)
+handle_free(handle *h)
 {
-    for (int64_t width = 1; width < count; width *= 2) {
-        for (int64_t lo = 0; lo < count; lo += 2 * width) {
-            int64_t mid = tg_min_i64(lo + width, count);
-            int64_t hi = tg_min_i64(lo + 2 * width, count);
-            int64_t i = lo;
-            int64_t j = mid;
-            for (int64_t k = lo; k < hi; k++) {
-                bool left = i < mid && (j >= hi || compare_slots(&slots[i], &slots[j]) <= 0);
-                spare[k] = left ? slots[i++] : slots[j++];
-            }
+    if (h != NULL) {
+        if (h->tiff != NULL) {
+            TIFFClose(h->tiff);
         }
-        memcpy(slots, spare, (size_t)count * sizeof *slots);
+        tg_free(NULL, h, sizeof *h);
     }
 }
 
-static bool
-is_tiff_name(const char *name)
+static tg_status
+handle_create(tg_tiff_file *file, handle **out, tg_error *err)
 {
-    static const char *const ends[] = { ".tif", ".tiff", ".btf", ".tf2", ".tf8" };
-    size_t n = strlen(name);
-    bool found = false;
-    for (size_t e = 0; e < sizeof ends / sizeof ends[0] && !found && name[0] != '.'; e++) {
-        size_t m = strlen(ends[e]);
-        found = n > m;
-        for (size_t i = 0; i < m && found; i++) {
-            char c = name[n - m + i];
-            found = (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) == ends[e][i];
-        }
+    tg_status status = TG_OK;
+    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+    handle *h = tg_calloc(NULL, 1, sizeof *h);
+    *out = NULL;
+    TG_CHECK(h != NULL && options != NULL, err, TG_ERR_MEMORY, "%s: out of memory", file->name);
+    h->file = file;
+    h->page = -1;
+    int64_t most = ALLOCATION_BYTES + 2 * tg_min_i64(file->input.bytes, TG_CHUNK_BYTES_MAX);
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options, tg_min_i64(most, TG_CHUNK_BYTES_MAX));
+    TIFFOpenOptionsSetErrorHandlerExtR(options, take_message, h);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, drop_message, h);
+    /* m: no mapping; h: the first directory is not read, we say which one; O: the lists of strips
+     * are read when a strip is. */
+    h->tiff = TIFFClientOpenExt(file->name, "rmhO", h, client_read, client_write, client_seek,
+                                client_close, client_size, NULL, NULL, options);
+    TG_CHECK(h->tiff != NULL, err, TG_ERR_FORMAT, "%s: %s", file->name, h->message);
+    *out = h;
+    h = NULL;
+out:
+    TIFFOpenOptionsFree(options);
+    handle_free(h);
+    return status;
+}
+
+/* --- layout ------------------------------------------------------------------------------------*/
+
+static tg_dtype
+dtype_of(int format, int bits)
+{
+    static const struct {
+        int format, bits;
+        tg_dtype dtype;
+    } table[] = {
+        { SAMPLEFORMAT_UINT, 1, TG_DT_BOOL },
+        { SAMPLEFORMAT_UINT, 8, TG_DT_U8 },
+        { SAMPLEFORMAT_UINT, 16, TG_DT_U16 },
+        { SAMPLEFORMAT_UINT, 32, TG_DT_U32 },
+        { SAMPLEFORMAT_UINT, 64, TG_DT_U64 },
+        { SAMPLEFORMAT_INT, 8, TG_DT_I8 },
+        { SAMPLEFORMAT_INT, 16, TG_DT_I16 },
+        { SAMPLEFORMAT_INT, 32, TG_DT_I32 },
+        { SAMPLEFORMAT_INT, 64, TG_DT_I64 },
+        { SAMPLEFORMAT_IEEEFP, 16, TG_DT_F16 },
+        { SAMPLEFORMAT_IEEEFP, 32, TG_DT_F32 },
+        { SAMPLEFORMAT_IEEEFP, 64, TG_DT_F64 },
+        { SAMPLEFORMAT_COMPLEXIEEEFP, 64, TG_DT_C64 },
+        { SAMPLEFORMAT_COMPLEXIEEEFP, 128, TG_DT_C128 },
+    };
+    tg_dtype found = TG_DT_NONE;
+    for (size_t i = 0; i < sizeof table / sizeof table[0] && found == TG_DT_NONE; i++) {
+        found = table[i].format == format && table[i].bits == bits ? table[i].dtype : TG_DT_NONE;
     }
     return found;
 }
 
-typedef struct names {
-    slot *slots;
-    int64_t count, capacity;
-} names;
+const char *
+tg_tiff_compression_name(int compression)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } table[] = {
+        { COMPRESSION_NONE, "none" },
+        { COMPRESSION_CCITTRLE, "ccitt-rle" },
+        { COMPRESSION_CCITTFAX3, "ccitt-t4" },
+        { COMPRESSION_CCITTFAX4, "ccitt-t6" },
+        { COMPRESSION_LZW, "lzw" },
+        { COMPRESSION_JPEG, "jpeg" },
+        { COMPRESSION_ADOBE_DEFLATE, "deflate" },
+        { COMPRESSION_DEFLATE, "deflate" },
+        { COMPRESSION_PACKBITS, "packbits" },
+        { COMPRESSION_LZMA, "lzma" },
+        { COMPRESSION_ZSTD, "zstd" },
+        { COMPRESSION_WEBP, "webp" },
+        { COMPRESSION_LERC, "lerc" },
+        { COMPRESSION_JP2000, "jpeg2000" },
+        { COMPRESSION_JXL, "jpegxl" },
+    };
+    const char *name = "other";
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        name = table[i].number == compression ? table[i].name : name;
+    }
+    return name;
+}
 
+/* Refuses pages whose size cannot be, before anything is allocated for them. */
 static tg_status
-add_name(names *list, const char *directory, const char *name, tg_error *err)
+check_sizes(const tg_tiff_file *file, const tg_tiff_layout *l, tg_error *err)
 {
     tg_status status = TG_OK;
-    size_t n = strlen(directory) + strlen(name) + 2;
-    char *path = NULL;
-    TG_CHECK(list->count < FILES_MAX, err, TG_ERR_LIMIT, "%s: more than %d files", directory,
-             FILES_MAX);
-    if (list->count == list->capacity) {
-        int64_t capacity = tg_max_i64(64, 2 * list->capacity);
-        slot *grown = tg_realloc(NULL, list->slots, (size_t)list->capacity * sizeof *grown,
-                                 (size_t)capacity * sizeof *grown);
-        TG_CHECK(grown != NULL, err, TG_ERR_MEMORY, "%s: out of memory", directory);
-        list->slots = grown;
-        list->capacity = capacity;
-    }
-    char joined[TG_STORE_PATH_MAX + 260];
-    (void)snprintf(joined, sizeof joined, "%s%s%s", directory, directory[0] != '\0' ? "/" : "",
-                   name);
-    TG_CHECK(n <= sizeof joined, err, TG_ERR_LIMIT, "%s: the path is too long", joined);
-    path = tg__format_text(joined);
-    TG_CHECK(path != NULL, err, TG_ERR_MEMORY, "%s: out of memory", directory);
-    list->slots[list->count++] = (slot){ .path = path };
+    int64_t page = (int64_t)tg_dtype_size(l->dtype);
+    int64_t total = 0;
+    int64_t cell = page;
+    bool fits = tg_mul_size(page, l->width, &page) && tg_mul_size(page, l->height, &page) &&
+                tg_mul_size(page, l->samples, &page) &&
+                tg_mul_size(page, file->pages.count, &total) && total <= TG_ARRAY_BYTES_MAX;
+    TG_CHECK(fits, err, TG_ERR_LIMIT, "%s: a page of %lld x %lld with %d samples is too large",
+             file->name, (long long)l->height, (long long)l->width, l->samples);
+    fits = tg_mul_size(cell, l->cell_width, &cell) && tg_mul_size(cell, l->cell_height, &cell) &&
+           tg_mul_size(cell, l->separate ? 1 : l->samples, &cell);
+    TG_CHECK(fits && (cell <= TG_CHUNK_BYTES_MAX || l->plain), err, TG_ERR_LIMIT,
+             "%s: a %s of %lld x %lld has more than %lld bytes", file->name,
+             l->tiled ? "tile" : "strip", (long long)l->cell_height, (long long)l->cell_width,
+             (long long)TG_CHUNK_BYTES_MAX);
+    int64_t stored = l->bilevel ? page / 8 : page;
+    int64_t most =
+        l->compression == COMPRESSION_NONE ? file->input.bytes : file->input.bytes << RATIO_SHIFT;
+    TG_CHECK(stored <= most || file->input.bytes > INT64_MAX >> RATIO_SHIFT, err, TG_ERR_LIMIT,
+             "%s: the header claims %lld x %lld pixels (%lld bytes), the file has %lld bytes",
+             file->name, (long long)l->height, (long long)l->width, (long long)page,
+             (long long)file->input.bytes);
 out:
     return status;
 }
 
-static void
-names_fini(names *list)
+static tg_status
+check_color(const tg_tiff_file *file, TIFF *t, const tg_tiff_layout *l, tg_error *err)
 {
-    for (int64_t i = 0; i < list->count; i++) {
-        tg_free(NULL, list->slots[i].path, strlen(list->slots[i].path) + 1);
+    tg_status status = TG_OK;
+    uint16_t photometric = PHOTOMETRIC_MINISBLACK;
+    (void)TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &photometric);
+    TG_CHECK(TIFFIsCODECConfigured((uint16_t)l->compression), err, TG_ERR_UNSUPPORTED,
+             "%s: the compression %s (%d) is not supported", file->name,
+             tg_tiff_compression_name(l->compression), l->compression);
+    if (photometric == PHOTOMETRIC_YCBCR) {
+        TG_CHECK(l->compression == COMPRESSION_JPEG, err, TG_ERR_UNSUPPORTED,
+                 "%s: YCbCr colours are supported with JPEG only", file->name);
+        (void)TIFFSetField(t, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     }
-    tg_free(NULL, list->slots, (size_t)list->capacity * sizeof *list->slots);
-    *list = (names){ 0 };
+out:
+    return status;
+}
+
+/* Reads the layout of the page that a handle stands on. */
+static tg_status
+read_layout(const tg_tiff_file *file, TIFF *t, tg_tiff_layout *l, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint32_t width = 0;
+    uint32_t height = 0;
+    uint32_t cell_width = 0;
+    uint32_t cell_height = 0;
+    uint16_t bits = 1;
+    uint16_t samples = 1;
+    uint16_t format = SAMPLEFORMAT_UINT;
+    uint16_t planar = PLANARCONFIG_CONTIG;
+    uint16_t compression = COMPRESSION_NONE;
+    uint16_t predictor = 1;
+    *l = (tg_tiff_layout){ 0 };
+    (void)TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &width);
+    (void)TIFFGetField(t, TIFFTAG_IMAGELENGTH, &height);
+    (void)TIFFGetFieldDefaulted(t, TIFFTAG_BITSPERSAMPLE, &bits);
+    (void)TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &samples);
+    (void)TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLEFORMAT, &format);
+    (void)TIFFGetFieldDefaulted(t, TIFFTAG_PLANARCONFIG, &planar);
+    (void)TIFFGetFieldDefaulted(t, TIFFTAG_COMPRESSION, &compression);
+    (void)TIFFGetField(t, TIFFTAG_PREDICTOR, &predictor);
+    TG_CHECK(width > 0 && height > 0 && samples > 0, err, TG_ERR_FORMAT,
+             "%s: a page of %u x %u with %u samples", file->name, height, width, samples);
+    l->dtype = dtype_of(format == SAMPLEFORMAT_VOID ? SAMPLEFORMAT_UINT : format, bits);
+    l->bilevel = l->dtype == TG_DT_BOOL;
+    TG_CHECK(l->dtype != TG_DT_NONE && (!l->bilevel || samples == 1), err, TG_ERR_UNSUPPORTED,
+             "%s: pixels of %u bits (sample format %u, %u samples) are not supported", file->name,
+             bits, format, samples);
+    l->width = width;
+    l->height = height;
+    l->samples = samples;
+    l->separate = planar == PLANARCONFIG_SEPARATE && samples > 1;
+    l->compression = compression;
+    l->predictor = predictor;
+    l->tiled = TIFFIsTiled(t) != 0;
+    if (l->tiled) {
+        (void)TIFFGetField(t, TIFFTAG_TILEWIDTH, &cell_width);
+        (void)TIFFGetField(t, TIFFTAG_TILELENGTH, &cell_height);
+    } else {
+        cell_width = width;
+        (void)TIFFGetFieldDefaulted(t, TIFFTAG_ROWSPERSTRIP, &cell_height);
+        cell_height = cell_height > height ? height : cell_height;
+    }
+    TG_CHECK(cell_width > 0 && cell_height > 0, err, TG_ERR_FORMAT,
+             "%s: strips or tiles of no size", file->name);
+    l->cell_width = cell_width;
+    l->cell_height = cell_height;
+    l->plain =
+        compression == COMPRESSION_NONE && !l->tiled && !l->bilevel && TIFFIsByteSwapped(t) == 0;
+    TG_TRY(check_sizes(file, l, err));
+    TG_TRY(check_color(file, t, l, err));
+out:
+    return status;
+}
+
+static bool
+same_layout(const tg_tiff_layout *a, const tg_tiff_layout *b)
+{
+    return a->dtype == b->dtype && a->width == b->width && a->height == b->height &&
+           a->samples == b->samples && a->separate == b->separate;
+}
+
+/* --- handles -----------------------------------------------------------------------------------*/
+
+static void
+put_handle(tg_tiff_file *file, handle *h)
+{
+    if (h != NULL) {
+        pthread_mutex_lock(&file->lock);
+        h->next = file->idle;
+        file->idle = h;
+        pthread_mutex_unlock(&file->lock);
+    }
+}
+
+/* An idle handle, set to a page; one that stands there already where there is one. */
+static tg_status
+get_handle(tg_tiff_file *file, int64_t page, tg_tiff_layout *layout, handle **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    *out = NULL;
+    pthread_mutex_lock(&file->lock);
+    handle **at = &file->idle;
+    while (*at != NULL && (*at)->page != page) {
+        at = &(*at)->next;
+    }
+    at = *at != NULL ? at : &file->idle;
+    handle *h = *at;
+    if (h != NULL) {
+        *at = h->next;
+    }
+    pthread_mutex_unlock(&file->lock);
+    if (h == NULL) {
+        TG_TRY(handle_create(file, &h, err));
+    }
+    h->message[0] = '\0';
+    if (h->page != page) {
+        h->page = -1;
+        TG_CHECK(TIFFSetSubDirectory(h->tiff, file->pages.offsets[page]) == 1, err, TG_ERR_CORRUPT,
+                 "%s: page %lld: %s", file->name, (long long)page, h->message);
+    }
+    TG_TRY(read_layout(file, h->tiff, layout, err));
+    h->page = page;
+    *out = h;
+    h = NULL;
+out:
+    put_handle(file, h);
+    return status;
+}
+
+/* --- reading -----------------------------------------------------------------------------------*/
+
+int64_t
+tg_tiff_scratch_bytes(const tg_tiff_layout *l)
+{
+    int64_t samples = l->separate ? 1 : l->samples;
+    int64_t bytes = l->cell_width * samples * (int64_t)tg_dtype_size(l->dtype);
+    return l->plain ? bytes : bytes * l->cell_height;
+}
+
+/* Everything about reading one part. */
+typedef struct reading {
+    tg_tiff_file *file;
+    const tg_tiff_layout *layout;
+    const tg_tiff_part *part;
+    const tg_view *out;
+    handle *handle;
+    unsigned char *scratch;
+    int64_t pixel_bytes; /* of one pixel in one cell */
+    int64_t *stored, *cells;
+} reading;
+
+/* Rows of bits to bytes, within a buffer: from the end, so that nothing is overwritten unread. */
+static void
+unpack_bits(unsigned char *data, int64_t rows, int64_t columns)
+{
+    int64_t row_bytes = (columns + 7) / 8;
+    for (int64_t y = rows - 1; y >= 0; y--) {
+        const unsigned char *from = data + y * row_bytes;
+        unsigned char *to = data + y * columns;
+        for (int64_t x = columns - 1; x >= 0; x--) {
+            to[x] = (from[x / 8] >> (7 - x % 8)) & 1;
+        }
+    }
+}
+
+/* Copies the wanted part of a decoded cell, whose low corner is (y, x), to its place in `out`. */
+static void
+place(const reading *r, const void *data, int64_t y, int64_t x, int64_t rows, int64_t columns)
+{
+    const tg_tiff_part *p = r->part;
+    int64_t y0 = tg_max_i64(y, p->y0);
+    int64_t y1 = tg_min_i64(y + rows, p->y1);
+    int64_t x0 = tg_max_i64(x, p->x0);
+    int64_t x1 = tg_min_i64(x + columns, p->x1);
+    tg_view from = *r->out;
+    tg_view to = *r->out;
+    from.strides[2] = (int64_t)tg_dtype_size(r->layout->dtype);
+    from.strides[1] = r->pixel_bytes;
+    from.strides[0] = r->pixel_bytes * columns;
+    from.data = (char *)(uintptr_t)data + (y0 - y) * from.strides[0] + (x0 - x) * from.strides[1];
+    to.data = (char *)to.data + (y0 - p->y0) * to.strides[0] + (x0 - p->x0) * to.strides[1];
+    from.shape[0] = to.shape[0] = y1 - y0;
+    from.shape[1] = to.shape[1] = x1 - x0;
+    tg_view_copy(&to, &from);
+}
+
+/* Where a whole cell lies in `out` as it does in the file, its address; else NULL. */
+static void *
+direct_target(const reading *r, int64_t y, int64_t x, int64_t rows, int64_t columns)
+{
+    const tg_tiff_part *p = r->part;
+    const tg_view *out = r->out;
+    bool whole = y >= p->y0 && y + rows <= p->y1 && x >= p->x0 && x + columns <= p->x1;
+    bool packed =
+        out->strides[1] == r->pixel_bytes && out->strides[0] == r->pixel_bytes * columns &&
+        (out->shape[2] == 1 || out->strides[2] == (int64_t)tg_dtype_size(r->layout->dtype));
+    return whole && packed && !r->layout->bilevel
+               ? (char *)out->data + (y - p->y0) * out->strides[0] + (x - p->x0) * out->strides[1]
+               : NULL;
+}
+
+/* Where a strip or tile is stored; 0 bytes for one that was never written. A list of places that
+ * cannot be read (libtiff then gives 0 as well) is an error. */
+static tg_status
+find_cell(const reading *r, uint32_t number, int64_t *offset, int64_t *bytes, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int bad = 0;
+    uint64_t n = TIFFGetStrileByteCountWithErr(r->handle->tiff, number, &bad);
+    uint64_t at = bad == 0 ? TIFFGetStrileOffsetWithErr(r->handle->tiff, number, &bad) : 0;
+    TG_CHECK(bad == 0 && n <= INT64_MAX && at <= INT64_MAX, err, TG_ERR_CORRUPT,
+             "%s: page %lld, %s %u: %s", r->file->name, (long long)r->part->page,
+             r->layout->tiled ? "tile" : "strip", number,
+             r->handle->message[0] != '\0' ? r->handle->message : "the place is malformed");
+    *offset = (int64_t)at;
+    *bytes = at == 0 ? 0 : (int64_t)n;
+out:
+    return status;
+}
+
+/*
+ * The last strip of a page, when it is shorter than the others. Some writers store it padded to full
+ * height, and libtiff (4.5, with libdeflate) then decodes the part that is asked for wrongly while
+ * it reports success. So it is decoded whole first, and only when that is refused as short as it
+ * should be. `rows` of it go to `data`.
+ */
+static tmsize_t
+read_last_strip(reading *r, uint32_t number, int64_t stored, int64_t rows, void *data)
+{
+    const tg_tiff_layout *l = r->layout;
+    TIFF *t = r->handle->tiff;
+    int64_t row = l->bilevel ? (l->cell_width + 7) / 8 : l->cell_width * r->pixel_bytes;
+    int64_t full = row * l->cell_height, wanted = row * rows;
+    tmsize_t n = -1;
+    void *raw = tg_malloc(NULL, (size_t)(stored + full));
+    if (raw != NULL && TIFFReadRawStrip(t, number, raw, stored) == stored) {
+        char *decoded = (char *)raw + stored;
+        void *keep = raw;
+        memset(decoded, 0, (size_t)full);
+        if (TIFFReadFromUserBuffer(t, number, keep, stored, decoded, full) == 1) {
+            memcpy(data, decoded, (size_t)wanted);
+            n = wanted;
+        }
+    }
+    tg_free(NULL, raw, (size_t)(stored + full));
+    r->handle->message[0] = n == wanted ? r->handle->message[0] : '\0';
+    return n == wanted ? n : TIFFReadEncodedStrip(t, number, data, wanted);
 }
 
 static tg_status
-list_folder(const char *path, names *list, tg_error *err)
+read_cell(reading *r, uint32_t number, int64_t y, int64_t x, tg_error *err)
+{
+    const tg_tiff_layout *l = r->layout;
+    tg_status status = TG_OK;
+    TIFF *t = r->handle->tiff;
+    int64_t rows = l->tiled ? l->cell_height : tg_min_i64(l->cell_height, l->height - y);
+    int64_t columns = l->cell_width;
+    int64_t bytes = l->bilevel ? rows * ((columns + 7) / 8) : rows * columns * r->pixel_bytes;
+    int64_t offset = 0;
+    int64_t stored = 0;
+    void *target = direct_target(r, y, x, rows, columns);
+    void *data = target != NULL ? target : r->scratch;
+    TG_TRY(find_cell(r, number, &offset, &stored, err));
+    if (stored == 0) { /* sparse: never written */
+        memset(data, 0, (size_t)(rows * columns * r->pixel_bytes));
+    } else {
+        bool last = !l->tiled && rows < l->cell_height && l->compression != COMPRESSION_NONE &&
+                    stored <= TG_CHUNK_BYTES_MAX;
+        tmsize_t n = l->tiled ? TIFFReadEncodedTile(t, number, data, bytes)
+                     : last   ? read_last_strip(r, number, stored, rows, data)
+                              : TIFFReadEncodedStrip(t, number, data, bytes);
+        TG_CHECK(n == bytes, err, TG_ERR_CORRUPT, "%s: page %lld, %s %u (%s): %s", r->file->name,
+                 (long long)r->part->page, l->tiled ? "tile" : "strip", number,
+                 tg_tiff_compression_name(l->compression),
+                 r->handle->message[0] != '\0' ? r->handle->message : "too few bytes");
+        if (l->bilevel) {
+            unpack_bits(data, rows, columns);
+        }
+        *r->stored += stored;
+        ++*r->cells;
+    }
+    if (target == NULL) {
+        place(r, data, y, x, rows, columns);
+    }
+out:
+    return status;
+}
+
+/* One strip whose rows lie plainly in the file: only what is wanted is read. */
+static tg_status
+read_plain(reading *r, uint32_t number, int64_t y, tg_error *err)
+{
+    const tg_tiff_layout *l = r->layout;
+    const tg_tiff_part *p = r->part;
+    tg_status status = TG_OK;
+    int64_t row = l->width * r->pixel_bytes;
+    int64_t rows = tg_min_i64(l->cell_height, l->height - y);
+    int64_t y0 = tg_max_i64(y, p->y0);
+    int64_t y1 = tg_min_i64(y + rows, p->y1);
+    int64_t columns = p->x1 - p->x0;
+    int64_t offset = 0;
+    int64_t stored = 0;
+    TG_TRY(find_cell(r, number, &offset, &stored, err));
+    bool sparse = stored == 0;
+    bool whole_rows = columns == l->width && direct_target(r, y0, 0, y1 - y0, l->width) != NULL;
+    int64_t step = whole_rows ? y1 - y0 : 1;
+    TG_CHECK(sparse || (stored >= rows * row && offset > 0 &&
+                        offset <= r->file->input.bytes - rows * row),
+             err, TG_ERR_CORRUPT, "%s: page %lld, strip %u: the file is cut off", r->file->name,
+             (long long)p->page, number);
+    for (int64_t at = y0; at < y1; at += step) {
+        void *data = whole_rows ? direct_target(r, y0, 0, y1 - y0, l->width) : r->scratch;
+        int64_t bytes = step * columns * r->pixel_bytes;
+        if (sparse) {
+            memset(data, 0, (size_t)bytes);
+        } else {
+            int64_t from = offset + (at - y) * row + p->x0 * r->pixel_bytes;
+            int64_t n = tg_tiff_input_read(&r->file->input, from, data, bytes);
+            TG_CHECK(n == bytes, err, n < 0 ? TG_ERR_IO : TG_ERR_CORRUPT,
+                     "%s: page %lld, strip %u: %s", r->file->name, (long long)p->page, number,
+                     n < 0 ? strerror(errno) : "the file is cut off");
+            *r->stored += bytes;
+        }
+        if (!whole_rows) {
+            place(r, data, at, p->x0, 1, columns);
+        }
+    }
+    ++*r->cells;
+out:
+    return status;
+}
+
+tg_status
+tg_tiff_file_read(tg_tiff_file *file, const tg_tiff_part *part, const tg_view *out, void *scratch,
+                  int64_t *stored, int64_t *cells, tg_error *err)
 {
     tg_status status = TG_OK;
-    DIR *d = opendir(path);
-    TG_CHECK(d != NULL, err, TG_ERR_IO, "%s: cannot list this folder", path);
-    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        if (is_tiff_name(e->d_name)) {
-            TG_TRY(add_name(list, path, e->d_name, err));
+    tg_tiff_layout l;
+    reading r = { .file = file,
+                  .layout = &l,
+                  .part = part,
+                  .out = out,
+                  .scratch = scratch,
+                  .stored = stored,
+                  .cells = cells };
+    TG_ASSERT(part->page >= 0 && part->page < file->pages.count);
+    TG_TRY(get_handle(file, part->page, &l, &r.handle, err));
+    TG_CHECK(same_layout(&l, &file->layout), err, TG_ERR_UNSUPPORTED,
+             "%s: page %lld has other pixels than the first page", file->name,
+             (long long)part->page);
+    TG_CHECK(tg_tiff_scratch_bytes(&l) <= tg_tiff_scratch_bytes(&file->layout), err,
+             TG_ERR_UNSUPPORTED, "%s: page %lld has larger strips or tiles than the first page",
+             file->name, (long long)part->page);
+    r.pixel_bytes = (int64_t)tg_dtype_size(l.dtype) * (l.separate ? 1 : l.samples);
+    int64_t across = tg_ceil_div(l.width, l.cell_width);
+    int64_t down = tg_ceil_div(l.height, l.cell_height);
+    for (int64_t cy = part->y0 / l.cell_height; cy * l.cell_height < part->y1; cy++) {
+        for (int64_t cx = part->x0 / l.cell_width; cx * l.cell_width < part->x1; cx++) {
+            int64_t number = (part->plane * down + cy) * across + cx;
+            TG_CHECK(number < (l.tiled ? TIFFNumberOfTiles(r.handle->tiff)
+                                       : TIFFNumberOfStrips(r.handle->tiff)),
+                     err, TG_ERR_CORRUPT, "%s: page %lld: too few strips or tiles", file->name,
+                     (long long)part->page);
+            if (l.plain) {
+                TG_TRY(read_plain(&r, (uint32_t)number, cy * l.cell_height, err));
+            } else {
+                TG_TRY(read_cell(&r, (uint32_t)number, cy * l.cell_height, cx * l.cell_width, err));
+            }
         }
     }
 out:
-    if (d != NULL) {
-        (void)closedir(d);
-    }
+    put_handle(file, r.handle);
     return status;
 }
 
+/* --- opening -----------------------------------------------------------------------------------*/
+
+/* `input` is taken, also on failure. */
 static tg_status
-list_pattern(const char *path, names *list, tg_error *err)
+open_input(const char *name, tg_tiff_input input, tg_tiff_file **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    glob_t found = { 0 };
-    int code = glob(path, GLOB_NOSORT, NULL, &found);
-    TG_CHECK(code == 0 || code == GLOB_NOMATCH, err, TG_ERR_IO, "%s: cannot list these files",
-             path);
-    for (size_t i = 0; code == 0 && i < found.gl_pathc; i++) {
-        TG_TRY(add_name(list, "", found.gl_pathv[i], err));
+    handle *h = NULL;
+    tg_tiff_file *file = tg_calloc(NULL, 1, sizeof *file);
+    *out = NULL;
+    if (file == NULL && input.fd >= 0) {
+        (void)close(input.fd);
     }
+    TG_CHECK(file != NULL, err, TG_ERR_MEMORY, "%s: out of memory", name);
+    (void)snprintf(file->name, sizeof file->name, "%s", name);
+    pthread_mutex_init(&file->lock, NULL);
+    file->input = input;
+    TG_TRY(tg_tiff_scan(file->name, &file->input, &file->pages, err));
+    TG_TRY(get_handle(file, 0, &file->layout, &h, err));
+    *out = file;
 out:
-    globfree(&found);
+    if (file != NULL) {
+        put_handle(file, h);
+        if (status != TG_OK) {
+            tg_tiff_file_close(file);
+        }
+    }
     return status;
 }
 
-/* The files that `path` stands for, in natural order; *is_many where it is not one file. */
-static tg_status
-list_files(const char *path, names *list, bool *is_many, tg_error *err)
+tg_status
+tg_tiff_file_open(const char *path, tg_tiff_file **out, tg_error *err)
 {
     tg_status status = TG_OK;
     struct stat st;
-    slot *spare = NULL;
-    int64_t count = 0;
-    bool there = stat(path, &st) == 0;
-    *is_many = !there || S_ISDIR(st.st_mode);
-    if (!*is_many) {
-        TG_TRY(add_name(list, "", path, err));
-    } else if (there) {
-        TG_TRY(list_folder(path, list, err));
-    } else {
-        TG_TRY(list_pattern(path, list, err));
-    }
-    count = list->count;
-    TG_CHECK(count > 0, err, TG_ERR_NOT_FOUND, "%s: there is no TIFF file", path);
-    spare = tg_malloc(NULL, (size_t)count * sizeof *spare);
-    TG_CHECK(spare != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    sort_slots(list->slots, spare, count);
-out:
-    tg_free(NULL, spare, (size_t)count * sizeof *spare);
-    return status;
-}
-
-static tg_status
-check_same(const tiff_source *t, const tg_tiff_file *file, const char *path, tg_error *err)
-{
-    tg_status status = TG_OK;
-    const tg_tiff_layout *a = &t->layout;
-    const tg_tiff_layout *b = tg_tiff_file_layout(file);
-    TG_CHECK(a->dtype == b->dtype && a->width == b->width && a->height == b->height &&
-                 a->samples == b->samples && a->separate == b->separate &&
-                 t->pages == tg_tiff_file_pages(file) &&
-                 tg_tiff_scratch_bytes(a) >= tg_tiff_scratch_bytes(b),
-             err, TG_ERR_UNSUPPORTED,
-             "%s: holds %lld pages of %lld x %lld %s, the first file %lld of %lld x %lld %s: only "
-             "files of one kind make an array",
-             path, (long long)tg_tiff_file_pages(file), (long long)b->height, (long long)b->width,
-             tg_dtype_name(b->dtype), (long long)t->pages, (long long)a->height,
-             (long long)a->width, tg_dtype_name(a->dtype));
-out:
-    return status;
-}
-
-/* Takes the longest unused file out of its slot, when too many are open; the lock is held. */
-static tg_tiff_file *
-evict(tiff_source *t)
-{
-    slot *oldest = NULL;
-    tg_tiff_file *file = NULL;
-    for (int64_t i = 0; t->open_count > OPEN_FILES_MAX && i < t->count; i++) {
-        slot *s = &t->slots[i];
-        if (s->file != NULL && s->users == 0 &&
-            (oldest == NULL || s->used_at < oldest->used_at)) {
-            oldest = s;
-        }
-    }
-    if (oldest != NULL) {
-        file = oldest->file;
-        oldest->file = NULL;
-        t->open_count--;
-    }
-    return file;
-}
-
-static tg_status
-get_file(tiff_source *t, int64_t index, tg_tiff_file **out, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_tiff_file *opened = NULL;
-    tg_tiff_file *dropped = NULL;
-    slot *s = &t->slots[index];
+    tg_tiff_input input = { .fd = open(path, O_RDONLY | O_CLOEXEC) };
     *out = NULL;
-    pthread_mutex_lock(&t->lock);
-    bool there = s->file != NULL;
-    s->users += there;
-    s->used_at = ++t->clock;
-    pthread_mutex_unlock(&t->lock);
-    if (!there) {
-        TG_TRY(tg_tiff_file_open(s->path, &opened, err));
-        TG_TRY(check_same(t, opened, s->path, err));
-        pthread_mutex_lock(&t->lock);
-        if (s->file == NULL) {
-            s->file = opened;
-            opened = NULL;
-            t->open_count++;
+    TG_CHECK(input.fd >= 0 && fstat(input.fd, &st) == 0, err,
+             errno == ENOENT ? TG_ERR_NOT_FOUND : TG_ERR_IO, "%s: cannot open: %s", path,
+             strerror(errno));
+    input.bytes = st.st_size;
+    status = open_input(path, input, out, err);
+    input.fd = -1;
+out:
+    if (input.fd >= 0) {
+        (void)close(input.fd);
+    }
+    return status;
+}
+
+tg_status
+tg_tiff_file_open_memory(const char *name, const void *data, size_t bytes, tg_tiff_file **out,
+                         tg_error *err)
+{
+    tg_tiff_input input = { .fd = -1, .memory = data, .bytes = (int64_t)bytes };
+    return open_input(name, input, out, err);
+}
+
+void
+tg_tiff_file_close(tg_tiff_file *file)
+{
+    if (file != NULL) {
+        while (file->idle != NULL) {
+            handle *next = file->idle->next;
+            handle_free(file->idle);
+            file->idle = next;
         }
-        s->users++;
-        dropped = evict(t);
-        pthread_mutex_unlock(&t->lock);
-    }
-    *out = s->file;
-out:
-    tg_tiff_file_close(opened);
-    tg_tiff_file_close(dropped);
-    return status;
-}
-
-static void
-put_file(tiff_source *t, int64_t index)
-{
-    pthread_mutex_lock(&t->lock);
-    TG_ASSERT(t->slots[index].users > 0);
-    t->slots[index].users--;
-    pthread_mutex_unlock(&t->lock);
-}
-
-/* --- the source --------------------------------------------------------------------------------*/
-
-/* The range of a box along an axis that may not be there. */
-static void
-axis_range(const tg_box *box, int axis, int64_t *lo, int64_t *hi)
-{
-    *lo = axis >= 0 ? box->lo[axis] : 0;
-    *hi = axis >= 0 ? box->hi[axis] : 1;
-}
-
-/* One page, one plane: the three axes rows, columns, samples of `out`. */
-static tg_status
-read_page(const tiff_source *t, tg_tiff_file *file, const tg_box *box, const tg_view *out,
-          const int64_t at[3], void *scratch, tg_io_stats *stats, tg_error *err)
-{
-    int row = t->axis_row;
-    tg_view page = { .data = out->data, .dtype = out->dtype, .ndim = 3 };
-    tg_tiff_part part = { .page = at[1],          .y0 = box->lo[row],     .y1 = box->hi[row],
-                          .x0 = box->lo[row + 1], .x1 = box->hi[row + 1], .plane = (int)at[2] };
-    const int axes[3] = { t->axis_file, t->axis_page, t->axis_plane };
-    for (int i = 0; i < 3; i++) {
-        if (axes[i] >= 0) {
-            page.data = (char *)page.data + (at[i] - box->lo[axes[i]]) * out->strides[axes[i]];
+        if (file->input.fd >= 0) {
+            (void)close(file->input.fd);
         }
+        tg_tiff_pages_fini(&file->pages);
+        pthread_mutex_destroy(&file->lock);
+        tg_free(NULL, file, sizeof *file);
     }
-    for (int i = 0; i < 2; i++) {
-        page.shape[i] = out->shape[row + i];
-        page.strides[i] = out->strides[row + i];
-    }
-    page.shape[2] = t->axis_sample >= 0 ? out->shape[t->axis_sample] : 1;
-    page.strides[2] = t->axis_sample >= 0 ? out->strides[t->axis_sample]
-                                          : (int64_t)tg_dtype_size(out->dtype);
-    if (t->axis_sample >= 0) { /* a part of the samples: moved to where sample 0 would be */
-        TG_ASSERT(box->lo[t->axis_sample] == 0 && page.shape[2] == t->layout.samples);
-    }
-    return tg_tiff_file_read(file, &part, &page, scratch, &stats->bytes_stored, &stats->chunks,
-                             err);
 }
 
-static bool
-all_samples(const tiff_source *t, const tg_box *box)
+const tg_tiff_layout *
+tg_tiff_file_layout(const tg_tiff_file *file)
 {
-    return t->axis_sample < 0 || (box->lo[t->axis_sample] == 0 &&
-                                  box->hi[t->axis_sample] == t->base.shape[t->axis_sample]);
+    return &file->layout;
 }
 
-/* All pages of a box that has all samples. */
-static tg_status
-read_pages(tiff_source *t, const tg_box *box, const tg_view *out, void *scratch,
-           tg_io_stats *stats, tg_error *err)
+int64_t
+tg_tiff_file_pages(const tg_tiff_file *file)
 {
-    tg_status status = TG_OK;
-    int64_t lo[3];
-    int64_t hi[3];
-    tg_tiff_file *file = NULL;
-    int64_t held = -1;
-    axis_range(box, t->axis_file, &lo[0], &hi[0]);
-    axis_range(box, t->axis_page, &lo[1], &hi[1]);
-    axis_range(box, t->axis_plane, &lo[2], &hi[2]);
-    for (int64_t f = lo[0]; f < hi[0]; f++) {
-        TG_TRY(get_file(t, f, &file, err));
-        held = f;
-        for (int64_t p = lo[1]; p < hi[1]; p++) {
-            for (int64_t s = lo[2]; s < hi[2]; s++) {
-                const int64_t at[3] = { f, p, s };
-                TG_TRY(read_page(t, file, box, out, at, scratch, stats, err));
-            }
+    return file->pages.count;
+}
+
+int64_t
+tg_tiff_file_bytes(const tg_tiff_file *file)
+{
+    return file->input.bytes;
+}
+
+bool
+tg_tiff_file_is_big(const tg_tiff_file *file)
+{
+    return file->pages.big_tiff;
+}
+
+/* A tag's text as a member; bytes that are not ASCII become "?", for nothing says what they are. */
+static void
+add_text_tag(tg_text *text, TIFF *t, uint32_t tag, const char *name, bool *comma)
+{
+    enum { MOST = 16384 };
+    const char *value = NULL;
+    if (TIFFGetField(t, tag, &value) == 1 && value != NULL) {
+        size_t n = strnlen(value, MOST - 1);
+        char *copy = tg_malloc(NULL, MOST);
+        text->failed = text->failed || copy == NULL;
+        for (size_t i = 0; copy != NULL && i < n; i++) {
+            copy[i] = (value[i] & 0x80) != 0 ? '?' : value[i];
         }
-        put_file(t, held);
-        held = -1;
-    }
-out:
-    if (held >= 0) {
-        put_file(t, held);
-    }
-    return status;
-}
-
-/* The box with all samples. */
-static void
-widen(const tiff_source *t, const tg_box *box, tg_box *wide)
-{
-    tg_box_copy(wide, box);
-    wide->lo[t->axis_sample] = 0;
-    wide->hi[t->axis_sample] = t->base.shape[t->axis_sample];
-}
-
-static tg_status
-tiff_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *scratch,
-          tg_io_stats *stats, tg_error *err)
-{
-    tiff_source *t = (tiff_source *)source;
-    tg_status status = TG_OK;
-    tg_io_scratch s = { .from = scratch };
-    tg_io_stats ignored = { 0 };
-    void *cell = NULL;
-    void *wide_data = NULL;
-    if (tg_box_is_empty(box)) {
-        goto out;
-    }
-    stats = stats != NULL ? stats : &ignored;
-    TG_TRY(tg_io_scratch_get(&s, tg_tiff_scratch_bytes(&t->layout), &cell, err));
-    if (all_samples(t, box)) {
-        TG_TRY(read_pages(t, box, out, cell, stats, err));
-    } else { /* samples lie together: all are decoded, the wanted ones copied */
-        tg_box wide;
-        tg_view view;
-        tg_view part;
-        widen(t, box, &wide);
-        TG_TRY(tg_io_scratch_get(&s, tg_box_count(&wide) * (int64_t)tg_dtype_size(source->dtype),
-                                 &wide_data, err));
-        tg_view_from_box(&view, wide_data, source->dtype, &wide);
-        TG_TRY(read_pages(t, &wide, &view, cell, stats, err));
-        tg_view_sub(&part, &view, &wide, box);
-        tg_view_copy(out, &part);
-    }
-out:
-    tg_io_scratch_fini(&s);
-    return status;
-}
-
-static int64_t
-tiff_scratch(const tg_source *source, const tg_box *box)
-{
-    const tiff_source *t = (const tiff_source *)source;
-    int64_t bytes = tg_io_scratch_charge(tg_tiff_scratch_bytes(&t->layout));
-    if (!all_samples(t, box)) {
-        tg_box wide;
-        widen(t, box, &wide);
-        bytes += tg_io_scratch_charge(tg_box_count(&wide) * (int64_t)tg_dtype_size(source->dtype));
-    }
-    return bytes;
-}
-
-static void
-tiff_destroy(tg_source *source)
-{
-    tiff_source *t = (tiff_source *)source;
-    for (int64_t i = 0; i < t->count; i++) {
-        tg_tiff_file_close(t->slots[i].file);
-        tg_free(NULL, t->slots[i].path, strlen(t->slots[i].path) + 1);
-    }
-    tg_free(NULL, t->slots, (size_t)t->count * sizeof *t->slots);
-    pthread_mutex_destroy(&t->lock);
-    tg_grid_release(t->base.chunks);
-    tg_free(NULL, t, sizeof *t);
-}
-
-static const tg_source_ops tiff_ops = {
-    .read = tiff_read,
-    .scratch_bytes = tiff_scratch,
-    .destroy = tiff_destroy,
-};
-
-/* Chunks: whole pages, or of large and of tiled ones about CHUNK_BYTES, in whole strips or tiles. */
-static void
-chunk_lengths(const tg_tiff_layout *l, int64_t *rows, int64_t *columns)
-{
-    int64_t pixel = (int64_t)tg_dtype_size(l->dtype) * (l->separate ? 1 : l->samples);
-    *rows = l->height;
-    *columns = l->width;
-    if (l->tiled) {
-        *rows = l->cell_height;
-        *columns = l->cell_width;
-        while (*rows * *columns * pixel < TILES_BYTES_MIN &&
-               (*rows < l->height || *columns < l->width)) {
-            if (*columns < l->width && (*columns <= *rows || *rows >= l->height)) {
-                *columns *= 2;
-            } else {
-                *rows *= 2;
-            }
+        if (copy != NULL) {
+            copy[n] = '\0';
+            tg_text_add(text, "%s\"%s\":", *comma ? "," : "", name);
+            tg_text_add_string(text, copy);
+            *comma = true;
         }
-    } else if (l->height * l->width * pixel > PAGE_BYTES_MAX) {
-        int64_t unit = l->plain ? 1 : l->cell_height;
-        *rows = tg_max_i64(1, CHUNK_BYTES / (l->width * pixel * unit)) * unit;
+        tg_free(NULL, copy, MOST);
     }
-    *rows = tg_min_i64(*rows, l->height);
-    *columns = tg_min_i64(*columns, l->width);
 }
 
-/* Fills the axes of an array from the layout of the first file. */
-static void
-set_axes(tiff_source *t, bool is_many, int64_t *chunks)
+void
+tg_tiff_file_describe(tg_tiff_file *file, tg_text *text)
 {
-    const tg_tiff_layout *l = &t->layout;
-    int64_t *shape = t->base.shape;
-    int n = 0;
-    int64_t rows = 0;
-    int64_t columns = 0;
-    t->axis_file = t->axis_page = t->axis_plane = t->axis_sample = -1;
-    if (is_many) {
-        t->axis_file = n;
-        chunks[n] = 1;
-        shape[n++] = t->count;
+    tg_tiff_layout layout;
+    handle *h = NULL;
+    bool comma = false;
+    float x = 0;
+    float y = 0;
+    tg_text_add(text, "{");
+    if (get_handle(file, 0, &layout, &h, NULL) == TG_OK) {
+        add_text_tag(text, h->tiff, TIFFTAG_IMAGEDESCRIPTION, "ImageDescription", &comma);
+        add_text_tag(text, h->tiff, TIFFTAG_SOFTWARE, "Software", &comma);
+        add_text_tag(text, h->tiff, TIFFTAG_DATETIME, "DateTime", &comma);
+        if (TIFFGetField(h->tiff, TIFFTAG_XRESOLUTION, &x) == 1 &&
+            TIFFGetField(h->tiff, TIFFTAG_YRESOLUTION, &y) == 1 && x >= 0 && y >= 0 && x < 1e30f &&
+            y < 1e30f) {
+            tg_text_add(text, "%s\"Resolution\":[%.9g,%.9g]", comma ? "," : "", (double)y,
+                        (double)x);
+        }
+        put_handle(file, h);
     }
-    if (t->pages > 1) {
-        t->axis_page = n;
-        chunks[n] = 1;
-        shape[n++] = t->pages;
-    }
-    if (l->separate) {
-        t->axis_plane = n;
-        chunks[n] = 1;
-        shape[n++] = l->samples;
-    }
-    chunk_lengths(l, &rows, &columns);
-    t->axis_row = n;
-    chunks[n] = rows;
-    shape[n++] = l->height;
-    chunks[n] = columns;
-    shape[n++] = l->width;
-    if (!l->separate && l->samples > 1) {
-        t->axis_sample = n;
-        chunks[n] = l->samples;
-        shape[n++] = l->samples;
-    }
-    t->base.ndim = n;
+    tg_text_add(text, "}");
 }
-
-/* Opens; *chunks gets the chunk lengths. */
-static tg_status
-open_files(const char *path, const char *inner, tiff_source **out, int64_t *chunks, tg_error *err)
-{
-    tg_status status = TG_OK;
-    names list = { 0 };
-    bool is_many = false;
-    tg_tiff_file *file = NULL;
-    tiff_source *t = tg_calloc(NULL, 1, sizeof *t);
-    *out = NULL;
-    TG_CHECK(t != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    t->base.ops = &tiff_ops;
-    t->base.references = 1;
-    pthread_mutex_init(&t->lock, NULL);
-    TG_CHECK(inner[0] == '\0', err, TG_ERR_VALUE, "%s: there are no named arrays in a TIFF", path);
-    TG_TRY(list_files(path, &list, &is_many, err));
-    TG_TRY(tg_tiff_file_open(list.slots[0].path, &file, err));
-    t->slots = tg_calloc(NULL, (size_t)list.count, sizeof *t->slots);
-    TG_CHECK(t->slots != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    memcpy(t->slots, list.slots, (size_t)list.count * sizeof *t->slots);
-    t->count = list.count;
-    list.count = 0; /* the paths are the source's now */
-    t->slots[0].file = file;
-    t->open_count = 1;
-    t->layout = *tg_tiff_file_layout(file);
-    t->pages = tg_tiff_file_pages(file);
-    file = NULL;
-    set_axes(t, is_many, chunks);
-    t->base.dtype = t->layout.dtype;
-    t->base.random_access = t->layout.plain;
-    t->base.chunks = tg_grid_create_regular(t->base.ndim, t->base.shape, chunks);
-    TG_CHECK(t->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    (void)snprintf(t->base.format, sizeof t->base.format, "tiff");
-    (void)snprintf(t->base.uri, sizeof t->base.uri, "%s", path);
-    *out = t;
-    t = NULL;
-out:
-    names_fini(&list);
-    tg_tiff_file_close(file);
-    if (t != NULL) {
-        tiff_destroy(&t->base);
-    }
-    return status;
-}
-
-static tg_status
-tiff_open(const char *path, const char *inner, tg_source **out, tg_error *err)
-{
-    int64_t chunks[TG_NDIM_MAX];
-    tiff_source *t = NULL;
-    tg_status status = open_files(path, inner, &t, chunks, err);
-    *out = t != NULL ? &t->base : NULL;
-    return status;
-}
-
-static tg_status
-tiff_describe(const char *path, const char *inner, tg_format_info *info, tg_error *err)
-{
-    tg_status status = TG_OK;
-    int64_t chunks[TG_NDIM_MAX];
-    tiff_source *t = NULL;
-    tg_text text = { 0 };
-    TG_TRY(open_files(path, inner, &t, chunks, err));
-    tg_tiff_file *first = t->slots[0].file;
-    (void)snprintf(info->format, sizeof info->format, "%s",
-                   tg_tiff_file_is_big(first) ? "bigtiff" : "tiff");
-    info->dtype = t->base.dtype;
-    info->ndim = t->base.ndim;
-    memcpy(info->shape, t->base.shape, sizeof info->shape);
-    memcpy(info->chunks, chunks, (size_t)t->base.ndim * sizeof *chunks);
-    (void)snprintf(info->codec, sizeof info->codec, "%s%s%s",
-                   tg_tiff_compression_name(t->layout.compression),
-                   t->layout.predictor > 1 ? ":predictor" : "", t->layout.tiled ? ":tiled" : "");
-    for (int64_t i = 0; i < t->count; i++) {
-        struct stat st;
-        info->stored_bytes += stat(t->slots[i].path, &st) == 0 ? st.st_size : 0;
-    }
-    info->stored_files = t->count;
-    tg_tiff_file_describe(first, &text);
-    info->attributes = text.failed ? NULL : tg__format_text(text.data);
-    TG_CHECK(info->attributes != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-out:
-    tg_text_fini(&text);
-    if (t != NULL) {
-        tiff_destroy(&t->base);
-    }
-    return status;
-}
-
-/* Whether a folder has a TIFF in it. */
-static bool
-has_tiff(const char *path)
-{
-    bool found = false;
-    DIR *d = opendir(path);
-    for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL && !found; e = readdir(d)) {
-        found = is_tiff_name(e->d_name);
-    }
-    if (d != NULL) {
-        (void)closedir(d);
-    }
-    return found;
-}
-
-static bool
-tiff_probe(const char *path, const unsigned char *head, size_t head_bytes, bool is_directory)
-{
-    bool magic = head_bytes >= 4 && (memcmp(head, "II\x2a\0", 4) == 0 ||
-                                     memcmp(head, "MM\0\x2a", 4) == 0 ||
-                                     memcmp(head, "II\x2b\0", 4) == 0 ||
-                                     memcmp(head, "MM\0\x2b", 4) == 0);
-    bool pattern = !is_directory && head_bytes == 0 && strpbrk(path, "*?") != NULL &&
-                   is_tiff_name(path);
-    return magic || pattern || (is_directory && has_tiff(path));
-}
-
-static const char *const tiff_suffixes[] = { ".tif", ".tiff", NULL };
-
-const tg_format tg_format_tiff = {
-    .name = "tiff",
-    .suffixes = tiff_suffixes,
-    .priority = 80,
-    .probe = tiff_probe,
-    .open_source = tiff_open,
-    .describe = tiff_describe,
-};

@@ -23,7 +23,7 @@ enum { TG_TIFF_PAGES_MAX = 1 << 22 };
 
 /* Where bytes come from. */
 typedef struct tg_tiff_input {
-    int fd;                      /* -1: memory */
+    int fd; /* -1: memory */
     const unsigned char *memory;
     int64_t bytes;
 } tg_tiff_input;
@@ -51,14 +51,14 @@ typedef struct tg_tiff_layout {
     tg_dtype dtype;
     int64_t width, height;
     int samples;
-    bool separate;      /* one plane per sample */
-    bool bilevel;       /* 8 pixels in a byte */
+    bool separate; /* one plane per sample */
+    bool bilevel;  /* 8 pixels in a byte */
     bool tiled;
     int64_t cell_width; /* of a tile; the width for strips */
     int64_t cell_height;
     int compression;
     int predictor;
-    bool plain;         /* rows lie in the file as they are in memory */
+    bool plain; /* rows lie in the file as they are in memory */
 } tg_tiff_layout;
 
 typedef struct tg_tiff_file tg_tiff_file;

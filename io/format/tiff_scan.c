@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Walking along a TIFF's directories. libtiff would parse and check every tag of every page, which
- * makes opening a long stack slow; all that is wanted is where the pages are, and that they have one
- * size. Nothing that is read here is trusted again when a page is decoded: libtiff checks it then.
+ * makes opening a long stack slow; all that is wanted is where the pages are, and that they have
+ * one size. Nothing that is read here is trusted again when a page is decoded: libtiff checks it
+ * then.
  */
 #include <errno.h>
 #include <string.h>
@@ -117,8 +118,8 @@ read_directory(const walk *w, uint64_t offset, directory *d, tg_error *err)
     uint64_t count = load(w, piece, count_bytes);
     TG_CHECK(count <= 65535, err, TG_ERR_FORMAT, "%s: a directory of %llu entries", w->name,
              (unsigned long long)count);
-    int64_t at = count_bytes;            /* in the piece */
-    int64_t base = (int64_t)offset;      /* of the piece in the file */
+    int64_t at = count_bytes;       /* in the piece */
+    int64_t base = (int64_t)offset; /* of the piece in the file */
     for (uint64_t i = 0; i <= count; i++) {
         int64_t need = i < count ? entry_bytes : next_bytes;
         if (at + need > got) {
@@ -148,8 +149,7 @@ add_page(const walk *w, tg_tiff_pages *pages, uint64_t offset, tg_error *err)
              TG_TIFF_PAGES_MAX);
     if (pages->count == pages->capacity) {
         int64_t capacity = tg_max_i64(64, 2 * pages->capacity);
-        uint64_t *grown = tg_realloc(NULL, pages->offsets,
-                                     (size_t)pages->capacity * sizeof *grown,
+        uint64_t *grown = tg_realloc(NULL, pages->offsets, (size_t)pages->capacity * sizeof *grown,
                                      (size_t)capacity * sizeof *grown);
         TG_CHECK(grown != NULL, err, TG_ERR_MEMORY, "%s: out of memory", w->name);
         pages->offsets = grown;
@@ -205,6 +205,8 @@ tg_tiff_scan(const char *name, const tg_tiff_input *input, tg_tiff_pages *pages,
         if ((d.subfile_type & (SUBFILE_REDUCED | SUBFILE_MASK)) == 0) {
             first = pages->count == 0 ? d : first;
             int64_t pixels = 0;
+            TG_CHECK(d.width > 0 && d.height > 0, err, TG_ERR_FORMAT, "%s: a page of %llu x %llu",
+                     w.name, (unsigned long long)d.height, (unsigned long long)d.width);
             TG_CHECK(d.width <= UINT32_MAX && d.height <= UINT32_MAX &&
                          tg_mul_size((int64_t)d.width, (int64_t)d.height, &pixels) &&
                          pixels <= TG_ARRAY_BYTES_MAX,

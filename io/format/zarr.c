@@ -28,9 +28,9 @@ zarr_probe(const char *path, const unsigned char *head, size_t head_bytes, bool 
     while (n > 1 && path[n - 1] == '/') {
         n--;
     }
-    return is_directory && (exists(path, "zarr.json") || exists(path, ".zarray") ||
-                            exists(path, ".zgroup") ||
-                            (n > 5 && memcmp(path + n - 5, ".zarr", 5) == 0));
+    return is_directory &&
+           (exists(path, "zarr.json") || exists(path, ".zarray") || exists(path, ".zgroup") ||
+            (n > 5 && memcmp(path + n - 5, ".zarr", 5) == 0));
 }
 
 /* Opens the directory of `inner` in `path`. */

@@ -35,15 +35,15 @@ typedef struct tg_zarr_meta {
     int64_t inner[TG_NDIM_MAX];  /* of one cell */
     bool sharded;
     bool index_at_start;
-    bool index_checked;    /* the index ends in its crc32c */
+    bool index_checked; /* the index ends in its crc32c */
     bool index_big_endian;
     int64_t cells_per_shard;
-    bool permuted;         /* stored axis a is array axis order[a] */
+    bool permuted; /* stored axis a is array axis order[a] */
     int order[TG_NDIM_MAX];
     int codec_count;
     tg_codec_use codecs[TG_CODEC_CHAIN_MAX];
-    char separator;        /* of chunk keys */
-    bool key_prefix;       /* keys begin with "c" */
+    char separator;  /* of chunk keys */
+    bool key_prefix; /* keys begin with "c" */
     _Alignas(16) unsigned char fill[16];
     int64_t cell_bytes;    /* decoded */
     int64_t cell_bound;    /* more than this no encoded cell can have */
@@ -97,8 +97,7 @@ int64_t tg_zarr_buffers_bytes(const tg_zarr_meta *meta);
  * when there are no codecs either, the bytes may be read there and `encoded` is not used.
  */
 tg_status tg_zarr_decode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t bytes,
-                         const tg_box *cell, const tg_box *part, const tg_view *out,
-                         tg_error *err);
+                         const tg_box *cell, const tg_box *part, const tg_view *out, tg_error *err);
 bool tg_zarr_decode_direct(const tg_zarr_meta *meta, const tg_box *cell, const tg_box *part,
                            const tg_view *out);
 /* What is left to do for bytes that were read straight into `out`. */
@@ -141,7 +140,6 @@ tg_status tg_zarr_source_open(tg_store *store, const char *uri, tg_source **out,
 tg_status tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options,
                               tg_sink **out, tg_error *err);
 /* Writes a group's metadata to the root of a store: version 2 or 3, attributes NULL for none. */
-tg_status tg_zarr_group_write(tg_store *store, int version, const char *attributes,
-                              tg_error *err);
+tg_status tg_zarr_group_write(tg_store *store, int version, const char *attributes, tg_error *err);
 
 #endif

@@ -104,8 +104,8 @@ decode_chain(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t b
     for (int i = meta->codec_count - 1; i >= 0; i--) {
         const tg_codec_use *use = &meta->codecs[i];
         if (use->codec->trailer) {
-            TG_TRY(use->codec->decode(use->values, from, bytes, from, meta->cell_bound, &bytes,
-                                      err));
+            TG_TRY(
+                use->codec->decode(use->values, from, bytes, from, meta->cell_bound, &bytes, err));
             continue;
         }
         unsigned char *target = i == 0 ? to : spare;

@@ -88,8 +88,7 @@ load_v2(tg_store *store, tg_zarr_meta *meta, bool *is_group, tg_text *attributes
     }
     TG_TRY(load_optional(store, ".zgroup", &root, err));
     TG_CHECK(root != NULL, err, TG_ERR_NOT_FOUND,
-             "%s: no zarr array or group is there (no zarr.json, .zarray or .zgroup)",
-             store->path);
+             "%s: no zarr array or group is there (no zarr.json, .zarray or .zgroup)", store->path);
     *is_group = true;
     TG_TRY(group_attributes(attributes, attributes_text, store, err));
     status = tg_fail(err, TG_ERR_TYPE, "%s: is a group, not an array", store->path);

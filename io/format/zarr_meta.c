@@ -103,7 +103,8 @@ parse_word(const char *word, size_t element, double *value, uint64_t *bits, bool
     } else if (strcmp(word, "-Infinity") == 0) {
         *value = -INFINITY;
     } else if (strncmp(word, "0x", 2) == 0) {
-        ok = strlen(word) == 2 + 2 * element && strspn(word + 2, "0123456789abcdefABCDEF") == 2 * element;
+        ok = strlen(word) == 2 + 2 * element &&
+             strspn(word + 2, "0123456789abcdefABCDEF") == 2 * element;
         errno = 0;
         *bits = strtoull(word, &end, 16);
         ok = ok && errno == 0;
@@ -204,8 +205,8 @@ parse_integer(const tg_json *value, tg_dtype dtype, unsigned char *to)
 }
 
 tg_status
-tg__zarr_parse_fill(const char *name, const tg_json *value, tg_dtype dtype,
-                    unsigned char fill[16], tg_error *err)
+tg__zarr_parse_fill(const char *name, const tg_json *value, tg_dtype dtype, unsigned char fill[16],
+                    tg_error *err)
 {
     tg_status status = TG_OK;
     size_t size = tg_dtype_size(dtype);
@@ -213,8 +214,7 @@ tg__zarr_parse_fill(const char *name, const tg_json *value, tg_dtype dtype,
     memset(fill, 0, 16);
     if (dtype == TG_DT_C64 || dtype == TG_DT_C128) {
         if (tg_json_type_of(value) == TG_JSON_ARRAY) {
-            ok = tg_json_count(value) == 2 &&
-                 parse_real(tg_json_at(value, 0), size / 2, fill) &&
+            ok = tg_json_count(value) == 2 && parse_real(tg_json_at(value, 0), size / 2, fill) &&
                  parse_real(tg_json_at(value, 1), size / 2, fill + size / 2);
         } else {
             ok = parse_real(value, size / 2, fill);
@@ -250,20 +250,22 @@ parse_codec_member(void *ctx, const char *key, const tg_json *value)
         return true;
     }
     if (i < 0) {
-        p->status = tg_fail(p->err, TG_ERR_UNSUPPORTED, "%s: codec %s: the parameter '%.60s' is not known",
-                            p->name, codec->name, key);
+        p->status =
+            tg_fail(p->err, TG_ERR_UNSUPPORTED, "%s: codec %s: the parameter '%.60s' is not known",
+                    p->name, codec->name, key);
     } else if (tg_json_string(value) != NULL) {
         p->status = tg_codec_use_set_word(p->use, i, tg_json_string(value), p->err);
     } else if (codec->params[i].is_bool && tg_json_bool(value, &flag)) {
         p->use->values[i] = flag;
-    } else if (tg_json_int(value, &number) &&
-               (codec->params[i].choices == NULL || (p->version == 2 && codec->params[i].v2_number))) {
+    } else if (tg_json_int(value, &number) && (codec->params[i].choices == NULL ||
+                                               (p->version == 2 && codec->params[i].v2_number))) {
         /* -1 in v2's blosc: the writer's choice; what was chosen is in the data. */
         bool automatic = number == -1 && codec->params[i].v2_number;
         p->status = automatic ? TG_OK : tg_codec_use_set(p->use, i, number, p->err);
     } else if (tg_json_type_of(value) != TG_JSON_NULL) {
-        p->status = tg_fail(p->err, TG_ERR_FORMAT, "%s: codec %s: '%.60s' has a value of a wrong type",
-                            p->name, codec->name, key);
+        p->status =
+            tg_fail(p->err, TG_ERR_FORMAT, "%s: codec %s: '%.60s' has a value of a wrong type",
+                    p->name, codec->name, key);
     }
     if (p->status == TG_ERR_VALUE) {
         p->status = TG_ERR_FORMAT;

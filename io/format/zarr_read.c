@@ -25,7 +25,7 @@ typedef struct reading {
     const tg_box *box;
     const tg_view *out;
     tg_zarr_buffers buffers;
-    tg_zarr_shard *shard;               /* the last one used */
+    tg_zarr_shard *shard; /* the last one used */
     int64_t shard_index[TG_NDIM_MAX];
     tg_io_stats *stats;
 } reading;
@@ -249,8 +249,8 @@ tg_zarr_source_open(tg_store *store, const char *uri, tg_source **out, tg_error 
     meta = (tg_zarr_meta){ 0 };
     z->base.chunks = tg_grid_create_regular(z->meta.ndim, z->meta.shape, z->meta.inner);
     z->shards = z->meta.sharded ? tg_zarr_shards_create(store, &z->meta) : NULL;
-    TG_CHECK(z->base.chunks != NULL && (z->shards != NULL || !z->meta.sharded), err,
-             TG_ERR_MEMORY, "%s: out of memory", store->path);
+    TG_CHECK(z->base.chunks != NULL && (z->shards != NULL || !z->meta.sharded), err, TG_ERR_MEMORY,
+             "%s: out of memory", store->path);
     *out = &z->base;
     z = NULL;
 out:

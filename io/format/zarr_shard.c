@@ -170,8 +170,8 @@ shard_load(tg_zarr_shards *shards, const int64_t *index, tg_zarr_shard **out, tg
         text = tg_malloc(NULL, (size_t)stored);
         shard->places = tg_malloc(NULL, 16 * (size_t)meta->cells_per_shard);
         shard->bytes = shard->places != NULL ? 16 * meta->cells_per_shard : 0;
-        TG_CHECK(text != NULL && shard->places != NULL, err, TG_ERR_MEMORY,
-                 "%s/%s: out of memory", shards->store->path, key);
+        TG_CHECK(text != NULL && shard->places != NULL, err, TG_ERR_MEMORY, "%s/%s: out of memory",
+                 shards->store->path, key);
         int64_t at = meta->index_at_start ? 0 : shard->value.bytes - stored;
         TG_TRY(tg_store_read(shards->store, &shard->value, at, text, stored, err));
         status = tg_zarr_index_unpack(meta, text, shard->places, err);
@@ -232,8 +232,7 @@ evict(tg_zarr_shards *shards)
 }
 
 tg_status
-tg_zarr_shards_get(tg_zarr_shards *shards, const int64_t *index, tg_zarr_shard **out,
-                   tg_error *err)
+tg_zarr_shards_get(tg_zarr_shards *shards, const int64_t *index, tg_zarr_shard **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_zarr_shard *loaded = NULL;

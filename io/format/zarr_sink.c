@@ -31,10 +31,10 @@ typedef struct writing {
     tg_io_stats *stats;
     /* Shards only. */
     tg_zarr_place *places;
-    unsigned char *index;  /* as it is stored */
+    unsigned char *index; /* as it is stored */
     unsigned char *pending;
     int64_t pending_bytes;
-    int64_t flushed;       /* where the next write goes */
+    int64_t flushed; /* where the next write goes */
     tg_store_value value;
     bool open;
 } writing;
@@ -60,8 +60,8 @@ static tg_status
 flush(writing *w, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_TRY(tg_store_write(w->sink->store, &w->value, w->flushed, w->pending, w->pending_bytes,
-                          err));
+    TG_TRY(
+        tg_store_write(w->sink->store, &w->value, w->flushed, w->pending, w->pending_bytes, err));
     w->flushed += w->pending_bytes;
     w->pending_bytes = 0;
 out:
@@ -314,8 +314,8 @@ out:
 }
 
 tg_status
-tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options,
-                    tg_sink **out, tg_error *err)
+tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options, tg_sink **out,
+                    tg_error *err)
 {
     tg_status status = TG_OK;
     zarr_sink *z = NULL;
@@ -361,8 +361,9 @@ tg_zarr_group_write(tg_store *store, int version, const char *attributes, tg_err
     tg_text_add_json(&compact, root);
     TG_CHECK(!compact.failed, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
     if (version == 3) {
-        tg_text_add(&text, "{\n  \"zarr_format\": 3,\n  \"node_type\": \"group\",\n"
-                           "  \"attributes\": %s\n}\n",
+        tg_text_add(&text,
+                    "{\n  \"zarr_format\": 3,\n  \"node_type\": \"group\",\n"
+                    "  \"attributes\": %s\n}\n",
                     compact.data);
     } else {
         tg_text_add(&text, "{\n  \"zarr_format\": 2\n}\n");

@@ -16,8 +16,8 @@ parse_dtype(const char *name, const tg_json *node, tg_zarr_meta *meta, tg_error 
     const char *text = tg_json_string(node);
     TG_CHECK(text != NULL, err, TG_ERR_UNSUPPORTED,
              "%s: structured data types are not supported (dtype)", name);
-    meta->dtype = strlen(text) >= 3 && strchr("<>|", text[0]) != NULL ? tg_dtype_parse(text)
-                                                                      : TG_DT_NONE;
+    meta->dtype =
+        strlen(text) >= 3 && strchr("<>|", text[0]) != NULL ? tg_dtype_parse(text) : TG_DT_NONE;
     TG_CHECK(meta->dtype != TG_DT_NONE, err, TG_ERR_UNSUPPORTED,
              "%s: the data type '%.60s' is not supported", name, text);
     meta->big_endian = text[0] == '>' && tg_dtype_size(meta->dtype) > 1;
@@ -38,8 +38,8 @@ parse_layout(const char *name, const tg_json *root, tg_zarr_meta *meta, tg_error
         meta->order[a] = fortran ? meta->ndim - 1 - a : a;
     }
     const char *text = separator != NULL ? tg_json_string(separator) : ".";
-    TG_CHECK(text != NULL && (strcmp(text, ".") == 0 || strcmp(text, "/") == 0), err,
-             TG_ERR_FORMAT, "%s: dimension_separator must be '.' or '/'", name);
+    TG_CHECK(text != NULL && (strcmp(text, ".") == 0 || strcmp(text, "/") == 0), err, TG_ERR_FORMAT,
+             "%s: dimension_separator must be '.' or '/'", name);
     meta->separator = text[0];
 out:
     return status;

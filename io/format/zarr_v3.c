@@ -71,8 +71,8 @@ parse_index_codecs(const char *name, const tg_json *list, tg_zarr_meta *meta, tg
                  strcmp(second, "crc32c") == 0,
              err, TG_ERR_UNSUPPORTED, "%s: index_codecs must be bytes, and crc32c or nothing",
              name);
-    TG_TRY(parse_bytes(name, extension_config(tg_json_at(list, 0)), 8, &meta->index_big_endian,
-                       err));
+    TG_TRY(
+        parse_bytes(name, extension_config(tg_json_at(list, 0)), 8, &meta->index_big_endian, err));
     meta->index_checked = count == 2;
 out:
     return status;
@@ -165,10 +165,10 @@ parse_grid(const char *name, const tg_json *root, tg_zarr_meta *meta, tg_error *
     TG_CHECK(meta->key_prefix || strcmp(kind, "v2") == 0, err, TG_ERR_UNSUPPORTED,
              "%s: the chunk key encoding '%.60s' is not supported", name, kind);
     const tg_json *separator = tg_json_get(extension_config(keys), "separator");
-    const char *text = separator != NULL ? tg_json_string(separator)
-                                         : (meta->key_prefix ? "/" : ".");
-    TG_CHECK(text != NULL && (strcmp(text, ".") == 0 || strcmp(text, "/") == 0), err,
-             TG_ERR_FORMAT, "%s: the separator of chunk keys must be '.' or '/'", name);
+    const char *text =
+        separator != NULL ? tg_json_string(separator) : (meta->key_prefix ? "/" : ".");
+    TG_CHECK(text != NULL && (strcmp(text, ".") == 0 || strcmp(text, "/") == 0), err, TG_ERR_FORMAT,
+             "%s: the separator of chunk keys must be '.' or '/'", name);
     meta->separator = text[0];
 out:
     return status;
@@ -217,10 +217,17 @@ typedef struct member_check {
 static bool
 check_member(void *ctx, const char *key, const tg_json *value)
 {
-    static const char *const known[] = { "zarr_format",        "node_type",  "shape",
-                                         "data_type",          "chunk_grid", "chunk_key_encoding",
-                                         "fill_value",         "codecs",     "attributes",
-                                         "dimension_names",    "storage_transformers",
+    static const char *const known[] = { "zarr_format",
+                                         "node_type",
+                                         "shape",
+                                         "data_type",
+                                         "chunk_grid",
+                                         "chunk_key_encoding",
+                                         "fill_value",
+                                         "codecs",
+                                         "attributes",
+                                         "dimension_names",
+                                         "storage_transformers",
                                          "consolidated_metadata" };
     member_check *c = ctx;
     bool ok = false;
@@ -230,9 +237,9 @@ check_member(void *ctx, const char *key, const tg_json *value)
     }
     ok = ok || (tg_json_bool(tg_json_get(value, "must_understand"), &must) && !must);
     if (!ok) {
-        c->status = tg_fail(c->err, TG_ERR_UNSUPPORTED,
-                            "%s: the member '%.60s' must be understood and is not known", c->name,
-                            key);
+        c->status =
+            tg_fail(c->err, TG_ERR_UNSUPPORTED,
+                    "%s: the member '%.60s' must be understood and is not known", c->name, key);
     }
     return ok;
 }
@@ -267,10 +274,11 @@ tg_zarr_meta_parse_v3(const char *name, const tg_json *root, tg_zarr_meta *meta,
     TG_TRY(parse_grid(name, root, meta, err));
     TG_CHECK(tg_json_get(root, "fill_value") != NULL, err, TG_ERR_FORMAT,
              "%s: fill_value is missing", name);
-    TG_TRY(tg__zarr_parse_fill(name, tg_json_get(root, "fill_value"), meta->dtype, meta->fill, err));
+    TG_TRY(
+        tg__zarr_parse_fill(name, tg_json_get(root, "fill_value"), meta->dtype, meta->fill, err));
     TG_TRY(parse_codecs(name, tg_json_get(root, "codecs"), meta, err));
-    TG_CHECK(tg_json_count(tg_json_get(root, "storage_transformers")) == 0, err,
-             TG_ERR_UNSUPPORTED, "%s: storage transformers are not supported", name);
+    TG_CHECK(tg_json_count(tg_json_get(root, "storage_transformers")) == 0, err, TG_ERR_UNSUPPORTED,
+             "%s: storage transformers are not supported", name);
     TG_TRY(parse_texts(name, root, meta, err));
     TG_TRY(tg__zarr_meta_complete(name, meta, err));
 out:

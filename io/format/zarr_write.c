@@ -250,23 +250,27 @@ write_v3(const tg_zarr_meta *meta, tg_text *text)
 {
     tg_text_add(text, "{\n  \"zarr_format\": 3,\n  \"node_type\": \"array\",\n  \"shape\": ");
     write_lengths(text, meta->shape, meta->ndim);
-    tg_text_add(text, ",\n  \"data_type\": \"%s\",\n  \"chunk_grid\": {\"name\": \"regular\", "
-                      "\"configuration\": {\"chunk_shape\": ",
+    tg_text_add(text,
+                ",\n  \"data_type\": \"%s\",\n  \"chunk_grid\": {\"name\": \"regular\", "
+                "\"configuration\": {\"chunk_shape\": ",
                 tg_dtype_name(meta->dtype));
     write_lengths(text, meta->chunks, meta->ndim);
-    tg_text_add(text, "}},\n  \"chunk_key_encoding\": {\"name\": \"default\", \"configuration\": "
-                      "{\"separator\": \"%c\"}},\n  \"fill_value\": ",
+    tg_text_add(text,
+                "}},\n  \"chunk_key_encoding\": {\"name\": \"default\", \"configuration\": "
+                "{\"separator\": \"%c\"}},\n  \"fill_value\": ",
                 meta->separator);
     write_fill(text, meta);
     tg_text_add(text, ",\n  \"codecs\": ");
     if (meta->sharded) {
-        tg_text_add(text, "[{\"name\": \"sharding_indexed\", \"configuration\": {\"chunk_shape\": ");
+        tg_text_add(text,
+                    "[{\"name\": \"sharding_indexed\", \"configuration\": {\"chunk_shape\": ");
         write_lengths(text, meta->inner, meta->ndim);
         tg_text_add(text, ", \"codecs\": ");
         write_chain(text, meta);
-        tg_text_add(text, ", \"index_codecs\": [{\"name\": \"bytes\", \"configuration\": "
-                          "{\"endian\": \"little\"}}, {\"name\": \"crc32c\"}], "
-                          "\"index_location\": \"%s\"}}]",
+        tg_text_add(text,
+                    ", \"index_codecs\": [{\"name\": \"bytes\", \"configuration\": "
+                    "{\"endian\": \"little\"}}, {\"name\": \"crc32c\"}], "
+                    "\"index_location\": \"%s\"}}]",
                     meta->index_at_start ? "start" : "end");
     } else {
         write_chain(text, meta);
@@ -282,9 +286,9 @@ static void
 write_v2(const tg_zarr_meta *meta, tg_text *text)
 {
     static const char kinds[TG_DT_COUNT] = {
-        [TG_DT_BOOL] = 'b', [TG_DT_I8] = 'i',  [TG_DT_U8] = 'u',  [TG_DT_I16] = 'i',
-        [TG_DT_U16] = 'u',  [TG_DT_I32] = 'i', [TG_DT_U32] = 'u', [TG_DT_I64] = 'i',
-        [TG_DT_U64] = 'u',  [TG_DT_F16] = 'f', [TG_DT_F32] = 'f', [TG_DT_F64] = 'f',
+        [TG_DT_BOOL] = 'b', [TG_DT_I8] = 'i',   [TG_DT_U8] = 'u',  [TG_DT_I16] = 'i',
+        [TG_DT_U16] = 'u',  [TG_DT_I32] = 'i',  [TG_DT_U32] = 'u', [TG_DT_I64] = 'i',
+        [TG_DT_U64] = 'u',  [TG_DT_F16] = 'f',  [TG_DT_F32] = 'f', [TG_DT_F64] = 'f',
         [TG_DT_C64] = 'c',  [TG_DT_C128] = 'c',
     };
     size_t size = tg_dtype_size(meta->dtype);
@@ -295,8 +299,9 @@ write_v2(const tg_zarr_meta *meta, tg_text *text)
     tg_text_add(text, ",\n  \"dtype\": \"%c%c%zu\",\n  \"fill_value\": ", size > 1 ? '<' : '|',
                 kinds[meta->dtype], size);
     write_fill(text, meta);
-    tg_text_add(text, ",\n  \"order\": \"C\",\n  \"filters\": null,\n"
-                      "  \"dimension_separator\": \"%c\",\n  \"compressor\": ",
+    tg_text_add(text,
+                ",\n  \"order\": \"C\",\n  \"filters\": null,\n"
+                "  \"dimension_separator\": \"%c\",\n  \"compressor\": ",
                 meta->separator);
     if (meta->codec_count == 0) {
         tg_text_add(text, "null");

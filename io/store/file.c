@@ -9,7 +9,7 @@
  * renamed, so its values are written in place; elsewhere each goes through a temporary name.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE
+#    define _GNU_SOURCE
 #endif
 #include <dirent.h>
 #include <errno.h>
@@ -184,8 +184,8 @@ file_read(tg_store *store, const tg_store_value *value, int64_t offset, void *to
     if (n < 0) {
         status = io_error(store->path, "", "cannot read", errno, err);
     } else if (n < bytes) {
-        status = tg_fail(err, TG_ERR_CORRUPT, "%s: a file was cut while it was being read",
-                         store->path);
+        status =
+            tg_fail(err, TG_ERR_CORRUPT, "%s: a file was cut while it was being read", store->path);
     }
     return status;
 }
@@ -251,8 +251,8 @@ file_create(tg_store *store, const char *key, tg_store_value *out, tg_error *err
     }
     if (fd < 0) {
         code = code != 0 ? code : errno;
-        status = tg_fail(err, TG_ERR_IO, "%s/%s: cannot create: %s", store->path, key,
-                         strerror(code));
+        status =
+            tg_fail(err, TG_ERR_IO, "%s/%s: cannot create: %s", store->path, key, strerror(code));
         goto out;
     }
     out->fd = fd;
@@ -289,13 +289,13 @@ file_finish(tg_store *store, const char *key, tg_store_value *value, bool keep, 
     written_name(f, key, value, name);
     /* close reports what delayed allocation and network file systems found out late. */
     if (close((int)value->fd) != 0 && keep) {
-        status = tg_fail(err, TG_ERR_IO, "%s/%s: cannot write: %s", store->path, key,
-                         strerror(errno));
+        status =
+            tg_fail(err, TG_ERR_IO, "%s/%s: cannot write: %s", store->path, key, strerror(errno));
         keep = false;
     }
     if (keep && !f->staged && renameat(f->dir, name, f->dir, key) != 0) {
-        status = tg_fail(err, TG_ERR_IO, "%s/%s: cannot rename: %s", store->path, key,
-                         strerror(errno));
+        status =
+            tg_fail(err, TG_ERR_IO, "%s/%s: cannot rename: %s", store->path, key, strerror(errno));
         keep = false;
     }
     if (!keep) {

@@ -4,6 +4,7 @@
  * table of values under one lock: it is for thousands of keys, not for millions.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ typedef struct memory_store {
 static void
 blob_release(blob *b)
 {
-    if (b != NULL && __atomic_fetch_sub(&b->references, 1, __ATOMIC_ACQ_REL) == 1) {
+    if (b != NULL && atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) == 1) {
         tg_free(NULL, b->data, (size_t)b->capacity);
         tg_free(NULL, b, sizeof *b);
     }
@@ -79,7 +80,7 @@ lookup(memory_store *m, const char *key)
     size_t at = lower_bound(m, key);
     if (at < m->count && strcmp(m->entries[at].key, key) == 0) {
         found = m->entries[at].value;
-        __atomic_fetch_add(&found->references, 1, __ATOMIC_RELAXED);
+        atomic_fetch_add_explicit(&found->references, 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&m->lock);
     return found;
@@ -141,8 +142,9 @@ memory_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t
         status = not_found(m, key, err);
         goto out;
     }
-    TG_CHECK(b->bytes <= capacity, err, TG_ERR_LIMIT, "%s/%s: has %lld bytes, at most %lld are expected",
-             store->path, key, (long long)b->bytes, (long long)capacity);
+    TG_CHECK(b->bytes <= capacity, err, TG_ERR_LIMIT,
+             "%s/%s: has %lld bytes, at most %lld are expected", store->path, key,
+             (long long)b->bytes, (long long)capacity);
     if (b->bytes > 0) {
         memcpy(to, b->data, (size_t)b->bytes);
     }
@@ -221,8 +223,8 @@ insert(memory_store *m, const char *key, blob *value, tg_error *err)
     }
     if (m->count == m->capacity) {
         size_t capacity = m->capacity == 0 ? 64 : 2 * m->capacity;
-        entry *grown = tg_realloc(NULL, m->entries, m->capacity * sizeof *grown,
-                                  capacity * sizeof *grown);
+        entry *grown =
+            tg_realloc(NULL, m->entries, m->capacity * sizeof *grown, capacity * sizeof *grown);
         TG_CHECK(grown != NULL, err, TG_ERR_MEMORY, "%s: out of memory", m->base.path);
         m->entries = grown;
         m->capacity = capacity;
@@ -272,8 +274,8 @@ memory_list(tg_store *store, const char *prefix, tg_store_visit visit, void *ctx
         pthread_mutex_lock(&m->lock);
         bool more = i < m->count;
         bool match = false;
-        if (more && (n == 0 || (strncmp(m->entries[i].key, prefix, n) == 0 &&
-                                m->entries[i].key[n] == '/'))) {
+        if (more && (n == 0 ||
+                     (strncmp(m->entries[i].key, prefix, n) == 0 && m->entries[i].key[n] == '/'))) {
             const char *rest = m->entries[i].key + (n == 0 ? 0 : n + 1);
             const char *slash = strchr(rest, '/');
             is_prefix = slash != NULL;

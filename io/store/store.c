@@ -51,7 +51,8 @@ check_key(const tg_store *store, const char *key, tg_error *err)
 {
     tg_status status = TG_OK;
     if (!tg_store_key_ok(key)) {
-        status = tg_fail(err, TG_ERR_VALUE, "%s: the key '%.200s' is not allowed", store->path, key);
+        status =
+            tg_fail(err, TG_ERR_VALUE, "%s: the key '%.200s' is not allowed", store->path, key);
     }
     return status;
 }
@@ -90,8 +91,7 @@ tg_store_read(tg_store *store, const tg_store_value *value, int64_t offset, void
     if (!tg_add_size(offset, bytes, &end) || end > value->bytes) {
         status = tg_fail(err, TG_ERR_CORRUPT,
                          "%s: %lld bytes at offset %lld are beyond the end (%lld bytes)",
-                         store->path, (long long)bytes, (long long)offset,
-                         (long long)value->bytes);
+                         store->path, (long long)bytes, (long long)offset, (long long)value->bytes);
     } else if (bytes > 0) {
         status = store->ops->read(store, value, offset, to, bytes, err);
     }
@@ -184,8 +184,8 @@ usage_visit(void *ctx, const char *name, bool is_prefix, int64_t bytes)
     int n = snprintf(u->prefix + before, sizeof u->prefix - before, "%s%s", before > 0 ? "/" : "",
                      name);
     if (n < 0 || (size_t)n >= sizeof u->prefix - before || u->depth >= USAGE_DEPTH_MAX) {
-        u->status = tg_fail(u->err, TG_ERR_LIMIT, "%s: directories are nested too deeply",
-                            u->store->path);
+        u->status =
+            tg_fail(u->err, TG_ERR_LIMIT, "%s: directories are nested too deeply", u->store->path);
     } else {
         u->used = before + (size_t)n;
         u->depth++;
@@ -206,7 +206,8 @@ tg_store_usage(tg_store *store, const char *prefix, int64_t *bytes, int64_t *cou
     *bytes = 0;
     *count = 0;
     u.used = strlen(prefix);
-    TG_CHECK(u.used < sizeof u.prefix, err, TG_ERR_VALUE, "%s: the prefix is too long", store->path);
+    TG_CHECK(u.used < sizeof u.prefix, err, TG_ERR_VALUE, "%s: the prefix is too long",
+             store->path);
     memcpy(u.prefix, prefix, u.used + 1);
     TG_TRY(tg_store_list(store, prefix, usage_visit, &u, err));
     TG_TRY(u.status);

@@ -37,6 +37,8 @@ typedef struct tg_taps_kernels {
     tg_taps_extreme min[TG_DT_COUNT], max[TG_DT_COUNT];
     tg_taps_two min_two[TG_DT_COUNT], max_two[TG_DT_COUNT];
     tg_taps_select select[TG_DT_COUNT];
+    /* The median of 27 rows, as the program would find it, in registers. */
+    void (*median27[TG_DT_COUNT])(const void *const *rows, void *out, int64_t n);
     /* Sums in the order of the taps, as SciPy does for float64; fused for float32. */
     void (*correlate_f64)(const double *const *rows, const double *w, int64_t count, double *out,
                           int64_t n);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "ops/kernel/vec.h"
+
 #define T int8_t
 #define SUFFIX i8
 #include "ops/kernel/taps.tmpl.h"
@@ -35,63 +37,75 @@
 #define SUFFIX f64
 #include "ops/kernel/taps.tmpl.h"
 
-enum { COLUMNS = 64 };
-
-static inline void
-correlate_block(const double *const *rows, const double *w, int64_t count, double *restrict out,
-                int64_t x, int64_t n)
-{
-    double acc[COLUMNS] = { 0 };
-    for (int64_t k = 0; k < count; k++) {
-        const double *restrict row = rows[k] + x;
-        double weight = w[k];
-        for (int64_t i = 0; i < n; i++) {
-            acc[i] += row[i] * weight;
-        }
-    }
-    memcpy(out + x, acc, (size_t)n * sizeof *acc);
-}
+enum { F64_LANES = TG_VEC_BYTES / 8, F32_LANES = TG_VEC_BYTES / 4, BLOCK = 4 };
 
 static void
 correlate_f64(const double *const *rows, const double *w, int64_t count, double *out, int64_t n)
 {
     int64_t x = 0;
-    for (; x + COLUMNS <= n; x += COLUMNS) {
-        correlate_block(rows, w, count, out, x, COLUMNS);
+    for (; x + BLOCK * F64_LANES <= n; x += BLOCK * F64_LANES) {
+        tg_v_f64 acc[BLOCK] = { { 0 } };
+        for (int64_t k = 0; k < count; k++) {
+            for (int b = 0; b < BLOCK; b++) {
+                acc[b] += tg_vload_f64(rows[k] + x + b * F64_LANES) * w[k];
+            }
+        }
+        for (int b = 0; b < BLOCK; b++) {
+            tg_vstore_f64(out + x + b * F64_LANES, acc[b]);
+        }
     }
-    if (x < n) {
-        correlate_block(rows, w, count, out, x, n - x);
+    for (; x < n; x++) {
+        double acc = 0;
+        for (int64_t k = 0; k < count; k++) {
+            acc += rows[k][x] * w[k];
+        }
+        out[x] = acc;
     }
 }
 
-static inline void
-correlate_block32(const float *const *rows, const float *w, int64_t count, float *restrict out,
-                  int64_t x, int64_t n)
+static inline tg_v_f32
+fused(tg_v_f32 a, float w, tg_v_f32 c)
 {
-    float acc[COLUMNS] = { 0 };
-    for (int64_t k = 0; k < count; k++) {
-        const float *restrict row = rows[k] + x;
-        float weight = w[k];
-        for (int64_t i = 0; i < n; i++) {
-#if defined(__FMA__)
-            acc[i] = __builtin_fmaf(row[i], weight, acc[i]);
+#if defined(__AVX512F__)
+    return (tg_v_f32)_mm512_fmadd_ps((__m512)a, _mm512_set1_ps(w), (__m512)c);
+#elif defined(__AVX2__)
+    return (tg_v_f32)_mm256_fmadd_ps((__m256)a, _mm256_set1_ps(w), (__m256)c);
 #else
-            acc[i] += row[i] * weight;
+    return a * w + c;
 #endif
-        }
-    }
-    memcpy(out + x, acc, (size_t)n * sizeof *acc);
+}
+
+static inline float
+fused_one(float a, float w, float c)
+{
+#if defined(__AVX2__)
+    return __builtin_fmaf(a, w, c);
+#else
+    return a * w + c;
+#endif
 }
 
 static void
 correlate_f32(const float *const *rows, const float *w, int64_t count, float *out, int64_t n)
 {
     int64_t x = 0;
-    for (; x + COLUMNS <= n; x += COLUMNS) {
-        correlate_block32(rows, w, count, out, x, COLUMNS);
+    for (; x + BLOCK * F32_LANES <= n; x += BLOCK * F32_LANES) {
+        tg_v_f32 acc[BLOCK] = { { 0 } };
+        for (int64_t k = 0; k < count; k++) {
+            for (int b = 0; b < BLOCK; b++) {
+                acc[b] = fused(tg_vload_f32(rows[k] + x + b * F32_LANES), w[k], acc[b]);
+            }
+        }
+        for (int b = 0; b < BLOCK; b++) {
+            tg_vstore_f32(out + x + b * F32_LANES, acc[b]);
+        }
     }
-    if (x < n) {
-        correlate_block32(rows, w, count, out, x, n - x);
+    for (; x < n; x++) {
+        float acc = 0;
+        for (int64_t k = 0; k < count; k++) {
+            acc = fused_one(rows[k][x], w[k], acc);
+        }
+        out[x] = acc;
     }
 }
 
@@ -150,6 +164,7 @@ const tg_taps_kernels TG_ISA_NAME(tg_taps) = {
     .min_two = ENTRIES(min_two),
     .max_two = ENTRIES(max_two),
     .select = ENTRIES(select),
+    .median27 = ENTRIES(median27),
     .correlate_f64 = correlate_f64,
     .correlate_f32 = correlate_f32,
     .min_height = min_height,

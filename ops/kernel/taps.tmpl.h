@@ -4,6 +4,13 @@
 #define NAME2(a, b) a##_##b
 #define NAME1(a, b) NAME2(a, b)
 #define NAME(a) NAME1(a, SUFFIX)
+#define V NAME(tg_v)
+#define VLOAD NAME(tg_vload)
+#define VSTORE NAME(tg_vstore)
+#define VMIN NAME(tg_vmin)
+#define VMAX NAME(tg_vmax)
+
+enum { NAME(LANES) = TG_VEC_BYTES / sizeof(T), NAME(SLOT) = TG_SELECT_BLOCK / sizeof(T) };
 
 static void
 NAME(min_two)(const void *a, const void *b, void *out, int64_t n)
@@ -11,10 +18,12 @@ NAME(min_two)(const void *a, const void *b, void *out, int64_t n)
     const T *p = a;
     const T *q = b;
     T *o = out;
-    for (int64_t i = 0; i < n; i++) {
-        T x = p[i];
-        T y = q[i];
-        o[i] = y < x ? y : x;
+    int64_t i = 0;
+    for (; i + NAME(LANES) <= n; i += NAME(LANES)) {
+        VSTORE(o + i, VMIN(VLOAD(p + i), VLOAD(q + i)));
+    }
+    for (; i < n; i++) {
+        o[i] = q[i] < p[i] ? q[i] : p[i];
     }
 }
 
@@ -24,35 +33,12 @@ NAME(max_two)(const void *a, const void *b, void *out, int64_t n)
     const T *p = a;
     const T *q = b;
     T *o = out;
-    for (int64_t i = 0; i < n; i++) {
-        T x = p[i];
-        T y = q[i];
-        o[i] = y > x ? y : x;
+    int64_t i = 0;
+    for (; i + NAME(LANES) <= n; i += NAME(LANES)) {
+        VSTORE(o + i, VMAX(VLOAD(p + i), VLOAD(q + i)));
     }
-}
-
-/* Columns in blocks, so that the running extreme stays in registers. */
-enum { NAME(BLOCK) = 256 / sizeof(T) };
-
-static inline void
-NAME(extreme_block)(const void *const *rows, int64_t count, T *restrict out, int64_t x, int64_t n,
-                    int is_max)
-{
-    T acc[NAME(BLOCK)];
-    const T *first = (const T *)rows[0] + x;
-    for (int64_t i = 0; i < n; i++) {
-        acc[i] = first[i];
-    }
-    for (int64_t k = 1; k < count; k++) {
-        const T *restrict row = (const T *)rows[k] + x;
-        for (int64_t i = 0; i < n; i++) {
-            T v = row[i];
-            T a = acc[i];
-            acc[i] = (is_max ? v > a : v < a) ? v : a;
-        }
-    }
-    for (int64_t i = 0; i < n; i++) {
-        out[x + i] = acc[i];
+    for (; i < n; i++) {
+        o[i] = q[i] > p[i] ? q[i] : p[i];
     }
 }
 
@@ -60,11 +46,20 @@ static void
 NAME(min)(const void *const *rows, int64_t count, void *out, int64_t n)
 {
     int64_t x = 0;
-    for (; x + NAME(BLOCK) <= n; x += NAME(BLOCK)) {
-        NAME(extreme_block)(rows, count, out, x, NAME(BLOCK), 0);
+    for (; x + NAME(LANES) <= n; x += NAME(LANES)) {
+        V acc = VLOAD((const T *)rows[0] + x);
+        for (int64_t k = 1; k < count; k++) {
+            acc = VMIN(acc, VLOAD((const T *)rows[k] + x));
+        }
+        VSTORE((T *)out + x, acc);
     }
-    if (x < n) {
-        NAME(extreme_block)(rows, count, out, x, n - x, 0);
+    for (; x < n; x++) {
+        T acc = ((const T *)rows[0])[x];
+        for (int64_t k = 1; k < count; k++) {
+            T v = ((const T *)rows[k])[x];
+            acc = v < acc ? v : acc;
+        }
+        ((T *)out)[x] = acc;
     }
 }
 
@@ -72,24 +67,32 @@ static void
 NAME(max)(const void *const *rows, int64_t count, void *out, int64_t n)
 {
     int64_t x = 0;
-    for (; x + NAME(BLOCK) <= n; x += NAME(BLOCK)) {
-        NAME(extreme_block)(rows, count, out, x, NAME(BLOCK), 1);
+    for (; x + NAME(LANES) <= n; x += NAME(LANES)) {
+        V acc = VLOAD((const T *)rows[0] + x);
+        for (int64_t k = 1; k < count; k++) {
+            acc = VMAX(acc, VLOAD((const T *)rows[k] + x));
+        }
+        VSTORE((T *)out + x, acc);
     }
-    if (x < n) {
-        NAME(extreme_block)(rows, count, out, x, n - x, 1);
+    for (; x < n; x++) {
+        T acc = ((const T *)rows[0])[x];
+        for (int64_t k = 1; k < count; k++) {
+            T v = ((const T *)rows[k])[x];
+            acc = v > acc ? v : acc;
+        }
+        ((T *)out)[x] = acc;
     }
 }
 
-enum { NAME(SLOT) = TG_SELECT_BLOCK / sizeof(T) };
-
+/* The pair stays a pair even where one is a NaN: the larger one is "the other one". */
 static inline void
-NAME(sort_two)(T *restrict a, T *restrict b)
+NAME(sort_two)(T *a, T *b)
 {
-    for (int i = 0; i < NAME(SLOT); i++) {
-        T x = a[i];
-        T y = b[i];
-        a[i] = y < x ? y : x;
-        b[i] = y < x ? x : y;
+    for (int i = 0; i < NAME(SLOT); i += NAME(LANES)) {
+        V x = VLOAD(a + i);
+        V y = VLOAD(b + i);
+        VSTORE(a + i, VMIN(x, y));
+        VSTORE(b + i, VMAX(y, x));
     }
 }
 
@@ -115,8 +118,74 @@ NAME(select)(const void *const *rows, const tg_select_step *steps, int64_t step_
     }
 }
 
+/* The median of 27, the pool of 15 in registers: the same forgetful selection, written out. */
+#define SORT2(i, j)                                                                                \
+    do {                                                                                           \
+        V small = VMIN(p[i], p[j]);                                                                \
+        p[j] = VMAX(p[j], p[i]);                                                                   \
+        p[i] = small;                                                                              \
+    } while (0)
+
+static inline __attribute__((always_inline)) V
+NAME(median27_vector)(const void *const *rows, int64_t x)
+{
+    V p[15];
+#pragma GCC unroll 16
+    for (int i = 0; i < 15; i++) {
+        p[i] = VLOAD((const T *)rows[i] + x);
+    }
+    int next = 15;
+#pragma GCC unroll 16
+    for (int m = 15; m >= 3; m--) {
+#pragma GCC unroll 16
+        for (int i = 0; i < m / 2; i++) {
+            SORT2(i, m - 1 - i);
+        }
+#pragma GCC unroll 16
+        for (int i = (m + 1) / 2 - 1; i > 0; i--) {
+            SORT2(i - 1, i);
+        }
+#pragma GCC unroll 16
+        for (int i = m / 2; i < m - 1; i++) {
+            SORT2(i, i + 1);
+        }
+        if (next < 27) {
+            p[0] = VLOAD((const T *)rows[next] + x);
+            next++;
+        }
+    }
+    return p[1];
+}
+
+static void
+NAME(median27)(const void *const *rows, void *out, int64_t n)
+{
+    int64_t x = 0;
+    for (; x + NAME(LANES) <= n; x += NAME(LANES)) {
+        VSTORE((T *)out + x, NAME(median27_vector)(rows, x));
+    }
+    if (x < n) {
+        /* The last columns through copies: rows may end with the window. */
+        T tail[27][NAME(LANES)];
+        const void *copies[27];
+        memset(tail, 0, sizeof tail);
+        for (int k = 0; k < 27; k++) {
+            memcpy(tail[k], (const T *)rows[k] + x, (size_t)(n - x) * sizeof(T));
+            copies[k] = tail[k];
+        }
+        V last = NAME(median27_vector)(copies, 0);
+        memcpy((T *)out + x, &last, (size_t)(n - x) * sizeof(T));
+    }
+}
+
+#undef SORT2
 #undef NAME
 #undef NAME1
 #undef NAME2
+#undef V
+#undef VLOAD
+#undef VSTORE
+#undef VMIN
+#undef VMAX
 #undef T
 #undef SUFFIX

@@ -155,16 +155,16 @@ static void
 join_back(const links *l, const tile *t, const tg_view *in, int64_t row, const int64_t *index)
 {
     for (int64_t k = 0; k < l->count; k++) {
-        const link *link = &l->link[k];
+        const link *step = &l->link[k];
         int64_t other = 0;
         bool inside = true;
         for (int a = 0; a < in->ndim - 1; a++) {
-            int64_t at = index[a] + link->offset[a];
+            int64_t at = index[a] + step->offset[a];
             inside = inside && at >= 0 && at < in->shape[a];
             other = other * in->shape[a] + at;
         }
         if (inside) {
-            join_rows(t, row, other, link->lo, link->hi);
+            join_rows(t, row, other, step->lo, step->hi);
         }
     }
 }

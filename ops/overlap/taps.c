@@ -205,7 +205,9 @@ filter_row(const call *c, void *to, int64_t n)
         c->k->max_height((const double *const *)c->rows, t->value, t->count, out, n);
         break;
     case TG_TAPS_SELECT:
-        if (t->selection != NULL) {
+        if (t->count == 27 && t->rank == 13) {
+            c->k->median27[t->in](c->rows, out, n);
+        } else if (t->selection != NULL) {
             c->k->select[t->in](c->rows, t->selection->step, t->selection->count,
                                 t->selection->answer, c->scratch, out, n);
         } else {

@@ -6,16 +6,12 @@
  */
 #include "core/array/scope.h"
 #include "ops/overlap/boxes.h"
+#include "ops/overlap/either.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/separable.h"
 
 /* Up to here FIR in cache beats doubling through L3 (measured: crossing at about 20). */
 enum { FIR_SIZE_MAX = 16 };
-
-typedef struct uniform {
-    tg_separable *fir;
-    tg_boxes_filter *boxes;
-} uniform;
 
 static bool
 fits_fir(const tg_infer *infer, int count, const tg_boxes_pass *passes)
@@ -27,17 +23,6 @@ fits_fir(const tg_infer *infer, int count, const tg_boxes_pass *passes)
     return fits;
 }
 
-static void
-uniform_free(void *state)
-{
-    uniform *u = state;
-    if (u != NULL) {
-        tg_state_free(u->fir);
-        tg_state_free(u->boxes);
-        tg_state_free(u);
-    }
-}
-
 static tg_status
 begin(tg_infer *infer, tg_boxes_what what, double cval, int count, const tg_boxes_pass *passes,
       tg_error *err)
@@ -47,10 +32,6 @@ begin(tg_infer *infer, tg_boxes_what what, double cval, int count, const tg_boxe
     tg_separable_spec specs[TG_NDIM_MAX];
     TG_CHECK(infer->ndim > 0, err, TG_ERR_VALUE, "%s: the input must have at least one axis",
              infer->op->name);
-    uniform *u = tg_state_alloc(sizeof *u);
-    TG_CHECK(u != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);
-    infer->state = u;
-    infer->state_free = uniform_free;
     if (what == TG_BOXES_MEAN && fits_fir(infer, count, passes)) {
         for (int p = 0; p < count; p++) {
             const tg_boxes_pass *pass = &passes[p];
@@ -60,53 +41,17 @@ begin(tg_infer *infer, tg_boxes_what what, double cval, int count, const tg_boxe
             specs[p] = (tg_separable_spec){ pass->axis, pass->size, pass->before - pass->size / 2,
                                             pass->mode, weights[p] };
         }
-        u->fir = tg_separable_create(TG_DT_F32, TG_DT_F32, cval, count, specs);
+        TG_TRY(tg_either_set_take(infer, TG_ENGINE_SEPARABLE,
+                                  tg_separable_create(TG_DT_F32, TG_DT_F32, cval, count, specs),
+                                  tg_state_free, err));
     } else {
-        u->boxes = tg_boxes_create(what, infer->args[0]->dtype, infer->dtype, cval, count, passes);
+        TG_TRY(tg_either_set_take(infer, TG_ENGINE_BOXES,
+                                  tg_boxes_create(what, infer->args[0]->dtype, infer->dtype, cval,
+                                                  count, passes),
+                                  tg_state_free, err));
     }
-    TG_CHECK(u->fir != NULL || u->boxes != NULL, err, TG_ERR_MEMORY, "%s: out of memory",
-             infer->op->name);
 out:
     return status;
-}
-
-/* The slots look at which of the two it is: the state they see is the inner one. */
-static void
-inner(const tg_array *node, tg_array *as, bool *fir)
-{
-    const uniform *u = node->state;
-    *as = *node;
-    *fir = u->fir != NULL;
-    as->state = *fir ? (void *)u->fir : (void *)u->boxes;
-}
-
-static void
-window(const tg_array *node, size_t arg, tg_window *window)
-{
-    tg_array as;
-    bool fir = false;
-    inner(node, &as, &fir);
-    (fir ? tg_separable_window : tg_boxes_window)(&as, arg, window);
-}
-
-static void
-cost(const tg_array *node, const tg_box *out, tg_cost *cost)
-{
-    tg_array as;
-    bool fir = false;
-    inner(node, &as, &fir);
-    (fir ? tg_separable_cost : tg_boxes_cost)(&as, out, cost);
-}
-
-static tg_status
-run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
-{
-    tg_array as;
-    bool fir = false;
-    tg_run with = *run;
-    inner(run->node, &as, &fir);
-    with.node = &as;
-    return (fir ? tg_separable_run : tg_boxes_run)(&with, in, out, err);
 }
 
 /* ---- several axes ---- */
@@ -166,9 +111,9 @@ const tg_op tg_op_uniform_filter = {
     .arg_names = "input",
     .params = params,
     .infer = infer_box,
-    .window = window,
-    .cost = cost,
-    .run = run,
+    .window = tg_either_window,
+    .cost = tg_either_cost,
+    .run = tg_either_run,
 };
 
 /* ---- one axis ---- */
@@ -221,9 +166,9 @@ out:
         .arg_names = "input",                                                                      \
         .params = params1,                                                                         \
         .infer = infer_##op,                                                                       \
-        .window = window,                                                                          \
-        .cost = cost,                                                                              \
-        .run = run,                                                                                \
+        .window = tg_either_window,                                                                \
+        .cost = tg_either_cost,                                                                    \
+        .run = tg_either_run,                                                                      \
     }
 
 DEFINE_LINE(uniform_filter1d, TG_BOXES_MEAN, "The mean over a stretch along one axis.");

@@ -199,7 +199,7 @@ def test_store_into_arrays(pair):
     array, x = pair
     target = np.zeros((20, 30, 11))
     tg.store(x + 1, target)
-    same(target, array.astype("float64") + 1)
+    same(target, (array + 1).astype("float64"))
     wide = np.zeros((25, 60, 11), "float32")
     tg.store(x, wide[:20, ::2])
     same(wide[:20, ::2], array)
@@ -279,6 +279,34 @@ def test_ctrl_c(pair):
         lazy.compute()
     assert time.perf_counter() - start < 2
     same(pair[1] + 1, pair[0] + 1)
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals")
+def test_ctrl_c_leaks_nothing():
+    ffi, lib = tg._engine.ffi, tg._engine.lib
+    used, kept = ffi.new("int64_t *"), ffi.new("int64_t *")
+    lib.tg_session_memory(tg._engine.session(), used, kept)
+    before = used[0]
+
+    def slow(block):
+        time.sleep(0.02)
+        return block
+
+    lazy = tg.map_blocks(slow, tg.zeros((1 << 22,), chunks=1 << 14), dtype="float64")
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+    gc.disable()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lazy.compute()
+    finally:
+        gc.enable()
+    gc.collect()  # what pytest keeps of the exception
+    for _ in range(100):
+        lib.tg_session_memory(tg._engine.session(), used, kept)
+        if used[0] <= before:
+            break
+        time.sleep(0.05)
+    assert used[0] <= before
 
 
 SCRIPT = """

@@ -49,7 +49,7 @@ def operands(name, dtype, shape, special=True):
     if name in ("power", "float_power") and np.dtype(dtype).kind in "iu":
         arrays[1] = (arrays[1].astype("int64") & 3).astype(dtype)
     if name == "spacing":  # of negative numbers it depends on the version of NumPy
-        arrays = [np.abs(a) for a in arrays]
+        arrays = [np.where(a > 0, a, 1).astype(dtype) for a in arrays]
     if name in ("power", "float_power") and np.dtype(dtype).kind == "c":
         arrays = [values(shape, dtype, seed, special=False) for seed in range(count)]
     return arrays

@@ -429,7 +429,7 @@ class _Method:
 #: Methods that are the function of the same name with the array in front.
 METHODS = (
     "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "dot", "max", "mean",
-    "min", "nonzero", "prod", "ptp", "repeat", "squeeze", "std", "sum", "take", "var",
+    "min", "prod", "ptp", "repeat", "squeeze", "std", "sum", "take", "var",
 )
 for _name in METHODS:
     setattr(Array, _name, _Method(_name))

@@ -195,9 +195,6 @@ def call(line, arrays, values):
         args.pop()
     for i, arg in enumerate(args):
         if arg is None:
-            name = line.args[min(i, len(line.args) - 1)]
-            if name != "structure":
-                raise _params.TgTypeError(f"{line.name}: {name} is missing")
-            args[i] = _params.cross(args[0])
+            args[i] = _params.missing(line.name, line.args[min(i, len(line.args) - 1)], args)
     visible = [p for p in line.params if p.name not in _params.HIDDEN]
     return apply(line.name, args, _params.encode(line, zip(visible, values)))

@@ -9,7 +9,7 @@ import numpy as np
 from ._engine import ffi, lib
 from .errors import TgOverflowError, TgTypeError, TgValueError
 
-__all__ = ["chunk_params", "cross", "describe", "encode", "sequence"]
+__all__ = ["chunk_params", "describe", "encode", "missing", "sequence"]
 
 #: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
 #: integers are handed over exactly beside the floats.
@@ -48,10 +48,14 @@ def sequence(op, name, value):
     return list(value)
 
 
-def cross(array):
-    """SciPy's default structure: the cell and its direct neighbours."""
-    ndim = np.ndim(array)
-    return np.abs(np.indices([3] * ndim) - 1).sum(0) <= 1 if ndim else np.array(True)
+def missing(op, name, args):
+    """SciPy's default of an array argument that is left out while a later one is given."""
+    if name == "structure":  # the cell and its direct neighbours
+        ndim = np.ndim(args[0])
+        return np.abs(np.indices([3] * ndim) - 1).sum(0) <= 1 if ndim else np.array(True)
+    if name == "footprint" and args[-1] is not None:  # all of the structure
+        return np.ones(np.shape(args[-1]), bool)
+    raise TgTypeError(f"{op}: {name} is missing")
 
 
 def encode(line, pairs):

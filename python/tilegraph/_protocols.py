@@ -22,6 +22,14 @@ _ACCUMULATE = {"add": "cumsum", "multiply": "cumprod"}
 #: NumPy's functions whose names differ from ours.
 _RENAMED = {"amax": "max", "amin": "min", "around": "round", "row_stack": "vstack"}
 _NOT_GIVEN = np._NoValue
+#: Functions that ask what an array is.
+_FACTS = {
+    "ndim": lambda x: x.ndim,
+    "size": lambda x, axis=None: x.size if axis is None else x.shape[axis],
+    "iscomplexobj": lambda x: x.dtype.kind == "c",
+    "isrealobj": lambda x: x.dtype.kind != "c",
+    "copy": lambda a: a,
+}
 
 
 def array_ufunc(ufunc, method, inputs, kwargs):
@@ -121,6 +129,8 @@ def array_function(func, types, args, kwargs):
     module = getattr(func, "__module__", "numpy")
     if module not in ("numpy", None) or name.startswith("_"):
         raise _unknown(f"{module.removeprefix('numpy.')}.{name}")
+    if name in _FACTS and len(args) == 1:
+        return _FACTS[name](*args, **kwargs)
     try:
         ours = _find(name)
     except AttributeError:
@@ -149,6 +159,9 @@ def _translate(func, name, ours, args, kwargs):
         if parameter.kind is parameter.VAR_POSITIONAL:
             positional += value
         elif parameter.kind is parameter.VAR_KEYWORD:
+            strange = [k for k in value if k not in known]
+            if strange:
+                raise TgTypeError(f"numpy.{name}: {strange[0]}= is not supported for lazy arrays")
             named.update(value)
         elif value is _NOT_GIVEN or (place and value is parameter.default):
             continue

@@ -78,6 +78,7 @@ class Computation:
         finally:
             for watcher in reversed(watchers):
                 watcher._finish(self, failure)
+            failure = None  # its traceback holds this frame: the results would wait for the gc
         return self
 
     def _give_up(self):
@@ -164,6 +165,8 @@ def compute(*things):
 
 
 def _collect(thing, wanted):
+    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+        thing = thing.boxes  # ndimage.Objects
     if isinstance(thing, (Array, Store)):
         if all(thing is not other for other in wanted):
             wanted.append(thing)
@@ -175,6 +178,8 @@ def _collect(thing, wanted):
 
 
 def _replace(thing, found):
+    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+        return thing._finish(found[id(thing.boxes)])
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
     if type(thing) in (list, tuple):

@@ -26,8 +26,9 @@ from .errors import TgTypeError, TgValueError
 __all__ = ["get", "set", "show"]
 
 KEYS = ("threads", "memory_limit")
-# Variables of the C library, of tests and of benchmarks, which are not settings.
-_OTHER_VARIABLES = ("TG_CONFIG", "TG_ISA")
+# Variables of the build, of tests and of benchmarks, which are not settings.
+_OTHER_VARIABLES = ("TG_CONFIG", "TG_FUZZ", "TG_ISA", "TG_JEMALLOC", "TG_MAKE_TIMELINE",
+                    "TG_PYTHON", "TG_SANITIZE", "TG_SCREENSHOTS", "TG_TESTS", "TG_WERROR")
 _OTHER_PREFIXES = ("TG_TEST_", "TG_BENCH_")
 
 _given = {}  # by set()
@@ -155,7 +156,7 @@ def _sources():
         if key not in KEYS:
             raise TgValueError(
                 f"environment: unknown setting {name}"
-                + _hint(name, ["TG_" + k.upper() for k in KEYS] + list(_OTHER_VARIABLES))
+                + _hint(name, [*("TG_" + k.upper() for k in KEYS), "TG_CONFIG"])
             )
         if os.environ[name]:
             found[key] = (_parse(key, os.environ[name], name), name)

@@ -8,7 +8,12 @@ they are first asked for.
 from . import _optable
 
 # What needs more than one op, or returns more than one array.
-_COMPOSED = ("generate_binary_structure", "iterate_structure", "label")
+_COMPOSED = ("find_objects", "generate_binary_structure", "iterate_structure", "label")
+# SciPy's names of ops that share the table with NumPy's functions of the same name.
+_RENAMED = {
+    "maximum": "maximum_labels", "mean": "mean_labels", "median": "median_labels",
+    "minimum": "minimum_labels", "sum": "sum_labels", "variance": "variance_labels",
+}
 
 
 def __getattr__(name):
@@ -16,8 +21,9 @@ def __getattr__(name):
         from . import _measure
 
         made = getattr(_measure, name)
-    elif _optable.has(name, "ndimage"):
-        made = _optable.function(name)
+    elif _optable.has(_RENAMED.get(name, name), "ndimage"):
+        name_of_op = _RENAMED.get(name, name)
+        made = _optable.function(name_of_op)
     else:
         raise AttributeError(f"module 'tilegraph.ndimage' has no attribute {name!r}")
     globals()[name] = made
@@ -25,4 +31,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*_optable.names("ndimage"), *_COMPOSED})
+    ops = _optable.names("ndimage")
+    return sorted({*ops, *_COMPOSED, *(name for name, op in _RENAMED.items() if op in ops)})

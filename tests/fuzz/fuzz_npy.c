@@ -18,9 +18,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tg_npy_header_parse("fuzz", data, size, INT64_MAX / 2, &h, NULL) == TG_OK) {
         tg_npy_header copy = h;
         tg_npy_header_write(&copy, text);
-        tg_status status = tg_npy_header_parse("again", (unsigned char *)text,
-                                               (size_t)copy.data_offset, INT64_MAX / 2, &again,
-                                               NULL);
+        tg_status status = tg_npy_header_parse(
+            "again", (unsigned char *)text, (size_t)copy.data_offset, INT64_MAX / 2, &again, NULL);
         TG_ASSERT(status == TG_OK && again.dtype == h.dtype && again.ndim == h.ndim &&
                   memcmp(again.shape, h.shape, sizeof h.shape) == 0);
     }

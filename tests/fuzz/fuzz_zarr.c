@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Zarr metadata, and a chunk decoded under it: the input is the document, then a NUL, then the bytes
- * of the first chunk (or shard). A document that begins with "2" is .zarray, without that letter.
+ * Zarr metadata, and a chunk decoded under it: the input is the document, then a NUL, then the
+ * bytes of the first chunk (or shard). A document that begins with "2" is .zarray, without that
+ * letter.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@
 #include "io/format/format.h"
 
 #ifndef TG_TESTS_DIR
-#define TG_TESTS_DIR "tests"
+#    define TG_TESTS_DIR "tests"
 #endif
 
 #define assert_ok(call)                                                                            \

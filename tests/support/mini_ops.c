@@ -29,8 +29,13 @@ out:
 }
 
 static const tg_op op_add = {
-    .name = "add", .version = 3, .cls = TG_CLASS_ELEMENTWISE, .nargs_min = 2, .nargs_max = 2,
-    .arg_names = "x1|x2", .infer = add_infer,
+    .name = "add",
+    .version = 3,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "x1|x2",
+    .infer = add_infer,
 };
 
 static tg_status
@@ -43,11 +48,18 @@ astype_infer(tg_infer *infer, tg_error *err)
 }
 
 static const tg_param_schema astype_params[] = {
-    { .name = "dtype", .kind = TG_PARAM_DTYPE, .required = true }, { .name = NULL },
+    { .name = "dtype", .kind = TG_PARAM_DTYPE, .required = true },
+    { .name = NULL },
 };
 static const tg_op op_astype = {
-    .name = "astype", .version = 1, .cls = TG_CLASS_ELEMENTWISE, .nargs_min = 1, .nargs_max = 1,
-    .arg_names = "x", .params = astype_params, .infer = astype_infer,
+    .name = "astype",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .params = astype_params,
+    .infer = astype_infer,
 };
 
 static void
@@ -90,7 +102,10 @@ static const tg_param_schema full_params[] = {
     { .name = NULL },
 };
 static const tg_op op_full = {
-    .name = "full", .version = 1, .cls = TG_CLASS_SOURCE, .params = full_params,
+    .name = "full",
+    .version = 1,
+    .cls = TG_CLASS_SOURCE,
+    .params = full_params,
     .infer = full_infer,
 };
 
@@ -104,14 +119,19 @@ scalar_infer(tg_infer *infer, tg_error *err)
 }
 
 static const tg_param_schema scalar_params[] = {
-    { .name = "kind", .kind = TG_PARAM_ENUM, .required = true,
+    { .name = "kind",
+      .kind = TG_PARAM_ENUM,
+      .required = true,
       .choices = "bool|int|float|complex" },
     { .name = "value", .kind = TG_PARAM_FLOAT, .is_list = true },
     { .name = "integer", .kind = TG_PARAM_INT },
     { .name = NULL },
 };
 static const tg_op op_scalar = {
-    .name = "scalar", .version = 1, .cls = TG_CLASS_SOURCE, .params = scalar_params,
+    .name = "scalar",
+    .version = 1,
+    .cls = TG_CLASS_SOURCE,
+    .params = scalar_params,
     .infer = scalar_infer,
 };
 
@@ -129,11 +149,18 @@ memory_direct(const tg_array *node, tg_view *whole)
 }
 
 static const tg_op op_from_memory = {
-    .name = "from_memory", .version = 1, .cls = TG_CLASS_SOURCE, .flags = TG_OP_LOCAL,
-    .infer = handed_in, .direct = memory_direct,
+    .name = "from_memory",
+    .version = 1,
+    .cls = TG_CLASS_SOURCE,
+    .flags = TG_OP_LOCAL,
+    .infer = handed_in,
+    .direct = memory_direct,
 };
 static const tg_op op_from_source = {
-    .name = "from_source", .version = 1, .cls = TG_CLASS_SOURCE, .infer = handed_in,
+    .name = "from_source",
+    .version = 1,
+    .cls = TG_CLASS_SOURCE,
+    .infer = handed_in,
 };
 
 enum { BLUR_DEPTH, BLUR_MODE, BLUR_SIGMA };
@@ -159,14 +186,23 @@ blur_window(const tg_array *node, size_t arg, tg_window *window)
 
 static const tg_param_schema blur_params[] = {
     [BLUR_DEPTH] = { .name = "depth", .kind = TG_PARAM_INT, .is_list = true, .required = true },
-    [BLUR_MODE] = { .name = "mode", .kind = TG_PARAM_ENUM, .is_list = true,
+    [BLUR_MODE] = { .name = "mode",
+                    .kind = TG_PARAM_ENUM,
+                    .is_list = true,
                     .choices = "reflect|mirror|nearest|wrap|constant|none" },
     [BLUR_SIGMA] = { .name = "sigma", .kind = TG_PARAM_FLOAT, .is_list = true },
     { .name = NULL },
 };
 static const tg_op op_blur = {
-    .name = "blur", .version = 1, .cls = TG_CLASS_STENCIL, .nargs_min = 1, .nargs_max = 1,
-    .arg_names = "input", .params = blur_params, .infer = blur_infer, .window = blur_window,
+    .name = "blur",
+    .version = 1,
+    .cls = TG_CLASS_STENCIL,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "input",
+    .params = blur_params,
+    .infer = blur_infer,
+    .window = blur_window,
 };
 
 static tg_status
@@ -189,8 +225,14 @@ weigh_window(const tg_array *node, size_t arg, tg_window *window)
 }
 
 static const tg_op op_weigh = {
-    .name = "weigh", .version = 1, .cls = TG_CLASS_STENCIL, .nargs_min = 2, .nargs_max = 2,
-    .arg_names = "input|weights", .infer = weigh_infer, .window = weigh_window,
+    .name = "weigh",
+    .version = 1,
+    .cls = TG_CLASS_STENCIL,
+    .nargs_min = 2,
+    .nargs_max = 2,
+    .arg_names = "input|weights",
+    .infer = weigh_infer,
+    .window = weigh_window,
 };
 
 static tg_status
@@ -212,11 +254,19 @@ crop_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 }
 
 static const tg_param_schema crop_params[] = {
-    { .name = "start", .kind = TG_PARAM_INT, .required = true }, { .name = NULL },
+    { .name = "start", .kind = TG_PARAM_INT, .required = true },
+    { .name = NULL },
 };
 static const tg_op op_crop = {
-    .name = "crop", .version = 1, .cls = TG_CLASS_VIEW, .nargs_min = 1, .nargs_max = 1,
-    .arg_names = "x", .params = crop_params, .infer = crop_infer, .demand = crop_demand,
+    .name = "crop",
+    .version = 1,
+    .cls = TG_CLASS_VIEW,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .params = crop_params,
+    .infer = crop_infer,
+    .demand = crop_demand,
 };
 
 static tg_status
@@ -236,11 +286,19 @@ out:
 
 static const tg_reduce total_reduce = { .domain = NULL };
 static const tg_param_schema total_params[] = {
-    { .name = "axis", .kind = TG_PARAM_INT }, { .name = NULL },
+    { .name = "axis", .kind = TG_PARAM_INT },
+    { .name = NULL },
 };
 static const tg_op op_total = {
-    .name = "total", .version = 1, .cls = TG_CLASS_REDUCE, .nargs_min = 1, .nargs_max = 1,
-    .arg_names = "a", .params = total_params, .infer = total_infer, .reduce = &total_reduce,
+    .name = "total",
+    .version = 1,
+    .cls = TG_CLASS_REDUCE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "a",
+    .params = total_params,
+    .infer = total_infer,
+    .reduce = &total_reduce,
 };
 
 static tg_status
@@ -261,8 +319,14 @@ select_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 }
 
 static const tg_op op_select = {
-    .name = "select", .version = 1, .cls = TG_CLASS_GATHER, .flags = TG_OP_UNKNOWN_SHAPE,
-    .nargs_min = 1, .nargs_max = 1, .arg_names = "x", .infer = select_infer,
+    .name = "select",
+    .version = 1,
+    .cls = TG_CLASS_GATHER,
+    .flags = TG_OP_UNKNOWN_SHAPE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .infer = select_infer,
     .demand = select_demand,
 };
 
@@ -275,11 +339,19 @@ call_infer(tg_infer *infer, tg_error *err)
 }
 
 static const tg_param_schema call_params[] = {
-    { .name = "fn", .kind = TG_PARAM_POINTER }, { .name = NULL },
+    { .name = "fn", .kind = TG_PARAM_POINTER },
+    { .name = NULL },
 };
 static const tg_op op_call = {
-    .name = "call", .version = 1, .cls = TG_CLASS_ELEMENTWISE, .flags = TG_OP_USER | TG_OP_LOCAL,
-    .nargs_min = 1, .nargs_max = 1, .arg_names = "x", .params = call_params, .infer = call_infer,
+    .name = "call",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .flags = TG_OP_USER | TG_OP_LOCAL,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .params = call_params,
+    .infer = call_infer,
 };
 
 static tg_array *
@@ -296,8 +368,14 @@ static const tg_param_schema twice_params[] = {
     { .name = NULL },
 };
 static const tg_op op_twice = {
-    .name = "twice", .version = 1, .cls = TG_CLASS_COMPOSITE, .nargs_min = 1, .nargs_max = 1,
-    .arg_names = "x", .params = twice_params, .build = twice_build,
+    .name = "twice",
+    .version = 1,
+    .cls = TG_CLASS_COMPOSITE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .params = twice_params,
+    .build = twice_build,
 };
 
 static tg_array *
@@ -311,7 +389,10 @@ nothing_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_val
 }
 
 static const tg_op op_nothing = {
-    .name = "nothing", .version = 1, .cls = TG_CLASS_COMPOSITE, .build = nothing_build,
+    .name = "nothing",
+    .version = 1,
+    .cls = TG_CLASS_COMPOSITE,
+    .build = nothing_build,
 };
 
 static tg_status
@@ -343,20 +424,27 @@ out:
 }
 
 static const tg_param_schema wrong_params[] = {
-    { .name = "how", .kind = TG_PARAM_INT, .required = true }, { .name = NULL },
+    { .name = "how", .kind = TG_PARAM_INT, .required = true },
+    { .name = NULL },
 };
 static const tg_op op_wrong = {
-    .name = "wrong", .version = 1, .cls = TG_CLASS_ELEMENTWISE, .nargs_min = 1, .nargs_max = 1,
-    .arg_names = "x", .params = wrong_params, .infer = wrong_infer,
+    .name = "wrong",
+    .version = 1,
+    .cls = TG_CLASS_ELEMENTWISE,
+    .nargs_min = 1,
+    .nargs_max = 1,
+    .arg_names = "x",
+    .params = wrong_params,
+    .infer = wrong_infer,
 };
 
 tg_registry *
 mini_registry(void)
 {
     static const tg_op *const ops[] = {
-        &op_add,   &op_astype, &op_full, &op_scalar, &op_from_memory, &op_from_source,
-        &op_blur,  &op_weigh,  &op_crop, &op_total,  &op_select,      &op_call,
-        &op_twice, &op_nothing, &op_wrong,
+        &op_add,         &op_astype, &op_full,  &op_scalar,  &op_from_memory,
+        &op_from_source, &op_blur,   &op_weigh, &op_crop,    &op_total,
+        &op_select,      &op_call,   &op_twice, &op_nothing, &op_wrong,
     };
     return tg_registry_create(ops, sizeof ops / sizeof ops[0]);
 }

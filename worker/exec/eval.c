@@ -242,11 +242,13 @@ tg_eval_tile(tg_eval *eval, const tg_view *out, tg_buffer **state, tg_error *err
                                  (long long)eval->tile);
                 goto out;
             }
+        } else if (i + 1 < stage->local_count) {
+            make_leaf(eval, i);
+        } else if (local->role == TG_LOCAL_TILES) { /* a stage that only moves tiles */
+            tg_gather_box(eval->run, eval->task, local->producer, &eval->layout->tile, out);
         } else {
             make_leaf(eval, i);
-            if (i + 1 == stage->local_count) { /* a stage that only moves tiles */
-                tg_view_copy(out, &eval->views[i]);
-            }
+            tg_view_copy(out, &eval->views[i]);
         }
     }
 out:

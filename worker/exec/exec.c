@@ -171,10 +171,15 @@ void
 tg_exec_destroy(tg_exec *exec)
 {
     if (exec != NULL) {
-        size_t i = 0;
-        for (tg_job *job = job_at(exec, i); job != NULL; job = job_at(exec, ++i)) {
-            tg_job_stop(job, TG_ERR_CANCELLED, "the session was closed");
-            tg_job_release(job);
+        (void)pthread_mutex_lock(&exec->lock);
+        size_t i = exec->job_count;
+        (void)pthread_mutex_unlock(&exec->lock);
+        while (i-- > 0) { /* downwards: a job that ends meanwhile moves only those behind it */
+            tg_job *job = job_at(exec, i);
+            if (job != NULL) {
+                tg_job_stop(job, TG_ERR_CANCELLED, "the session was closed");
+                tg_job_release(job);
+            }
         }
         (void)pthread_mutex_lock(&exec->lock);
         atomic_store(&exec->closing, true);
@@ -185,6 +190,7 @@ tg_exec_destroy(tg_exec *exec)
         }
         while (exec->job_count > 0) { /* stopped before any thread had entered them */
             tg_job *job = exec->jobs[0];
+            tg_job_stop(job, TG_ERR_CANCELLED, "the session was closed");
             tg__job_end(job);
         }
         tg_free(NULL, exec->jobs, exec->job_capacity * sizeof(tg_job *));

@@ -12,6 +12,8 @@
 
 /* Ended tasks are counted per thread and added up in batches: one shared line less per task. */
 enum { FLUSH_EVERY = 64 };
+/* In `inside`: the job is over, nobody may enter. */
+#define OVER ((unsigned)1 << 31)
 
 typedef struct job_thread {
     _Alignas(64) tg_deque deque;
@@ -84,11 +86,11 @@ tg_job_stop(tg_job *job, tg_status code, const char *message)
     if (job->status == TG_OK && !atomic_load(&job->ended)) {
         job->status = tg_fail(&job->error, code, "%s", message);
     }
-    (void)pthread_mutex_unlock(&job->end_lock);
     atomic_store(&job->stopped, true);
-    if (atomic_load(&job->inside) == 0) {
+    if (job->exec != NULL) { /* it lives at least until the lock is let go */
         tg__exec_wake(job->exec); /* somebody has to notice */
     }
+    (void)pthread_mutex_unlock(&job->end_lock);
 }
 
 static void
@@ -107,7 +109,9 @@ fail(tg_job *job, tg_status code, const tg_error *err)
 void
 tg__job_end(tg_job *job)
 {
+    (void)pthread_mutex_lock(&job->end_lock); /* from here on stopping changes nothing */
     bool first = !atomic_exchange(&job->ended, true);
+    (void)pthread_mutex_unlock(&job->end_lock);
     if (first) {
         tg_exec *exec = job->exec;
         (void)pthread_mutex_lock(&exec->lock);
@@ -329,7 +333,9 @@ tg__job_work(tg_job *job, int thread)
 {
     bool did = false, more = true;
     uint32_t task = 0;
-    atomic_fetch_add(&job->inside, 1);
+    if ((atomic_fetch_add(&job->inside, 1) & OVER) != 0) {
+        return false; /* the count does not matter any more */
+    }
     job_thread *mine = &job->threads[thread];
     while (more && !atomic_load_explicit(&job->stopped, memory_order_relaxed)) {
         more =
@@ -343,9 +349,14 @@ tg__job_work(tg_job *job, int thread)
         atomic_fetch_sub(&job->remaining, mine->unflushed);
         mine->unflushed = 0;
     }
-    bool over = atomic_load(&job->stopped) || atomic_load(&job->remaining) == 0;
-    if (atomic_fetch_sub(&job->inside, 1) == 1 && over) {
-        tg__job_end(job);
+    /* The last to leave looks after it has left: all that others counted and stopped is seen then.
+     * Somebody may have entered meanwhile; then that one looks. */
+    if (atomic_fetch_sub(&job->inside, 1) == 1 &&
+        (atomic_load(&job->stopped) || atomic_load(&job->remaining) == 0)) {
+        unsigned nobody = 0;
+        if (atomic_compare_exchange_strong(&job->inside, &nobody, OVER)) {
+            tg__job_end(job);
+        }
     }
     return did;
 }

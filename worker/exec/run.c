@@ -88,7 +88,7 @@ tg_running_need(void *ctx, uint32_t task)
 {
     const tg_running *run = ctx;
     const tg_stage *stage = &run->plan->stages[run->plan->stage_of_task[task]];
-    return tg_pool_charge(stage->out_bytes) +
+    return tg_pool_charge(stage->out_bytes) + stage->state_bytes +
            (stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0);
 }
 
@@ -330,7 +330,9 @@ record(tg_running *run, const tg_eval *eval, uint32_t task, int thread, const in
         .end_ns = tg_clock_ns(),
         .wait_ns = times[0] > 0 && times[1] > times[0] ? times[1] - times[0] : 0,
         .bytes_in = eval->bytes_in + eval->stats.bytes_stored,
-        .bytes_out = tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype),
+        .bytes_out = eval->stage->kind == TG_STAGE_TILE
+                         ? tg_box_count(box) * (int64_t)tg_dtype_size(eval->stage->root->dtype)
+                         : eval->stage->out_bytes,
         .task = task,
         .tile = (uint32_t)eval->tile,
         .stage = (uint16_t)(eval->stage - run->plan->stages),
@@ -371,8 +373,8 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         tg_layout_make(&layout, plan, eval.stage, &box, memory);
         eval.views = (tg_view *)(void *)(memory + (tg_layout_memory(eval.stage) + 63) / 64 * 64);
     }
-    if (eval.stage->scratch_bytes > 0) {
-        int64_t bytes = tg_max_i64(layout.scratch_bytes, eval.stage->scratch_bytes);
+    int64_t bytes = tg_max_i64(layout.scratch_bytes, eval.stage->scratch_bytes);
+    if (bytes > 0) {
         eval.block = tg_pool_get(run->pool, (size_t)bytes, &capacity);
         eval.block_bytes = bytes;
         TG_CHECK(eval.block != NULL, err, TG_ERR_MEMORY,
@@ -387,11 +389,13 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
-    TG_TRY(release_inputs(run, task, memory, err));
     if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
         tg_buffer_release(run->tiles[task].buffer);
         run->tiles[task].buffer = NULL;
     }
+    tg_pool_put(run->pool, eval.block, capacity); /* cutting inputs down may need the room */
+    eval.block = NULL;
+    TG_TRY(release_inputs(run, task, memory, err));
     atomic_fetch_add(&run->tasks_run, 1);
 out:
     tg_pool_put(run->pool, eval.block, capacity);

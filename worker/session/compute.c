@@ -79,7 +79,7 @@ predict(const tg_plan_core *core, double seconds, tg_report *report)
     *report = (tg_report){ .tasks = core->tasks.count,
                            .peak_bytes = core->peak_bytes,
                            .chunks_read = core->chunks_read,
-                           .chunks_decoded = core->chunks_read,
+                           .chunks_decoded = core->chunks_decoded,
                            .bytes_read = core->bytes_read,
                            .bytes_written = core->bytes_written,
                            .plan_seconds = seconds };
@@ -197,7 +197,6 @@ job_ended(void *ctx, tg_status outcome, const tg_error *err)
 {
     tg_computation *computation = ctx;
     int64_t now = tg_clock_ns();
-    (void)outcome;
     (void)err;
     atomic_store(&computation->end_ns, now);
     computation->peak_bytes = tg_pool_get_stats(computation->session->pool).peak_bytes;
@@ -206,6 +205,12 @@ job_ended(void *ctx, tg_status outcome, const tg_error *err)
         tg_tile *tile = &computation->run->tiles[t];
         tg_buffer_release(tile->buffer); /* what a stopped computation left */
         tile->buffer = NULL;
+    }
+    /* Nobody gets the results of a failure: their room is free at once, not when whoever looks at
+     * the error lets go of the computation. */
+    for (size_t t = 0; t < computation->run->plan->target_count && outcome != TG_OK; t++) {
+        tg_buffer_release(computation->run->targets[t].own);
+        computation->run->targets[t].own = NULL;
     }
 }
 
@@ -338,6 +343,8 @@ tg_computation_result(tg_computation *computation, size_t target, tg_result *out
     TG_CHECK(target < run->plan->target_count, err, TG_ERR_INDEX, "there is no target %zu", target);
     TG_CHECK(atomic_load(&computation->end_ns) != 0, err, TG_ERR_VALUE,
              "the computation has not ended");
+    TG_CHECK(computation->outcome == TG_OK, err, computation->outcome,
+             "the computation failed: it has no results");
     const tg_run_target *held = &run->targets[target];
     const tg_array *array = run->plan->targets[target].array;
     out->dtype = array->dtype;
@@ -425,7 +432,7 @@ static tg_status export(tg_computation *computation, exporter format, tg_write_f
     tg_timeline_figure figures[] = {
         { "tasks", "", (double)predicted->tasks, (double)measured.tasks },
         { "peak memory", "bytes", (double)predicted->peak_bytes, (double)measured.peak_bytes },
-        { "chunks decoded", "", (double)predicted->chunks_read, (double)measured.chunks_decoded },
+        { "chunks decoded", "", (double)predicted->chunks_decoded, (double)measured.chunks_decoded },
         { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
         { "bytes written", "bytes", (double)predicted->bytes_written,
           (double)measured.bytes_written },

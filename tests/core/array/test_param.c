@@ -15,7 +15,9 @@ enum { P_SIGMA, P_MODE, P_DTYPE, P_TEXT, P_FLAG, P_N, P_SHAPE, P_FN };
 
 static const tg_param_schema schema[] = {
     [P_SIGMA] = { .name = "sigma", .kind = TG_PARAM_FLOAT, .is_list = true },
-    [P_MODE] = { .name = "mode", .kind = TG_PARAM_ENUM, .is_list = true,
+    [P_MODE] = { .name = "mode",
+                 .kind = TG_PARAM_ENUM,
+                 .is_list = true,
                  .choices = "reflect|mirror|wrap" },
     [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE },
     [P_TEXT] = { .name = "text", .kind = TG_PARAM_STR },
@@ -104,8 +106,7 @@ test_wrong_kinds(void **state)
     assert_int_equal(check_one("text", TG_PARAM_INT, (tg_value){ 1, { .ints = ints } }),
                      TG_ERR_TYPE);
     assert_int_equal(check_one("fn", TG_PARAM_STR, (tg_value){ 1, { .text = "x" } }), TG_ERR_TYPE);
-    assert_int_equal(check_one("n", TG_PARAM_INT, (tg_value){ 1, { .ints = NULL } }),
-                     TG_ERR_VALUE);
+    assert_int_equal(check_one("n", TG_PARAM_INT, (tg_value){ 1, { .ints = NULL } }), TG_ERR_VALUE);
     assert_int_equal(check_one("text", TG_PARAM_STR, (tg_value){ 3, { .text = "a\0b" } }),
                      TG_ERR_VALUE);
 }
@@ -131,9 +132,9 @@ test_wrong_values(void **state)
     assert_string_equal(err.message, "op: dtype: data type 'uint9' not understood");
     assert_int_equal(check_one("dtype", TG_PARAM_STR, (tg_value){ 12, { .text = "uint8|uint16" } }),
                      TG_ERR_TYPE);
-    assert_int_equal(check_one("shape", TG_PARAM_INT,
-                               (tg_value){ TG_PARAM_COUNT_MAX + 1, { .ints = &bad } }),
-                     TG_ERR_LIMIT);
+    assert_int_equal(
+        check_one("shape", TG_PARAM_INT, (tg_value){ TG_PARAM_COUNT_MAX + 1, { .ints = &bad } }),
+        TG_ERR_LIMIT);
 }
 
 static void

@@ -73,8 +73,7 @@ test_result_types(void **state)
         while (count < 4 && cases[i].names[count] != NULL) {
             count++;
         }
-        assert_string_equal(tg_dtype_name(result_of(&m, count, cases[i].names)),
-                            cases[i].expected);
+        assert_string_equal(tg_dtype_name(result_of(&m, count, cases[i].names)), cases[i].expected);
     }
     mini_close(&m);
 }

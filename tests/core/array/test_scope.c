@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Building: what a call gives, what it refuses and in which words, and who owns what. */
-#include <stdatomic.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -155,15 +155,17 @@ test_mistakes_are_named(void **state)
 static void
 test_results_of_infer_are_checked(void **state)
 {
-    static const tg_status expected[] = { TG_ERR_INTERNAL, TG_ERR_LIMIT, TG_ERR_VALUE, TG_ERR_VALUE,
-                                          TG_ERR_LIMIT,    TG_ERR_INTERNAL, TG_ERR_VALUE };
+    static const tg_status expected[] = { TG_ERR_INTERNAL, TG_ERR_LIMIT, TG_ERR_VALUE,
+                                          TG_ERR_VALUE,    TG_ERR_LIMIT, TG_ERR_INTERNAL,
+                                          TG_ERR_VALUE };
     mini *m = *state;
     tg_array *a = mini_full(m->scope, TG_DT_U8, 1, (int64_t[]){ 3 });
     for (int64_t how = 0; how < 7; how++) {
         assert_null(mini_ints(m->scope, "wrong", a, "how", 1, &how));
         assert_memory_equal(take_message(m->scope, expected[how]), "wrong: ", 7);
     }
-    assert_null(mini_full(m->scope, TG_DT_F64, 2, (int64_t[]){ (int64_t)1 << 31, (int64_t)1 << 30 }));
+    const int64_t huge[] = { (int64_t)1 << 31, (int64_t)1 << 30 };
+    assert_null(mini_full(m->scope, TG_DT_F64, 2, huge));
     (void)take_message(m->scope, TG_ERR_LIMIT);
     /* No cells, no bytes, however long the other axes are. */
     assert_non_null(mini_full(m->scope, TG_DT_F64, 2, (int64_t[]){ INT64_MAX / 2, 0 }));
@@ -217,8 +219,8 @@ test_chunks_are_derived(void **state)
     assert_int_equal(tg_array_chunk_count(mini_add(m->scope, column, a), 0), 9);
     assert_int_equal(
         tg_array_chunk_count(mini_ints(m->scope, "blur", a, "depth", 1, (int64_t[]){ 1 }), 1), 5);
-    assert_int_equal(tg_array_chunk_count(mini_ints(m->scope, "crop", a, "start", 1,
-                                                    (int64_t[]){ 1 }), 1), 1);
+    assert_int_equal(
+        tg_array_chunk_count(mini_ints(m->scope, "crop", a, "start", 1, (int64_t[]){ 1 }), 1), 1);
     tg_array *some = tg_apply(m->scope, "select", 1, &a, 0, NULL);
     assert_int_equal(tg_array_chunk_count(some, 0), 0);
     assert_int_equal(tg_array_chunk_sizes(some, 0, sizes, 10), 0);
@@ -278,8 +280,13 @@ test_sources(void **state)
 {
     static const tg_source_ops ops = { .destroy = destroy_source };
     mini *m = *state;
-    tg_source source = { .ops = &ops, .dtype = TG_DT_U16, .ndim = 1, .shape = { 100 }, .key = 11,
-                         .format = "zarr", .uri = "a.zarr" };
+    tg_source source = { .ops = &ops,
+                         .dtype = TG_DT_U16,
+                         .ndim = 1,
+                         .shape = { 100 },
+                         .key = 11,
+                         .format = "zarr",
+                         .uri = "a.zarr" };
     tg_source unique;
     atomic_init(&source.references, 1);
     source.chunks = tg_grid_create_regular(1, source.shape, (int64_t[]){ 30 });

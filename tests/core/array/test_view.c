@@ -127,7 +127,10 @@ test_transposes_large_planes(void **state)
     }
     tg_view_from_shape(&a, from, TG_DT_U16, 2, (int64_t[]){ N, M });
     tg_view_from_shape(&b, to, TG_DT_U16, 2, (int64_t[]){ M, N });
-    tg_view turned = { .data = from, .dtype = TG_DT_U16, .ndim = 2, .shape = { M, N },
+    tg_view turned = { .data = from,
+                       .dtype = TG_DT_U16,
+                       .ndim = 2,
+                       .shape = { M, N },
                        .strides = { a.strides[1], a.strides[0] } };
     tg_view_copy(&b, &turned);
     for (int i = 0; i < N; i++) {

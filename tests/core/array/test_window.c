@@ -135,10 +135,8 @@ test_modes_are_those_of_scipy(void **state)
 {
     /* scipy.ndimage's documentation, for an array "abcd" and 6 cells on either side. */
     static const char *const expected[] = {
-        [TG_BOUNDARY_REFLECT] = "cddcbaabcddcbaab",
-        [TG_BOUNDARY_MIRROR] = "abcdcbabcdcbabcd",
-        [TG_BOUNDARY_NEAREST] = "aaaaaaabcddddddd",
-        [TG_BOUNDARY_WRAP] = "cdabcdabcdabcdab",
+        [TG_BOUNDARY_REFLECT] = "cddcbaabcddcbaab",  [TG_BOUNDARY_MIRROR] = "abcdcbabcdcbabcd",
+        [TG_BOUNDARY_NEAREST] = "aaaaaaabcddddddd",  [TG_BOUNDARY_WRAP] = "cdabcdabcdabcdab",
         [TG_BOUNDARY_CONSTANT] = "kkkkkkabcdkkkkkk",
     };
     (void)state;
@@ -163,8 +161,8 @@ test_runs_say_the_same_as_map(void **state)
         for (int64_t n = 0; n < 6; n++) {
             for (int64_t lo = -12; lo < 12; lo++) {
                 for (int64_t hi = lo; hi < 14; hi++) {
-                    int count = tg_window_runs((tg_boundary)mode, n, lo, hi, runs,
-                                               TG_WINDOW_RUNS_MAX);
+                    int count =
+                        tg_window_runs((tg_boundary)mode, n, lo, hi, runs, TG_WINDOW_RUNS_MAX);
                     int64_t at = 0;
                     assert_true(count >= 0);
                     for (int i = 0; i < count; i++) {

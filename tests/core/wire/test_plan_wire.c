@@ -3,9 +3,9 @@
  * Plans as bytes: what is written and read in one context is the same node again; what cannot
  * travel is refused by name; cut, changed and hostile messages are errors.
  */
-#include <stdatomic.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ close_mini(void **state)
     return 0;
 }
 
-/* --- a store with one array in it --------------------------------------------------------------- */
+/* --- a store with one array in it ------------------------------------------------------------ */
 
 static tg_source store;
 static int store_opened;
@@ -88,7 +88,7 @@ drop_store(void)
     tg_grid_release(chunks);
 }
 
-/* --- round trips -------------------------------------------------------------------------------- */
+/* --- round trips ----------------------------------------------------------------------------- */
 
 static tg_wire_bytes
 write_all(size_t count, tg_array *const *targets)
@@ -227,7 +227,7 @@ test_sources_are_opened_again(void **state)
     drop_store();
 }
 
-/* --- what cannot travel ------------------------------------------------------------------------- */
+/* --- what cannot travel ---------------------------------------------------------------------- */
 
 static void
 test_what_belongs_to_this_process_is_refused(void **state)
@@ -245,13 +245,14 @@ test_what_belongs_to_this_process_is_refused(void **state)
     assert_int_equal(tg_wire_write_nodes(1, &b, &bytes, &err), TG_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'from_memory' belongs to this process"));
     assert_null(bytes.data);
-    tg_array *c = tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 0, NULL);
+    tg_array *c =
+        tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 0, NULL);
     assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'call'"));
     assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, &bytes, &err), TG_ERR_LIMIT);
 }
 
-/* --- hostile messages --------------------------------------------------------------------------- */
+/* --- hostile messages ------------------------------------------------------------------------ */
 
 static tg_status
 read_text(mini *m, const char *bytes, size_t size, tg_error *err)
@@ -264,9 +265,18 @@ read_text(mini *m, const char *bytes, size_t size, tg_error *err)
     return status;
 }
 
-#define HEADER(version, nodes, targets) "\x94\xae" "tilegraph.plan" version nodes targets
-#define SCALAR "\x95\xa6" "scalar\x01\x90\x92" KIND "\x93\xa7integer\x01\xc4\x08" EIGHT "\xc0"
-#define KIND "\x93\xa4" "kind\x01\xc4\x08\x01\0\0\0\0\0\0\0"
+#define HEADER(version, nodes, targets)                                                            \
+    "\x94\xae"                                                                                     \
+    "tilegraph.plan" version nodes targets
+#define SCALAR                                                                                     \
+    "\x95\xa6"                                                                                     \
+    "scalar\x01\x90\x92" KIND "\x93\xa7integer\x01\xc4\x08" EIGHT "\xc0"
+/* One node, two nodes; one target. */
+#define ONE HEADER("\x01", "\x01", "\x01")
+#define TWO HEADER("\x01", "\x02", "\x01")
+#define KIND                                                                                       \
+    "\x93\xa4"                                                                                     \
+    "kind\x01\xc4\x08\x01\0\0\0\0\0\0\0"
 #define EIGHT "\x07\0\0\0\0\0\0\0"
 
 static void
@@ -279,45 +289,64 @@ test_hand_made_messages(void **state)
         const char *message;
     } cases[] = {
 #define CASE(text, status, message) { text, sizeof(text) - 1, status, message }
-        CASE(HEADER("\x01", "\x01", "\x01") SCALAR "\x91\x00", TG_OK, ""),
+        CASE(ONE SCALAR "\x91\x00", TG_OK, ""),
         CASE(HEADER("\x02", "\x01", "\x01") SCALAR "\x91\x00", TG_ERR_UNSUPPORTED,
              "format version 2"),
-        CASE(HEADER("\x01", "\x01", "\x01") SCALAR "\x91\x01", TG_ERR_FORMAT, "plan: target"),
+        CASE(ONE SCALAR "\x91\x01", TG_ERR_FORMAT, "plan: target"),
         CASE(HEADER("\x01", "\x01", "\x02") SCALAR "\x91\x00", TG_ERR_FORMAT, "plan: target"),
-        CASE(HEADER("\x01", "\x01", "\x01") SCALAR "\x91\x00\x00", TG_ERR_FORMAT, "follow"),
+        CASE(ONE SCALAR "\x91\x00\x00", TG_ERR_FORMAT, "follow"),
         CASE(HEADER("\x01", "\xcd\xff\xff", "\x01") SCALAR, TG_ERR_FORMAT, "declared"),
         CASE(HEADER("\x01", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x01"), TG_ERR_FORMAT,
              "number of nodes"),
         CASE(HEADER("\x01", "\x00", "\x01") "\x91\x00", TG_ERR_FORMAT, "no node yet"),
-        CASE("\x94\xa3" "abc\x01\x00\x00", TG_ERR_FORMAT, "not a plan"),
+        CASE("\x94\xa3"
+             "abc\x01\x00\x00",
+             TG_ERR_FORMAT, "not a plan"),
         CASE("\x01", TG_ERR_FORMAT, "header"),
         CASE("", TG_ERR_FORMAT, "ends"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa3" "zzz\x01\x90\x90\xc0", TG_ERR_UNSUPPORTED,
-             "op 'zzz' is not known here"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa3" "add\x02\x90\x90\xc0", TG_ERR_UNSUPPORTED,
-             "op 'add' has version 3 here, and 2 in the plan"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa3" "add\x03\x91\x00\x90\xc0", TG_ERR_FORMAT,
-             "no node yet"),
-        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa3" "add\x03\x91\x00\x90\xc0", TG_ERR_TYPE,
-             "plan: node 1: add: takes 2"),
-        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa3" "add\x03\x92\x00\x01\x90\xc0",
+        CASE(ONE "\x95\xa3"
+                 "zzz\x01\x90\x90\xc0",
+             TG_ERR_UNSUPPORTED, "op 'zzz' is not known here"),
+        CASE(ONE "\x95\xa3"
+                 "add\x02\x90\x90\xc0",
+             TG_ERR_UNSUPPORTED, "op 'add' has version 3 here, and 2 in the plan"),
+        CASE(ONE "\x95\xa3"
+                 "add\x03\x91\x00\x90\xc0",
+             TG_ERR_FORMAT, "no node yet"),
+        CASE(TWO SCALAR "\x95\xa3"
+                        "add\x03\x91\x00\x90\xc0",
+             TG_ERR_TYPE, "plan: node 1: add: takes 2"),
+        CASE(TWO SCALAR "\x95\xa3"
+                        "add\x03\x92\x00\x01\x90\xc0",
              TG_ERR_FORMAT, "argument"),
-        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa5" "twice\x01\x91\x00\x90\xc0",
+        CASE(TWO SCALAR "\x95\xa5"
+                        "twice\x01\x91\x00\x90\xc0",
              TG_ERR_FORMAT, "made of others"),
-        CASE(HEADER("\x01", "\x02", "\x01") SCALAR "\x95\xa4" "call\x01\x91\x00\x90\xc0",
+        CASE(TWO SCALAR "\x95\xa4"
+                        "call\x01\x91\x00\x90\xc0",
              TG_ERR_UNSUPPORTED, "one process"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91\x93\xa4" "kind\x06\xc0\xc0",
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x06\xc0\xc0",
              TG_ERR_UNSUPPORTED, "function"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91\x93\xa4" "kind\x07\xc0\xc0",
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x07\xc0\xc0",
              TG_ERR_FORMAT, "kind"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91\x93\xa4" "kind\x01\xc4\x01_\xc0",
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x01\xc4\x01_\xc0",
              TG_ERR_FORMAT, "binary"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xa6" "scalar\x01\x90\x91" KIND "\x95\xc0\xc0\xc0\xc0\xc0",
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91" KIND "\x95\xc0\xc0\xc0\xc0\xc0",
              TG_ERR_FORMAT, "has a source"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xab" "from_source\x01\x90\x90\xc0", TG_ERR_TYPE,
-             "needs its data"),
-        CASE(HEADER("\x01", "\x01", "\x01") "\x95\xab" "from_source\x01\x90\x90"
-             "\x95\xa4zarr\xa1x\xa2u2\xc4\x00\xc0", TG_ERR_NOT_FOUND, "x: no such store"),
+        CASE(ONE "\x95\xab"
+                 "from_source\x01\x90\x90\xc0",
+             TG_ERR_TYPE, "needs its data"),
+        CASE(ONE "\x95\xab"
+                 "from_source\x01\x90\x90"
+                 "\x95\xa4zarr\xa1x\xa2u2\xc4\x00\xc0",
+             TG_ERR_NOT_FOUND, "x: no such store"),
 #undef CASE
     };
     mini *m = *state;
@@ -338,8 +367,8 @@ test_cut_and_changed_messages(void **state)
     mini *m = *state;
     tg_scope *scope = tg_scope_create_in(m->context);
     make_store();
-    tg_array *a = mini_add(scope, build_some(scope),
-                           mini_full(scope, TG_DT_F32, 1, (int64_t[]){ 1 }));
+    tg_array *a =
+        mini_add(scope, build_some(scope), mini_full(scope, TG_DT_F32, 1, (int64_t[]){ 1 }));
     tg_array *source = tg_scope_from_source(scope, &store, NULL);
     tg_wire_bytes bytes = write_all(2, (tg_array *[]){ a, source });
     tg_scope_destroy(scope);

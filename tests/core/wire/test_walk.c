@@ -55,10 +55,18 @@ test_all_kinds(void **state)
     ASSERT_WALK("\xcf________", 9);
     ASSERT_WALK("\xd0_", 2);
     ASSERT_WALK("\xd3________", 9);
-    ASSERT_WALK("\xa3" "abc", 4);
-    ASSERT_WALK("\xd9\x02" "ab", 4);
-    ASSERT_WALK("\xda\x00\x02" "ab", 5);
-    ASSERT_WALK("\xdb\x00\x00\x00\x02" "ab", 7);
+    ASSERT_WALK("\xa3"
+                "abc",
+                4);
+    ASSERT_WALK("\xd9\x02"
+                "ab",
+                4);
+    ASSERT_WALK("\xda\x00\x02"
+                "ab",
+                5);
+    ASSERT_WALK("\xdb\x00\x00\x00\x02"
+                "ab",
+                7);
     ASSERT_WALK("\xc4\x02\xff\xff", 4);
     ASSERT_WALK("\xc5\x00\x01\xff", 4);
     ASSERT_WALK("\xc6\x00\x00\x00\x01\xff", 6);
@@ -78,9 +86,15 @@ test_what_is_declared_must_be_there(void **state)
     ASSERT_REFUSED("", TG_ERR_FORMAT);
     ASSERT_REFUSED("\xcb_______", TG_ERR_FORMAT);
     ASSERT_REFUSED("\xdc\x00", TG_ERR_FORMAT);
-    ASSERT_REFUSED("\xa3" "ab", TG_ERR_FORMAT);
-    ASSERT_REFUSED("\xdb\xff\xff\xff\xff" "ab", TG_ERR_FORMAT);
-    ASSERT_REFUSED("\xc6\xff\xff\xff\xff" "ab", TG_ERR_FORMAT);
+    ASSERT_REFUSED("\xa3"
+                   "ab",
+                   TG_ERR_FORMAT);
+    ASSERT_REFUSED("\xdb\xff\xff\xff\xff"
+                   "ab",
+                   TG_ERR_FORMAT);
+    ASSERT_REFUSED("\xc6\xff\xff\xff\xff"
+                   "ab",
+                   TG_ERR_FORMAT);
     /* The five bytes that make a decoder reserve 100 GB. */
     ASSERT_REFUSED("\xdd\xff\xff\xff\xff", TG_ERR_FORMAT);
     ASSERT_REFUSED("\xdf\xff\xff\xff\xff", TG_ERR_FORMAT);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Codecs: there and back, exact sizes, damaged and cut data, texts. */
 #include "../io_support.h"
-
 #include "io/codec/codec.h"
 
 enum { COUNT = 40000 };
@@ -41,8 +40,8 @@ static tg_status
 decode(const tg_codec_use *use, unsigned char *from, int64_t bytes, unsigned char *to,
        int64_t capacity, int64_t *n, tg_error *err)
 {
-    tg_status status = use->codec->decode(use->values, from, bytes,
-                                          use->codec->trailer ? from : to, capacity, n, err);
+    tg_status status = use->codec->decode(use->values, from, bytes, use->codec->trailer ? from : to,
+                                          capacity, n, err);
     if (status == TG_OK && use->codec->trailer) {
         memcpy(to, from, (size_t)*n);
     }
@@ -50,9 +49,26 @@ decode(const tg_codec_use *use, unsigned char *from, int64_t bytes, unsigned cha
 }
 
 static const char *const texts[] = {
-    "blosc:lz4:5:shuffle", "blosc:zstd:3:bitshuffle", "blosc:blosclz:9:noshuffle", "blosc:zlib",
-    "blosc:lz4hc:1:shuffle", "blosc:zstd:0", "zstd:1", "zstd:-5", "zstd:19", "gzip:0", "gzip:1",
-    "gzip:2", "gzip:3", "gzip:4", "gzip:9", "zlib:1", "zlib:6", "lz4", "lz4:10", "crc32c",
+    "blosc:lz4:5:shuffle",
+    "blosc:zstd:3:bitshuffle",
+    "blosc:blosclz:9:noshuffle",
+    "blosc:zlib",
+    "blosc:lz4hc:1:shuffle",
+    "blosc:zstd:0",
+    "zstd:1",
+    "zstd:-5",
+    "zstd:19",
+    "gzip:0",
+    "gzip:1",
+    "gzip:2",
+    "gzip:3",
+    "gzip:4",
+    "gzip:9",
+    "zlib:1",
+    "zlib:6",
+    "lz4",
+    "lz4:10",
+    "crc32c",
 };
 
 static void
@@ -202,9 +218,9 @@ test_texts(void **state)
     assert_fails(tg_codec_chain_parse("blosc:foo", 4, uses, &n, err), TG_ERR_VALUE, "cname", "lz4",
                  "foo");
     assert_fails(tg_codec_chain_parse("zstd+", 4, uses, &n, err), TG_ERR_VALUE, "no codec");
-    assert_fails(tg_codec_chain_parse("zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd", 4, uses, &n,
-                                      err),
-                 TG_ERR_VALUE, "at most");
+    assert_fails(
+        tg_codec_chain_parse("zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd", 4, uses, &n, err),
+        TG_ERR_VALUE, "at most");
     assert_null(tg_codec_at(1000));
     assert_non_null(tg_codec_at(0));
 }
@@ -216,20 +232,23 @@ test_swap(void **state)
     unsigned char data[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
     unsigned char out[17];
     tg_bytes_swap(out + 1, data, 2, 8);
-    assert_memory_equal(out + 1, ((unsigned char[]){ 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8 }), 16);
+    assert_memory_equal(
+        out + 1, ((unsigned char[]){ 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8 }), 16);
     tg_bytes_swap(out + 1, data, 4, 4);
-    assert_memory_equal(out + 1, ((unsigned char[]){ 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12 }), 16);
+    assert_memory_equal(
+        out + 1, ((unsigned char[]){ 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12 }), 16);
     tg_bytes_swap(data, data, 8, 2);
-    assert_memory_equal(data, ((unsigned char[]){ 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14 }), 16);
+    assert_memory_equal(
+        data, ((unsigned char[]){ 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14 }), 16);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_gzip_members), cmocka_unit_test(test_crc_value),
-        cmocka_unit_test(test_texts), cmocka_unit_test(test_swap),
+        cmocka_unit_test(test_texts),        cmocka_unit_test(test_swap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

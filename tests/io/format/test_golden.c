@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every file of tests/golden, written by zarr-python, tifffile and NumPy, against what it holds:
  * read in one piece, chunk by chunk, in odd boxes, and into strided memory. */
-#include "../io_support.h"
-
 #include <dirent.h>
 #include <unistd.h>
+
+#include "../io_support.h"
 
 #define GOLDEN TG_TESTS_DIR "/golden"
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* npy: headers that are wrong, boxes written in any order, what is left after a failure. */
-#include "../io_support.h"
-
 #include <unistd.h>
 
+#include "../io_support.h"
 #include "io/format/npy.h"
 
 static tg_status
@@ -22,7 +21,8 @@ test_headers(void **state)
 {
     (void)state;
     tg_npy_header h;
-    assert_ok(parse("{'shape': (2, 3L), 'descr': \">i4\", 'fortran_order': True}\n", 4000, &h, err));
+    assert_ok(
+        parse("{'shape': (2, 3L), 'descr': \">i4\", 'fortran_order': True}\n", 4000, &h, err));
     assert_true(h.fortran && h.big_endian);
     assert_int_equal(h.ndim, 2);
     assert_int_equal(h.shape[1], 3);
@@ -34,7 +34,8 @@ test_headers(void **state)
         { "{}", TG_ERR_FORMAT },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (3,)} x", TG_ERR_FORMAT },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), 'x': 1}", TG_ERR_FORMAT },
-        { "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", TG_ERR_FORMAT },
+        { "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (3,)}",
+          TG_ERR_FORMAT },
         { "{'descr': '<f4', 'fortran_order': 0, 'shape': (3,)}", TG_ERR_FORMAT },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}", TG_ERR_FORMAT },
         { "{'descr': '<f4', 'fortran_order': False, 'shape': 3}", TG_ERR_FORMAT },
@@ -150,8 +151,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers), cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_write), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* PNG: what is written is what the signature and the header say; failures leave nothing. */
-#include "../io_support.h"
-
 #include <unistd.h>
 
+#include "../io_support.h"
 #include "io/format/png.h"
 
 static void

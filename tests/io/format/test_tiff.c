@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TIFF that is cut off, absurd or runs in circles; stacks of files; many threads. The good cases
  * are in test_golden. */
-#include "../io_support.h"
-
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "../io_support.h"
 
 #define GOLDEN TG_TESTS_DIR "/golden/"
 
@@ -72,8 +72,9 @@ test_damaged(void **state)
 static size_t
 tiny(unsigned char *to, uint32_t width, uint32_t height, uint32_t next)
 {
-    const uint32_t entries[][3] = { /* tag, type, value */
-        { 256, 4, width }, { 257, 4, height }, { 258, 3, 16 }, { 259, 3, 1 }, { 262, 3, 1 },
+    const uint32_t entries[][3] = {
+        /* tag, type, value */
+        { 256, 4, width }, { 257, 4, height }, { 258, 3, 16 },     { 259, 3, 1 },  { 262, 3, 1 },
         { 273, 4, 8 },     { 277, 3, 1 },      { 278, 4, height }, { 279, 4, 16 },
     };
     const uint32_t count = sizeof entries / sizeof entries[0];

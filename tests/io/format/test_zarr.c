@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zarr written and read back, damaged, malformed, and on a store that fails at each step in turn. */
-#include "../io_support.h"
-
+/* Zarr written and read back, damaged, malformed, and on a store that fails at each step in turn.
+ */
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../io_support.h"
 #include "io/format/zarr.h"
 
 static unsigned char *
@@ -46,28 +46,43 @@ static void
 test_round_trip(void **state)
 {
     (void)state;
-    const char *codecs[] = { "none", "zstd:3", "gzip:5", "gzip:1+crc32c", "crc32c", "crc32c+zstd",
-                             "blosc:lz4:5:bitshuffle", "zstd+gzip+crc32c", NULL };
+    const char *codecs[] = { "none",
+                             "zstd:3",
+                             "gzip:5",
+                             "gzip:1+crc32c",
+                             "crc32c",
+                             "crc32c+zstd",
+                             "blosc:lz4:5:bitshuffle",
+                             "zstd+gzip+crc32c",
+                             NULL };
     const int64_t shape[3] = { 13, 9, 20 };
     const int64_t chunks[3] = { 4, 3, 7 };
     const int64_t shards[3] = { 8, 6, 14 };
     for (size_t c = 0; c < sizeof codecs / sizeof codecs[0]; c++) {
-        tg_sink_options o = { .dtype = TG_DT_U16, .ndim = 3, .shape = shape, .chunks = chunks,
-                              .codec = codecs[c] };
+        tg_sink_options o = {
+            .dtype = TG_DT_U16, .ndim = 3, .shape = shape, .chunks = chunks, .codec = codecs[c]
+        };
         round_trip(&o);
         o.shards = shards;
         round_trip(&o);
     }
     const char *old[] = { "none", "zlib:3", "lz4", "gzip", "blosc:zstd:1:noshuffle", NULL };
     for (size_t c = 0; c < sizeof old / sizeof old[0]; c++) {
-        tg_sink_options o = { .dtype = TG_DT_F32, .ndim = 3, .shape = shape, .chunks = chunks,
-                              .codec = old[c], .zarr_version = 2 };
+        tg_sink_options o = { .dtype = TG_DT_F32,
+                              .ndim = 3,
+                              .shape = shape,
+                              .chunks = chunks,
+                              .codec = old[c],
+                              .zarr_version = 2 };
         round_trip(&o);
     }
     for (int d = TG_DT_BOOL; d < TG_DT_COUNT; d++) {
         for (int version = 2; version <= 3; version++) {
-            tg_sink_options o = { .dtype = (tg_dtype)d, .ndim = 2, .shape = shape,
-                                  .chunks = chunks, .zarr_version = version };
+            tg_sink_options o = { .dtype = (tg_dtype)d,
+                                  .ndim = 2,
+                                  .shape = shape,
+                                  .chunks = chunks,
+                                  .zarr_version = version };
             round_trip(&o);
         }
     }
@@ -92,8 +107,12 @@ test_texts(void **state)
         tg_sink *k = NULL;
         tg_format_info info;
         float fill = __builtin_nanf("");
-        tg_sink_options o = { .dtype = TG_DT_F32, .ndim = 2, .shape = shape, .overwrite = true,
-                              .zarr_version = version, .fill_value = &fill,
+        tg_sink_options o = { .dtype = TG_DT_F32,
+                              .ndim = 2,
+                              .shape = shape,
+                              .overwrite = true,
+                              .zarr_version = version,
+                              .fill_value = &fill,
                               .attributes = "{\"a\": [1, {\"b\": NaN}], \"u\": \"\\u00b5\"}",
                               .dimension_names = names };
         assert_ok(tg_format_create("out.zarr", "zarr", &o, &k, err));
@@ -122,8 +141,13 @@ test_fill(void **state)
     const int64_t chunks[2] = { 4, 4 };
     uint16_t fill = 7;
     uint16_t data[64];
-    tg_sink_options o = { .dtype = TG_DT_U16, .ndim = 2, .shape = shape, .chunks = chunks,
-                          .fill_value = &fill, .codec = "none", .overwrite = true };
+    tg_sink_options o = { .dtype = TG_DT_U16,
+                          .ndim = 2,
+                          .shape = shape,
+                          .chunks = chunks,
+                          .fill_value = &fill,
+                          .codec = "none",
+                          .overwrite = true };
     tg_sink *k = NULL;
     for (int i = 0; i < 64; i++) {
         data[i] = i == 63 ? 1 : fill;
@@ -201,8 +225,12 @@ write_sample(const char *codec, const int64_t *shards)
 {
     const int64_t shape[2] = { 40, 40 };
     const int64_t chunks[2] = { 20, 20 };
-    tg_sink_options o = { .dtype = TG_DT_U16, .ndim = 2, .shape = shape, .chunks = chunks,
-                          .shards = shards, .codec = codec };
+    tg_sink_options o = { .dtype = TG_DT_U16,
+                          .ndim = 2,
+                          .shape = shape,
+                          .chunks = chunks,
+                          .shards = shards,
+                          .codec = codec };
     round_trip(&o);
 }
 
@@ -254,10 +282,9 @@ test_damaged_shard(void **state)
     /* An index that is right by its checksum and points outside, or wraps round. */
     tg_zarr_meta meta = { .cells_per_shard = 4, .index_checked = true };
     tg_zarr_place places[4];
-    const tg_zarr_place bad[] = { { n, 100 },
-                                  { UINT64_MAX - 10, 20 },
-                                  { UINT64_MAX, 5 },
-                                  { 0, UINT64_MAX } };
+    const tg_zarr_place bad[] = {
+        { n, 100 }, { UINT64_MAX - 10, 20 }, { UINT64_MAX, 5 }, { 0, UINT64_MAX }
+    };
     for (size_t b = 0; b < 4; b++) {
         data[n - 20] ^= b == 0;
         assert_ok(tg_zarr_index_unpack(&meta, data + n - 68, places, err));
@@ -280,12 +307,13 @@ test_damaged_shard(void **state)
 #define V3(shape, type, chunks, fill, codecs, more)                                                \
     "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":" shape ",\"data_type\":" type           \
     ",\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":" chunks             \
-    "}},\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":" fill ",\"codecs\":" codecs  \
-    more "}"
+    "}},\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":" fill                        \
+    ",\"codecs\":" codecs more "}"
 #define LITTLE "{\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}}"
 #define V2(shape, chunks, type, fill, compressor, more)                                            \
     "{\"zarr_format\":2,\"shape\":" shape ",\"chunks\":" chunks ",\"dtype\":" type                 \
-    ",\"fill_value\":" fill ",\"order\":\"C\",\"compressor\":" compressor ",\"filters\":null" more "}"
+    ",\"fill_value\":" fill ",\"order\":\"C\",\"compressor\":" compressor ",\"filters\":null" more \
+    "}"
 
 typedef struct bad_meta {
     const char *text;
@@ -324,21 +352,21 @@ static const bad_meta bad_v3[] = {
          "[{\"name\":\"transpose\",\"configuration\":{\"order\":[0,0]}}," LITTLE "]", ""),
       TG_ERR_FORMAT, "permutation" },
     { V3("[4]", "\"uint8\"", "[4]", "0",
-         "[{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":[3],\"codecs\":[" LITTLE
-         "],\"index_codecs\":[" LITTLE "]}}]",
+         "[{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":[3],\"codecs\":"
+         "[" LITTLE "],\"index_codecs\":[" LITTLE "]}}]",
          ""),
       TG_ERR_FORMAT, "multiple" },
     { V3("[4]", "\"uint8\"", "[4]", "0",
-         "[{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":[2],\"codecs\":[" LITTLE
-         "],\"index_codecs\":[" LITTLE ",{\"name\":\"zstd\"}]}}]",
+         "[{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":[2],\"codecs\":"
+         "[" LITTLE "],\"index_codecs\":[" LITTLE ",{\"name\":\"zstd\"}]}}]",
          ""),
       TG_ERR_UNSUPPORTED, "index_codecs" },
     { V3("[4000000000,4000000000,4000000000]", "\"uint8\"", "[1,1,1]", "0", "[" LITTLE "]", ""),
       TG_ERR_LIMIT, "too large" },
     { V3("[9223372036854775807]", "\"uint8\"", "[1]", "0", "[" LITTLE "]", ""), TG_ERR_FORMAT,
       "shape" }, /* beyond what is read as an integer */
-    { V3("[100000,100000]", "\"uint8\"", "[100000,100000]", "0", "[" LITTLE "]", ""),
-      TG_ERR_LIMIT, "chunk" },
+    { V3("[100000,100000]", "\"uint8\"", "[100000,100000]", "0", "[" LITTLE "]", ""), TG_ERR_LIMIT,
+      "chunk" },
     { V3("[4]", "\"uint8\"", "[2]", "0", "[" LITTLE "]", ",\"future\":{\"x\":1}"),
       TG_ERR_UNSUPPORTED, "future" },
     { V3("[4]", "\"uint8\"", "[2]", "0", "[" LITTLE "]", ",\"storage_transformers\":[{}]"),
@@ -443,8 +471,12 @@ torture(const int64_t *shards)
         void *back = NULL;
         tg_error error = { 0 };
         countdown c = { .left = n };
-        tg_sink_options o = { .dtype = TG_DT_U16, .ndim = 2, .shape = shape, .chunks = chunks,
-                              .shards = shards, .codec = "zstd+crc32c" };
+        tg_sink_options o = { .dtype = TG_DT_U16,
+                              .ndim = 2,
+                              .shape = shape,
+                              .chunks = chunks,
+                              .shards = shards,
+                              .codec = "zstd+crc32c" };
         assert_ok(tg_store_memory_create("fault", &store, err));
         tg_store_memory_set_fault(store, fail_at, &c);
         tg_status status = tg_zarr_sink_create(store, "fault", &o, &k, &error);
@@ -522,8 +554,12 @@ test_threads(void **state)
     const int64_t shape[2] = { 160, 160 };
     const int64_t chunks[2] = { 8, 8 };
     const int64_t shards[2] = { 16, 16 };
-    tg_sink_options o = { .dtype = TG_DT_U16, .ndim = 2, .shape = shape, .chunks = chunks,
-                          .shards = shards, .codec = "blosc:lz4:5:shuffle" };
+    tg_sink_options o = { .dtype = TG_DT_U16,
+                          .ndim = 2,
+                          .shape = shape,
+                          .chunks = chunks,
+                          .shards = shards,
+                          .codec = "blosc:lz4:5:shuffle" };
     round_trip(&o);
     tg_source *s = NULL;
     unsigned char *data = numbers(160 * 160 * 2);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Stores: the same cases on memory and on files, then what only files have. */
-#include "../io_support.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../io_support.h"
 #include "io/store/store.h"
 
 static tg_store *

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every built-in op that can be built from sample arrays and made-up parameters travels: its plan,
+ * read again, is the same node. That needs an infer that is content with its own results: with
+ * arguments that are cast already, and parameters as the node keeps them.
+ *
+ * With a folder as argument the plans are left there as files: the corpus of tests/fuzz.
+ *     test_plan_ops tests/fuzz/corpus/plan
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/array/scope.h"
+#include "core/wire/plan_wire.h"
+#include "ops/registry.h"
+
+static const char *corpus;
+static tg_source store;
+
+static void
+destroy_store(tg_source *source)
+{
+    (void)source;
+}
+
+static const tg_source_ops store_ops = { .destroy = destroy_store };
+
+static tg_status
+open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_error *err)
+{
+    (void)ctx;
+    (void)format;
+    (void)uri;
+    (void)err;
+    *out = tg_source_retain(&store);
+    return TG_OK;
+}
+
+static void
+leave_file(const char *op, int variant, const tg_wire_bytes *bytes)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s-%d", corpus, op, variant);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes->data, 1, bytes->size, file), bytes->size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Values that many ops accept: required ones, and with `all` the others too. */
+static size_t
+make_params(const tg_op *op, bool all, int ndim, tg_param *params)
+{
+    static const int64_t ones[] = { 1, 1, 1, 1 };
+    static const int64_t dtype[] = { TG_DT_F32, TG_DT_F32, TG_DT_F32 };
+    static const double halves[] = { 1.5, 1.5, 1.5, 1.5 };
+    size_t count = 0;
+    for (size_t i = 0; i < tg_op_param_count(op); i++) {
+        const tg_param_schema *schema = &op->params[i];
+        tg_param *param = &params[count];
+        if ((schema->required || all) && schema->kind != TG_PARAM_POINTER &&
+            schema->kind != TG_PARAM_STR) {
+            *param = (tg_param){ schema->name,
+                                 TG_PARAM_INT,
+                                 { schema->is_list ? (uint32_t)ndim : 1, { .ints = ones } } };
+            if (schema->kind == TG_PARAM_FLOAT) {
+                param->kind = TG_PARAM_FLOAT;
+                param->value.floats = halves;
+            } else if (schema->kind == TG_PARAM_DTYPE) {
+                param->value.ints = dtype;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+/* False when the plan does not come back as the node it was. */
+static bool
+check_array(tg_context *context, tg_array *array, const char *op, int variant)
+{
+    bool same = false;
+    static const tg_wire_opener opener = { NULL, open_store };
+    tg_wire_bytes bytes;
+    tg_wire_arrays arrays;
+    tg_error err;
+    if (tg_wire_write_nodes(1, &array, &bytes, &err) != TG_OK) {
+        /* User functions stay at home. */
+        assert_int_equal(err.code, TG_ERR_UNSUPPORTED);
+        return true;
+    }
+    if (tg_wire_read_nodes(context, bytes.data, bytes.size, &opener, &arrays, &err) != TG_OK) {
+        print_error("%s, variant %d: %s\n", op, variant, err.message);
+    } else {
+        same = arrays.arrays[0] == array;
+        if (!same) {
+            print_error("%s, variant %d: comes back as another node\n", op, variant);
+        }
+        tg_wire_arrays_fini(&arrays);
+    }
+    if (corpus != NULL) {
+        leave_file(op, variant, &bytes);
+    }
+    tg_wire_bytes_fini(&bytes);
+    return same;
+}
+
+enum { KINDS = 5, VARIANTS = KINDS * 2 * 4 };
+
+/* Arguments: an array of a store, as it is or cast, alone or with small ones. */
+static tg_array *
+make_argument(tg_scope *scope, int kind, int ndim, size_t index)
+{
+    static const tg_dtype dtypes[KINDS] = { TG_DT_U16, TG_DT_F32, TG_DT_BOOL, TG_DT_I64,
+                                            TG_DT_C64 };
+    static const int64_t small[] = { 3, 3, 3 };
+    const int64_t type = dtypes[kind];
+    tg_array *array = NULL;
+    if (ndim == 3 && index == 0) {
+        tg_array *source = tg_scope_from_source(scope, &store, NULL);
+        array = tg_scope_cast(scope, source, dtypes[kind]);
+    } else if (ndim == 0) {
+        array = index % 2 == 0 ? tg_scalar(scope, 2.5) : tg_scalar_int(scope, 3);
+    } else {
+        const tg_param params[] = {
+            { "shape", TG_PARAM_INT, { (uint32_t)ndim, { .ints = small } } },
+            { "fill_integer", TG_PARAM_INT, { 1, { .ints = small } } },
+            { "dtype", TG_PARAM_DTYPE, { 1, { .ints = &type } } },
+        };
+        array = tg_apply(scope, "full", 0, NULL, 3, params);
+    }
+    return array;
+}
+
+static void
+test_all_ops_travel(void **state)
+{
+    const tg_op *const *ops = NULL;
+    size_t count = tg_ops_builtin(&ops);
+    tg_registry *registry = tg_registry_create(ops, count);
+    tg_context *context = tg_context_create(registry);
+    size_t travelled = 0;
+    int failures = 0;
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        bool built = false;
+        for (int variant = 0; variant < VARIANTS && (corpus == NULL || !built); variant++) {
+            tg_scope *scope = tg_scope_create_in(context);
+            tg_array *args[TG_NARGS_MAX];
+            tg_param params[TG_PARAMS_MAX];
+            int ndim = 3 - variant / (KINDS * 2);
+            size_t nargs = (size_t)ops[i]->nargs_min;
+            for (size_t a = 0; a < nargs; a++) {
+                args[a] = make_argument(scope, variant % KINDS, ndim, a);
+                assert_non_null(args[a]);
+            }
+            size_t given =
+                make_params(ops[i], variant / KINDS % 2 != 0, ndim > 0 ? ndim : 1, params);
+            tg_array *array = tg_apply(scope, ops[i]->name, nargs, args, given, params);
+            if (array != NULL) {
+                failures += !check_array(context, array, ops[i]->name, variant);
+                built = true;
+            } else if (tg_scope_error(scope)->code == TG_ERR_INTERNAL && ndim > 0) {
+                /* Other errors are the op's own words about arguments that are not for it. */
+                print_error("%s, variant %d: %s\n", ops[i]->name, variant,
+                            tg_scope_error(scope)->message);
+                failures++;
+            }
+            tg_scope_destroy(scope);
+        }
+        travelled += built;
+    }
+    print_message("%zu of %zu ops were built\n", travelled, count);
+    assert_int_equal(failures, 0);
+    assert_true(travelled > count / 2);
+    assert_int_equal(tg_context_node_count(context), 0);
+    tg_context_destroy(context);
+    tg_registry_destroy(registry);
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_ops_travel),
+    };
+    corpus = argc > 1 ? argv[1] : NULL;
+    store = (tg_source){ .ops = &store_ops,
+                         .dtype = TG_DT_U16,
+                         .ndim = 3,
+                         .shape = { 40, 50, 60 },
+                         .key = 1,
+                         .format = "z",
+                         .uri = "z" };
+    atomic_init(&store.references, 1);
+    store.chunks = tg_grid_create_regular(3, store.shape, (int64_t[]){ 16, 16, 16 });
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tg_grid_release(store.chunks);
+    return failed;
+}
