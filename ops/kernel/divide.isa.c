@@ -65,7 +65,7 @@ quick_fmod(float a, float b)
 static inline double
 floor_quotient(double a, double b, double mod)
 {
-    double adjust = (mod != 0) & ((b < 0) != (mod < 0)) ? 1.0 : 0.0;
+    double adjust = ((mod != 0) & ((b < 0) != (mod < 0))) ? 1.0 : 0.0;
     double quotient = (a - mod) / b - adjust;
     double down = __builtin_floor(quotient);
     down = quotient - down > 0.5 ? down + 1.0 : down;
@@ -76,14 +76,14 @@ floor_quotient(double a, double b, double mod)
 static inline double
 floor_rest(double b, double mod)
 {
-    double rest = (mod != 0) & ((b < 0) != (mod < 0)) ? mod + b : mod;
+    double rest = ((mod != 0) & ((b < 0) != (mod < 0))) ? mod + b : mod;
     return mod == 0 ? __builtin_copysign(0.0, b) : rest;
 }
 
 static inline float
 floor_quotient_float(float a, float b, float mod)
 {
-    float adjust = (mod != 0) & ((b < 0) != (mod < 0)) ? 1.0f : 0.0f;
+    float adjust = ((mod != 0) & ((b < 0) != (mod < 0))) ? 1.0f : 0.0f;
     float quotient = (a - mod) / b - adjust;
     float down = __builtin_floorf(quotient);
     down = quotient - down > 0.5f ? down + 1.0f : down;
@@ -94,7 +94,7 @@ floor_quotient_float(float a, float b, float mod)
 static inline float
 floor_rest_float(float b, float mod)
 {
-    float rest = (mod != 0) & ((b < 0) != (mod < 0)) ? mod + b : mod;
+    float rest = ((mod != 0) & ((b < 0) != (mod < 0))) ? mod + b : mod;
     return mod == 0 ? __builtin_copysignf(0.0f, b) : rest;
 }
 

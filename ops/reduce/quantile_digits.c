@@ -184,8 +184,11 @@ partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
     TG_TRY(tg_reduce_state(run, words(run->node) * 8, state, err));
     memset(tg_buffer_data(*state), 0, (size_t)words(run->node) * 8);
     parts p = parts_of(run->node, *state);
-    begin(&p, run->node->nargs > 1 ? &in[1] : NULL);
-    count_view(&p, &in[0]);
+    /* Nothing is demanded for an empty domain, the table neither: it stays 0. */
+    if (tg_view_count(&in[0]) > 0) {
+        begin(&p, run->node->nargs > 1 ? &in[1] : NULL);
+        count_view(&p, &in[0]);
+    }
 out:
     return status;
 }
