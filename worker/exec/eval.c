@@ -191,6 +191,10 @@ compute(tg_eval *eval, uint32_t i, const tg_view *out, tg_buffer **state, tg_err
     const tg_array *array = local->array;
     bool is_root = i + 1 == eval->stage->local_count;
     tg_view *view = &eval->views[i];
+    if (tg_box_is_empty(&node->box) && array->op->cls == TG_CLASS_VIEW) {
+        tg_view_from_box(view, (void *)(uintptr_t)64, array->dtype, &node->box);
+        goto out; /* its argument was not even brought */
+    }
     if (array->op->cls == TG_CLASS_VIEW) {
         uint32_t m = eval->stage->arg_index[local->first_arg];
         tg_box in;
