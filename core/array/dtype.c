@@ -13,11 +13,10 @@ typedef struct dtype_row {
     size_t size;
 } dtype_row;
 
-static const dtype_row rows[TG_DT_COUNT] = {
-    [TG_DT_NONE] = { "none", "", TG_KIND_NONE, 0 },
+static const dtype_row rows[TG_DT_COUNT] = { [TG_DT_NONE] = { "none", "", TG_KIND_NONE, 0 },
 #define DTYPE_ROW(suffix, stored, computed, name_, typestr_, kind_)                                \
     [TG_DT_##suffix] = { name_, typestr_, kind_, sizeof(stored) },
-    TG_EACH_DTYPE(DTYPE_ROW)
+                                             TG_EACH_DTYPE(DTYPE_ROW)
 #undef DTYPE_ROW
 };
 

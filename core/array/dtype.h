@@ -17,8 +17,14 @@
 
 #include "tilegraph/dtype.h"
 
-typedef enum tg_kind { TG_KIND_NONE, TG_KIND_BOOL, TG_KIND_INT, TG_KIND_UINT, TG_KIND_FLOAT,
-                       TG_KIND_COMPLEX } tg_kind;
+typedef enum tg_kind {
+    TG_KIND_NONE,
+    TG_KIND_BOOL,
+    TG_KIND_INT,
+    TG_KIND_UINT,
+    TG_KIND_FLOAT,
+    TG_KIND_COMPLEX
+} tg_kind;
 
 #define TG_EACH_DTYPE(X)                                                                           \
     X(BOOL, uint8_t, uint32_t, "bool", "b1", TG_KIND_BOOL)                                         \

@@ -33,7 +33,7 @@ tg_half_to_float(uint16_t half)
     /* The exponent is moved by multiplying with 2^112, which also normalises subnormals. */
     uint32_t magnitude = (uint32_t)(half & 0x7fffu) << 13;
     uint32_t bits = tg__float_bits(tg__bits_float(magnitude) * tg__bits_float((254u - 15u) << 23));
-    uint32_t special = (uint32_t)-(int32_t)(magnitude >= (0x7c00u << 13));
+    uint32_t special = (uint32_t) - (int32_t)(magnitude >= (0x7c00u << 13));
     /* Infinity and NaN keep their fraction under the largest exponent. */
     bits = (bits & ~special) | ((magnitude | (255u << 23)) & special);
     return tg__bits_float(bits | (uint32_t)(half & 0x8000u) << 16);
@@ -45,8 +45,8 @@ tg_float_to_half(float x)
     uint32_t sign = tg__float_bits(x) & 0x80000000u;
     uint32_t bits = tg__float_bits(x) ^ sign;
     /* Subnormal result: adding 0.5 makes the FPU shift and round the fraction into place. */
-    uint32_t small = tg__float_bits(tg__bits_float(bits) + tg__bits_float(126u << 23)) -
-                     (126u << 23);
+    uint32_t small =
+        tg__float_bits(tg__bits_float(bits) + tg__bits_float(126u << 23)) - (126u << 23);
     /* Normal result: rebias and round to nearest even by carry. */
     uint32_t normal = (bits - (112u << 23) + 0xfffu + ((bits >> 13) & 1u)) >> 13;
     uint32_t fraction = (bits >> 13) & 0x1ffu;

@@ -7,7 +7,8 @@ extern const tg_loops tg_plain_angle, tg_plain_complex_angle;
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    /* As arctan2 of imaginary and real part: bool is float64 there, because NumPy adds a plain 0. */
+    /* As arctan2 of imaginary and real part: bool is float64 there, because NumPy adds a plain 0.
+     */
     static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
                                     .result = TG_RESULT_REAL };
     tg_status status = TG_OK;

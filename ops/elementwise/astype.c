@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * astype: converts elements, as C does: integers wrap, floating point is cut towards zero (values
- * that fit no integer: see core/array/cast.h), complex to real drops the imaginary part. This is the
- * op that tg_scope_cast builds.
+ * that fit no integer: see core/array/cast.h), complex to real drops the imaginary part. This is
+ * the op that tg_scope_cast builds.
  */
 #include "ops/elementwise/elementwise.h"
 #include "ops/kernel/cast.h"
@@ -31,7 +31,10 @@ loop(const tg_array *node)
 }
 
 static const tg_param_schema params[] = {
-    { .name = "dtype", .kind = TG_PARAM_DTYPE, .required = true, .summary = "the new element type" },
+    { .name = "dtype",
+      .kind = TG_PARAM_DTYPE,
+      .required = true,
+      .summary = "the new element type" },
     { .name = NULL },
 };
 

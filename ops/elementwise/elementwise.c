@@ -61,8 +61,7 @@ tg_ufunc_resolve(const tg_infer *infer, const tg_ufunc *ufunc, size_t first, tg_
         bool fits = true;
         for (size_t i = first; i < infer->nargs; i++) {
             const tg_array *arg = infer->args[i];
-            fits = fits &&
-                   tg_dtype_can_cast(arg->weak != TG_WEAK_NONE ? weak : arg->dtype, loop);
+            fits = fits && tg_dtype_can_cast(arg->weak != TG_WEAK_NONE ? weak : arg->dtype, loop);
         }
         found = fits ? loop : TG_DT_NONE;
     }

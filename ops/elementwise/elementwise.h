@@ -10,8 +10,8 @@
  *     ? bool   b B int8 uint8   h H 16   i I 32   l L 64   e f d float16 32 64   F D complex64 128
  *
  * Ownership: infer builds in the scope it is given. Threads: as said in op.h.
- * Errors: TG_ERR_TYPE when no loop fits, with NumPy's words and the dtypes; TG_ERR_VALUE when shapes
- * do not broadcast.
+ * Errors: TG_ERR_TYPE when no loop fits, with NumPy's words and the dtypes; TG_ERR_VALUE when
+ * shapes do not broadcast.
  */
 #include "core/array/array.h"
 #include "core/array/dtype.h"
@@ -25,22 +25,22 @@
 typedef enum tg_ufunc_result {
     TG_RESULT_SAME, /* as the loop's inputs */
     TG_RESULT_BOOL,
-    TG_RESULT_REAL  /* the real type of complex inputs */
+    TG_RESULT_REAL /* the real type of complex inputs */
 } tg_ufunc_result;
 
 typedef struct tg_ufunc {
     const char *types; /* the letters of the inputs of each loop */
     tg_ufunc_result result;
-    bool integers_as_float64;  /* true division */
-    const char *no_bool;       /* NumPy's sentence when all arguments are bool; NULL: as any type */
+    bool integers_as_float64; /* true division */
+    const char *no_bool;      /* NumPy's sentence when all arguments are bool; NULL: as any type */
 } tg_ufunc;
 
 #define TG_TYPES_INTEGER "bBhHiIlL"
-#define TG_TYPES_FLOAT "efd"
+#define TG_TYPES_FLOAT   "efd"
 #define TG_TYPES_COMPLEX "FD"
-#define TG_TYPES_NUMBER TG_TYPES_INTEGER TG_TYPES_FLOAT TG_TYPES_COMPLEX
-#define TG_TYPES_REAL "?" TG_TYPES_INTEGER TG_TYPES_FLOAT
-#define TG_TYPES_ALL TG_TYPES_REAL TG_TYPES_COMPLEX
+#define TG_TYPES_NUMBER  TG_TYPES_INTEGER TG_TYPES_FLOAT TG_TYPES_COMPLEX
+#define TG_TYPES_REAL    "?" TG_TYPES_INTEGER TG_TYPES_FLOAT
+#define TG_TYPES_ALL     TG_TYPES_REAL TG_TYPES_COMPLEX
 
 /* For `no_bool` of ops that NumPy has no loop of bool for, though one of int8 would fit. */
 #define TG_NO_BOOL_LOOP "did not contain a loop with signature matching types bool"
@@ -65,7 +65,8 @@ tg_status tg_ufunc_refuse(const tg_infer *infer, tg_error *err);
  * beside uint64, compare exactly. */
 TG_MUST_USE tg_status tg_compare_infer(tg_infer *infer, tg_error *err);
 
-/* The loop for the dtype of argument `arg`; `more` (NULL allowed) is asked when `loops` has none. */
+/* The loop for the dtype of argument `arg`; `more` (NULL allowed) is asked when `loops` has none.
+ */
 tg_loop tg_ufunc_loop(const tg_array *node, size_t arg, const tg_loops *loops,
                       const tg_loops *more);
 

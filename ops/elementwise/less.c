@@ -10,8 +10,7 @@ static tg_loop
 loop(const tg_array *node)
 {
     bool mixed = node->args[0]->dtype != node->args[1]->dtype;
-    const tg_loops *loops =
-        mixed ? TG_ISA_PICK(tg_loops_less_mixed) : TG_ISA_PICK(tg_loops_less);
+    const tg_loops *loops = mixed ? TG_ISA_PICK(tg_loops_less_mixed) : TG_ISA_PICK(tg_loops_less);
     return tg_ufunc_loop(node, 0, loops, &tg_plain_complex_less);
 }
 

@@ -20,8 +20,8 @@ infer(tg_infer *infer, tg_error *err)
     TG_TRY(tg_ufunc_resolve(infer, &ufunc, 0, &dtype, err));
     if (exponent->weak == TG_WEAK_INT && tg_dtype_is_integer(dtype)) {
         /* What fits int64 and does not fit uint64 is negative. */
-        bool is_negative = !tg_ufunc_cast_fits(infer, 1, TG_DT_U64) &&
-                           tg_ufunc_cast_fits(infer, 1, TG_DT_I64);
+        bool is_negative =
+            !tg_ufunc_cast_fits(infer, 1, TG_DT_U64) && tg_ufunc_cast_fits(infer, 1, TG_DT_I64);
         TG_CHECK(!is_negative, err, TG_ERR_VALUE,
                  "power: Integers to negative integer powers are not allowed.");
         infer->args[1] = exponent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * where: takes from x where the condition is true (not zero), else from y. The result has the common
- * type of x and y; the condition has none of its own in it.
+ * where: takes from x where the condition is true (not zero), else from y. The result has the
+ * common type of x and y; the condition has none of its own in it.
  */
 #include "ops/elementwise/elementwise.h"
 

@@ -7,7 +7,7 @@
 
 #define BODY "ops/kernel/binary.tmpl.h"
 
-#define OP add
+#define OP         add
 #define EXPR(a, b) ((W)(a) + (W)(b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -20,7 +20,7 @@
 TG_LOOPS(add, TG_ROWS_INTEGER(loop_add), TG_ROWS_FLOAT(loop_add), TG_ROWS_BOOL(loop_add));
 #undef OP
 
-#define OP subtract
+#define OP         subtract
 #define EXPR(a, b) ((W)(a) - (W)(b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -30,7 +30,7 @@ TG_LOOPS(add, TG_ROWS_INTEGER(loop_add), TG_ROWS_FLOAT(loop_add), TG_ROWS_BOOL(l
 TG_LOOPS(subtract, TG_ROWS_INTEGER(loop_subtract), TG_ROWS_FLOAT(loop_subtract));
 #undef OP
 
-#define OP multiply
+#define OP         multiply
 #define EXPR(a, b) ((W)(a) * (W)(b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -44,7 +44,7 @@ TG_LOOPS(multiply, TG_ROWS_INTEGER(loop_multiply), TG_ROWS_FLOAT(loop_multiply),
          TG_ROWS_BOOL(loop_multiply));
 #undef OP
 
-#define OP divide
+#define OP         divide
 #define EXPR(a, b) ((a) / (b))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
@@ -54,7 +54,7 @@ TG_LOOPS(divide, TG_ROWS_FLOAT(loop_divide));
 
 #define BODY "ops/kernel/unary.tmpl.h"
 
-#define OP negative
+#define OP      negative
 #define EXPR(a) ((W)0 - (W)(a))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -64,21 +64,21 @@ TG_LOOPS(divide, TG_ROWS_FLOAT(loop_divide));
 TG_LOOPS(negative, TG_ROWS_INTEGER(loop_negative), TG_ROWS_FLOAT(loop_negative));
 #undef OP
 
-#define OP positive
+#define OP      positive
 #define EXPR(a) (a)
-#include "ops/kernel/each_integer.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
+#include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 TG_LOOPS(positive, TG_ROWS_INTEGER(loop_positive), TG_ROWS_FLOAT(loop_positive));
 #undef OP
 
-#define OP absolute
+#define OP      absolute
 #define EXPR(a) ((a) < 0 ? (W)0 - (W)(a) : (W)(a))
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR
 #define EXPR(a) (a)
-#include "ops/kernel/each_unsigned.tmpl.h"
 #include "ops/kernel/each_bool.tmpl.h"
+#include "ops/kernel/each_unsigned.tmpl.h"
 #undef EXPR
 #define EXPR(a) (sizeof(T) == 4 ? (T)__builtin_fabsf((float)(a)) : (T)__builtin_fabs((double)(a)))
 #include "ops/kernel/each_float.tmpl.h"
@@ -87,7 +87,7 @@ TG_LOOPS(absolute, TG_ROWS_SIGNED(loop_absolute), TG_ROWS_UNSIGNED(loop_absolute
          TG_ROWS_BOOL(loop_absolute), TG_ROWS_FLOAT(loop_absolute));
 #undef OP
 
-#define OP square
+#define OP      square
 #define EXPR(a) ((W)(a) * (W)(a))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -98,7 +98,10 @@ TG_LOOPS(square, TG_ROWS_INTEGER(loop_square), TG_ROWS_FLOAT(loop_square));
 #undef OP
 
 #define OP reciprocal
-#define EXPR(a) ((a) == 1 || (a) == -1 ? (a) : (a) == 0 && sizeof(T) >= 4 ? (T)((W)1 << (8 * sizeof(T) - 1)) : 0)
+#define EXPR(a)                                                                                    \
+    ((a) == 1 || (a) == -1        ? (a)                                                            \
+     : (a) == 0 && sizeof(T) >= 4 ? (T)((W)1 << (8 * sizeof(T) - 1))                               \
+                                  : 0)
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR
 #define EXPR(a) ((a) == 1)
@@ -111,7 +114,7 @@ TG_LOOPS(reciprocal, TG_ROWS_SIGNED(loop_reciprocal), TG_ROWS_UNSIGNED(loop_reci
          TG_ROWS_FLOAT(loop_reciprocal));
 #undef OP
 
-#define OP sign
+#define OP      sign
 #define EXPR(a) (((a) > 0) - ((a) < 0))
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR

@@ -7,7 +7,8 @@
 #include "ops/kernel/strip.h"
 
 #define EACH_TABLE(X)                                                                              \
-    X(BOOL) X(I8) X(U8) X(I16) X(U16) X(I32) X(U32) X(I64) X(U64) X(F16) X(F32) X(F64) X(C64) X(C128)
+    X(BOOL)                                                                                        \
+    X(I8) X(U8) X(I16) X(U16) X(I32) X(U32) X(I64) X(U64) X(F16) X(F32) X(F64) X(C64) X(C128)
 #define DECLARE(to) TG_ISA_TABLE(const tg_loops, tg_loops_cast_##to);
 EACH_TABLE(DECLARE)
 

@@ -2,8 +2,8 @@
 #ifndef TG_KERNEL_CAST_H
 #define TG_KERNEL_CAST_H
 /*
- * What: the loop that converts elements of one dtype to another on this processor: two strided rows,
- * args[0] to args[1].
+ * What: the loop that converts elements of one dtype to another on this processor: two strided
+ * rows, args[0] to args[1].
  *
  * Ownership: constants. Threads: pure. Errors: none.
  */

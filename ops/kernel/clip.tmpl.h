@@ -6,7 +6,8 @@
 #define T TG_TYPE(X)
 #if !TG_IS_HALF(X)
 static void
-TG_CAT3(inner, OP, X)(const void *restrict va, const void *restrict vb, const void *restrict vc, void *restrict vo, size_t n)
+TG_CAT3(inner, OP, X)(const void *restrict va, const void *restrict vb, const void *restrict vc,
+                      void *restrict vo, size_t n)
 {
     const T *a = va;
     const T *b = vb;
@@ -17,9 +18,9 @@ TG_CAT3(inner, OP, X)(const void *restrict va, const void *restrict vb, const vo
         o[i] = SMALLER(low, c[i]);
     }
 }
-#define INNER TG_CAT3(inner, OP, X)
+#    define INNER TG_CAT3(inner, OP, X)
 #else
-#define INNER TG_CAT3(inner, OP, F32)
+#    define INNER TG_CAT3(inner, OP, F32)
 #endif
 static void
 TG_CAT3(loop, OP, X)(char *const *args, const ptrdiff_t *strides, size_t count, const void *state)

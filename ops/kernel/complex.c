@@ -4,20 +4,20 @@
  * C's Annex G). Order is by real part, then by imaginary part; a number with a NaN part is NaN to
  * maximum and minimum. Functions are the C library's, at their full ranges and branch cuts.
  */
-#include "ops/kernel/loops.h"
-
 #include <complex.h>
 #include <math.h>
+
+#include "ops/kernel/loops.h"
 
 #define RE(a) (__real__(a))
 #define IM(a) (__imag__(a))
 /* A complex number of the type at hand from its parts. */
 #define MAKE(re, im)                                                                               \
-    (sizeof(T) == 8 ? (T)tg_cmplxf((float)(re), (float)(im)) : (T)tg_cmplx((double)(re), (double)(im)))
-#define CALL(fn, a)                                                                                \
-    (sizeof(T) == 8 ? (T)fn##f((float _Complex)(a)) : (T)fn((double _Complex)(a)))
-#define IS_NAN(a) ((RE(a) != RE(a)) | (IM(a) != IM(a)))
-#define IS_INF(a) ((isinf(RE(a)) != 0) | (isinf(IM(a)) != 0))
+    (sizeof(T) == 8 ? (T)tg_cmplxf((float)(re), (float)(im))                                       \
+                    : (T)tg_cmplx((double)(re), (double)(im)))
+#define CALL(fn, a) (sizeof(T) == 8 ? (T)fn##f((float _Complex)(a)) : (T)fn((double _Complex)(a)))
+#define IS_NAN(a)   ((RE(a) != RE(a)) | (IM(a) != IM(a)))
+#define IS_INF(a)   ((isinf(RE(a)) != 0) | (isinf(IM(a)) != 0))
 
 #define TRUE_(a) ((RE(a) != 0) | (IM(a) != 0))
 /* a >= b and a > b; false when a part decides nothing because it is NaN. */
@@ -25,11 +25,10 @@
     ((RE(a) > RE(b) && IM(a) == IM(a) && IM(b) == IM(b)) || (RE(a) == RE(b) && IM(a) >= IM(b)))
 #define GREATER(a, b)                                                                              \
     ((RE(a) > RE(b) && IM(a) == IM(a) && IM(b) == IM(b)) || (RE(a) == RE(b) && IM(a) > IM(b)))
-#define LARGER(a, b) (IS_NAN(a) || GREATER_EQUAL(a, b) ? (a) : (b))
+#define LARGER(a, b)  (IS_NAN(a) || GREATER_EQUAL(a, b) ? (a) : (b))
 #define SMALLER(a, b) (IS_NAN(a) || GREATER_EQUAL(b, a) ? (a) : (b))
 
-static double _Complex
-divide(double _Complex a, double _Complex b)
+static double _Complex divide(double _Complex a, double _Complex b)
 {
     double ar = creal(a), ai = cimag(a), br = creal(b), bi = cimag(b);
     double _Complex r;
@@ -49,8 +48,7 @@ divide(double _Complex a, double _Complex b)
     return r;
 }
 
-static float _Complex
-dividef(float _Complex a, float _Complex b)
+static float _Complex dividef(float _Complex a, float _Complex b)
 {
     float ar = crealf(a), ai = cimagf(a), br = crealf(b), bi = cimagf(b);
     float _Complex r;
@@ -71,8 +69,7 @@ dividef(float _Complex a, float _Complex b)
 }
 
 /* As NumPy: not the quotient of 1, whose zeros would have other signs. */
-static double _Complex
-reciprocal(double _Complex a)
+static double _Complex reciprocal(double _Complex a)
 {
     double ar = creal(a), ai = cimag(a);
     bool tall = fabs(ai) > fabs(ar);
@@ -81,8 +78,7 @@ reciprocal(double _Complex a)
     return tall ? tg_cmplx(ratio / size, -1 / size) : tg_cmplx(1 / size, -ratio / size);
 }
 
-static float _Complex
-reciprocalf(float _Complex a)
+static float _Complex reciprocalf(float _Complex a)
 {
     float ar = crealf(a), ai = cimagf(a);
     bool tall = fabsf(ai) > fabsf(ar);
@@ -91,16 +87,15 @@ reciprocalf(float _Complex a)
     return tall ? tg_cmplxf(ratio / size, -1 / size) : tg_cmplxf(1 / size, -ratio / size);
 }
 
-static inline double _Complex
-product(double _Complex a, double _Complex b)
+static inline double _Complex product(double _Complex a, double _Complex b)
 {
     return tg_cmplx(creal(a) * creal(b) - cimag(a) * cimag(b),
-                 creal(a) * cimag(b) + cimag(a) * creal(b));
+                    creal(a) * cimag(b) + cimag(a) * creal(b));
 }
 
-/* Small integer powers by multiplication, as NumPy; 0 to a power whose real part is not positive: NaN. */
-static double _Complex
-power(double _Complex a, double _Complex b)
+/* Small integer powers by multiplication, as NumPy; 0 to a power whose real part is not positive:
+ * NaN. */
+static double _Complex power(double _Complex a, double _Complex b)
 {
     double br = creal(b), bi = cimag(b);
     double _Complex r;
@@ -123,14 +118,12 @@ power(double _Complex a, double _Complex b)
     return r;
 }
 
-static float _Complex
-powerf(float _Complex a, float _Complex b)
+static float _Complex powerf(float _Complex a, float _Complex b)
 {
     return (float _Complex)power(a, b);
 }
 
-static double _Complex
-sign(double _Complex a)
+static double _Complex sign(double _Complex a)
 {
     double size = cabs(a);
     double _Complex r = tg_cmplx(creal(a) / size, cimag(a) / size);
@@ -149,46 +142,39 @@ sign(double _Complex a)
     return r;
 }
 
-static float _Complex
-signf_(float _Complex a)
+static float _Complex signf_(float _Complex a)
 {
     return (float _Complex)sign(a);
 }
 
-static double _Complex
-scale(double _Complex a, double factor)
+static double _Complex scale(double _Complex a, double factor)
 {
     return tg_cmplx(creal(a) * factor, cimag(a) * factor);
 }
 
-static double _Complex
-exp2_(double _Complex a)
+static double _Complex exp2_(double _Complex a)
 {
     return cexp(scale(a, M_LN2));
 }
 
-static double _Complex
-log2_(double _Complex a)
+static double _Complex log2_(double _Complex a)
 {
     return scale(clog(a), M_LOG2E);
 }
 
-static double _Complex
-log10_(double _Complex a)
+static double _Complex log10_(double _Complex a)
 {
     return scale(clog(a), M_LOG10E);
 }
 
-static double _Complex
-expm1_(double _Complex a)
+static double _Complex expm1_(double _Complex a)
 {
     double half = sin(cimag(a) / 2);
     return tg_cmplx(expm1(creal(a)) * cos(cimag(a)) - 2 * half * half,
-                 exp(creal(a)) * sin(cimag(a)));
+                    exp(creal(a)) * sin(cimag(a)));
 }
 
-static double _Complex
-log1p_(double _Complex a)
+static double _Complex log1p_(double _Complex a)
 {
     double re = creal(a) + 1;
     return tg_cmplx(log(hypot(re, cimag(a))), atan2(cimag(a), re));
@@ -196,21 +182,21 @@ log1p_(double _Complex a)
 
 #define BODY "ops/kernel/binary.tmpl.h"
 
-#define OP add
+#define OP         add
 #define EXPR(a, b) ((a) + (b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_add, TG_ROWS_COMPLEX(loop_add));
 #undef OP
 
-#define OP subtract
+#define OP         subtract
 #define EXPR(a, b) ((a) - (b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_subtract, TG_ROWS_COMPLEX(loop_subtract));
 #undef OP
 
-#define OP multiply
+#define OP         multiply
 #define EXPR(a, b) MAKE(RE(a) * RE(b) - IM(a) * IM(b), RE(a) * IM(b) + IM(a) * RE(b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
@@ -233,28 +219,28 @@ TG_PLAIN_LOOPS(complex_divide, TG_ROWS_COMPLEX(loop_divide));
 TG_PLAIN_LOOPS(complex_power, TG_ROWS_COMPLEX(loop_power));
 #undef OP
 
-#define OP maximum
+#define OP         maximum
 #define EXPR(a, b) LARGER(a, b)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_maximum, TG_ROWS_COMPLEX(loop_maximum));
 #undef OP
 
-#define OP minimum
+#define OP         minimum
 #define EXPR(a, b) SMALLER(a, b)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_minimum, TG_ROWS_COMPLEX(loop_minimum));
 #undef OP
 
-#define OP fmax
+#define OP         fmax
 #define EXPR(a, b) (IS_NAN(b) || GREATER_EQUAL(a, b) ? (a) : (b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_fmax, TG_ROWS_COMPLEX(loop_fmax));
 #undef OP
 
-#define OP fmin
+#define OP         fmin
 #define EXPR(a, b) (IS_NAN(b) || GREATER_EQUAL(b, a) ? (a) : (b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
@@ -263,63 +249,63 @@ TG_PLAIN_LOOPS(complex_fmin, TG_ROWS_COMPLEX(loop_fmin));
 
 #define RESULT BOOL
 
-#define OP greater
+#define OP         greater
 #define EXPR(a, b) GREATER(a, b)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_greater, TG_ROWS_COMPLEX(loop_greater));
 #undef OP
 
-#define OP greater_equal
+#define OP         greater_equal
 #define EXPR(a, b) GREATER_EQUAL(a, b)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_greater_equal, TG_ROWS_COMPLEX(loop_greater_equal));
 #undef OP
 
-#define OP less
+#define OP         less
 #define EXPR(a, b) GREATER(b, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_less, TG_ROWS_COMPLEX(loop_less));
 #undef OP
 
-#define OP less_equal
+#define OP         less_equal
 #define EXPR(a, b) GREATER_EQUAL(b, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_less_equal, TG_ROWS_COMPLEX(loop_less_equal));
 #undef OP
 
-#define OP equal
+#define OP         equal
 #define EXPR(a, b) ((RE(a) == RE(b)) & (IM(a) == IM(b)))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_equal, TG_ROWS_COMPLEX(loop_equal));
 #undef OP
 
-#define OP not_equal
+#define OP         not_equal
 #define EXPR(a, b) ((RE(a) != RE(b)) | (IM(a) != IM(b)))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_not_equal, TG_ROWS_COMPLEX(loop_not_equal));
 #undef OP
 
-#define OP logical_and
+#define OP         logical_and
 #define EXPR(a, b) (TRUE_(a) & TRUE_(b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_logical_and, TG_ROWS_COMPLEX(loop_logical_and));
 #undef OP
 
-#define OP logical_or
+#define OP         logical_or
 #define EXPR(a, b) (TRUE_(a) | TRUE_(b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_logical_or, TG_ROWS_COMPLEX(loop_logical_or));
 #undef OP
 
-#define OP logical_xor
+#define OP         logical_xor
 #define EXPR(a, b) (TRUE_(a) ^ TRUE_(b))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
@@ -333,28 +319,28 @@ TG_PLAIN_LOOPS(complex_logical_xor, TG_ROWS_COMPLEX(loop_logical_xor));
 
 #define RESULT BOOL
 
-#define OP logical_not
+#define OP      logical_not
 #define EXPR(a) (!TRUE_(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_logical_not, TG_ROWS_COMPLEX(loop_logical_not));
 #undef OP
 
-#define OP isnan
+#define OP      isnan
 #define EXPR(a) IS_NAN(a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_isnan, TG_ROWS_COMPLEX(loop_isnan));
 #undef OP
 
-#define OP isinf
+#define OP      isinf
 #define EXPR(a) IS_INF(a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_isinf, TG_ROWS_COMPLEX(loop_isinf));
 #undef OP
 
-#define OP isfinite
+#define OP      isfinite
 #define EXPR(a) ((isfinite(RE(a)) != 0) & (isfinite(IM(a)) != 0))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
@@ -363,14 +349,14 @@ TG_PLAIN_LOOPS(complex_isfinite, TG_ROWS_COMPLEX(loop_isfinite));
 
 #undef RESULT
 
-#define OP absolute
+#define OP      absolute
 #define EXPR(a) (sizeof(T) == 8 ? hypotf((float)RE(a), (float)IM(a)) : hypot(RE(a), IM(a)))
-#define X C64
-#define RESULT F32
+#define X       C64
+#define RESULT  F32
 #include BODY
 #undef RESULT
 #undef X
-#define X C128
+#define X      C128
 #define RESULT F64
 #include BODY
 #undef RESULT
@@ -379,14 +365,14 @@ TG_PLAIN_LOOPS(complex_isfinite, TG_ROWS_COMPLEX(loop_isfinite));
 TG_PLAIN_LOOPS(complex_absolute, TG_ROWS_COMPLEX(loop_absolute));
 #undef OP
 
-#define OP real
+#define OP      real
 #define EXPR(a) RE(a)
-#define X C64
-#define RESULT F32
+#define X       C64
+#define RESULT  F32
 #include BODY
 #undef RESULT
 #undef X
-#define X C128
+#define X      C128
 #define RESULT F64
 #include BODY
 #undef RESULT
@@ -395,14 +381,14 @@ TG_PLAIN_LOOPS(complex_absolute, TG_ROWS_COMPLEX(loop_absolute));
 TG_PLAIN_LOOPS(complex_real, TG_ROWS_COMPLEX(loop_real));
 #undef OP
 
-#define OP imag
+#define OP      imag
 #define EXPR(a) IM(a)
-#define X C64
-#define RESULT F32
+#define X       C64
+#define RESULT  F32
 #include BODY
 #undef RESULT
 #undef X
-#define X C128
+#define X      C128
 #define RESULT F64
 #include BODY
 #undef RESULT
@@ -411,14 +397,14 @@ TG_PLAIN_LOOPS(complex_real, TG_ROWS_COMPLEX(loop_real));
 TG_PLAIN_LOOPS(complex_imag, TG_ROWS_COMPLEX(loop_imag));
 #undef OP
 
-#define OP angle
+#define OP      angle
 #define EXPR(a) (sizeof(T) == 8 ? atan2f((float)IM(a), (float)RE(a)) : atan2(IM(a), RE(a)))
-#define X C64
-#define RESULT F32
+#define X       C64
+#define RESULT  F32
 #include BODY
 #undef RESULT
 #undef X
-#define X C128
+#define X      C128
 #define RESULT F64
 #include BODY
 #undef RESULT
@@ -427,189 +413,189 @@ TG_PLAIN_LOOPS(complex_imag, TG_ROWS_COMPLEX(loop_imag));
 TG_PLAIN_LOOPS(complex_angle, TG_ROWS_COMPLEX(loop_angle));
 #undef OP
 
-#define OP negative
+#define OP      negative
 #define EXPR(a) MAKE(-RE(a), -IM(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_negative, TG_ROWS_COMPLEX(loop_negative));
 #undef OP
 
-#define OP positive
+#define OP      positive
 #define EXPR(a) (a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_positive, TG_ROWS_COMPLEX(loop_positive));
 #undef OP
 
-#define OP conjugate
+#define OP      conjugate
 #define EXPR(a) MAKE(RE(a), -IM(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_conjugate, TG_ROWS_COMPLEX(loop_conjugate));
 #undef OP
 
-#define OP square
+#define OP      square
 #define EXPR(a) MAKE(RE(a) * RE(a) - IM(a) * IM(a), RE(a) * IM(a) + IM(a) * RE(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_square, TG_ROWS_COMPLEX(loop_square));
 #undef OP
 
-#define OP reciprocal
+#define OP      reciprocal
 #define EXPR(a) CALL(reciprocal, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_reciprocal, TG_ROWS_COMPLEX(loop_reciprocal));
 #undef OP
 
-#define OP sign
+#define OP      sign
 #define EXPR(a) (sizeof(T) == 8 ? (T)signf_((float _Complex)(a)) : (T)sign(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_sign, TG_ROWS_COMPLEX(loop_sign));
 #undef OP
 
-#define OP rint
+#define OP      rint
 #define EXPR(a) MAKE(rint((double)RE(a)), rint((double)IM(a)))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_rint, TG_ROWS_COMPLEX(loop_rint));
 #undef OP
 
-#define OP sqrt
+#define OP      sqrt
 #define EXPR(a) CALL(csqrt, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_sqrt, TG_ROWS_COMPLEX(loop_sqrt));
 #undef OP
 
-#define OP exp
+#define OP      exp
 #define EXPR(a) CALL(cexp, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_exp, TG_ROWS_COMPLEX(loop_exp));
 #undef OP
 
-#define OP exp2
+#define OP      exp2
 #define EXPR(a) ((T)exp2_(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_exp2, TG_ROWS_COMPLEX(loop_exp2));
 #undef OP
 
-#define OP expm1
+#define OP      expm1
 #define EXPR(a) ((T)expm1_(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_expm1, TG_ROWS_COMPLEX(loop_expm1));
 #undef OP
 
-#define OP log
+#define OP      log
 #define EXPR(a) CALL(clog, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_log, TG_ROWS_COMPLEX(loop_log));
 #undef OP
 
-#define OP log2
+#define OP      log2
 #define EXPR(a) ((T)log2_(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_log2, TG_ROWS_COMPLEX(loop_log2));
 #undef OP
 
-#define OP log10
+#define OP      log10
 #define EXPR(a) ((T)log10_(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_log10, TG_ROWS_COMPLEX(loop_log10));
 #undef OP
 
-#define OP log1p
+#define OP      log1p
 #define EXPR(a) ((T)log1p_(a))
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_log1p, TG_ROWS_COMPLEX(loop_log1p));
 #undef OP
 
-#define OP sin
+#define OP      sin
 #define EXPR(a) CALL(csin, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_sin, TG_ROWS_COMPLEX(loop_sin));
 #undef OP
 
-#define OP cos
+#define OP      cos
 #define EXPR(a) CALL(ccos, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_cos, TG_ROWS_COMPLEX(loop_cos));
 #undef OP
 
-#define OP tan
+#define OP      tan
 #define EXPR(a) CALL(ctan, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_tan, TG_ROWS_COMPLEX(loop_tan));
 #undef OP
 
-#define OP arcsin
+#define OP      arcsin
 #define EXPR(a) CALL(casin, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_arcsin, TG_ROWS_COMPLEX(loop_arcsin));
 #undef OP
 
-#define OP arccos
+#define OP      arccos
 #define EXPR(a) CALL(cacos, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_arccos, TG_ROWS_COMPLEX(loop_arccos));
 #undef OP
 
-#define OP arctan
+#define OP      arctan
 #define EXPR(a) CALL(catan, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_arctan, TG_ROWS_COMPLEX(loop_arctan));
 #undef OP
 
-#define OP sinh
+#define OP      sinh
 #define EXPR(a) CALL(csinh, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_sinh, TG_ROWS_COMPLEX(loop_sinh));
 #undef OP
 
-#define OP cosh
+#define OP      cosh
 #define EXPR(a) CALL(ccosh, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_cosh, TG_ROWS_COMPLEX(loop_cosh));
 #undef OP
 
-#define OP tanh
+#define OP      tanh
 #define EXPR(a) CALL(ctanh, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_tanh, TG_ROWS_COMPLEX(loop_tanh));
 #undef OP
 
-#define OP arcsinh
+#define OP      arcsinh
 #define EXPR(a) CALL(casinh, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_arcsinh, TG_ROWS_COMPLEX(loop_arcsinh));
 #undef OP
 
-#define OP arccosh
+#define OP      arccosh
 #define EXPR(a) CALL(cacosh, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_arccosh, TG_ROWS_COMPLEX(loop_arccosh));
 #undef OP
 
-#define OP arctanh
+#define OP      arctanh
 #define EXPR(a) CALL(catanh, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
@@ -618,12 +604,12 @@ TG_PLAIN_LOOPS(complex_arctanh, TG_ROWS_COMPLEX(loop_arctanh));
 #undef BODY
 
 #define BODY "ops/kernel/ternary.tmpl.h"
-#define OP clip
+#define OP   clip
 /* Here alone a NaN imaginary part is looked at only when the real parts are equal, as in NumPy. */
-#define ABOVE(a, b) (RE(a) == RE(b) ? IM(a) > IM(b) : RE(a) > RE(b))
-#define CLIP_LOW(a, b) (IS_NAN(a) || ABOVE(a, b) ? (a) : (b))
+#define ABOVE(a, b)     (RE(a) == RE(b) ? IM(a) > IM(b) : RE(a) > RE(b))
+#define CLIP_LOW(a, b)  (IS_NAN(a) || ABOVE(a, b) ? (a) : (b))
 #define CLIP_HIGH(a, b) (IS_NAN(a) || ABOVE(b, a) ? (a) : (b))
-#define EXPR(a, b, c) CLIP_HIGH(CLIP_LOW(a, b), c)
+#define EXPR(a, b, c)   CLIP_HIGH(CLIP_LOW(a, b), c)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_clip, TG_ROWS_COMPLEX(loop_clip));

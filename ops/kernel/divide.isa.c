@@ -5,15 +5,16 @@
  * integers; up to 32 bits a floating-point quotient, cut to an integer, is exact, because two
  * different quotients differ by far more than its rounding.
  *
- * Floating point: as Python's divmod; by zero floor_divide gives what division gives, remainder NaN.
+ * Floating point: as Python's divmod; by zero floor_divide gives what division gives, remainder
+ * NaN.
  */
-#include "ops/kernel/loops.h"
-
 #include <math.h>
 
+#include "ops/kernel/loops.h"
+
 /* Quotients of small integers, rounded towards zero; the caller has made b non-zero. */
-#define QUOTIENT_I8(a, b) ((int32_t)((float)(a) / (float)(b)))
-#define QUOTIENT_U8(a, b) ((int32_t)((float)(a) / (float)(b)))
+#define QUOTIENT_I8(a, b)  ((int32_t)((float)(a) / (float)(b)))
+#define QUOTIENT_U8(a, b)  ((int32_t)((float)(a) / (float)(b)))
 #define QUOTIENT_I16(a, b) ((int32_t)((float)(a) / (float)(b)))
 #define QUOTIENT_U16(a, b) ((int32_t)((float)(a) / (float)(b)))
 #define QUOTIENT_I32(a, b) ((int64_t)((double)(a) / (double)(b)))
@@ -25,7 +26,7 @@
 
 #define BODY "ops/kernel/division.tmpl.h"
 
-#define OP floor_divide
+#define OP                         floor_divide
 #define EXPR(a, b, quotient, rest) (quotient) - (W)(((rest) != 0) & (((rest) < 0) != ((b) < 0)))
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR
@@ -44,7 +45,7 @@
 #undef EXPR
 #undef OP
 
-#define OP fmod
+#define OP                         fmod
 #define EXPR(a, b, quotient, rest) (rest)
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -143,13 +144,12 @@ is_quick(const float *restrict a, const float *restrict b, size_t n)
     }
 FLOAT_INNER(floor_divide, floor_quotient_float(a[i], b[i], mod),
             floor_quotient_float(a[i], b[i], mod), floor_quotient(a[i], b[i], mod))
-FLOAT_INNER(remainder, floor_rest_float(b[i], mod),
-            (b[i] == 0 ? mod : floor_rest_float(b[i], mod)),
+FLOAT_INNER(remainder, floor_rest_float(b[i], mod), (b[i] == 0 ? mod : floor_rest_float(b[i], mod)),
             (b[i] == 0 ? mod : floor_rest(b[i], mod)))
 FLOAT_INNER(fmod, mod, mod, mod)
 
 #define BODY "ops/kernel/frame2.tmpl.h"
-#define OP floor_divide
+#define OP   floor_divide
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(floor_divide, TG_ROWS_INTEGER(loop_floor_divide), TG_ROWS_FLOAT(loop_floor_divide));
 #undef OP

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Include template: loop_<OP>_<X> of two inputs round an inner_<OP>_<X> that is there already. */
 #if TG_IS_HALF(X)
-#define INNER TG_CAT3(inner, OP, F32)
+#    define INNER TG_CAT3(inner, OP, F32)
 #else
-#define INNER TG_CAT3(inner, OP, X)
+#    define INNER TG_CAT3(inner, OP, X)
 #endif
 static void
 TG_CAT3(loop, OP, X)(char *const *args, const ptrdiff_t *strides, size_t count, const void *state)

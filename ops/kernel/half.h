@@ -12,7 +12,7 @@
 #include "core/array/half.h"
 
 #if defined(__F16C__)
-#include <immintrin.h>
+#    include <immintrin.h>
 #endif
 
 static inline void

@@ -3,13 +3,13 @@
  * Kernels that no instruction set speeds up: powers, gcd and lcm of integers, and the neighbours of
  * floating point numbers.
  *
- * Powers of integers wrap. A negative exponent is an error of NumPy's that depends on the data; here
- * it gives what the exact result rounds to towards zero: 1 for 1, 1 or -1 for -1, else 0. gcd of two
- * zeros is 0; lcm with a zero is 0; both are of absolute values, wrapped.
+ * Powers of integers wrap. A negative exponent is an error of NumPy's that depends on the data;
+ * here it gives what the exact result rounds to towards zero: 1 for 1, 1 or -1 for -1, else 0. gcd
+ * of two zeros is 0; lcm with a zero is 0; both are of absolute values, wrapped.
  */
-#include "ops/kernel/loops.h"
-
 #include <math.h>
+
+#include "ops/kernel/loops.h"
 
 static inline uint64_t
 power_u64(uint64_t base, uint64_t exponent)
@@ -63,7 +63,7 @@ lcm_u64(uint64_t a, uint64_t b)
 
 #define BODY "ops/kernel/binary.tmpl.h"
 
-#define OP power
+#define OP         power
 #define EXPR(a, b) power_signed(a, b)
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR
@@ -73,7 +73,7 @@ lcm_u64(uint64_t a, uint64_t b)
 TG_PLAIN_LOOPS(power, TG_ROWS_INTEGER(loop_power));
 #undef OP
 
-#define OP gcd
+#define OP         gcd
 #define EXPR(a, b) gcd_u64(magnitude(a), magnitude(b))
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR
@@ -83,7 +83,7 @@ TG_PLAIN_LOOPS(power, TG_ROWS_INTEGER(loop_power));
 TG_PLAIN_LOOPS(gcd, TG_ROWS_INTEGER(loop_gcd));
 #undef OP
 
-#define OP lcm
+#define OP         lcm
 #define EXPR(a, b) lcm_u64(magnitude(a), magnitude(b))
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR
@@ -94,7 +94,7 @@ TG_PLAIN_LOOPS(lcm, TG_ROWS_INTEGER(loop_lcm));
 #undef OP
 
 /* float16's neighbours are those of its bits. */
-#define IS_NAN_HALF(h) (((h) & 0x7fffu) > 0x7c00u)
+#define IS_NAN_HALF(h) (((h)&0x7fffu) > 0x7c00u)
 
 static inline uint16_t
 nextafter_half(uint16_t a, uint16_t b)
@@ -166,13 +166,13 @@ spacing_double(double a)
     return isinf(a) ? (double)NAN : next - a;
 }
 
-#define OP nextafter
-#define X F32
+#define OP         nextafter
+#define X          F32
 #define EXPR(a, b) nextafterf(a, b)
 #include BODY
 #undef EXPR
 #undef X
-#define X F64
+#define X          F64
 #define EXPR(a, b) nextafter(a, b)
 #include BODY
 #undef EXPR
@@ -181,14 +181,14 @@ TG_PLAIN_LOOPS(nextafter, TG_ROWS_FLOAT(loop_nextafter));
 #undef OP
 #undef BODY
 
-#define BODY "ops/kernel/unary.tmpl.h"
-#define OP spacing
-#define X F32
+#define BODY    "ops/kernel/unary.tmpl.h"
+#define OP      spacing
+#define X       F32
 #define EXPR(a) spacing_float(a)
 #include BODY
 #undef EXPR
 #undef X
-#define X F64
+#define X       F64
 #define EXPR(a) spacing_double(a)
 #include BODY
 #undef EXPR

@@ -26,29 +26,29 @@ tg_isa tg_isa_best(void);
 /* "base", "avx2", "avx512". Valid for ever. */
 const char *tg_isa_name(tg_isa level);
 
-#define TG__ISA_CAT(name, isa) name##_##isa
+#define TG__ISA_CAT(name, isa)  name##_##isa
 #define TG__ISA_CAT2(name, isa) TG__ISA_CAT(name, isa)
 /* Only in *.isa.c */
 #define TG_ISA_NAME(name) TG__ISA_CAT2(name, TG_ISA)
 
 #if defined(TG_HAVE_ISA_AVX512) && defined(TG_HAVE_ISA_AVX2)
-#define TG_ISA_TABLE(type, name)                                                                   \
-    extern type name##_base;                                                                       \
-    extern type name##_avx2;                                                                       \
-    extern type name##_avx512
+#    define TG_ISA_TABLE(type, name)                                                               \
+        extern type name##_base;                                                                   \
+        extern type name##_avx2;                                                                   \
+        extern type name##_avx512
 /* The address of the copy for the level in use; of a function too. */
-#define TG_ISA_PICK(name)                                                                          \
-    (tg_isa_level() == TG_ISA_AVX512 ? &name##_avx512                                              \
-     : tg_isa_level() == TG_ISA_AVX2 ? &name##_avx2                                                \
-                                     : &name##_base)
+#    define TG_ISA_PICK(name)                                                                      \
+        (tg_isa_level() == TG_ISA_AVX512 ? &name##_avx512                                          \
+         : tg_isa_level() == TG_ISA_AVX2 ? &name##_avx2                                            \
+                                         : &name##_base)
 #elif defined(TG_HAVE_ISA_AVX2)
-#define TG_ISA_TABLE(type, name)                                                                   \
-    extern type name##_base;                                                                       \
-    extern type name##_avx2
-#define TG_ISA_PICK(name) (tg_isa_level() >= TG_ISA_AVX2 ? &name##_avx2 : &name##_base)
+#    define TG_ISA_TABLE(type, name)                                                               \
+        extern type name##_base;                                                                   \
+        extern type name##_avx2
+#    define TG_ISA_PICK(name) (tg_isa_level() >= TG_ISA_AVX2 ? &name##_avx2 : &name##_base)
 #else
-#define TG_ISA_TABLE(type, name) extern type name##_base
-#define TG_ISA_PICK(name) (&name##_base)
+#    define TG_ISA_TABLE(type, name) extern type name##_base
+#    define TG_ISA_PICK(name)        (&name##_base)
 #endif
 
 #endif

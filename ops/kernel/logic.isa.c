@@ -6,34 +6,34 @@
  */
 #include "ops/kernel/loops.h"
 
-#define BODY "ops/kernel/binary.tmpl.h"
+#define BODY   "ops/kernel/binary.tmpl.h"
 #define RESULT BOOL
 
-#define OP logical_and
+#define OP         logical_and
 #define EXPR(a, b) (((a) != 0) & ((b) != 0))
 #include "ops/kernel/each_bool.tmpl.h"
-#include "ops/kernel/each_integer.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
+#include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 TG_LOOPS(logical_and, TG_ROWS_BOOL(loop_logical_and), TG_ROWS_INTEGER(loop_logical_and),
          TG_ROWS_FLOAT(loop_logical_and));
 #undef OP
 
-#define OP logical_or
+#define OP         logical_or
 #define EXPR(a, b) (((a) != 0) | ((b) != 0))
 #include "ops/kernel/each_bool.tmpl.h"
-#include "ops/kernel/each_integer.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
+#include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 TG_LOOPS(logical_or, TG_ROWS_BOOL(loop_logical_or), TG_ROWS_INTEGER(loop_logical_or),
          TG_ROWS_FLOAT(loop_logical_or));
 #undef OP
 
-#define OP logical_xor
+#define OP         logical_xor
 #define EXPR(a, b) (((a) != 0) ^ ((b) != 0))
 #include "ops/kernel/each_bool.tmpl.h"
-#include "ops/kernel/each_integer.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
+#include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 TG_LOOPS(logical_xor, TG_ROWS_BOOL(loop_logical_xor), TG_ROWS_INTEGER(loop_logical_xor),
          TG_ROWS_FLOAT(loop_logical_xor));
@@ -42,11 +42,11 @@ TG_LOOPS(logical_xor, TG_ROWS_BOOL(loop_logical_xor), TG_ROWS_INTEGER(loop_logic
 
 #define BODY "ops/kernel/unary.tmpl.h"
 
-#define OP logical_not
+#define OP      logical_not
 #define EXPR(a) ((a) == 0)
 #include "ops/kernel/each_bool.tmpl.h"
-#include "ops/kernel/each_integer.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
+#include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 TG_LOOPS(logical_not, TG_ROWS_BOOL(loop_logical_not), TG_ROWS_INTEGER(loop_logical_not),
          TG_ROWS_FLOAT(loop_logical_not));
@@ -56,7 +56,7 @@ TG_LOOPS(logical_not, TG_ROWS_BOOL(loop_logical_not), TG_ROWS_INTEGER(loop_logic
 #define BODY "ops/kernel/binary.tmpl.h"
 #undef RESULT
 
-#define OP bitwise_and
+#define OP         bitwise_and
 #define EXPR(a, b) ((W)(a) & (W)(b))
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -64,7 +64,7 @@ TG_LOOPS(logical_not, TG_ROWS_BOOL(loop_logical_not), TG_ROWS_INTEGER(loop_logic
 TG_LOOPS(bitwise_and, TG_ROWS_BOOL(loop_bitwise_and), TG_ROWS_INTEGER(loop_bitwise_and));
 #undef OP
 
-#define OP bitwise_or
+#define OP         bitwise_or
 #define EXPR(a, b) ((W)(a) | (W)(b))
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -72,7 +72,7 @@ TG_LOOPS(bitwise_and, TG_ROWS_BOOL(loop_bitwise_and), TG_ROWS_INTEGER(loop_bitwi
 TG_LOOPS(bitwise_or, TG_ROWS_BOOL(loop_bitwise_or), TG_ROWS_INTEGER(loop_bitwise_or));
 #undef OP
 
-#define OP bitwise_xor
+#define OP         bitwise_xor
 #define EXPR(a, b) ((W)(a) ^ (W)(b))
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -83,7 +83,7 @@ TG_LOOPS(bitwise_xor, TG_ROWS_BOOL(loop_bitwise_xor), TG_ROWS_INTEGER(loop_bitwi
 
 #define BODY "ops/kernel/unary.tmpl.h"
 
-#define OP invert
+#define OP      invert
 #define EXPR(a) (~(W)(a))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -96,14 +96,14 @@ TG_LOOPS(invert, TG_ROWS_INTEGER(loop_invert), TG_ROWS_BOOL(loop_invert));
 
 #define BODY "ops/kernel/binary.tmpl.h"
 
-#define OP left_shift
+#define OP         left_shift
 #define EXPR(a, b) ((W)(b) < TG_BITS(X) ? (W)(a) << ((W)(b) & (8 * sizeof(W) - 1)) : 0)
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 TG_LOOPS(left_shift, TG_ROWS_INTEGER(loop_left_shift));
 #undef OP
 
-#define OP right_shift
+#define OP         right_shift
 #define EXPR(a, b) ((a) >> ((W)(b) < TG_BITS(X) ? (W)(b) : TG_BITS(X) - 1))
 #include "ops/kernel/each_signed.tmpl.h"
 #undef EXPR

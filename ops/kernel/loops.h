@@ -24,7 +24,6 @@
     extern const tg_loops TG_ISA_NAME(tg_loops_##op);                                              \
     const tg_loops TG_ISA_NAME(tg_loops_##op) = { { __VA_ARGS__ } }
 
-
 #define TG_PLAIN_LOOPS(op, ...)                                                                    \
     extern const tg_loops tg_plain_##op;                                                           \
     const tg_loops tg_plain_##op = { { __VA_ARGS__ } }

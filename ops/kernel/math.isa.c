@@ -6,54 +6,54 @@
  * where), or is only right for normal numbers, the element is computed again by the C library, in
  * double.
  */
-#include "ops/kernel/loops.h"
-
 #include <math.h>
 #include <sleef.h>
+
+#include "ops/kernel/loops.h"
 
 #if defined(__AVX512F__)
 typedef __m512 vector_F32;
 typedef __m512d vector_F64;
-#define SLEEF_F32(name, ulp) Sleef_##name##f16_##ulp##avx512f
-#define SLEEF_F64(name, ulp) Sleef_##name##d8_##ulp##avx512f
+#    define SLEEF_F32(name, ulp) Sleef_##name##f16_##ulp##avx512f
+#    define SLEEF_F64(name, ulp) Sleef_##name##d8_##ulp##avx512f
 #elif defined(__AVX2__)
 typedef __m256 vector_F32;
 typedef __m256d vector_F64;
-#define SLEEF_F32(name, ulp) Sleef_##name##f8_##ulp##avx2
-#define SLEEF_F64(name, ulp) Sleef_##name##d4_##ulp##avx2
+#    define SLEEF_F32(name, ulp) Sleef_##name##f8_##ulp##avx2
+#    define SLEEF_F64(name, ulp) Sleef_##name##d4_##ulp##avx2
 #elif defined(__SSE2__)
 typedef __m128 vector_F32;
 typedef __m128d vector_F64;
-#define SLEEF_F32(name, ulp) Sleef_##name##f4_##ulp##sse2
-#define SLEEF_F64(name, ulp) Sleef_##name##d2_##ulp##sse2
+#    define SLEEF_F32(name, ulp) Sleef_##name##f4_##ulp##sse2
+#    define SLEEF_F64(name, ulp) Sleef_##name##d2_##ulp##sse2
 #else
 typedef float32x4_t vector_F32;
 typedef float64x2_t vector_F64;
-#define SLEEF_F32(name, ulp) Sleef_##name##f4_##ulp##advsimd
-#define SLEEF_F64(name, ulp) Sleef_##name##d2_##ulp##advsimd
+#    define SLEEF_F32(name, ulp) Sleef_##name##f4_##ulp##advsimd
+#    define SLEEF_F64(name, ulp) Sleef_##name##d2_##ulp##advsimd
 #endif
 
 /* The macro for a dtype, its arguments expanded first. */
-#define VECTOR_CALL(X, name, ulp) VECTOR_CALL_(X, name, ulp)
+#define VECTOR_CALL(X, name, ulp)  VECTOR_CALL_(X, name, ulp)
 #define VECTOR_CALL_(X, name, ulp) SLEEF_##X(name, ulp)
 
-#define ABS_F32 __builtin_fabsf
-#define ABS_F64 __builtin_fabs
-#define MAX_F32 0x1.fffffep127f
-#define MAX_F64 0x1.fffffffffffffp1023
-#define NEVER(a) (0)
+#define ABS_F32          __builtin_fabsf
+#define ABS_F64          __builtin_fabs
+#define MAX_F32          0x1.fffffep127f
+#define MAX_F64          0x1.fffffffffffffp1023
+#define NEVER(a)         (0)
 #define BEYOND(a, limit) (!(__builtin_fabs((double)(a)) <= (limit)))
 
-#define ULP u10
+#define ULP  u10
 #define BODY "ops/kernel/sleef1.tmpl.h"
 
 #define SUBNORMAL_OR_SPECIAL(a)                                                                    \
     (!(__builtin_fabs((double)(a)) >= (sizeof(a) == 4 ? 0x1p-126 : 0x1p-1022)) |                   \
      BEYOND(a, sizeof(a) == 4 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023))
 
-#define OP exp
-#define NAME exp
-#define LIBM(a) exp((double)(a))
+#define OP       exp
+#define NAME     exp
+#define LIBM(a)  exp((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(exp, TG_ROWS_FLOAT(loop_exp));
@@ -62,9 +62,9 @@ TG_LOOPS(exp, TG_ROWS_FLOAT(loop_exp));
 #undef NAME
 #undef OP
 
-#define OP exp2
-#define NAME exp2
-#define LIBM(a) exp2((double)(a))
+#define OP       exp2
+#define NAME     exp2
+#define LIBM(a)  exp2((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(exp2, TG_ROWS_FLOAT(loop_exp2));
@@ -73,9 +73,9 @@ TG_LOOPS(exp2, TG_ROWS_FLOAT(loop_exp2));
 #undef NAME
 #undef OP
 
-#define OP expm1
-#define NAME expm1
-#define LIBM(a) expm1((double)(a))
+#define OP       expm1
+#define NAME     expm1
+#define LIBM(a)  expm1((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(expm1, TG_ROWS_FLOAT(loop_expm1));
@@ -84,9 +84,9 @@ TG_LOOPS(expm1, TG_ROWS_FLOAT(loop_expm1));
 #undef NAME
 #undef OP
 
-#define OP log
-#define NAME log
-#define LIBM(a) log((double)(a))
+#define OP       log
+#define NAME     log
+#define LIBM(a)  log((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log, TG_ROWS_FLOAT(loop_log));
@@ -95,9 +95,9 @@ TG_LOOPS(log, TG_ROWS_FLOAT(loop_log));
 #undef NAME
 #undef OP
 
-#define OP log2
-#define NAME log2
-#define LIBM(a) log2((double)(a))
+#define OP       log2
+#define NAME     log2
+#define LIBM(a)  log2((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log2, TG_ROWS_FLOAT(loop_log2));
@@ -106,9 +106,9 @@ TG_LOOPS(log2, TG_ROWS_FLOAT(loop_log2));
 #undef NAME
 #undef OP
 
-#define OP log10
-#define NAME log10
-#define LIBM(a) log10((double)(a))
+#define OP       log10
+#define NAME     log10
+#define LIBM(a)  log10((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log10, TG_ROWS_FLOAT(loop_log10));
@@ -117,9 +117,9 @@ TG_LOOPS(log10, TG_ROWS_FLOAT(loop_log10));
 #undef NAME
 #undef OP
 
-#define OP log1p
-#define NAME log1p
-#define LIBM(a) log1p((double)(a))
+#define OP       log1p
+#define NAME     log1p
+#define LIBM(a)  log1p((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e38 : 1e307)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log1p, TG_ROWS_FLOAT(loop_log1p));
@@ -128,9 +128,9 @@ TG_LOOPS(log1p, TG_ROWS_FLOAT(loop_log1p));
 #undef NAME
 #undef OP
 
-#define OP sin
-#define NAME sin
-#define LIBM(a) sin((double)(a))
+#define OP       sin
+#define NAME     sin
+#define LIBM(a)  sin((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(sin, TG_ROWS_FLOAT(loop_sin));
@@ -139,9 +139,9 @@ TG_LOOPS(sin, TG_ROWS_FLOAT(loop_sin));
 #undef NAME
 #undef OP
 
-#define OP cos
-#define NAME cos
-#define LIBM(a) cos((double)(a))
+#define OP       cos
+#define NAME     cos
+#define LIBM(a)  cos((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cos, TG_ROWS_FLOAT(loop_cos));
@@ -150,9 +150,9 @@ TG_LOOPS(cos, TG_ROWS_FLOAT(loop_cos));
 #undef NAME
 #undef OP
 
-#define OP tan
-#define NAME tan
-#define LIBM(a) tan((double)(a))
+#define OP       tan
+#define NAME     tan
+#define LIBM(a)  tan((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(tan, TG_ROWS_FLOAT(loop_tan));
@@ -161,9 +161,9 @@ TG_LOOPS(tan, TG_ROWS_FLOAT(loop_tan));
 #undef NAME
 #undef OP
 
-#define OP arcsin
-#define NAME asin
-#define LIBM(a) asin((double)(a))
+#define OP       arcsin
+#define NAME     asin
+#define LIBM(a)  asin((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arcsin, TG_ROWS_FLOAT(loop_arcsin));
@@ -172,9 +172,9 @@ TG_LOOPS(arcsin, TG_ROWS_FLOAT(loop_arcsin));
 #undef NAME
 #undef OP
 
-#define OP arccos
-#define NAME acos
-#define LIBM(a) acos((double)(a))
+#define OP       arccos
+#define NAME     acos
+#define LIBM(a)  acos((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arccos, TG_ROWS_FLOAT(loop_arccos));
@@ -183,9 +183,9 @@ TG_LOOPS(arccos, TG_ROWS_FLOAT(loop_arccos));
 #undef NAME
 #undef OP
 
-#define OP arctan
-#define NAME atan
-#define LIBM(a) atan((double)(a))
+#define OP       arctan
+#define NAME     atan
+#define LIBM(a)  atan((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctan, TG_ROWS_FLOAT(loop_arctan));
@@ -194,9 +194,9 @@ TG_LOOPS(arctan, TG_ROWS_FLOAT(loop_arctan));
 #undef NAME
 #undef OP
 
-#define OP sinh
-#define NAME sinh
-#define LIBM(a) sinh((double)(a))
+#define OP       sinh
+#define NAME     sinh
+#define LIBM(a)  sinh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 88.0 : 709.0)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(sinh, TG_ROWS_FLOAT(loop_sinh));
@@ -205,9 +205,9 @@ TG_LOOPS(sinh, TG_ROWS_FLOAT(loop_sinh));
 #undef NAME
 #undef OP
 
-#define OP cosh
-#define NAME cosh
-#define LIBM(a) cosh((double)(a))
+#define OP       cosh
+#define NAME     cosh
+#define LIBM(a)  cosh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 88.0 : 709.0)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cosh, TG_ROWS_FLOAT(loop_cosh));
@@ -216,9 +216,9 @@ TG_LOOPS(cosh, TG_ROWS_FLOAT(loop_cosh));
 #undef NAME
 #undef OP
 
-#define OP tanh
-#define NAME tanh
-#define LIBM(a) tanh((double)(a))
+#define OP       tanh
+#define NAME     tanh
+#define LIBM(a)  tanh((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(tanh, TG_ROWS_FLOAT(loop_tanh));
@@ -227,9 +227,9 @@ TG_LOOPS(tanh, TG_ROWS_FLOAT(loop_tanh));
 #undef NAME
 #undef OP
 
-#define OP arcsinh
-#define NAME asinh
-#define LIBM(a) asinh((double)(a))
+#define OP       arcsinh
+#define NAME     asinh
+#define LIBM(a)  asinh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e19 : 1e154)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arcsinh, TG_ROWS_FLOAT(loop_arcsinh));
@@ -238,9 +238,9 @@ TG_LOOPS(arcsinh, TG_ROWS_FLOAT(loop_arcsinh));
 #undef NAME
 #undef OP
 
-#define OP arccosh
-#define NAME acosh
-#define LIBM(a) acosh((double)(a))
+#define OP       arccosh
+#define NAME     acosh
+#define LIBM(a)  acosh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e19 : 1e154)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arccosh, TG_ROWS_FLOAT(loop_arccosh));
@@ -249,9 +249,9 @@ TG_LOOPS(arccosh, TG_ROWS_FLOAT(loop_arccosh));
 #undef NAME
 #undef OP
 
-#define OP arctanh
-#define NAME atanh
-#define LIBM(a) atanh((double)(a))
+#define OP       arctanh
+#define NAME     atanh
+#define LIBM(a)  atanh((double)(a))
 #define AGAIN(a) NEVER(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctanh, TG_ROWS_FLOAT(loop_arctanh));
@@ -260,9 +260,9 @@ TG_LOOPS(arctanh, TG_ROWS_FLOAT(loop_arctanh));
 #undef NAME
 #undef OP
 
-#define OP cbrt
-#define NAME cbrt
-#define LIBM(a) cbrt((double)(a))
+#define OP       cbrt
+#define NAME     cbrt
+#define LIBM(a)  cbrt((double)(a))
 #define AGAIN(a) SUBNORMAL_OR_SPECIAL(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cbrt, TG_ROWS_FLOAT(loop_cbrt));
@@ -274,8 +274,8 @@ TG_LOOPS(cbrt, TG_ROWS_FLOAT(loop_cbrt));
 
 #define BODY "ops/kernel/sleef2.tmpl.h"
 
-#define OP arctan2
-#define NAME atan2
+#define OP         arctan2
+#define NAME       atan2
 #define LIBM(a, b) atan2((double)(a), (double)(b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctan2, TG_ROWS_FLOAT(loop_arctan2));
@@ -283,8 +283,8 @@ TG_LOOPS(arctan2, TG_ROWS_FLOAT(loop_arctan2));
 #undef NAME
 #undef OP
 
-#define OP power
-#define NAME pow
+#define OP         power
+#define NAME       pow
 #define LIBM(a, b) pow((double)(a), (double)(b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
@@ -293,9 +293,9 @@ TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
 #undef OP
 
 #undef ULP
-#define ULP u05
-#define OP hypot
-#define NAME hypot
+#define ULP        u05
+#define OP         hypot
+#define NAME       hypot
 #define LIBM(a, b) hypot((double)(a), (double)(b))
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(hypot, TG_ROWS_FLOAT(loop_hypot));
@@ -334,7 +334,7 @@ SUM_OF_EXPONENTIALS(logaddexp2, F32, float, exp2, M_LOG2E, 1)
 SUM_OF_EXPONENTIALS(logaddexp2, F64, double, exp2, M_LOG2E, 1)
 
 #define BODY "ops/kernel/frame2.tmpl.h"
-#define OP logaddexp
+#define OP   logaddexp
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(logaddexp, TG_ROWS_FLOAT(loop_logaddexp));
 #undef OP

@@ -8,7 +8,7 @@
 
 #define BODY "ops/kernel/binary.tmpl.h"
 
-#define OP maximum
+#define OP         maximum
 #define EXPR(a, b) ((a) > (b) ? (a) : (b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -22,7 +22,7 @@ TG_LOOPS(maximum, TG_ROWS_INTEGER(loop_maximum), TG_ROWS_BOOL(loop_maximum),
          TG_ROWS_FLOAT(loop_maximum));
 #undef OP
 
-#define OP minimum
+#define OP         minimum
 #define EXPR(a, b) ((a) < (b) ? (a) : (b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -36,7 +36,7 @@ TG_LOOPS(minimum, TG_ROWS_INTEGER(loop_minimum), TG_ROWS_BOOL(loop_minimum),
          TG_ROWS_FLOAT(loop_minimum));
 #undef OP
 
-#define OP fmax
+#define OP         fmax
 #define EXPR(a, b) ((a) > (b) ? (a) : (b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -49,7 +49,7 @@ TG_LOOPS(minimum, TG_ROWS_INTEGER(loop_minimum), TG_ROWS_BOOL(loop_minimum),
 TG_LOOPS(fmax, TG_ROWS_INTEGER(loop_fmax), TG_ROWS_BOOL(loop_fmax), TG_ROWS_FLOAT(loop_fmax));
 #undef OP
 
-#define OP fmin
+#define OP         fmin
 #define EXPR(a, b) ((a) < (b) ? (a) : (b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
@@ -65,7 +65,7 @@ TG_LOOPS(fmin, TG_ROWS_INTEGER(loop_fmin), TG_ROWS_BOOL(loop_fmin), TG_ROWS_FLOA
 
 /* NumPy's clip is the smaller of the upper bound and of the larger of value and lower bound; a NaN
  * anywhere wins, the value's first. */
-#define LARGER(a, b) ((((a) >= (b)) | ((a) != (a))) ? (a) : (b))
+#define LARGER(a, b)  ((((a) >= (b)) | ((a) != (a))) ? (a) : (b))
 #define SMALLER(a, b) ((((a) <= (b)) | ((a) != (a))) ? (a) : (b))
 
 #define BODY "ops/kernel/clip.tmpl.h"

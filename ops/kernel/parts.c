@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Real and imaginary part and angle of real numbers, and the replacing of NaN and infinities: simple
- * loops for which one copy is enough.
+ * Real and imaginary part and angle of real numbers, and the replacing of NaN and infinities:
+ * simple loops for which one copy is enough.
  */
-#include "ops/kernel/loops.h"
-
 #include <math.h>
 
-#define BODY "ops/kernel/unary.tmpl.h"
-#define OP real
+#include "ops/kernel/loops.h"
+
+#define BODY    "ops/kernel/unary.tmpl.h"
+#define OP      real
 #define EXPR(a) (a)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
@@ -17,7 +17,7 @@
 TG_PLAIN_LOOPS(real, TG_ROWS_REAL(loop_real));
 #undef OP
 
-#define OP imag
+#define OP      imag
 #define EXPR(a) ((void)(a), 0)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_float.tmpl.h"
@@ -27,7 +27,7 @@ TG_PLAIN_LOOPS(imag, TG_ROWS_REAL(loop_imag));
 #undef OP
 
 /* arctan2(0, x): pi for what has the sign bit, 0 else, NaN for NaN. */
-#define OP angle
+#define OP      angle
 #define EXPR(a) ((a) != (a) ? (a) : signbit(a) != 0 ? (T)M_PI : (T)0)
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR

@@ -3,19 +3,20 @@
  * Rounding to integers, signs, and tests of floating point numbers: cheap functions that every
  * processor has. rint rounds halves to even. Integers and bools are already round.
  */
-#include "ops/kernel/loops.h"
 #include <math.h>
+
+#include "ops/kernel/loops.h"
 
 #define BODY "ops/kernel/unary.tmpl.h"
 
-#define OP rint
+#define OP      rint
 #define EXPR(a) (sizeof(T) == 4 ? (T)__builtin_rintf((float)(a)) : (T)__builtin_rint((double)(a)))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
 TG_LOOPS(rint, TG_ROWS_FLOAT(loop_rint));
 #undef OP
 
-#define OP floor
+#define OP      floor
 #define EXPR(a) (a)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -26,7 +27,7 @@ TG_LOOPS(rint, TG_ROWS_FLOAT(loop_rint));
 TG_LOOPS(floor, TG_ROWS_BOOL(loop_floor), TG_ROWS_INTEGER(loop_floor), TG_ROWS_FLOAT(loop_floor));
 #undef OP
 
-#define OP ceil
+#define OP      ceil
 #define EXPR(a) (a)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -37,7 +38,7 @@ TG_LOOPS(floor, TG_ROWS_BOOL(loop_floor), TG_ROWS_INTEGER(loop_floor), TG_ROWS_F
 TG_LOOPS(ceil, TG_ROWS_BOOL(loop_ceil), TG_ROWS_INTEGER(loop_ceil), TG_ROWS_FLOAT(loop_ceil));
 #undef OP
 
-#define OP trunc
+#define OP      trunc
 #define EXPR(a) (a)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -48,28 +49,28 @@ TG_LOOPS(ceil, TG_ROWS_BOOL(loop_ceil), TG_ROWS_INTEGER(loop_ceil), TG_ROWS_FLOA
 TG_LOOPS(trunc, TG_ROWS_BOOL(loop_trunc), TG_ROWS_INTEGER(loop_trunc), TG_ROWS_FLOAT(loop_trunc));
 #undef OP
 
-#define OP fabs
+#define OP      fabs
 #define EXPR(a) (sizeof(T) == 4 ? (T)__builtin_fabsf((float)(a)) : (T)__builtin_fabs((double)(a)))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
 TG_LOOPS(fabs, TG_ROWS_FLOAT(loop_fabs));
 #undef OP
 
-#define OP sqrt
+#define OP      sqrt
 #define EXPR(a) (sizeof(T) == 4 ? (T)__builtin_sqrtf((float)(a)) : (T)__builtin_sqrt((double)(a)))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
 TG_LOOPS(sqrt, TG_ROWS_FLOAT(loop_sqrt));
 #undef OP
 
-#define OP degrees
+#define OP      degrees
 #define EXPR(a) ((a) * ((T)180 / (T)M_PI))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
 TG_LOOPS(degrees, TG_ROWS_FLOAT(loop_degrees));
 #undef OP
 
-#define OP radians
+#define OP      radians
 #define EXPR(a) ((a) * ((T)M_PI / (T)180))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
@@ -77,14 +78,14 @@ TG_LOOPS(radians, TG_ROWS_FLOAT(loop_radians));
 #undef OP
 #define RESULT BOOL
 
-#define OP signbit
+#define OP      signbit
 #define EXPR(a) (__builtin_signbit(a) != 0)
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
 TG_LOOPS(signbit, TG_ROWS_FLOAT(loop_signbit));
 #undef OP
 
-#define OP isnan
+#define OP      isnan
 #define EXPR(a) ((void)(a), 0)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -95,7 +96,7 @@ TG_LOOPS(signbit, TG_ROWS_FLOAT(loop_signbit));
 TG_LOOPS(isnan, TG_ROWS_BOOL(loop_isnan), TG_ROWS_INTEGER(loop_isnan), TG_ROWS_FLOAT(loop_isnan));
 #undef OP
 
-#define OP isinf
+#define OP      isinf
 #define EXPR(a) ((void)(a), 0)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -106,7 +107,7 @@ TG_LOOPS(isnan, TG_ROWS_BOOL(loop_isnan), TG_ROWS_INTEGER(loop_isnan), TG_ROWS_F
 TG_LOOPS(isinf, TG_ROWS_BOOL(loop_isinf), TG_ROWS_INTEGER(loop_isinf), TG_ROWS_FLOAT(loop_isinf));
 #undef OP
 
-#define OP isfinite
+#define OP      isfinite
 #define EXPR(a) ((void)(a), 1)
 #include "ops/kernel/each_bool.tmpl.h"
 #include "ops/kernel/each_integer.tmpl.h"
@@ -123,13 +124,15 @@ TG_LOOPS(isfinite, TG_ROWS_BOOL(loop_isfinite), TG_ROWS_INTEGER(loop_isfinite),
 #undef RESULT
 
 #define OP copysign
-#define EXPR(a, b) (sizeof(T) == 4 ? (T)__builtin_copysignf((float)(a), (float)(b)) : (T)__builtin_copysign((double)(a), (double)(b)))
+#define EXPR(a, b)                                                                                 \
+    (sizeof(T) == 4 ? (T)__builtin_copysignf((float)(a), (float)(b))                               \
+                    : (T)__builtin_copysign((double)(a), (double)(b)))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR
 TG_LOOPS(copysign, TG_ROWS_FLOAT(loop_copysign));
 #undef OP
 
-#define OP heaviside
+#define OP         heaviside
 #define EXPR(a, b) ((a) > 0 ? (T)1 : (a) < 0 ? (T)0 : (a) == 0 ? (b) : (a))
 #include "ops/kernel/each_float.tmpl.h"
 #undef EXPR

@@ -3,8 +3,8 @@
  * Include template: loop_<OP>_<X> of one input by SLEEF's NAME of accuracy ULP, and LIBM(a) where
  * AGAIN(a) holds. Each vector is read before its results are written, so it may run in place.
  */
-#define T TG_TYPE(X)
-#define V TG_CAT2(vector_, X)
+#define T     TG_TYPE(X)
+#define V     TG_CAT2(vector_, X)
 #define LANES (sizeof(V) / sizeof(T))
 #if !TG_IS_HALF(X)
 static void

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Include template: loop_<OP>_<X> of two inputs by SLEEF's NAME of accuracy ULP. A vector that holds
- * an infinity or NaN is done again by LIBM: SLEEF's overflow early.
+ * Include template: loop_<OP>_<X> of two inputs by SLEEF's NAME of accuracy ULP. A vector that
+ * holds an infinity or NaN is done again by LIBM: SLEEF's overflow early.
  */
-#define T TG_TYPE(X)
-#define V TG_CAT2(vector_, X)
+#define T     TG_TYPE(X)
+#define V     TG_CAT2(vector_, X)
 #define LANES (sizeof(V) / sizeof(T))
 #if !TG_IS_HALF(X)
 static void

@@ -7,9 +7,9 @@
 #define T TG_TYPE(X)
 #define W TG_WIDE(X)
 #ifdef RESULT
-#define OUT RESULT
+#    define OUT RESULT
 #else
-#define OUT X
+#    define OUT X
 #endif
 #if !TG_IS_HALF(X)
 static void
@@ -21,9 +21,9 @@ TG_CAT3(inner, OP, X)(const void *restrict va, void *restrict vo, size_t n)
         o[i] = (TG_TYPE(OUT))(EXPR(a[i]));
     }
 }
-#define INNER TG_CAT3(inner, OP, X)
+#    define INNER TG_CAT3(inner, OP, X)
 #else
-#define INNER TG_CAT3(inner, OP, F32)
+#    define INNER TG_CAT3(inner, OP, F32)
 #endif
 static void
 TG_CAT3(loop, OP, X)(char *const *args, const ptrdiff_t *strides, size_t count, const void *state)

@@ -31,8 +31,7 @@ tg_folder_start(const tg_folder *folder, void *acc, size_t count)
 }
 
 void
-tg_folder_row(const tg_folder *folder, size_t element_bytes, void *acc, const void *x,
-              size_t count)
+tg_folder_row(const tg_folder *folder, size_t element_bytes, void *acc, const void *x, size_t count)
 {
     _Alignas(64) char lanes[TG_REDUCE_LANES * 16];
     size_t size = tg_dtype_size(folder->acc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * histogram: how many elements lie in each bin, [edge, next edge), the last bin with its upper edge;
- * or the density. The edges are those of histogram_edges.
+ * histogram: how many elements lie in each bin, [edge, next edge), the last bin with its upper
+ * edge; or the density. The edges are those of histogram_edges.
  */
 #include "ops/reduce/histogram_build.h"
 

@@ -13,17 +13,15 @@
 
 /* Parameters `bins` and `range`, the first two of both ops. */
 #define TG_PARAM_BINS                                                                              \
-    { .name = "bins",                                                                              \
-      .kind = TG_PARAM_FLOAT,                                                                      \
-      .is_list = true,                                                                             \
-      .fallback = "10",                                                                            \
-      .summary = "number of bins, or all edges" }
+    {                                                                                              \
+        .name = "bins", .kind = TG_PARAM_FLOAT, .is_list = true, .fallback = "10",                 \
+        .summary = "number of bins, or all edges"                                                  \
+    }
 #define TG_PARAM_RANGE                                                                             \
-    { .name = "range",                                                                             \
-      .kind = TG_PARAM_FLOAT,                                                                      \
-      .is_list = true,                                                                             \
-      .fallback = "None",                                                                          \
-      .summary = "lower and upper end; None: the smallest and largest element" }
+    {                                                                                              \
+        .name = "range", .kind = TG_PARAM_FLOAT, .is_list = true, .fallback = "None",              \
+        .summary = "lower and upper end; None: the smallest and largest element"                   \
+    }
 
 tg_array *tg_histogram_edges(tg_scope *scope, const char *name, tg_array *x,
                              const tg_value *values);

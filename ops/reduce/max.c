@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* max: the largest element over axes; a NaN anywhere gives NaN. */
-#include "ops/reduce/reduce.h"
-
 #include <math.h>
+
+#include "ops/reduce/reduce.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_max);
 TG_ISA_TABLE(const tg_folds, tg_folds_complex_max);

@@ -26,9 +26,8 @@ folder_of(const tg_array *node)
 {
     tg_dtype acc = TG_DT_NONE;
     tg_fold element = tg_mean_fold(node->args[0]->dtype, false, &acc);
-    return (tg_folder){ .acc = acc,
-                        .element = element,
-                        .join = TG_ISA_PICK(tg_folds_sum)->at[acc] };
+    return (
+        tg_folder){ .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum)->at[acc] };
 }
 
 typedef struct quotient {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* min: the smallest element over axes; a NaN anywhere gives NaN. */
-#include "ops/reduce/reduce.h"
-
 #include <math.h>
+
+#include "ops/reduce/reduce.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_min);
 TG_ISA_TABLE(const tg_folds, tg_folds_complex_min);

@@ -128,11 +128,11 @@ pass_column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t i
 static void
 fold_into(const tg_run *run, const tg_view *in, tg_fold element, tg_dtype acc, void *to)
 {
-    pass p = { .folder = { .acc = acc,
-                           .element = element,
-                           .join = TG_ISA_PICK(tg_folds_sum)->at[acc] },
-               .element_bytes = tg_reduce_element_bytes(in->dtype),
-               .acc = to };
+    pass p = {
+        .folder = { .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum)->at[acc] },
+        .element_bytes = tg_reduce_element_bytes(in->dtype),
+        .acc = to
+    };
     tg_walk walk = { .context = &p, .row = pass_row, .column = pass_column };
     tg_folder_start(&p.folder, to, (size_t)tg_reduce_cells(run->node, run->out_box));
     tg_reduce_walk(run->node, run->out_box, in, &walk);

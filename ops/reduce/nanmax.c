@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nanmax: the largest element over axes; NaN only where there is nothing else. */
-#include "ops/reduce/reduce.h"
-
 #include <math.h>
+
+#include "ops/reduce/reduce.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_nanmax);
 TG_ISA_TABLE(const tg_folds, tg_folds_complex_nanmax);

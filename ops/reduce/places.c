@@ -63,8 +63,8 @@ static void
 column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
 {
     const context *c = vcontext;
-    c->folds->column[c->dtype](c->best + (size_t)cell * c->element_bytes, c->place + cell, x,
-                               count, index);
+    c->folds->column[c->dtype](c->best + (size_t)cell * c->element_bytes, c->place + cell, x, count,
+                               index);
 }
 
 tg_status

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * prod: integers in 64 bits, which wrap; floats in double and then rounded, so the result is at least
- * as exact as NumPy's, and inner overflow does not spoil it. bool and small integers give int64 or
- * uint64.
+ * prod: integers in 64 bits, which wrap; floats in double and then rounded, so the result is at
+ * least as exact as NumPy's, and inner overflow does not spoil it. bool and small integers give
+ * int64 or uint64.
  */
 #include "ops/reduce/reduce.h"
 

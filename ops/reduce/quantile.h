@@ -10,9 +10,9 @@
  *
  *     quantile(x, q) = _quantile_pick(_quantile_digits(x, _quantile_digits(x)))   16 < bits
  *
- * A table between passes: two rows for each q (the ranks below and above its position), each the key
- * found so far and the rank among the keys that begin so; then a row of the count of numbers and
- * the count of NaN.
+ * A table between passes: two rows for each q (the ranks below and above its position), each the
+ * key found so far and the rank among the keys that begin so; then a row of the count of numbers
+ * and the count of NaN.
  *
  * Ownership, Threads: as op.h. Errors: as each op says.
  */

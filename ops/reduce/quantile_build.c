@@ -47,7 +47,8 @@ build_digits(tg_scope *scope, tg_array *x, const tg_value *q, int64_t method, bo
                               { "method", TG_PARAM_INT, { .count = 1, .ints = &method } },
                               { "shift", TG_PARAM_INT, { .count = 1, .ints = &shift } },
                               { "bits", TG_PARAM_INT, { .count = 1, .ints = digits } } };
-        table = tg_apply(scope, "_quantile_digits", shift + *digits == bits ? 1 : 2, args, 4, params);
+        table =
+            tg_apply(scope, "_quantile_digits", shift + *digits == bits ? 1 : 2, args, 4, params);
     }
     tg_param params[] = { { "q", TG_PARAM_FLOAT, *q },
                           { "method", TG_PARAM_INT, { .count = 1, .ints = &method } },
@@ -88,8 +89,8 @@ check(const char *name, const tg_array *x, const tg_value *values, bool percent,
     TG_TRY(tg_normalize_axes(&values[AXIS], x->ndim, mask, err));
     TG_CHECK(q->count > 0, err, TG_ERR_VALUE, "%s: q must have at least one entry", name);
     for (uint32_t i = 0; i < q->count; i++) {
-        TG_CHECK(q->floats[i] >= 0 && q->floats[i] <= (percent ? 100 : 1), err, TG_ERR_VALUE, "%s: %s",
-                 name,
+        TG_CHECK(q->floats[i] >= 0 && q->floats[i] <= (percent ? 100 : 1), err, TG_ERR_VALUE,
+                 "%s: %s", name,
                  percent ? "Percentiles must be in the range [0, 100]"
                          : "Quantiles must be in the range [0, 1]");
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * _quantile_digits: one pass over all elements that finds the next digit of the keys at the wanted
- * ranks, see ops/reduce/quantile.h. The first pass has no table yet; it also counts numbers and NaN.
+ * ranks, see ops/reduce/quantile.h. The first pass has no table yet; it also counts numbers and
+ * NaN.
  *
  * State, in 64-bit words: the number of NaN; the number of different beginnings and the beginnings;
  * the table that came in; for each beginning the counts of its digits.
@@ -226,8 +227,8 @@ make_ranks(const tg_array *node, const parts *p)
         count += p->counts[i];
     }
     for (uint32_t i = 0; i < q->count; i++) {
-        tg_rank rank =
-            tg_quantile_rank(q->floats[i], count, tg_value_int(&node->values[METHOD], 0, 0), single);
+        tg_rank rank = tg_quantile_rank(q->floats[i], count,
+                                        tg_value_int(&node->values[METHOD], 0, 0), single);
         p->table[4 * i] = 0;
         p->table[4 * i + 1] = (uint64_t)rank.below;
         p->table[4 * i + 2] = 0;

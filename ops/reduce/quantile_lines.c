@@ -207,8 +207,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
         for (int64_t i = first; i < last; i++) {
             tg_rank rank = tg_quantile_rank(q->floats[i], count, method, single);
             uint64_t below = is_nan ? 0 : select_key(keys, 0, count - 1, rank.below);
-            uint64_t above =
-                is_nan ? 0 : select_key(keys, rank.below, count - 1, rank.above);
+            uint64_t above = is_nan ? 0 : select_key(keys, rank.below, count - 1, rank.above);
             tg_quantile_store(below, above, rank.share, is_nan, in->dtype, out->dtype, method,
                               to + (q->count > 1 ? (i - first) * out->strides[0] : 0));
         }

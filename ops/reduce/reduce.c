@@ -16,9 +16,9 @@ TG_ISA_TABLE(const tg_folds, tg_folds_nansum);
 TG_ISA_TABLE(const tg_folds, tg_folds_wide_sum);
 
 enum {
-    BLOCK = 1024,       /* elements packed at a time: 16 KiB at most */
-    COLUMNS = 4096,     /* cells that are brought forward together, so that they stay in L2 */
-    SHORT_ROW = 16      /* below this a row costs more to call than to reduce */
+    BLOCK = 1024,   /* elements packed at a time: 16 KiB at most */
+    COLUMNS = 4096, /* cells that are brought forward together, so that they stay in L2 */
+    SHORT_ROW = 16  /* below this a row costs more to call than to reduce */
 };
 
 uint64_t
@@ -72,8 +72,8 @@ tg_reduce_refuse_empty(const tg_infer *infer, const char *name, tg_error *err)
         wanted = wanted && (reduced || input->shape[a] != 0);
     }
     TG_CHECK(!(empty && wanted), err, TG_ERR_VALUE,
-             "%s: zero-size array to reduction operation %s which has no identity",
-             infer->op->name, name);
+             "%s: zero-size array to reduction operation %s which has no identity", infer->op->name,
+             name);
 out:
     return status;
 }
@@ -257,8 +257,8 @@ make_axes(walker *w, const tg_array *node, const tg_box *domain, const tg_view *
     w->naxes = n;
 }
 
-/* Which axis the kernels run along: the last one, unless it is a short reduced one and a longer kept
- * one lies before it (the channels of a picture). -1: a single element. */
+/* Which axis the kernels run along: the last one, unless it is a short reduced one and a longer
+ * kept one lies before it (the channels of a picture). -1: a single element. */
 static int
 inner_axis(const walker *w)
 {
@@ -297,8 +297,8 @@ static size_t
 block_limit(const walker *w, const char *x, const axis *inner)
 {
     size_t align = w->stored < 8 ? w->stored : 8;
-    bool direct = w->dtype != TG_DT_F16 && inner->stride == (int64_t)w->stored &&
-                  ((uintptr_t)x % align) == 0;
+    bool direct =
+        w->dtype != TG_DT_F16 && inner->stride == (int64_t)w->stored && ((uintptr_t)x % align) == 0;
     return direct ? (size_t)inner->length + 1 : BLOCK;
 }
 
@@ -354,9 +354,7 @@ walk_reduced(const walker *w, int inner, int64_t from, int64_t to, const char *x
 void
 tg_reduce_walk(const tg_array *node, const tg_box *domain, const tg_view *in, const tg_walk *walk)
 {
-    walker w = { .walk = walk,
-                 .dtype = in->dtype,
-                 .stored = tg_dtype_size(in->dtype) };
+    walker w = { .walk = walk, .dtype = in->dtype, .stored = tg_dtype_size(in->dtype) };
     if (tg_view_count(in) > 0) {
         int64_t at[TG_NDIM_MAX] = { 0 };
         make_axes(&w, node, domain, in);

@@ -5,9 +5,10 @@
  * What: what the reductions share. Their first two parameters are `axis` (none, one or several) and
  * `keepdims`. A state is a struct of arrays over the kept cells of a box, in C order.
  *
- * Walking a tile: axes that lie one behind the other in memory are joined; then either the innermost
- * axis is reduced, and each row goes into one cell, or it is kept, and each row goes into as many
- * cells ("columns"). Rows that are strided or float16 are packed into contiguous blocks first.
+ * Walking a tile: axes that lie one behind the other in memory are joined; then either the
+ * innermost axis is reduced, and each row goes into one cell, or it is kept, and each row goes into
+ * as many cells ("columns"). Rows that are strided or float16 are packed into contiguous blocks
+ * first.
  *
  * Ownership: states come from the pool of the call and are given. Threads: as said in op.h.
  * Errors: at infer TG_ERR_AXIS, TG_ERR_TYPE; at run TG_ERR_MEMORY.
@@ -24,16 +25,15 @@
 enum { TG_REDUCE_LANES = 256 };
 
 #define TG_PARAM_AXIS                                                                              \
-    { .name = "axis",                                                                              \
-      .kind = TG_PARAM_INT,                                                                        \
-      .is_list = true,                                                                             \
-      .fallback = "None",                                                                          \
-      .summary = "axis or axes to reduce; None: all" }
+    {                                                                                              \
+        .name = "axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",                 \
+        .summary = "axis or axes to reduce; None: all"                                             \
+    }
 #define TG_PARAM_KEEPDIMS                                                                          \
-    { .name = "keepdims",                                                                          \
-      .kind = TG_PARAM_BOOL,                                                                       \
-      .fallback = "False",                                                                         \
-      .summary = "keep the reduced axes with length 1" }
+    {                                                                                              \
+        .name = "keepdims", .kind = TG_PARAM_BOOL, .fallback = "False",                            \
+        .summary = "keep the reduced axes with length 1"                                           \
+    }
 
 /* Slots that fit all of them. */
 uint64_t tg_reduce_axes(const tg_array *node);
@@ -84,11 +84,11 @@ void tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const voi
 
 /* The simple kind: one accumulator per cell, one kernel for elements, one for joining. */
 typedef struct tg_folder {
-    tg_dtype acc;      /* of the accumulators: uint64, float64, complex128, or the element's own;
-                          float32 for float16 */
+    tg_dtype acc; /* of the accumulators: uint64, float64, complex128, or the element's own;
+                     float32 for float16 */
     tg_fold element;
-    tg_fold join;      /* of accumulators */
-    double identity;   /* what an accumulator starts from; an infinity: both parts of a complex */
+    tg_fold join;    /* of accumulators */
+    double identity; /* what an accumulator starts from; an infinity: both parts of a complex */
     int64_t identity_integer; /* the same for integer accumulators */
 } tg_folder;
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dtypes: names, the promotion and safe-cast tables that NumPy 2.4 prints, float16. */
-#include "core/array/dtype.h"
-
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/array/cast.h"
+#include "core/array/dtype.h"
 #include "core/array/half.h"
 
 static const char letters[] = "?bBhHiIlLefdFD";

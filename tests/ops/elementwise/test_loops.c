@@ -31,9 +31,10 @@ draw(void)
     return seed;
 }
 
-static const double odd_numbers[] = { 0.0, -0.0,  1.0,       -1.0,     0.5,    2.5,     -2.5,
-                                      3.0, 100.0, -65504.0,  1e-7,     NAN,    INFINITY, -INFINITY,
-                                      0x1p-126, 0x1p-149, 0x1.fffffep127, 1e300, 0x1p-1074 };
+static const double odd_numbers[] = {
+    0.0,  -0.0, 1.0,      -1.0,      0.5,      2.5,      -2.5,           3.0,   100.0,    -65504.0,
+    1e-7, NAN,  INFINITY, -INFINITY, 0x1p-126, 0x1p-149, 0x1.fffffep127, 1e300, 0x1p-1074
+};
 
 /* Contiguous random elements, with the values that matter mixed in. */
 static void
@@ -97,9 +98,11 @@ static tg_dtype
 result_of(const tg_op *op, tg_dtype in)
 {
     tg_dtype out = in;
-    static const char *const truth[] = { "greater", "greater_equal", "less", "less_equal", "equal",
-                                         "not_equal", "logical_and", "logical_or", "logical_xor",
-                                         "logical_not", "isnan", "isinf", "isfinite", "signbit" };
+    static const char *const truth[] = { "greater",     "greater_equal", "less",
+                                         "less_equal",  "equal",         "not_equal",
+                                         "logical_and", "logical_or",    "logical_xor",
+                                         "logical_not", "isnan",         "isinf",
+                                         "isfinite",    "signbit" };
     static const char *const part[] = { "absolute", "real", "imag", "angle" };
     for (size_t i = 0; i < sizeof truth / sizeof truth[0]; i++) {
         out = strcmp(op->name, truth[i]) == 0 ? TG_DT_BOOL : out;
@@ -187,22 +190,24 @@ compare_layouts(const fake *f, tg_loop loop, const double *numbers)
 static bool
 takes(const tg_op *op, tg_dtype dtype)
 {
-    static const char *const floats_only[] = {
-        "fabs", "cbrt", "arctan2", "hypot", "logaddexp", "logaddexp2", "copysign", "heaviside",
-        "nextafter", "spacing", "signbit", "degrees", "radians", "deg2rad", "rad2deg" };
-    static const char *const integers_only[] = { "gcd", "lcm", "left_shift", "right_shift",
-                                                 "bitwise_and", "bitwise_or", "bitwise_xor",
-                                                 "invert" };
-    static const char *const inexact[] = {
-        "sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan",
-        "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
-        "rint", "divide", "angle" };
-    static const char *const not_complex[] = { "floor", "ceil", "trunc", "floor_divide",
-                                               "remainder", "fmod" };
-    static const char *const not_bool[] = {
-        "subtract", "negative", "positive", "sign", "square", "reciprocal", "power",
-        "floor_divide", "remainder", "fmod", "conjugate", "gcd", "lcm", "left_shift",
-        "right_shift" };
+    static const char *const floats_only[] = { "fabs",      "cbrt",       "arctan2",  "hypot",
+                                               "logaddexp", "logaddexp2", "copysign", "heaviside",
+                                               "nextafter", "spacing",    "signbit",  "degrees",
+                                               "radians",   "deg2rad",    "rad2deg" };
+    static const char *const integers_only[] = { "gcd",         "lcm",         "left_shift",
+                                                 "right_shift", "bitwise_and", "bitwise_or",
+                                                 "bitwise_xor", "invert" };
+    static const char *const inexact[] = { "sqrt", "exp",    "exp2",    "expm1",   "log",
+                                           "log2", "log10",  "log1p",   "sin",     "cos",
+                                           "tan",  "arcsin", "arccos",  "arctan",  "sinh",
+                                           "cosh", "tanh",   "arcsinh", "arccosh", "arctanh",
+                                           "rint", "divide", "angle" };
+    static const char *const not_complex[] = { "floor",        "ceil",      "trunc",
+                                               "floor_divide", "remainder", "fmod" };
+    static const char *const not_bool[] = { "subtract",  "negative",   "positive",   "sign",
+                                            "square",    "reciprocal", "power",      "floor_divide",
+                                            "remainder", "fmod",       "conjugate",  "gcd",
+                                            "lcm",       "left_shift", "right_shift" };
     bool is_float = tg_dtype_is_float(dtype);
     bool is_complex = tg_dtype_is_complex(dtype);
     bool is_bool = dtype == TG_DT_BOOL;
@@ -295,7 +300,7 @@ check_i8(const tg_op *op, int (*reference)(int a, int b))
         }
         char *args[] = { (char *)a, (char *)b, (char *)out };
         const ptrdiff_t strides[] = { 1, 1, 1 };
-        op->loop(&f.node)(args, strides, 256, NULL);
+        op->loop (&f.node)(args, strides, 256, NULL);
         for (int j = 0; j < 256; j++) {
             int want = (int8_t)reference(a[j], b[j]);
             if (out[j] != want) {
@@ -401,14 +406,14 @@ test_mixed_comparison(void **state)
     f.arg[1].dtype = TG_DT_U64;
     char *args[] = { (char *)(uintptr_t)a, (char *)(uintptr_t)b, (char *)out };
     const ptrdiff_t strides[] = { 8, 8, 1 };
-    tg_op_less.loop(&f.node)(args, strides, 6, NULL);
+    tg_op_less.loop (&f.node)(args, strides, 6, NULL);
     assert_memory_equal(out, less, 6);
-    tg_op_equal.loop(&f.node)(args, strides, 6, NULL);
+    tg_op_equal.loop (&f.node)(args, strides, 6, NULL);
     assert_memory_equal(out, equal, 6);
     make_fake(&f, &tg_op_greater, TG_DT_U64, TG_DT_BOOL);
     f.arg[1].dtype = TG_DT_I64;
     char *swapped[] = { args[1], args[0], args[2] };
-    tg_op_greater.loop(&f.node)(swapped, strides, 6, NULL);
+    tg_op_greater.loop (&f.node)(swapped, strides, 6, NULL);
     assert_memory_equal(out, less, 6);
 }
 

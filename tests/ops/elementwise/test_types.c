@@ -79,22 +79,22 @@ test_results(void **state)
         const char *op, *operands;
         tg_dtype result;
     } cases[] = {
-        { "add", "??", TG_DT_BOOL },       { "add", "bB", TG_DT_I16 },
-        { "add", "lL", TG_DT_F64 },        { "add", "Bw", TG_DT_U8 },
-        { "add", "Bx", TG_DT_F64 },        { "add", "fx", TG_DT_F32 },
-        { "add", "fy", TG_DT_C64 },        { "add", "ei", TG_DT_F64 },
-        { "divide", "bb", TG_DT_F64 },     { "divide", "be", TG_DT_F16 },
-        { "sqrt", "b", TG_DT_F16 },        { "sqrt", "H", TG_DT_F32 },
-        { "sqrt", "i", TG_DT_F64 },        { "arctan2", "bB", TG_DT_F16 },
-        { "arctan2", "bx", TG_DT_F64 },    { "arctan2", "bw", TG_DT_F16 },
+        { "add", "??", TG_DT_BOOL },        { "add", "bB", TG_DT_I16 },
+        { "add", "lL", TG_DT_F64 },         { "add", "Bw", TG_DT_U8 },
+        { "add", "Bx", TG_DT_F64 },         { "add", "fx", TG_DT_F32 },
+        { "add", "fy", TG_DT_C64 },         { "add", "ei", TG_DT_F64 },
+        { "divide", "bb", TG_DT_F64 },      { "divide", "be", TG_DT_F16 },
+        { "sqrt", "b", TG_DT_F16 },         { "sqrt", "H", TG_DT_F32 },
+        { "sqrt", "i", TG_DT_F64 },         { "arctan2", "bB", TG_DT_F16 },
+        { "arctan2", "bx", TG_DT_F64 },     { "arctan2", "bw", TG_DT_F16 },
         { "floor_divide", "??", TG_DT_I8 }, { "power", "bx", TG_DT_F64 },
         { "float_power", "ee", TG_DT_F64 }, { "absolute", "F", TG_DT_F32 },
-        { "floor", "?", TG_DT_BOOL },      { "rint", "?", TG_DT_F16 },
-        { "greater", "lL", TG_DT_BOOL },   { "greater", "BW", TG_DT_BOOL },
-        { "less", "nL", TG_DT_BOOL },      { "where", "dBw", TG_DT_U8 },
-        { "angle", "?", TG_DT_F64 },       { "imag", "D", TG_DT_F64 },
-        { "isnan", "i", TG_DT_BOOL },      { "clip", "Bww", TG_DT_U8 },
-        { "square", "?", TG_DT_I8 },       { "conjugate", "e", TG_DT_F16 },
+        { "floor", "?", TG_DT_BOOL },       { "rint", "?", TG_DT_F16 },
+        { "greater", "lL", TG_DT_BOOL },    { "greater", "BW", TG_DT_BOOL },
+        { "less", "nL", TG_DT_BOOL },       { "where", "dBw", TG_DT_U8 },
+        { "angle", "?", TG_DT_F64 },        { "imag", "D", TG_DT_F64 },
+        { "isnan", "i", TG_DT_BOOL },       { "clip", "Bww", TG_DT_U8 },
+        { "square", "?", TG_DT_I8 },        { "conjugate", "e", TG_DT_F16 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

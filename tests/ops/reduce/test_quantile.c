@@ -3,6 +3,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
@@ -12,8 +13,8 @@
 static void
 test_keys(void **state)
 {
-    static const double d[] = { -INFINITY, -1e300, -1.5, -0x1p-1074, -0.0, 0.0, 1e-5, 2, INFINITY,
-                                NAN };
+    static const double d[] = { -INFINITY, -1e300, -1.5, -0x1p-1074, -0.0,
+                                0.0,       1e-5,   2,    INFINITY,   NAN };
     static const int64_t i[] = { INT64_MIN, -1, 0, 1, INT64_MAX };
     static const uint8_t u[] = { 0, 1, 127, 128, 255 };
     uint64_t keys[10];

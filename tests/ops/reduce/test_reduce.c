@@ -411,9 +411,9 @@ check(const tg_op *op, tg_dtype dtype, bool with_nan)
 }
 
 static const tg_op *const ops[] = {
-    &tg_op_sum,    &tg_op_prod,   &tg_op_mean,    &tg_op_var,       &tg_op_std,
-    &tg_op_min,    &tg_op_max,    &tg_op_any,     &tg_op_all,       &tg_op_count_nonzero,
-    &tg_op_argmin, &tg_op_argmax, &tg_op_nanmin,  &tg_op_nanmax,    &tg_op_nanmean,
+    &tg_op_sum,    &tg_op_prod,   &tg_op_mean,      &tg_op_var,       &tg_op_std,
+    &tg_op_min,    &tg_op_max,    &tg_op_any,       &tg_op_all,       &tg_op_count_nonzero,
+    &tg_op_argmin, &tg_op_argmax, &tg_op_nanmin,    &tg_op_nanmax,    &tg_op_nanmean,
     &tg_op_nanvar, &tg_op_nanstd, &tg_op_nanargmin, &tg_op_nanargmax,
 };
 
