@@ -143,7 +143,8 @@ def shuffle(draw, x, pool):
     axis = draw.whole(0, n - 1) if n else 0
     if kind == "transpose":
         axes = tuple(draw.order(n))
-        return Pair(tg.transpose(x.lazy, axes), x.plain.transpose(axes), x.atol, f"T{axes}({x.text})")
+        return Pair(tg.transpose(x.lazy, axes), x.plain.transpose(axes),
+                    x.atol, f"T{axes}({x.text})")
     if n == 0:
         return x
     if kind == "flip":

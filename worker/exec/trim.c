@@ -140,7 +140,8 @@ cut(tg_running *run, uint32_t maker, void *memory, tg_error *err)
     }
     buffer = tg_buffer_create(run->pool, (size_t)bytes);
     if (buffer == NULL) {
-        goto out; /* no room for both just now: the tile stays as it is */
+        trimmed->level = 0; /* no room for both just now: the next reader tries again */
+        goto out;
     }
     for (uint32_t i = 0; i < count; i++) {
         tg_view to, view, from;

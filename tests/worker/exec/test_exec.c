@@ -135,7 +135,7 @@ make_exec(int threads)
     return exec;
 }
 
-/* `destroyed` comes with the last reference, which may be the executor's, a moment after the end. */
+/* `destroyed` comes with the last reference: the executor may hold it a moment longer. */
 static void
 await_destroyed(work *w)
 {
