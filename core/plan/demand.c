@@ -57,6 +57,20 @@ want(tg_stage *stage, bool *wanted, const tg_box *box)
     }
 }
 
+/* A user function sees whole blocks, whatever part of its result is wanted. */
+static void
+whole_chunks(const tg_grid *chunks, tg_box *region)
+{
+    for (int a = 0; a < region->ndim; a++) {
+        const tg_grid_axis *axis = tg_grid_axis_at(chunks, a);
+        if (region->hi[a] > region->lo[a]) {
+            int64_t last = tg_grid_find(axis, region->hi[a] - 1);
+            region->lo[a] = tg_grid_lo(axis, tg_grid_find(axis, region->lo[a]));
+            region->hi[a] = tg_grid_hi(axis, last);
+        }
+    }
+}
+
 tg_status
 tg_planner_demand(tg_planner *planner, tg_error *err)
 {
@@ -89,6 +103,9 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
         if (stage->root->op->tiling != NULL && stage->kind == TG_STAGE_TILE) {
             tg_tiling tiling = { 0 };
             stage->root->op->tiling(stage->root, &tiling);
+            if (tiling.follow_chunks && stage->root->chunks != NULL) {
+                whole_chunks(stage->root->chunks, &stage->region);
+            }
             if (tiling.follow_tiles) { /* its tiles are somebody else's: whole ones */
                 tg_array_box(stage->root, &stage->region);
             }

@@ -51,7 +51,7 @@ typedef struct tg_stage {
     tg_array *root;
     int target;            /* index into the plan's targets, or TG_NO_TARGET */
     bool keeps;            /* the tiles are read by other stages */
-    bool again; /* makes a second time what another stage makes */
+    bool again;            /* makes a second time what another stage makes */
     bool trims;            /* tiles are cut down to what is still needed of them */
     uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
     uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
@@ -94,7 +94,8 @@ typedef struct tg_plan_core {
     uint64_t *slot_of_task;
     uint16_t *stage_of_task;
     tg_tasks tasks;
-    int64_t *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
+    int64_t
+        *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */

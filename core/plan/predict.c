@@ -167,8 +167,8 @@ count_io(tg_plan_core *plan, void *memory)
 
 /* What lives while the order is run on paper. */
 typedef struct paper {
-    uint32_t *readers; /* per task: readers to come */
-    int64_t *kept;     /* per task: bytes held of its tile */
+    uint32_t *readers;    /* per task: readers to come */
+    int64_t *kept;        /* per task: bytes held of its tile */
     int64_t *full, *rest; /* trimming: bytes of the tile, and still wanted of it */
     int64_t live, peak;
     bool bound; /* count a trimmed tile with what it may be at most, not with what it will be */
@@ -266,9 +266,8 @@ predict_memory(tg_plan_core *plan, tg_error *err)
         TG_TRY(simulate(plan, false, &expected, &need, err));
     }
     /* Each further thread may be one task, and the tiles it has finished early, ahead. */
-    plan->ahead_bytes =
-        tg_min_i64(2 * need * others,
-                   tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
+    plan->ahead_bytes = tg_min_i64(
+        2 * need * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
     plan->peak_bytes = expected + plan->ahead_bytes / 2;
 out:
     return status;

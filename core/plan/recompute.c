@@ -17,9 +17,9 @@ enum { STAGES_MAX = 4096 };
 typedef struct passes {
     tg_plan_core *plan;
     uint32_t words, stages; /* of the original plan */
-    uint64_t *above;  /* per stage: all stages it depends on */
-    uint64_t *behind; /* per stage: all stages that a reduction it depends on depends on */
-    uint32_t *copy;   /* per stage: its copy for the reader at hand, or UINT32_MAX */
+    uint64_t *above;        /* per stage: all stages it depends on */
+    uint64_t *behind;       /* per stage: all stages that a reduction it depends on depends on */
+    uint32_t *copy;         /* per stage: its copy for the reader at hand, or UINT32_MAX */
 } passes;
 
 static bool
@@ -95,8 +95,7 @@ serve(passes *p, uint32_t reader, tg_error *err)
     memset(p->copy, 0xff, p->stages * sizeof *p->copy);
     for (uint32_t s = 0; s <= reader; s++) {
         bool wanted = s == reader ||
-                      (has(above, s) && has(behind, s) &&
-                       p->plan->stages[s].kind == TG_STAGE_TILE);
+                      (has(above, s) && has(behind, s) && p->plan->stages[s].kind == TG_STAGE_TILE);
         uint32_t index = reader;
         if (!wanted) {
             continue;

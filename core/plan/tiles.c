@@ -104,8 +104,7 @@ static void
 wish_moved(wish *w, const tg_plan_core *plan, const tg_stage *stage)
 {
     const tg_local *root = &stage->locals[stage->local_count - 1];
-    const tg_grid *grid =
-        root->role == TG_LOCAL_TILES ? plan->stages[root->producer].grid : NULL;
+    const tg_grid *grid = root->role == TG_LOCAL_TILES ? plan->stages[root->producer].grid : NULL;
     for (int d = 0; grid != NULL && d < w->ndim; d++) {
         const tg_grid_axis *axis = tg_grid_axis_at(grid, d);
         if (w->granule[d] == 1 && axis->bounds == NULL && axis->count > 1) {

@@ -4,9 +4,9 @@
  * done with it: in a skewed sweep one reader takes nearly all of it, the others want halos.
  *
  * Levels. With `rest` bytes still wanted of a tile of `full`, its level is the largest k with
- * rest <= full / 2^k; it is cut when its level rises, to the pieces that its remaining readers want.
- * So at most full / 2^k is held, whatever the order in which readers end: the prediction counts
- * with that.
+ * rest <= full / 2^k; it is cut when its level rises, to the pieces that its remaining readers
+ * want. So at most full / 2^k is held, whatever the order in which readers end: the prediction
+ * counts with that.
  */
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
@@ -71,8 +71,7 @@ tg_planner_edges(tg_planner *planner, tg_error *err)
         for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
             const tg_stage *maker = &plan->stages[plan->stage_of_task[plan->tasks.preds[e]]];
             tg_box box;
-            if (maker->trims &&
-                tg_plan_edge_box(plan, task, plan->tasks.preds[e], memory, &box)) {
+            if (maker->trims && tg_plan_edge_box(plan, task, plan->tasks.preds[e], memory, &box)) {
                 plan->edge_bytes[e] =
                     tg_box_count(&box) * (int64_t)tg_dtype_size(maker->root->dtype);
             }

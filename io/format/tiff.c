@@ -7,8 +7,6 @@
  * that is cut while it is mapped kills the process. Its messages go into our error, never to
  * stderr, and single allocations are bounded in relation to the file.
  */
-#include "io/format/tiff_file.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,6 +20,7 @@
 #include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/format/tiff_file.h"
 
 /* More decoded bytes per stored byte than any codec reaches (zstd: 2^15, G4 as bytes: 2^17). */
 enum { RATIO_SHIFT = 20 };
@@ -467,10 +466,10 @@ out:
 }
 
 /*
- * The last strip of a page, when it is shorter than the others. Some writers store it padded to full
- * height, and libtiff (4.5, with libdeflate) then decodes the part that is asked for wrongly while
- * it reports success. So it is decoded whole first, and only when that is refused as short as it
- * should be. `rows` of it go to `data`.
+ * The last strip of a page, when it is shorter than the others. Some writers store it padded to
+ * full height, and libtiff (4.5, with libdeflate) then decodes the part that is asked for wrongly
+ * while it reports success. So it is decoded whole first, and only when that is refused as short as
+ * it should be. `rows` of it go to `data`.
  */
 static tmsize_t
 read_last_strip(reading *r, uint32_t number, int64_t stored, int64_t rows, void *data)

@@ -18,7 +18,7 @@
 enum { P_START, P_STOP, P_STEP, P_INTEGERS, P_DTYPE, P_CHUNKS, P_COUNTS };
 
 typedef struct arange_state {
-    int64_t first, step;    /* integer types */
+    int64_t first, step;              /* integer types */
     double first_d, second_d, step_d; /* float types; of float32 they hold float values */
 } arange_state;
 
@@ -99,8 +99,8 @@ arange_infer(tg_infer *infer, tg_error *err)
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "arange: out of memory");
     TG_CHECK(exact || v[P_STOP].count > 0, err, TG_ERR_TYPE,
              "arange() requires stop to be specified.");
-    infer->dtype = v[P_DTYPE].count > 0 ? (tg_dtype)v[P_DTYPE].ints[0]
-                                        : (exact ? TG_DT_I64 : TG_DT_F64);
+    infer->dtype =
+        v[P_DTYPE].count > 0 ? (tg_dtype)v[P_DTYPE].ints[0] : (exact ? TG_DT_I64 : TG_DT_F64);
     TG_CHECK(infer->dtype != TG_DT_BOOL, err, TG_ERR_TYPE, "arange: no rule for dtype bool");
     infer->ndim = 1;
     if (exact) {
@@ -116,8 +116,8 @@ arange_infer(tg_infer *infer, tg_error *err)
         set_steps(infer->dtype, start, step, state);
     }
     TG_TRY(tg__check_bytes(infer, err));
-    TG_TRY(tg__chunks_from_values(&v[P_CHUNKS], &v[P_COUNTS], 1, infer->shape, &infer->chunks,
-                                  err));
+    TG_TRY(
+        tg__chunks_from_values(&v[P_CHUNKS], &v[P_COUNTS], 1, infer->shape, &infer->chunks, err));
     infer->state = state;
     infer->state_free = arange_free;
     state = NULL;
@@ -153,15 +153,26 @@ arange_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *e
 }
 
 static const tg_param_schema arange_params[] = {
-    [P_START] = { .name = "start", .kind = TG_PARAM_FLOAT, .fallback = "0",
+    [P_START] = { .name = "start",
+                  .kind = TG_PARAM_FLOAT,
+                  .fallback = "0",
                   .summary = "first number" },
-    [P_STOP] = { .name = "stop", .kind = TG_PARAM_FLOAT, .fallback = "None",
+    [P_STOP] = { .name = "stop",
+                 .kind = TG_PARAM_FLOAT,
+                 .fallback = "None",
                  .summary = "end of the interval, not included" },
-    [P_STEP] = { .name = "step", .kind = TG_PARAM_FLOAT, .fallback = "1",
+    [P_STEP] = { .name = "step",
+                 .kind = TG_PARAM_FLOAT,
+                 .fallback = "1",
                  .summary = "distance of the numbers" },
-    [P_INTEGERS] = { .name = "integers", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_INTEGERS] = { .name = "integers",
+                     .kind = TG_PARAM_INT,
+                     .is_list = true,
+                     .fallback = "None",
                      .summary = "start, stop, step as exact integers, instead of the three" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "None",
                   .summary = "element type; None: int64 for integers, else float64" },
     TG__CHUNK_PARAMS,
     { .name = NULL },

@@ -20,8 +20,8 @@ eye_infer(tg_infer *infer, tg_error *err)
     TG_CHECK(infer->shape[0] >= 0 && infer->shape[1] >= 0, err, TG_ERR_VALUE,
              "negative dimensions are not allowed");
     TG_TRY(tg__check_bytes(infer, err));
-    TG_TRY(tg__chunks_from_values(&v[P_CHUNKS], &v[P_COUNTS], 2, infer->shape, &infer->chunks,
-                                  err));
+    TG_TRY(
+        tg__chunks_from_values(&v[P_CHUNKS], &v[P_COUNTS], 2, infer->shape, &infer->chunks, err));
 out:
     return status;
 }
@@ -30,9 +30,9 @@ static tg_status
 eye_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 {
     /* Far outside any array, the diagonal is nowhere: keep the sum below from overflowing. */
-    const int64_t k = tg_max_i64(tg_min_i64(tg_value_int(&run->node->values[P_K], 0, 0),
-                                            TG_ARRAY_BYTES_MAX),
-                                 -TG_ARRAY_BYTES_MAX);
+    const int64_t k =
+        tg_max_i64(tg_min_i64(tg_value_int(&run->node->values[P_K], 0, 0), TG_ARRAY_BYTES_MAX),
+                   -TG_ARRAY_BYTES_MAX);
     const tg_box *box = run->out_box;
     tg_element zero = { { 0 } };
     tg_element one = { { 0 } };
@@ -52,11 +52,17 @@ eye_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 
 static const tg_param_schema eye_params[] = {
     [P_N] = { .name = "N", .kind = TG_PARAM_INT, .required = true, .summary = "rows" },
-    [P_M] = { .name = "M", .kind = TG_PARAM_INT, .fallback = "None",
+    [P_M] = { .name = "M",
+              .kind = TG_PARAM_INT,
+              .fallback = "None",
               .summary = "columns; None: as many as rows" },
-    [P_K] = { .name = "k", .kind = TG_PARAM_INT, .fallback = "0",
+    [P_K] = { .name = "k",
+              .kind = TG_PARAM_INT,
+              .fallback = "0",
               .summary = "the diagonal: above the main one when positive" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "'float64'",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "'float64'",
                   .summary = "element type" },
     TG__CHUNK_PARAMS,
     { .name = NULL },

@@ -44,8 +44,8 @@ full_infer(tg_infer *infer, tg_error *err)
              values[P_FILL].count);
     TG_CHECK(values[P_FILL].count + values[P_INTEGER].count > 0, err, TG_ERR_TYPE,
              "full() missing 1 required argument: 'fill_value'");
-    infer->dtype = values[P_DTYPE].count > 0 ? (tg_dtype)values[P_DTYPE].ints[0]
-                                             : default_dtype(values);
+    infer->dtype =
+        values[P_DTYPE].count > 0 ? (tg_dtype)values[P_DTYPE].ints[0] : default_dtype(values);
     TG_TRY(tg__infer_shape(infer, &values[P_SHAPE], err));
     element = tg_malloc(NULL, sizeof *element);
     TG_CHECK(element != NULL, err, TG_ERR_MEMORY, "full: out of memory");
@@ -95,13 +95,23 @@ full_direct(const tg_array *node, tg_view *whole)
 }
 
 static const tg_param_schema full_params[] = {
-    [P_SHAPE] = { .name = "shape", .kind = TG_PARAM_INT, .is_list = true, .fallback = "()",
+    [P_SHAPE] = { .name = "shape",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "()",
                   .summary = "lengths of the axes" },
-    [P_FILL] = { .name = "fill_value", .kind = TG_PARAM_FLOAT, .is_list = true,
-                 .fallback = "None", .summary = "the value; two entries for a complex number" },
-    [P_INTEGER] = { .name = "fill_integer", .kind = TG_PARAM_INT, .fallback = "None",
+    [P_FILL] = { .name = "fill_value",
+                 .kind = TG_PARAM_FLOAT,
+                 .is_list = true,
+                 .fallback = "None",
+                 .summary = "the value; two entries for a complex number" },
+    [P_INTEGER] = { .name = "fill_integer",
+                    .kind = TG_PARAM_INT,
+                    .fallback = "None",
                     .summary = "the value as an exact integer (uint64 by bit pattern)" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "None",
                   .summary = "element type; None: as the value" },
     TG__CHUNK_PARAMS,
     { .name = NULL },

@@ -17,8 +17,8 @@ enum { P_START, P_STOP, P_NUM, P_ENDPOINT, P_DTYPE, P_CHUNKS, P_COUNTS };
 
 typedef struct linspace_state {
     double start, stop, delta, step;
-    double div;       /* 0: one number only */
-    int64_t last;     /* cell that is `stop`; -1: none */
+    double div;   /* 0: one number only */
+    int64_t last; /* cell that is `stop`; -1: none */
 } linspace_state;
 
 static void
@@ -49,8 +49,8 @@ linspace_infer(tg_infer *infer, tg_error *err)
     state->div = (double)(endpoint ? num - 1 : num);
     state->step = state->div > 0.0 ? state->delta / state->div : 0.0;
     state->last = endpoint && num > 1 ? num - 1 : -1;
-    TG_TRY(tg__chunks_from_values(&v[P_CHUNKS], &v[P_COUNTS], 1, infer->shape, &infer->chunks,
-                                  err));
+    TG_TRY(
+        tg__chunks_from_values(&v[P_CHUNKS], &v[P_COUNTS], 1, infer->shape, &infer->chunks, err));
     infer->state = state;
     infer->state_free = linspace_free;
     state = NULL;
@@ -83,15 +83,25 @@ linspace_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error 
 }
 
 static const tg_param_schema linspace_params[] = {
-    [P_START] = { .name = "start", .kind = TG_PARAM_FLOAT, .required = true,
+    [P_START] = { .name = "start",
+                  .kind = TG_PARAM_FLOAT,
+                  .required = true,
                   .summary = "first number" },
-    [P_STOP] = { .name = "stop", .kind = TG_PARAM_FLOAT, .required = true,
+    [P_STOP] = { .name = "stop",
+                 .kind = TG_PARAM_FLOAT,
+                 .required = true,
                  .summary = "last number, or the end of the interval" },
-    [P_NUM] = { .name = "num", .kind = TG_PARAM_INT, .fallback = "50",
+    [P_NUM] = { .name = "num",
+                .kind = TG_PARAM_INT,
+                .fallback = "50",
                 .summary = "how many numbers" },
-    [P_ENDPOINT] = { .name = "endpoint", .kind = TG_PARAM_BOOL, .fallback = "True",
+    [P_ENDPOINT] = { .name = "endpoint",
+                     .kind = TG_PARAM_BOOL,
+                     .fallback = "True",
                      .summary = "whether `stop` is the last number" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "None",
                   .summary = "element type; None: float64" },
     TG__CHUNK_PARAMS,
     { .name = NULL },

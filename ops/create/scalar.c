@@ -63,11 +63,19 @@ scalar_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *e
 }
 
 static const tg_param_schema scalar_params[] = {
-    [P_KIND] = { .name = "kind", .kind = TG_PARAM_ENUM, .required = true,
-                 .choices = "bool|int|float|complex", .summary = "kind of number" },
-    [P_VALUE] = { .name = "value", .kind = TG_PARAM_FLOAT, .is_list = true, .fallback = "None",
+    [P_KIND] = { .name = "kind",
+                 .kind = TG_PARAM_ENUM,
+                 .required = true,
+                 .choices = "bool|int|float|complex",
+                 .summary = "kind of number" },
+    [P_VALUE] = { .name = "value",
+                  .kind = TG_PARAM_FLOAT,
+                  .is_list = true,
+                  .fallback = "None",
                   .summary = "the number; two entries for a complex one" },
-    [P_INTEGER] = { .name = "integer", .kind = TG_PARAM_INT, .fallback = "None",
+    [P_INTEGER] = { .name = "integer",
+                    .kind = TG_PARAM_INT,
+                    .fallback = "None",
                     .summary = "the number when it is an integer, exactly" },
     { .name = NULL },
 };

@@ -24,9 +24,14 @@ zeros_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value
 }
 
 static const tg_param_schema zeros_params[] = {
-    [P_SHAPE] = { .name = "shape", .kind = TG_PARAM_INT, .is_list = true, .fallback = "()",
+    [P_SHAPE] = { .name = "shape",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "()",
                   .summary = "lengths of the axes" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "'float64'",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "'float64'",
                   .summary = "element type" },
     TG__CHUNK_PARAMS,
     { .name = NULL },

@@ -7,51 +7,51 @@
 #include "ops/index/cumulate.h"
 #include "ops/registry.h"
 
-#define FIRST(x) (x)
+#define FIRST(x)     (x)
 #define STEP(acc, x) ((acc) * (x))
-#define T int8_t
-#define COMPUTE uint32_t
-#define NAME row_i8
+#define T            int8_t
+#define COMPUTE      uint32_t
+#define NAME         row_i8
 #include "ops/index/cumulate.tmpl.h"
-#define T uint8_t
+#define T       uint8_t
 #define COMPUTE uint32_t
-#define NAME row_u8
+#define NAME    row_u8
 #include "ops/index/cumulate.tmpl.h"
-#define T int16_t
+#define T       int16_t
 #define COMPUTE uint32_t
-#define NAME row_i16
+#define NAME    row_i16
 #include "ops/index/cumulate.tmpl.h"
-#define T uint16_t
+#define T       uint16_t
 #define COMPUTE uint32_t
-#define NAME row_u16
+#define NAME    row_u16
 #include "ops/index/cumulate.tmpl.h"
-#define T int32_t
+#define T       int32_t
 #define COMPUTE uint32_t
-#define NAME row_i32
+#define NAME    row_i32
 #include "ops/index/cumulate.tmpl.h"
-#define T uint32_t
+#define T       uint32_t
 #define COMPUTE uint32_t
-#define NAME row_u32
+#define NAME    row_u32
 #include "ops/index/cumulate.tmpl.h"
-#define T int64_t
+#define T       int64_t
 #define COMPUTE uint64_t
-#define NAME row_i64
+#define NAME    row_i64
 #include "ops/index/cumulate.tmpl.h"
-#define T uint64_t
+#define T       uint64_t
 #define COMPUTE uint64_t
-#define NAME row_u64
+#define NAME    row_u64
 #include "ops/index/cumulate.tmpl.h"
-#define T _Float16
+#define T       _Float16
 #define COMPUTE float
-#define NAME row_f16
+#define NAME    row_f16
 #include "ops/index/cumulate.tmpl.h"
-#define T float
+#define T       float
 #define COMPUTE float
-#define NAME row_f32
+#define NAME    row_f32
 #include "ops/index/cumulate.tmpl.h"
-#define T double
+#define T       double
 #define COMPUTE double
-#define NAME row_f64
+#define NAME    row_f64
 #include "ops/index/cumulate.tmpl.h"
 
 static void
@@ -95,18 +95,9 @@ row_c128(char *out, const char *before, const char *in, const ptrdiff_t *strides
 }
 
 static const tg_cumulate_row rows[TG_DT_COUNT] = {
-    [TG_DT_I8] = row_i8,
-    [TG_DT_U8] = row_u8,
-    [TG_DT_I16] = row_i16,
-    [TG_DT_U16] = row_u16,
-    [TG_DT_I32] = row_i32,
-    [TG_DT_U32] = row_u32,
-    [TG_DT_I64] = row_i64,
-    [TG_DT_U64] = row_u64,
-    [TG_DT_F16] = row_f16,
-    [TG_DT_F32] = row_f32,
-    [TG_DT_F64] = row_f64,
-    [TG_DT_C64] = row_c64,
+    [TG_DT_I8] = row_i8,     [TG_DT_U8] = row_u8,   [TG_DT_I16] = row_i16, [TG_DT_U16] = row_u16,
+    [TG_DT_I32] = row_i32,   [TG_DT_U32] = row_u32, [TG_DT_I64] = row_i64, [TG_DT_U64] = row_u64,
+    [TG_DT_F16] = row_f16,   [TG_DT_F32] = row_f32, [TG_DT_F64] = row_f64, [TG_DT_C64] = row_c64,
     [TG_DT_C128] = row_c128,
 };
 

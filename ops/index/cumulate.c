@@ -15,9 +15,13 @@
 #include "ops/shape/odometer.h"
 
 const tg_param_schema tg__cumulate_params[] = {
-    [TG_CUMULATE_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .fallback = "None",
+    [TG_CUMULATE_AXIS] = { .name = "axis",
+                           .kind = TG_PARAM_INT,
+                           .fallback = "None",
                            .summary = "the axis; None: the flattened array" },
-    [TG_CUMULATE_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",
+    [TG_CUMULATE_DTYPE] = { .name = "dtype",
+                            .kind = TG_PARAM_DTYPE,
+                            .fallback = "None",
                             .summary = "type to compute in; None: the input's, small integers as "
                                        "int64 or uint64" },
     { .name = NULL },
@@ -43,9 +47,8 @@ tg__cumulate_infer(tg_infer *infer, tg_error *err)
     const tg_value *values = infer->values;
     int axis = 0;
     TG_TRY(tg__require_known(infer, 0, err));
-    infer->dtype = values[TG_CUMULATE_DTYPE].count > 0
-                       ? (tg_dtype)values[TG_CUMULATE_DTYPE].ints[0]
-                       : wide_dtype(infer->args[0]->dtype);
+    infer->dtype = values[TG_CUMULATE_DTYPE].count > 0 ? (tg_dtype)values[TG_CUMULATE_DTYPE].ints[0]
+                                                       : wide_dtype(infer->args[0]->dtype);
     TG_CHECK(infer->dtype != TG_DT_BOOL, err, TG_ERR_TYPE, "%s: no rule for dtype bool",
              infer->op->name);
     if (values[TG_CUMULATE_AXIS].count == 0 && infer->args[0]->ndim != 1) {
@@ -55,8 +58,8 @@ tg__cumulate_infer(tg_infer *infer, tg_error *err)
     TG_CHECK(infer->args[0] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
              tg_scope_error(infer->scope)->message);
     const tg_array *input = infer->args[0];
-    TG_TRY(tg_normalize_axis(tg_value_int(&values[TG_CUMULATE_AXIS], 0, 0), input->ndim, &axis,
-                             err));
+    TG_TRY(
+        tg_normalize_axis(tg_value_int(&values[TG_CUMULATE_AXIS], 0, 0), input->ndim, &axis, err));
     infer->ndim = input->ndim;
     memcpy(infer->shape, input->shape, (size_t)input->ndim * sizeof infer->shape[0]);
     infer->chunks = input->chunks != NULL ? tg_grid_retain(input->chunks) : NULL;

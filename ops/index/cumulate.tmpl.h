@@ -12,11 +12,11 @@ static void
 NAME(char *out, const char *before, const char *in, const ptrdiff_t *strides, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        const COMPUTE x = (COMPUTE)*(const T *)(const void *)(in + i * strides[2]);
+        const COMPUTE x = (COMPUTE) * (const T *)(const void *)(in + i * strides[2]);
         if (before == NULL) {
             *(T *)(void *)(out + i * strides[0]) = (T)FIRST(x);
         } else {
-            const COMPUTE acc = (COMPUTE)*(const T *)(const void *)(before + i * strides[1]);
+            const COMPUTE acc = (COMPUTE) * (const T *)(const void *)(before + i * strides[1]);
             *(T *)(void *)(out + i * strides[0]) = (T)(STEP(acc, x));
         }
     }

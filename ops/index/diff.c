@@ -52,7 +52,9 @@ diff_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value 
 }
 
 static const tg_param_schema diff_params[] = {
-    [P_N] = { .name = "n", .kind = TG_PARAM_INT, .fallback = "1",
+    [P_N] = { .name = "n",
+              .kind = TG_PARAM_INT,
+              .fallback = "1",
               .summary = "how often differences are taken" },
     [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .fallback = "-1", .summary = "the axis" },
     { .name = NULL },

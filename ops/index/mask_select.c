@@ -107,8 +107,7 @@ static int64_t
 mask_state_bytes(const tg_array *node, const tg_box *domain)
 {
     const tg_array *input = node->args[0];
-    return (int64_t)sizeof(mask_header) +
-           range_count(input, domain) * (int64_t)sizeof(mask_entry) +
+    return (int64_t)sizeof(mask_header) + range_count(input, domain) * (int64_t)sizeof(mask_entry) +
            tg_box_count(domain) * (int64_t)tg_dtype_size(input->dtype);
 }
 
@@ -126,8 +125,8 @@ create_state(const tg_run *run, int64_t entries, int64_t cells, tg_buffer **stat
 {
     tg_status status = TG_OK;
     const size_t size = tg_dtype_size(run->node->dtype);
-    const size_t bytes = sizeof(mask_header) + (size_t)entries * sizeof(mask_entry) +
-                         (size_t)cells * size;
+    const size_t bytes =
+        sizeof(mask_header) + (size_t)entries * sizeof(mask_entry) + (size_t)cells * size;
     *state = tg_buffer_create(run->pool, bytes);
     TG_CHECK(*state != NULL, err, TG_ERR_MEMORY,
              "mask_select: no memory for %lld selected cells (%zu bytes)", (long long)cells, bytes);
@@ -144,9 +143,9 @@ typedef struct mask_walk {
     const tg_view *input, *mask;
     const tg_box *box;
     int64_t at[TG_NDIM_MAX];
-    const char *cell;       /* first of the row */
+    const char *cell; /* first of the row */
     const char *flag;
-    ptrdiff_t flag_stride;  /* 0: one flag for the whole row */
+    ptrdiff_t flag_stride; /* 0: one flag for the whole row */
     bool valid;
 } mask_walk;
 
@@ -171,8 +170,7 @@ walk_start(mask_walk *walk, const tg_view *in, const tg_box *box)
     walk->mask = &in[1];
     walk->box = box;
     walk->valid = !tg_box_is_empty(box);
-    walk->flag_stride =
-        in[1].ndim == in[0].ndim ? (ptrdiff_t)in[1].strides[in[1].ndim - 1] : 0;
+    walk->flag_stride = in[1].ndim == in[0].ndim ? (ptrdiff_t)in[1].strides[in[1].ndim - 1] : 0;
     walk_place(walk);
 }
 
@@ -218,8 +216,8 @@ linear_of(const tg_array *input, const mask_walk *walk)
 {
     int64_t linear = 0;
     for (int a = 0; a < input->ndim; a++) {
-        linear = linear * input->shape[a] + walk->box->lo[a] +
-                 (a < input->ndim - 1 ? walk->at[a] : 0);
+        linear =
+            linear * input->shape[a] + walk->box->lo[a] + (a < input->ndim - 1 ? walk->at[a] : 0);
     }
     return linear;
 }

@@ -252,10 +252,15 @@ take_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err
 }
 
 static const tg_param_schema take_params[] = {
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .fallback = "None",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .fallback = "None",
                  .summary = "the axis; None: the flattened array" },
-    [P_MODE] = { .name = "mode", .kind = TG_PARAM_ENUM, .fallback = "'raise'",
-                 .choices = "raise|wrap|clip", .summary = "what an index out of range means" },
+    [P_MODE] = { .name = "mode",
+                 .kind = TG_PARAM_ENUM,
+                 .fallback = "'raise'",
+                 .choices = "raise|wrap|clip",
+                 .summary = "what an index out of range means" },
     { .name = NULL },
 };
 

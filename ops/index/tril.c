@@ -15,7 +15,9 @@ tril_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value 
 }
 
 static const tg_param_schema tril_params[] = {
-    [P_K] = { .name = "k", .kind = TG_PARAM_INT, .fallback = "0",
+    [P_K] = { .name = "k",
+              .kind = TG_PARAM_INT,
+              .fallback = "0",
               .summary = "the diagonal: above the main one when positive" },
     { .name = NULL },
 };

@@ -83,20 +83,20 @@ product_bool(const tg_matrix *a, const tg_matrix *b, const tg_matrix *c)
 }
 
 /* Signed types share the kernels of the unsigned: the low bits of a product are the same. */
-#define T uint8_t
-#define WIDE uint32_t
+#define T      uint8_t
+#define WIDE   uint32_t
 #define SUFFIX u8
 #include "ops/linalg/product.tmpl.h"
-#define T uint16_t
-#define WIDE uint32_t
+#define T      uint16_t
+#define WIDE   uint32_t
 #define SUFFIX u16
 #include "ops/linalg/product.tmpl.h"
-#define T uint32_t
-#define WIDE uint32_t
+#define T      uint32_t
+#define WIDE   uint32_t
 #define SUFFIX u32
 #include "ops/linalg/product.tmpl.h"
-#define T uint64_t
-#define WIDE uint64_t
+#define T      uint64_t
+#define WIDE   uint64_t
 #define SUFFIX u64
 #include "ops/linalg/product.tmpl.h"
 

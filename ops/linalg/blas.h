@@ -20,8 +20,7 @@ typedef struct tg_matrix {
 } tg_matrix;
 
 /* c = a b. float16 is not among the dtypes: convert to float32 first. */
-void tg__matrix_product(tg_dtype dtype, const tg_matrix *a, const tg_matrix *b,
-                        const tg_matrix *c);
+void tg__matrix_product(tg_dtype dtype, const tg_matrix *a, const tg_matrix *b, const tg_matrix *c);
 /* One thread per call from now on. Cheap after the first time. */
 void tg__blas_single_thread(void);
 

@@ -149,8 +149,7 @@ matmul_cost(const tg_array *node, const tg_box *domain, tg_cost *cost)
     /* BLAS does some 16 multiplications in the time of one plain operation. */
     cost->operations = (double)result_count(node, domain) * (double)k / 16.0;
     /* Both matrices, should they have to be made contiguous; slack for alignment. */
-    cost->scratch_bytes =
-        matrix_bytes(node->dtype, i, k) + matrix_bytes(node->dtype, k, j) + 256;
+    cost->scratch_bytes = matrix_bytes(node->dtype, i, k) + matrix_bytes(node->dtype, k, j) + 256;
 }
 
 /* The last two axes of a view at `at` of the others (axes of length one standing still). */
@@ -346,8 +345,8 @@ matmul_combine(const tg_run *run, size_t count, tg_buffer *const *states, const 
     memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
     for (size_t i = 1; i < count; i++) {
         TG_DCHECK(matmul_state_bytes(run->node, &boxes[i]) == bytes);
-        add_state(compute_dtype(run->node->dtype), tg_buffer_data(*out),
-                  tg_buffer_data(states[i]), bytes);
+        add_state(compute_dtype(run->node->dtype), tg_buffer_data(*out), tg_buffer_data(states[i]),
+                  bytes);
     }
 out:
     return status;

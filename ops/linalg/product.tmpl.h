@@ -5,9 +5,9 @@
  * rows of b stay in the cache while all rows of a pass by; the inner loop runs along a row of c.
  */
 #define PRODUCT_PASTE_(a, b) a##b
-#define PRODUCT_PASTE(a, b) PRODUCT_PASTE_(a, b)
-#define PRODUCT_ROW PRODUCT_PASTE(add_row_, SUFFIX)
-#define PRODUCT PRODUCT_PASTE(product_, SUFFIX)
+#define PRODUCT_PASTE(a, b)  PRODUCT_PASTE_(a, b)
+#define PRODUCT_ROW          PRODUCT_PASTE(add_row_, SUFFIX)
+#define PRODUCT              PRODUCT_PASTE(product_, SUFFIX)
 
 static void
 PRODUCT_ROW(T *restrict out, const T *restrict row, T factor, int64_t count)

@@ -87,8 +87,8 @@ static tg_array *
 as_matrix(tg_scope *scope, const side *s, int64_t rows, int64_t columns)
 {
     const int64_t shape[2] = { rows, columns };
-    tg_array *array = tg__build_ints(scope, "transpose", s->array, "axes",
-                                     (size_t)s->array->ndim, s->perm);
+    tg_array *array =
+        tg__build_ints(scope, "transpose", s->array, "axes", (size_t)s->array->ndim, s->perm);
     return tg__build_ints(scope, "reshape", array, "shape", 2, shape);
 }
 
@@ -117,11 +117,19 @@ tensordot_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_v
 }
 
 static const tg_param_schema tensordot_params[] = {
-    [P_AXES] = { .name = "axes", .kind = TG_PARAM_INT, .fallback = "2",
+    [P_AXES] = { .name = "axes",
+                 .kind = TG_PARAM_INT,
+                 .fallback = "2",
                  .summary = "how many axes: the last of a with the first of b" },
-    [P_AXES_A] = { .name = "axes_a", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_AXES_A] = { .name = "axes_a",
+                   .kind = TG_PARAM_INT,
+                   .is_list = true,
+                   .fallback = "None",
                    .summary = "axes of a to sum over, instead of a count" },
-    [P_AXES_B] = { .name = "axes_b", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_AXES_B] = { .name = "axes_b",
+                   .kind = TG_PARAM_INT,
+                   .is_list = true,
+                   .fallback = "None",
                    .summary = "the axes of b that go with them" },
     { .name = NULL },
 };

@@ -75,10 +75,8 @@ tg__call_block(const tg_run *run, const tg_block *in, size_t nin, const tg_block
     tg_block_view out_view;
     place_lists out_lists;
     tg_block_info info = { .struct_size = sizeof info, .nin = nin };
-    tg_block_view *views =
-        tg_scratch_alloc(run->scratch, (int64_t)((nin + 1) * sizeof *views));
-    tg_block_place *places =
-        tg_scratch_alloc(run->scratch, (int64_t)((nin + 1) * sizeof *places));
+    tg_block_view *views = tg_scratch_alloc(run->scratch, (int64_t)((nin + 1) * sizeof *views));
+    tg_block_place *places = tg_scratch_alloc(run->scratch, (int64_t)((nin + 1) * sizeof *places));
     place_lists *lists = tg_scratch_alloc(run->scratch, (int64_t)((nin + 1) * sizeof *lists));
 
     TG_CHECK(views != NULL && places != NULL && lists != NULL, err, TG_ERR_MEMORY,

@@ -13,18 +13,34 @@
 #include "tilegraph/map.h"
 
 /* The parameters that all have, in this order. */
-enum { TG_MAP_FUNCTION, TG_MAP_DTYPE, TG_MAP_CHUNKS, TG_MAP_COUNTS, TG_MAP_DROP, TG_MAP_NEW,
-       TG_MAP_PARAMS };
+enum {
+    TG_MAP_FUNCTION,
+    TG_MAP_DTYPE,
+    TG_MAP_CHUNKS,
+    TG_MAP_COUNTS,
+    TG_MAP_DROP,
+    TG_MAP_NEW,
+    TG_MAP_PARAMS
+};
 #define TG__MAP_PARAMS                                                                             \
-    { .name = "function", .kind = TG_PARAM_POINTER, .required = true,                              \
+    { .name = "function",                                                                          \
+      .kind = TG_PARAM_POINTER,                                                                    \
+      .required = true,                                                                            \
       .summary = "a tg_block_fn in a tg_function" },                                               \
-    { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",                                 \
-      .summary = "of the result; None: of the first argument" },                                   \
-    TG__CHUNK_PARAMS,                                                                              \
-    { .name = "drop_axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",              \
-      .summary = "axes that the function removes" },                                               \
-    { .name = "new_axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",               \
-      .summary = "axes of the result that the function adds" }
+        { .name = "dtype",                                                                         \
+          .kind = TG_PARAM_DTYPE,                                                                  \
+          .fallback = "None",                                                                      \
+          .summary = "of the result; None: of the first argument" },                               \
+        TG__CHUNK_PARAMS,                                                                          \
+        { .name = "drop_axis",                                                                     \
+          .kind = TG_PARAM_INT,                                                                    \
+          .is_list = true,                                                                         \
+          .fallback = "None",                                                                      \
+          .summary = "axes that the function removes" },                                           \
+    {                                                                                              \
+        .name = "new_axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",             \
+        .summary = "axes of the result that the function adds"                                     \
+    }
 
 /* One block handed to a function. */
 typedef struct tg_block {

@@ -59,13 +59,12 @@ tg__depth_window(const tg_value *depth, const tg_value *boundary, const tg_value
         window->depth_hi[a] = cells[1];
         window->mode[a] = TG_BOUNDARY_NONE;
         if (boundary->count > 0) {
-            TG_TRY(entry_index(boundary, "boundary", arg, nargs, array->ndim, 1, a, 0, &index,
-                               err));
+            TG_TRY(
+                entry_index(boundary, "boundary", arg, nargs, array->ndim, 1, a, 0, &index, err));
             window->mode[a] = (uint8_t)boundary->ints[index];
         }
         TG_CHECK(array->shape[a] > 0 || cells[0] + cells[1] == 0 ||
-                     window->mode[a] == TG_BOUNDARY_NONE ||
-                     window->mode[a] == TG_BOUNDARY_CONSTANT,
+                     window->mode[a] == TG_BOUNDARY_NONE || window->mode[a] == TG_BOUNDARY_CONSTANT,
                  err, TG_ERR_VALUE,
                  "map_overlap: axis %d is empty; only 'none' and 'constant' can continue it", a);
     }

@@ -12,14 +12,22 @@
 
 /* `boundary` has the order of tg_boundary. */
 #define TG__DEPTH_PARAMS                                                                           \
-    { .name = "depth", .kind = TG_PARAM_INT, .is_list = true, .required = true,                    \
+    { .name = "depth",                                                                             \
+      .kind = TG_PARAM_INT,                                                                        \
+      .is_list = true,                                                                             \
+      .required = true,                                                                            \
       .summary = "cells of surroundings: one number, one per axis, or before and after per axis "  \
                  "(for the first argument, or for each)" },                                        \
-    { .name = "boundary", .kind = TG_PARAM_ENUM, .is_list = true, .fallback = "'none'",            \
-      .choices = "reflect|mirror|nearest|wrap|constant|none",                                      \
-      .summary = "what is beyond the array: one, one per axis, or for each argument" },            \
-    { .name = "cval", .kind = TG_PARAM_FLOAT, .is_list = true, .fallback = "0.0",                  \
-      .summary = "for 'constant': the value, one or one per argument" }
+        { .name = "boundary",                                                                      \
+          .kind = TG_PARAM_ENUM,                                                                   \
+          .is_list = true,                                                                         \
+          .fallback = "'none'",                                                                    \
+          .choices = "reflect|mirror|nearest|wrap|constant|none",                                  \
+          .summary = "what is beyond the array: one, one per axis, or for each argument" },        \
+    {                                                                                              \
+        .name = "cval", .kind = TG_PARAM_FLOAT, .is_list = true, .fallback = "0.0",                \
+        .summary = "for 'constant': the value, one or one per argument"                            \
+    }
 
 /* The window of argument `arg` of `nargs`, all of which have the rank of `array`. */
 TG_MUST_USE tg_status tg__depth_window(const tg_value *depth, const tg_value *boundary,

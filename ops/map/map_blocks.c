@@ -38,8 +38,8 @@ match_axes(const tg_infer *infer, map_state *state, map_work *work, tg_error *er
     tg_status status = TG_OK;
     for (size_t i = 0; i < infer->nargs; i++) {
         TG_TRY(tg__require_known(infer, i, err));
-        state->nsymbols = infer->args[i]->ndim > state->nsymbols ? infer->args[i]->ndim
-                                                                 : state->nsymbols;
+        state->nsymbols =
+            infer->args[i]->ndim > state->nsymbols ? infer->args[i]->ndim : state->nsymbols;
     }
     for (size_t i = 0; i < infer->nargs; i++) {
         const tg_array *arg = infer->args[i];
@@ -115,15 +115,14 @@ chunks_from_sizes(tg_infer *infer, const map_work *work, tg_error *err)
     const tg_value *counts = &infer->values[TG_MAP_COUNTS];
     int64_t used = 0;
     TG_CHECK((int)counts->count == infer->ndim, err, TG_ERR_VALUE,
-             "%s: chunks were given for %u axes, the result has %d", infer->op->name,
-             counts->count, infer->ndim);
+             "%s: chunks were given for %u axes, the result has %d", infer->op->name, counts->count,
+             infer->ndim);
     for (int o = 0; o < infer->ndim; o++) {
         const int symbol = work->symbol[o];
         const int64_t count = counts->ints[o];
         infer->shape[o] = 0;
         TG_CHECK(count > 0 && count <= (int64_t)sizes->count - used, err, TG_ERR_VALUE,
-                 "%s: %u chunk sizes do not suffice for the counts", infer->op->name,
-                 sizes->count);
+                 "%s: %u chunk sizes do not suffice for the counts", infer->op->name, sizes->count);
         TG_CHECK(symbol < 0 || work->axis[symbol]->count == count, err, TG_ERR_VALUE,
                  "%s: %lld chunk sizes were given for axis %d, the arguments have %lld chunks",
                  infer->op->name, (long long)count, o,
@@ -252,8 +251,9 @@ map_blocks_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_erro
     TG_CHECK(blocks != NULL, err, TG_ERR_MEMORY, "map_blocks: no memory for the arguments");
     for (size_t i = 0; i < node->nargs; i++) {
         const tg_array *arg = node->args[i];
-        blocks[i] = (tg_block){ .view = &in[i], .array = arg, .box = run->in_box[i],
-                                .core = run->in_box[i] };
+        blocks[i] = (tg_block){
+            .view = &in[i], .array = arg, .box = run->in_box[i], .core = run->in_box[i]
+        };
         for (int a = 0; a < arg->ndim; a++) {
             blocks[i].whole |= (uint64_t)(out_axis(node, arg, a) < 0) << a;
         }

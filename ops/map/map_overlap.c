@@ -31,8 +31,8 @@ build_trimmed(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_val
                                "map_overlap: chunks, drop_axis and new_axis need trim=False: what "
                                "is trimmed has the shape of the argument");
     } else {
-        result = tg_apply(scope, "map_overlap_trim", nargs, args,
-                          sizeof params / sizeof params[0], params);
+        result = tg_apply(scope, "map_overlap_trim", nargs, args, sizeof params / sizeof params[0],
+                          params);
     }
     return result;
 }
@@ -98,8 +98,8 @@ build_untrimmed(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_v
         for (size_t i = 0; i < nargs; i++) {
             parts[i] = build_overlap(scope, nargs, args, i, ndim, values);
         }
-        result = tg_apply(scope, "map_blocks", nargs, parts, sizeof params / sizeof params[0],
-                          params);
+        result =
+            tg_apply(scope, "map_blocks", nargs, parts, sizeof params / sizeof params[0], params);
     }
     tg_free(NULL, parts, nargs * sizeof(tg_array *));
     return result;
@@ -115,7 +115,9 @@ map_overlap_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg
 static const tg_param_schema map_overlap_params[] = {
     TG__MAP_PARAMS,
     TG__DEPTH_PARAMS,
-    [P_TRIM] = { .name = "trim", .kind = TG_PARAM_BOOL, .fallback = "True",
+    [P_TRIM] = { .name = "trim",
+                 .kind = TG_PARAM_BOOL,
+                 .fallback = "True",
                  .summary = "cut the surroundings off what the function returns" },
     { .name = NULL },
 };

@@ -66,8 +66,8 @@ trim_infer(tg_infer *infer, tg_error *err)
     state = tg_calloc(NULL, 1, bytes);
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "map_overlap: out of memory");
     state->bytes = bytes;
-    infer->dtype = values[P_DTYPE].count > 0 ? (tg_dtype)values[P_DTYPE].ints[0]
-                                             : infer->args[0]->dtype;
+    infer->dtype =
+        values[P_DTYPE].count > 0 ? (tg_dtype)values[P_DTYPE].ints[0] : infer->args[0]->dtype;
     TG_TRY(tg_broadcast_shape(infer->nargs, infer->args, &infer->ndim, infer->shape, err));
     for (size_t i = 0; i < infer->nargs; i++) {
         /* The leader is found among the arguments as they were given. */
@@ -150,8 +150,8 @@ trim_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err
 
     TG_CHECK(blocks != NULL, err, TG_ERR_MEMORY, "map_overlap: no memory for the arguments");
     if (trims) {
-        void *memory = tg_scratch_alloc(
-            run->scratch, tg_box_count(cover) * (int64_t)tg_dtype_size(node->dtype));
+        void *memory = tg_scratch_alloc(run->scratch,
+                                        tg_box_count(cover) * (int64_t)tg_dtype_size(node->dtype));
         TG_CHECK(memory != NULL, err, TG_ERR_MEMORY,
                  "map_overlap: no memory for a block with its surroundings");
         tg_view_from_box(&whole, memory, node->dtype, cover);
@@ -170,9 +170,13 @@ out:
 }
 
 static const tg_param_schema trim_params[] = {
-    [P_FUNCTION] = { .name = "function", .kind = TG_PARAM_POINTER, .required = true,
+    [P_FUNCTION] = { .name = "function",
+                     .kind = TG_PARAM_POINTER,
+                     .required = true,
                      .summary = "a tg_block_fn in a tg_function" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "None",
                   .summary = "of the result; None: of the first argument" },
     TG__DEPTH_PARAMS,
     { .name = NULL },

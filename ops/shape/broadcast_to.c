@@ -18,8 +18,8 @@ shape_text(int ndim, const int64_t *shape, char *text, size_t room)
     size_t used = 0;
     text[0] = '\0';
     for (int a = 0; a < ndim && used + 24 < room; a++) {
-        const int n = snprintf(text + used, room - used, "%s%lld", a > 0 ? "," : "",
-                               (long long)shape[a]);
+        const int n =
+            snprintf(text + used, room - used, "%s%lld", a > 0 ? "," : "", (long long)shape[a]);
         used += n > 0 ? (size_t)n : 0;
     }
     if (ndim == 1 && used + 2 < room) {
@@ -61,7 +61,10 @@ out:
 }
 
 static const tg_param_schema broadcast_to_params[] = {
-    [P_SHAPE] = { .name = "shape", .kind = TG_PARAM_INT, .is_list = true, .fallback = "()",
+    [P_SHAPE] = { .name = "shape",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "()",
                   .summary = "lengths of the result's axes" },
     { .name = NULL },
 };

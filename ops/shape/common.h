@@ -27,10 +27,15 @@ TG_MUST_USE tg_status tg__check_bytes(const tg_infer *infer, tg_error *err);
  * one after the other. Not given: *out is NULL.
  */
 #define TG__CHUNK_PARAMS                                                                           \
-    { .name = "chunks", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",                 \
+    { .name = "chunks",                                                                            \
+      .kind = TG_PARAM_INT,                                                                        \
+      .is_list = true,                                                                             \
+      .fallback = "None",                                                                          \
       .summary = "chunk edge per axis (-1: whole); with chunk_counts: all sizes" },                \
-    { .name = "chunk_counts", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",           \
-      .summary = "number of sizes in `chunks` for each axis" }
+    {                                                                                              \
+        .name = "chunk_counts", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",         \
+        .summary = "number of sizes in `chunks` for each axis"                                     \
+    }
 TG_MUST_USE tg_status tg__chunks_from_values(const tg_value *chunks, const tg_value *counts,
                                              int ndim, const int64_t *shape, tg_grid **out,
                                              tg_error *err);

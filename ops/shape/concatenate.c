@@ -56,8 +56,8 @@ static int
 kind_rank(tg_dtype dtype)
 {
     static const int rank[TG_DT_COUNT] = {
-        [TG_DT_U8] = 1,  [TG_DT_U16] = 1, [TG_DT_U32] = 1, [TG_DT_U64] = 1, [TG_DT_I8] = 2,
-        [TG_DT_I16] = 2, [TG_DT_I32] = 2, [TG_DT_I64] = 2, [TG_DT_F16] = 3, [TG_DT_F32] = 3,
+        [TG_DT_U8] = 1,  [TG_DT_U16] = 1, [TG_DT_U32] = 1,  [TG_DT_U64] = 1, [TG_DT_I8] = 2,
+        [TG_DT_I16] = 2, [TG_DT_I32] = 2, [TG_DT_I64] = 2,  [TG_DT_F16] = 3, [TG_DT_F32] = 3,
         [TG_DT_F64] = 3, [TG_DT_C64] = 4, [TG_DT_C128] = 4,
     };
     return rank[dtype];
@@ -68,8 +68,8 @@ cast_all(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_value *dtype = &infer->values[P_DTYPE];
-    infer->dtype = dtype->count > 0 ? (tg_dtype)dtype->ints[0]
-                                    : tg_result_type(infer->nargs, infer->args);
+    infer->dtype =
+        dtype->count > 0 ? (tg_dtype)dtype->ints[0] : tg_result_type(infer->nargs, infer->args);
     for (size_t i = 0; i < infer->nargs; i++) {
         tg_array *arg = infer->args[i];
         TG_CHECK(kind_rank(arg->dtype) <= kind_rank(infer->dtype), err, TG_ERR_TYPE,
@@ -195,9 +195,13 @@ concatenate_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_err
 }
 
 static const tg_param_schema concatenate_params[] = {
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .fallback = "0",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .fallback = "0",
                  .summary = "the axis along which the arrays are joined" },
-    [P_DTYPE] = { .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",
+    [P_DTYPE] = { .name = "dtype",
+                  .kind = TG_PARAM_DTYPE,
+                  .fallback = "None",
                   .summary = "element type of the result; None: the common type" },
     { .name = NULL },
 };

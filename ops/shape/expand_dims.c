@@ -39,7 +39,10 @@ out:
 }
 
 static const tg_param_schema expand_dims_params[] = {
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .is_list = true, .required = true,
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .required = true,
                  .summary = "where the new axes are in the result" },
     { .name = NULL },
 };

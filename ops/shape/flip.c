@@ -25,7 +25,10 @@ flip_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value 
 }
 
 static const tg_param_schema flip_params[] = {
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "None",
                  .summary = "axes to reverse; None: all" },
     { .name = NULL },
 };

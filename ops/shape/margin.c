@@ -124,8 +124,12 @@ tg__margin_fill(const tg_margin *margin, const int64_t *shape, const tg_box *win
                 const tg_view *in, const tg_box *in_box, const tg_view *out)
 {
     if (!tg_box_is_empty(window)) {
-        margin_job job = { .margin = margin, .shape = shape, .window = window, .in_box = in_box,
-                           .to = *out, .present = !tg_box_is_empty(in_box) };
+        margin_job job = { .margin = margin,
+                           .shape = shape,
+                           .window = window,
+                           .in_box = in_box,
+                           .to = *out,
+                           .present = !tg_box_is_empty(in_box) };
         if (job.present) {
             job.from = *in;
         } else {

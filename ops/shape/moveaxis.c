@@ -54,10 +54,16 @@ moveaxis_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_va
 }
 
 static const tg_param_schema moveaxis_params[] = {
-    [P_SOURCE] = { .name = "source", .kind = TG_PARAM_INT, .is_list = true, .required = true,
+    [P_SOURCE] = { .name = "source",
+                   .kind = TG_PARAM_INT,
+                   .is_list = true,
+                   .required = true,
                    .summary = "axes to move" },
-    [P_DESTINATION] = { .name = "destination", .kind = TG_PARAM_INT, .is_list = true,
-                        .required = true, .summary = "where each of them goes" },
+    [P_DESTINATION] = { .name = "destination",
+                        .kind = TG_PARAM_INT,
+                        .is_list = true,
+                        .required = true,
+                        .summary = "where each of them goes" },
     { .name = NULL },
 };
 

@@ -74,8 +74,7 @@ pad_axis(tg_infer *infer, int a, pad_state *state, tg_error *err)
     const tg_array *input = infer->args[0];
     const int64_t before = width->ints[pair_index(width, a, 0)];
     const int64_t after = width->ints[pair_index(width, a, 1)];
-    TG_CHECK(before >= 0 && after >= 0, err, TG_ERR_VALUE,
-             "index can't contain negative values");
+    TG_CHECK(before >= 0 && after >= 0, err, TG_ERR_VALUE, "index can't contain negative values");
     TG_CHECK(input->shape[a] > 0 || before + after == 0 ||
                  state->margin.mode[a] == TG_BOUNDARY_CONSTANT,
              err, TG_ERR_VALUE,
@@ -160,12 +159,19 @@ pad_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 }
 
 static const tg_param_schema pad_params[] = {
-    [P_WIDTH] = { .name = "pad_width", .kind = TG_PARAM_INT, .is_list = true, .required = true,
+    [P_WIDTH] = { .name = "pad_width",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .required = true,
                   .summary = "cells before and after: one number, a pair, or a pair per axis" },
-    [P_MODE] = { .name = "mode", .kind = TG_PARAM_ENUM, .fallback = "'constant'",
+    [P_MODE] = { .name = "mode",
+                 .kind = TG_PARAM_ENUM,
+                 .fallback = "'constant'",
                  .choices = "constant|edge|reflect|symmetric|wrap",
                  .summary = "what the margin is made of" },
-    [P_CONSTANTS] = { .name = "constant_values", .kind = TG_PARAM_FLOAT, .is_list = true,
+    [P_CONSTANTS] = { .name = "constant_values",
+                      .kind = TG_PARAM_FLOAT,
+                      .is_list = true,
                       .fallback = "0",
                       .summary = "for 'constant': one number, a pair, or a pair per axis" },
     { .name = NULL },

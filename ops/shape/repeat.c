@@ -55,9 +55,13 @@ repeat_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_valu
 }
 
 static const tg_param_schema repeat_params[] = {
-    [P_REPEATS] = { .name = "repeats", .kind = TG_PARAM_INT, .required = true,
+    [P_REPEATS] = { .name = "repeats",
+                    .kind = TG_PARAM_INT,
+                    .required = true,
                     .summary = "how often each cell comes" },
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .fallback = "None",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .fallback = "None",
                  .summary = "the axis; None: the flattened array" },
     { .name = NULL },
 };

@@ -107,7 +107,10 @@ reshape_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_val
 }
 
 static const tg_param_schema reshape_params[] = {
-    [P_SHAPE] = { .name = "shape", .kind = TG_PARAM_INT, .is_list = true, .fallback = "()",
+    [P_SHAPE] = { .name = "shape",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "()",
                   .summary = "the new lengths; one may be -1" },
     { .name = NULL },
 };

@@ -174,8 +174,8 @@ reshape_copy_tiling(const tg_array *node, tg_tiling *tiling)
 
 /* Copies `count` elements. */
 static void
-copy_cells(char *restrict to, ptrdiff_t to_stride, const char *restrict from,
-           ptrdiff_t from_stride, int64_t count, size_t size)
+copy_cells(char *restrict to, ptrdiff_t to_stride, const char *restrict from, ptrdiff_t from_stride,
+           int64_t count, size_t size)
 {
     if (to_stride == (ptrdiff_t)size && from_stride == (ptrdiff_t)size) {
         memcpy(to, from, (size_t)count * size);
@@ -254,7 +254,10 @@ reshape_copy_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_er
 }
 
 static const tg_param_schema reshape_copy_params[] = {
-    [P_SHAPE] = { .name = "shape", .kind = TG_PARAM_INT, .is_list = true, .fallback = "()",
+    [P_SHAPE] = { .name = "shape",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "()",
                   .summary = "the new lengths" },
     { .name = NULL },
 };

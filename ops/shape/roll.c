@@ -67,16 +67,22 @@ roll_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value 
         }
     }
     if (flat && result != NULL) {
-        result = tg__build_ints(scope, "reshape", result, "shape", (size_t)array->ndim,
-                                array->shape);
+        result =
+            tg__build_ints(scope, "reshape", result, "shape", (size_t)array->ndim, array->shape);
     }
     return result;
 }
 
 static const tg_param_schema roll_params[] = {
-    [P_SHIFT] = { .name = "shift", .kind = TG_PARAM_INT, .is_list = true, .required = true,
+    [P_SHIFT] = { .name = "shift",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .required = true,
                   .summary = "cells to shift by, per axis in `axis`" },
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "None",
                  .summary = "axes; None: the flattened array" },
     { .name = NULL },
 };

@@ -54,9 +54,14 @@ rot90_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value
 }
 
 static const tg_param_schema rot90_params[] = {
-    [P_K] = { .name = "k", .kind = TG_PARAM_INT, .fallback = "1",
+    [P_K] = { .name = "k",
+              .kind = TG_PARAM_INT,
+              .fallback = "1",
               .summary = "number of quarter turns" },
-    [P_AXES] = { .name = "axes", .kind = TG_PARAM_INT, .is_list = true, .fallback = "(0, 1)",
+    [P_AXES] = { .name = "axes",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "(0, 1)",
                  .summary = "the plane; turns go from the first axis towards the second" },
     { .name = NULL },
 };

@@ -17,10 +17,10 @@ enum { P_START, P_COUNT, P_STEP, P_DROP };
 
 /* The resolved parameters. */
 typedef struct slice_state {
-    int ndim;                       /* of the input */
+    int ndim; /* of the input */
     int64_t start[TG_NDIM_MAX];
     int64_t step[TG_NDIM_MAX];
-    int out_axis[TG_NDIM_MAX];      /* of each input axis; -1: dropped */
+    int out_axis[TG_NDIM_MAX]; /* of each input axis; -1: dropped */
 } slice_state;
 
 static void
@@ -63,8 +63,7 @@ resolve_axis(const tg_infer *infer, int a, slice_state *state, int64_t *count, t
     const tg_value *values = infer->values;
     const int64_t length = infer->args[0]->shape[a];
     const int64_t step = tg_value_int(&values[P_STEP], (uint32_t)a, 1);
-    const int64_t start =
-        tg_value_int(&values[P_START], (uint32_t)a, step < 0 ? length - 1 : 0);
+    const int64_t start = tg_value_int(&values[P_START], (uint32_t)a, step < 0 ? length - 1 : 0);
     const int64_t want = tg_value_int(&values[P_COUNT], (uint32_t)a, -1);
     const int64_t room = start >= 0 && start < length && step != 0 && step != INT64_MIN
                              ? count_to_end(start, step, length)
@@ -192,13 +191,25 @@ slice_view(const tg_array *node, const tg_view *in, const tg_box *in_box, const 
 }
 
 static const tg_param_schema slice_params[] = {
-    [P_START] = { .name = "start", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_START] = { .name = "start",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "None",
                   .summary = "first cell per axis, from 0; None: the end the step comes from" },
-    [P_COUNT] = { .name = "count", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_COUNT] = { .name = "count",
+                  .kind = TG_PARAM_INT,
+                  .is_list = true,
+                  .fallback = "None",
                   .summary = "cells per axis; -1: as many as there are" },
-    [P_STEP] = { .name = "step", .kind = TG_PARAM_INT, .is_list = true, .fallback = "1",
+    [P_STEP] = { .name = "step",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "1",
                  .summary = "distance of cells per axis, not 0" },
-    [P_DROP] = { .name = "drop", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_DROP] = { .name = "drop",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "None",
                  .summary = "axes that were indexed by an integer and are removed" },
     { .name = NULL },
 };

@@ -40,7 +40,10 @@ out:
 }
 
 static const tg_param_schema squeeze_params[] = {
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "None",
                  .summary = "axes to remove; None: all of length one" },
     { .name = NULL },
 };

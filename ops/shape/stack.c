@@ -50,7 +50,9 @@ stack_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value
 }
 
 static const tg_param_schema stack_params[] = {
-    [P_AXIS] = { .name = "axis", .kind = TG_PARAM_INT, .fallback = "0",
+    [P_AXIS] = { .name = "axis",
+                 .kind = TG_PARAM_INT,
+                 .fallback = "0",
                  .summary = "where the new axis is in the result" },
     { .name = NULL },
 };

@@ -29,9 +29,13 @@ swapaxes_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_va
 }
 
 static const tg_param_schema swapaxes_params[] = {
-    [P_AXIS1] = { .name = "axis1", .kind = TG_PARAM_INT, .required = true,
+    [P_AXIS1] = { .name = "axis1",
+                  .kind = TG_PARAM_INT,
+                  .required = true,
                   .summary = "first axis" },
-    [P_AXIS2] = { .name = "axis2", .kind = TG_PARAM_INT, .required = true,
+    [P_AXIS2] = { .name = "axis2",
+                  .kind = TG_PARAM_INT,
+                  .required = true,
                   .summary = "second axis" },
     { .name = NULL },
 };

@@ -71,7 +71,10 @@ tile_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value 
 }
 
 static const tg_param_schema tile_params[] = {
-    [P_REPS] = { .name = "reps", .kind = TG_PARAM_INT, .is_list = true, .required = true,
+    [P_REPS] = { .name = "reps",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .required = true,
                  .summary = "repetitions per axis, the last entry for the last axis" },
     { .name = NULL },
 };

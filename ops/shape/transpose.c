@@ -42,7 +42,10 @@ out:
 }
 
 static const tg_param_schema transpose_params[] = {
-    [P_AXES] = { .name = "axes", .kind = TG_PARAM_INT, .is_list = true, .fallback = "None",
+    [P_AXES] = { .name = "axes",
+                 .kind = TG_PARAM_INT,
+                 .is_list = true,
+                 .fallback = "None",
                  .summary = "the permutation; None: reversed" },
     { .name = NULL },
 };

@@ -87,7 +87,7 @@ tg_job_stop(tg_job *job, tg_status code, const char *message)
         job->status = tg_fail(&job->error, code, "%s", message);
     }
     atomic_store(&job->stopped, true);
-    if (job->exec != NULL) { /* it lives at least until the lock is let go */
+    if (job->exec != NULL) {      /* it lives at least until the lock is let go */
         tg__exec_wake(job->exec); /* somebody has to notice */
     }
     (void)pthread_mutex_unlock(&job->end_lock);

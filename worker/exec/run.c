@@ -360,6 +360,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     int64_t times[2] = { ready_ns, tg_clock_ns() };
     char *memory = tg_malloc(NULL, run->layout_bytes);
     tg_eval eval = { .run = run, .layout = &layout };
+    tg_scratch_init(&eval.scratch, run->pool, NULL, 0);
     TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to run a tile");
     tg_plan_task(plan, task, &index, &eval.tile);
     eval.task = task;
@@ -398,6 +399,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     TG_TRY(release_inputs(run, task, memory, err));
     atomic_fetch_add(&run->tasks_run, 1);
 out:
+    tg_scratch_reset(&eval.scratch); /* what combine and finish took */
     tg_pool_put(run->pool, eval.block, capacity);
     tg_free(NULL, memory, run->layout_bytes);
     if (status == TG_OK) {

@@ -60,11 +60,11 @@ typedef struct tg_run_target {
 typedef struct tg_running {
     tg_plan_core *plan;
     tg_pool *pool;
-    tg_tile *tiles;    /* by task */
-    tg_trimmed *trims; /* by task; NULL: nothing is trimmed */
-    atomic_uchar *done; /* by task, with trims */
+    tg_tile *tiles;                            /* by task */
+    tg_trimmed *trims;                         /* by task; NULL: nothing is trimmed */
+    atomic_uchar *done;                        /* by task, with trims */
     pthread_mutex_t trim_locks[TG_TRIM_LOCKS]; /* of tile and trims of a task, by its number */
-    tg_given *givens; /* by stage */
+    tg_given *givens;                          /* by stage */
     tg_run_target *targets;
     tg_timeline *timeline;   /* NULL: none */
     size_t layout_bytes;     /* the most that a layout of a stage needs */

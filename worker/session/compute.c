@@ -431,7 +431,8 @@ static tg_status export(tg_computation *computation, exporter format, tg_write_f
     tg_timeline_figure figures[] = {
         { "tasks", "", (double)predicted->tasks, (double)measured.tasks },
         { "peak memory", "bytes", (double)predicted->peak_bytes, (double)measured.peak_bytes },
-        { "chunks decoded", "", (double)predicted->chunks_decoded, (double)measured.chunks_decoded },
+        { "chunks decoded", "", (double)predicted->chunks_decoded,
+          (double)measured.chunks_decoded },
         { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
         { "bytes written", "bytes", (double)predicted->bytes_written,
           (double)measured.bytes_written },
