@@ -61,7 +61,8 @@ def test_notebook():
 
     manager = KernelManager()
     manager.kernel_spec.argv[0] = sys.executable
-    client = nbclient.NotebookClient(notebook, km=manager, timeout=300,
+    client = nbclient.NotebookClient(notebook, km=manager, timeout=120,
+                                     shutdown_kernel="immediate",
                                      resources={"metadata": {"path": str(EXAMPLES)}})
     client.execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code"
