@@ -113,7 +113,8 @@ def slices(image, sigma=1):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("scan", nargs="?", default=SCAN, help="a TIFF stack of 8 bit (0 and 127)")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "demo", help="folder of results")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "demo",
+                        help="folder of results")
     options = parser.parse_args()
     out = options.out
     out.mkdir(parents=True, exist_ok=True)

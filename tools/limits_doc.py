@@ -45,7 +45,7 @@ def table() -> str:
     rows += [(m[2], m[3], m[1]) for m in DEFINE.finditer(body[body.index("};"):])]
     found = len(set(re.findall(r"\bTG_\w+_MAX\b|\bTG_COMBINE_FANIN\b", body)))
     if found != len(rows):
-        sys.exit(f"limits_doc: {HEADER.name} has {found} names, {len(rows)} of them were understood")
+        sys.exit(f"limits_doc: {HEADER.name} has {found} names, {len(rows)} were understood")
     lines = ["| name | limit | why |", "| --- | ---: | --- |"]
     lines += [f"| `{name}` | {number(value)} | {plain(why)} |" for name, value, why in rows]
     return "\n".join(lines) + "\n"

@@ -130,8 +130,13 @@ emit(const void *vcontext, int64_t first, size_t count, void *block)
 tg_status
 tg_place_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
-    context c = context_of(run->node, tg_view_count(out), NULL, state);
-    (void)err;
+    tg_status status = TG_OK;
+    int64_t cells = tg_view_count(out);
+    context c = context_of(run->node, cells, NULL, state);
+    for (int64_t i = 0; i < cells; i++) {
+        TG_CHECK(c.place[i] >= 0, err, TG_ERR_VALUE, "All-NaN slice encountered");
+    }
     tg_reduce_store(out, TG_DT_I64, emit, &c);
-    return TG_OK;
+out:
+    return status;
 }

@@ -103,7 +103,8 @@ def test_changed_shapes(pair):
 
 def test_without_arrays():
     same(tg.map_blocks(lambda block_id: np.full((2, 3), block_id[0]), dtype="int64",
-                       chunks=((2, 2), (3,))), np.repeat([0, 1], 2)[:, None] + np.zeros((1, 3), int))
+                       chunks=((2, 2), (3,))),
+         np.repeat([0, 1], 2)[:, None] + np.zeros((1, 3), int))
 
 
 def test_blocks_are_read_only_and_may_be_kept(pair):

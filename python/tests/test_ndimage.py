@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""tilegraph.ndimage against scipy.ndimage: modes, dtypes, chunkings, sizes beyond chunk and array."""
+"""tilegraph.ndimage against scipy.ndimage: modes, dtypes, chunkings, large sizes."""
 
 import numpy as np
 import pytest

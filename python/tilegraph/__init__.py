@@ -25,10 +25,10 @@ __version__ = _text(_lib.tg_version_string())
 _LAZY = {
     "_explain": ("explain", "visualize"),
     "_extra": (
-        "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack", "empty",
-        "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "hstack", "isclose", "linspace",
-        "median", "ones", "ones_like", "permute_dims", "ptp", "rechunk", "result_type", "shape",
-        "tensordot", "vstack", "zeros", "zeros_like",
+        "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack",
+        "empty", "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "histogram",
+        "hstack", "isclose", "linspace", "median", "ones", "ones_like", "permute_dims", "ptp",
+        "rechunk", "result_type", "shape", "tensordot", "vstack", "zeros", "zeros_like",
     ),
     "_map": ("map_blocks", "map_overlap"),
     "_run": ("compute", "persist", "save", "store", "to_zarr"),

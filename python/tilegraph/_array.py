@@ -25,7 +25,7 @@ class Array:
     __array_priority__ = 100
 
     def __init__(self, *args, **kwargs):
-        raise TgTypeError("Array is not made by its class; use tilegraph.from_array, open, zeros...")
+        raise TgTypeError("Array is not made by its class; use tilegraph.from_array, open, zeros")
 
     @classmethod
     def _wrap(cls, ptr):

@@ -130,8 +130,8 @@ def visualize(*things, filename=None, format=None):  # noqa: A002 (Dask's name)
     else:
         content = picture.render(kind)
         if content is None:
-            raise TgValueError(f"visualize: {filename} needs graphviz (the program `dot`), which is "
-                               "not installed; a filename that ends in .dot works without")
+            raise TgValueError(f"visualize: {filename} needs graphviz (the program `dot`), which "
+                               "is not installed; a filename that ends in .dot works without")
     with open(filename, "wb") as file:
         file.write(content)
     return picture

@@ -266,6 +266,15 @@ def median(a, axis=None, keepdims=False):
 
 
 
+def histogram(a, bins=10, range=None, density=False):  # noqa: A002 (NumPy's name)
+    """Counts of the values in each bin, and the edges of the bins: (counts, edges), both lazy."""
+    if range is None:
+        counts = _optable.function("histogram")(a, bins, density=density)
+        return counts, _optable.function("histogram_edges")(a, bins)
+    counts = _optable.function("histogram")(a, bins, range, density)
+    return counts, _optable.function("histogram_edges")(a, bins, range)
+
+
 def tensordot(a, b, axes=2):
     """Sum of products over pairs of axes: the last ones of a with the first ones of b, or those of
     two sequences."""
