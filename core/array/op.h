@@ -168,6 +168,9 @@ struct tg_op {
     /* ELEMENTWISE: the loop for the node's dtypes on this CPU. Never NULL after infer. */
     tg_loop (*loop)(const tg_array *node);
     const tg_reduce *reduce;
+    /* What code shared by a family of ops needs to know of this one: its own constant, which only
+     * that code reads. NULL: nothing. */
+    const void *traits;
     /* Cumulative ops (cumsum): GATHER whose tiles also need the last slice along this axis of the
      * previous tile's result: it comes as one more input view, after the arguments, with one cell
      * along the axis; empty in the first tile. NULL: none. Returns the axis, or -1. */

@@ -74,23 +74,30 @@ column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
     c->folder->element(c->acc + (size_t)cell * c->size, x, count);
 }
 
-int64_t
-tg_folder_bytes(const tg_folder *folder, int64_t cells)
+static tg_folder
+folder_of(const tg_array *node)
 {
-    return cells * (int64_t)tg_dtype_size(folder->acc);
+    const tg_folding *folding = node->op->traits;
+    return folding->folder(node);
+}
+
+int64_t
+tg_folder_state_bytes(const tg_array *node, const tg_box *domain)
+{
+    return tg_reduce_cells(node, domain) * (int64_t)tg_dtype_size(folder_of(node).acc);
 }
 
 tg_status
-tg_folder_partial(const tg_run *run, const tg_view *in, const tg_folder *folder, tg_buffer **state,
-                  tg_error *err)
+tg_folder_partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
 {
     tg_status status = TG_OK;
+    tg_folder folder = folder_of(run->node);
     int64_t cells = tg_reduce_cells(run->node, run->out_box);
-    TG_TRY(tg_reduce_state(run, tg_folder_bytes(folder, cells), state, err));
-    context c = { folder, tg_reduce_element_bytes(in->dtype), tg_dtype_size(folder->acc),
+    TG_TRY(tg_reduce_state(run, tg_folder_state_bytes(run->node, run->out_box), state, err));
+    context c = { &folder, tg_reduce_element_bytes(in->dtype), tg_dtype_size(folder.acc),
                   tg_buffer_data(*state) };
     tg_walk walk = { .context = &c, .row = row, .column = column };
-    tg_folder_start(folder, c.acc, (size_t)cells);
+    tg_folder_start(&folder, c.acc, (size_t)cells);
     tg_reduce_walk(run->node, run->out_box, in, &walk);
 out:
     return status;
@@ -98,15 +105,16 @@ out:
 
 tg_status
 tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
-                  const tg_folder *folder, tg_buffer **out, tg_error *err)
+                  tg_buffer **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    tg_folder folder = folder_of(run->node);
     int64_t cells = tg_reduce_cells(run->node, &boxes[0]);
-    int64_t bytes = tg_folder_bytes(folder, cells);
+    int64_t bytes = tg_folder_state_bytes(run->node, &boxes[0]);
     TG_TRY(tg_reduce_state(run, bytes, out, err));
     memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
     for (size_t i = 1; i < count; i++) {
-        folder->join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells);
+        folder.join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells);
     }
 out:
     return status;
@@ -119,9 +127,20 @@ emit(const void *vcontext, int64_t first, size_t count, void *block)
     memcpy(block, c->acc + (size_t)first * c->size, count * c->size);
 }
 
-void
-tg_folder_finish(tg_buffer *state, const tg_view *out, const tg_folder *folder)
+static tg_status
+finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
-    context c = { .size = tg_dtype_size(folder->acc), .acc = tg_buffer_data(state) };
-    tg_reduce_store(out, folder->acc, emit, &c);
+    tg_dtype acc = folder_of(run->node).acc;
+    context c = { .size = tg_dtype_size(acc), .acc = tg_buffer_data(state) };
+    (void)err;
+    tg_reduce_store(out, acc, emit, &c);
+    return TG_OK;
 }
+
+const tg_reduce tg_folder_reduce = {
+    .axes = tg_reduce_axes,
+    .state_bytes = tg_folder_state_bytes,
+    .partial = tg_folder_partial,
+    .combine = tg_folder_combine,
+    .finish = finish,
+};

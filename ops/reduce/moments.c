@@ -32,28 +32,24 @@ moments_of(const tg_array *node, int64_t cells, tg_buffer *state)
                       .square = (double *)(void *)(data + (size_t)cells * (mean_bytes + 8)) };
 }
 
-int64_t
-tg_moment_bytes(const tg_array *node, const tg_box *domain)
+static int64_t
+moment_bytes(const tg_array *node, const tg_box *domain)
 {
     return tg_reduce_cells(node, domain) * (tg_dtype_is_complex(node->args[0]->dtype) ? 32 : 24);
 }
 
 tg_status
-tg_moment_infer(tg_infer *infer, const tg_moment_kind *kind, tg_error *err)
+tg_moment_infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_dtype dtype = (tg_dtype)tg_value_int(&infer->values[2], 0, TG_DT_NONE);
-    if (dtype != TG_DT_NONE) {
-        TG_TRY(tg_reduce_cast(infer, dtype, err));
-    }
+    const tg_moment_kind *kind = infer->op->traits;
     if (kind->what != TG_MOMENT_MEAN) {
         TG_CHECK(infer->values[3].count == 0 || infer->values[4].count == 0 ||
                      infer->values[3].floats[0] == 0,
                  err, TG_ERR_VALUE, "%s: ddof and correction can't be provided simultaneously.",
                  infer->op->name);
     }
-    TG_TRY(tg_reduce_infer_shape(infer, err));
-    infer->dtype = dtype != TG_DT_NONE ? dtype : tg_mean_dtype(infer->args[0]->dtype);
+    TG_TRY(tg_reduce_infer_dtype(infer, tg_mean_dtype, err));
     if (kind->what != TG_MOMENT_MEAN) {
         infer->dtype = tg_dtype_real(infer->dtype);
     }
@@ -169,14 +165,14 @@ make_means(const tg_run *run, const tg_view *in, bool skip_nan, const moments *m
     }
 }
 
-tg_status
-tg_moment_partial(const tg_run *run, const tg_view *in, const tg_moment_kind *kind,
-                  tg_buffer **state, tg_error *err)
+static tg_status
+partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
 {
     tg_status status = TG_OK;
+    const tg_moment_kind *kind = run->node->op->traits;
     bool inexact = tg_dtype_is_float(in->dtype) || tg_dtype_is_complex(in->dtype);
     bool skip_nan = kind->skip_nan && inexact;
-    TG_TRY(tg_reduce_state(run, tg_moment_bytes(run->node, run->out_box), state, err));
+    TG_TRY(tg_reduce_state(run, moment_bytes(run->node, run->out_box), state, err));
     context c = { .m = moments_of(run->node, tg_reduce_cells(run->node, run->out_box), *state),
                   .deviate = skip_nan ? TG_ISA_PICK(tg_deviates_nanvar)->at[in->dtype]
                                       : TG_ISA_PICK(tg_deviates_var)->at[in->dtype],
@@ -220,12 +216,12 @@ join(const moments *to, const moments *from)
     }
 }
 
-tg_status
-tg_moment_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
-                  tg_buffer **out, tg_error *err)
+static tg_status
+combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
+        tg_buffer **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t bytes = tg_moment_bytes(run->node, &boxes[0]);
+    int64_t bytes = moment_bytes(run->node, &boxes[0]);
     TG_TRY(tg_reduce_state(run, bytes, out, err));
     memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
     int64_t cells = tg_reduce_cells(run->node, &boxes[0]);
@@ -270,10 +266,10 @@ emit_spread(const void *vcontext, int64_t first, size_t count, void *block)
     }
 }
 
-tg_status
-tg_moment_finish(const tg_run *run, tg_buffer *state, const tg_moment_kind *kind,
-                 const tg_view *out, tg_error *err)
+static tg_status
+finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
+    const tg_moment_kind *kind = run->node->op->traits;
     bool is_complex = tg_dtype_is_complex(run->node->args[0]->dtype);
     result r = { .m = moments_of(run->node, tg_view_count(out), state), .kind = kind };
     (void)err;
@@ -286,3 +282,33 @@ tg_moment_finish(const tg_run *run, tg_buffer *state, const tg_moment_kind *kind
     }
     return TG_OK;
 }
+
+const tg_reduce tg_moment_reduce = {
+    .axes = tg_reduce_axes,
+    .state_bytes = moment_bytes,
+    .partial = partial,
+    .combine = combine,
+    .finish = finish,
+};
+
+const tg_param_schema tg_mean_params[] = {
+    TG_PARAM_AXIS,
+    TG_PARAM_KEEPDIMS,
+    TG_PARAM_RESULT_DTYPE,
+    { .name = NULL },
+};
+
+const tg_param_schema tg_variance_params[] = {
+    TG_PARAM_AXIS,
+    TG_PARAM_KEEPDIMS,
+    TG_PARAM_RESULT_DTYPE,
+    { .name = "ddof",
+      .kind = TG_PARAM_FLOAT,
+      .fallback = "0",
+      .summary = "the divisor is the count less this" },
+    { .name = "correction",
+      .kind = TG_PARAM_FLOAT,
+      .fallback = "None",
+      .summary = "the same, by the name in the array API" },
+    { .name = NULL },
+};

@@ -13,20 +13,16 @@
 
 typedef enum tg_moment { TG_MOMENT_MEAN, TG_MOMENT_VAR, TG_MOMENT_STD } tg_moment;
 
+/* The traits of such an op. */
 typedef struct tg_moment_kind {
     tg_moment what;
     bool skip_nan;
 } tg_moment_kind;
 
-TG_MUST_USE tg_status tg_moment_infer(tg_infer *infer, const tg_moment_kind *kind, tg_error *err);
-int64_t tg_moment_bytes(const tg_array *node, const tg_box *domain);
-TG_MUST_USE tg_status tg_moment_partial(const tg_run *run, const tg_view *in,
-                                        const tg_moment_kind *kind, tg_buffer **state,
-                                        tg_error *err);
-tg_status tg_moment_combine(const tg_run *run, size_t count, tg_buffer *const *states,
-                            const tg_box *boxes, tg_buffer **out, tg_error *err);
-TG_MUST_USE tg_status tg_moment_finish(const tg_run *run, tg_buffer *state,
-                                       const tg_moment_kind *kind, const tg_view *out,
-                                       tg_error *err);
+/* The slots of such an op; they read its traits. */
+tg_status tg_moment_infer(tg_infer *infer, tg_error *err);
+extern const tg_reduce tg_moment_reduce;
+/* Parameters of the mean; of variance and standard deviation. */
+extern const tg_param_schema tg_mean_params[], tg_variance_params[];
 
 #endif

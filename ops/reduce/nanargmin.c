@@ -16,35 +16,7 @@ folds_of(const tg_array *node)
     return folds;
 }
 
-static tg_status
-partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
-{
-    return tg_place_partial(run, in, folds_of(run->node), state, err);
-}
-
-static tg_status
-combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
-        tg_buffer **out, tg_error *err)
-{
-    return tg_place_combine(run, count, states, boxes, folds_of(run->node), out, err);
-}
-
-static const tg_reduce reduce = {
-    .axes = tg_reduce_axes,
-    .state_bytes = tg_place_bytes,
-    .partial = partial,
-    .combine = combine,
-    .finish = tg_place_finish,
-};
-
-static const tg_param_schema params[] = {
-    { .name = "axis",
-      .kind = TG_PARAM_INT,
-      .fallback = "None",
-      .summary = "axis to search along; None: all, in C order" },
-    TG_PARAM_KEEPDIMS,
-    { .name = NULL },
-};
+static const tg_placing placing = { folds_of };
 
 const tg_op tg_op_nanargmin = {
     .name = "nanargmin",
@@ -55,8 +27,9 @@ const tg_op tg_op_nanargmin = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "a",
-    .params = params,
+    .params = tg_place_params,
     .infer = tg_place_infer,
     .cost = tg_reduce_cost,
-    .reduce = &reduce,
+    .reduce = &tg_place_reduce,
+    .traits = &placing,
 };

@@ -36,44 +36,7 @@ folder_of(const tg_array *node)
                         .identity_integer = tg_largest_integer(dtype) };
 }
 
-static int64_t
-state_bytes(const tg_array *node, const tg_box *domain)
-{
-    tg_folder folder = folder_of(node);
-    return tg_folder_bytes(&folder, tg_reduce_cells(node, domain));
-}
-
-static tg_status
-partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
-{
-    tg_folder folder = folder_of(run->node);
-    return tg_folder_partial(run, in, &folder, state, err);
-}
-
-static tg_status
-combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
-        tg_buffer **out, tg_error *err)
-{
-    tg_folder folder = folder_of(run->node);
-    return tg_folder_combine(run, count, states, boxes, &folder, out, err);
-}
-
-static tg_status
-finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
-{
-    tg_folder folder = folder_of(run->node);
-    (void)err;
-    tg_folder_finish(state, out, &folder);
-    return TG_OK;
-}
-
-static const tg_reduce reduce = {
-    .axes = tg_reduce_axes,
-    .state_bytes = state_bytes,
-    .partial = partial,
-    .combine = combine,
-    .finish = finish,
-};
+static const tg_folding folding = { folder_of };
 
 static const tg_param_schema params[] = {
     TG_PARAM_AXIS,
@@ -93,5 +56,6 @@ const tg_op tg_op_nanmin = {
     .params = params,
     .infer = infer,
     .cost = tg_reduce_cost,
-    .reduce = &reduce,
+    .reduce = &tg_folder_reduce,
+    .traits = &folding,
 };

@@ -6,10 +6,7 @@
 static const tg_param_schema params[] = {
     TG_PARAM_AXIS,
     TG_PARAM_KEEPDIMS,
-    { .name = "dtype",
-      .kind = TG_PARAM_DTYPE,
-      .fallback = "None",
-      .summary = "type to compute in and to return; None: as NumPy" },
+    TG_PARAM_RESULT_DTYPE,
     { .name = NULL },
 };
 

@@ -44,8 +44,8 @@ out:
     return status;
 }
 
-int64_t
-tg_place_bytes(const tg_array *node, const tg_box *domain)
+static int64_t
+place_bytes(const tg_array *node, const tg_box *domain)
 {
     size_t bytes = sizeof(int64_t) + tg_reduce_element_bytes(node->args[0]->dtype);
     return tg_reduce_cells(node, domain) * (int64_t)bytes;
@@ -67,14 +67,20 @@ column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
                                index);
 }
 
-tg_status
-tg_place_partial(const tg_run *run, const tg_view *in, const tg_argfolds *folds, tg_buffer **state,
-                 tg_error *err)
+static const tg_argfolds *
+folds_of(const tg_array *node)
+{
+    const tg_placing *placing = node->op->traits;
+    return placing->folds(node);
+}
+
+static tg_status
+partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
 {
     tg_status status = TG_OK;
     int64_t cells = tg_reduce_cells(run->node, run->out_box);
-    TG_TRY(tg_reduce_state(run, tg_place_bytes(run->node, run->out_box), state, err));
-    context c = context_of(run->node, cells, folds, *state);
+    TG_TRY(tg_reduce_state(run, place_bytes(run->node, run->out_box), state, err));
+    context c = context_of(run->node, cells, folds_of(run->node), *state);
     tg_walk walk = { .context = &c, .row = row, .column = column, .places = true };
     for (int64_t i = 0; i < cells; i++) {
         c.place[i] = -1;
@@ -85,13 +91,14 @@ out:
     return status;
 }
 
-tg_status
-tg_place_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
-                 const tg_argfolds *folds, tg_buffer **out, tg_error *err)
+static tg_status
+combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
+        tg_buffer **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    const tg_argfolds *folds = folds_of(run->node);
     int64_t cells = tg_reduce_cells(run->node, &boxes[0]);
-    int64_t bytes = tg_place_bytes(run->node, &boxes[0]);
+    int64_t bytes = place_bytes(run->node, &boxes[0]);
     TG_TRY(tg_reduce_state(run, bytes, out, err));
     memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
     context to = context_of(run->node, cells, folds, *out);
@@ -127,8 +134,8 @@ emit(const void *vcontext, int64_t first, size_t count, void *block)
     memcpy(block, c->place + first, count * sizeof(int64_t));
 }
 
-tg_status
-tg_place_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
+static tg_status
+finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
     tg_status status = TG_OK;
     int64_t cells = tg_view_count(out);
@@ -140,3 +147,20 @@ tg_place_finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_erro
 out:
     return status;
 }
+
+const tg_reduce tg_place_reduce = {
+    .axes = tg_reduce_axes,
+    .state_bytes = place_bytes,
+    .partial = partial,
+    .combine = combine,
+    .finish = finish,
+};
+
+const tg_param_schema tg_place_params[] = {
+    { .name = "axis",
+      .kind = TG_PARAM_INT,
+      .fallback = "None",
+      .summary = "axis to search along; None: all, in C order" },
+    TG_PARAM_KEEPDIMS,
+    { .name = NULL },
+};

@@ -11,15 +11,7 @@ TG_ISA_TABLE(const tg_folds, tg_folds_prod);
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    tg_status status = TG_OK;
-    tg_dtype dtype = (tg_dtype)tg_value_int(&infer->values[2], 0, TG_DT_NONE);
-    if (dtype != TG_DT_NONE) {
-        TG_TRY(tg_reduce_cast(infer, dtype, err));
-    }
-    TG_TRY(tg_reduce_infer_shape(infer, err));
-    infer->dtype = dtype != TG_DT_NONE ? dtype : tg_sum_dtype(infer->args[0]->dtype);
-out:
-    return status;
+    return tg_reduce_infer_dtype(infer, tg_sum_dtype, err);
 }
 
 static tg_folder
@@ -34,52 +26,12 @@ folder_of(const tg_array *node)
                         .identity_integer = 1 };
 }
 
-static int64_t
-state_bytes(const tg_array *node, const tg_box *domain)
-{
-    tg_folder folder = folder_of(node);
-    return tg_folder_bytes(&folder, tg_reduce_cells(node, domain));
-}
-
-static tg_status
-partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
-{
-    tg_folder folder = folder_of(run->node);
-    return tg_folder_partial(run, in, &folder, state, err);
-}
-
-static tg_status
-combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
-        tg_buffer **out, tg_error *err)
-{
-    tg_folder folder = folder_of(run->node);
-    return tg_folder_combine(run, count, states, boxes, &folder, out, err);
-}
-
-static tg_status
-finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
-{
-    tg_folder folder = folder_of(run->node);
-    (void)err;
-    tg_folder_finish(state, out, &folder);
-    return TG_OK;
-}
-
-static const tg_reduce reduce = {
-    .axes = tg_reduce_axes,
-    .state_bytes = state_bytes,
-    .partial = partial,
-    .combine = combine,
-    .finish = finish,
-};
+static const tg_folding folding = { folder_of };
 
 static const tg_param_schema params[] = {
     TG_PARAM_AXIS,
     TG_PARAM_KEEPDIMS,
-    { .name = "dtype",
-      .kind = TG_PARAM_DTYPE,
-      .fallback = "None",
-      .summary = "type to compute in and to return; None: as NumPy" },
+    TG_PARAM_RESULT_DTYPE,
     { .name = NULL },
 };
 
@@ -95,5 +47,6 @@ const tg_op tg_op_prod = {
     .params = params,
     .infer = infer,
     .cost = tg_reduce_cost,
-    .reduce = &reduce,
+    .reduce = &tg_folder_reduce,
+    .traits = &folding,
 };

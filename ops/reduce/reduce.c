@@ -92,6 +92,20 @@ out:
 }
 
 tg_status
+tg_reduce_infer_dtype(tg_infer *infer, tg_dtype (*rule)(tg_dtype), tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_dtype dtype = (tg_dtype)tg_value_int(&infer->values[2], 0, TG_DT_NONE);
+    if (dtype != TG_DT_NONE) {
+        TG_TRY(tg_reduce_cast(infer, dtype, err));
+    }
+    TG_TRY(tg_reduce_infer_shape(infer, err));
+    infer->dtype = dtype != TG_DT_NONE ? dtype : rule(infer->args[0]->dtype);
+out:
+    return status;
+}
+
+tg_status
 tg_reduce_refuse(const tg_infer *infer, tg_error *err)
 {
     return tg_fail(err, TG_ERR_TYPE, "%s: not supported for the input type %s", infer->op->name,

@@ -34,6 +34,11 @@ enum { TG_REDUCE_LANES = 256 };
         .name = "keepdims", .kind = TG_PARAM_BOOL, .fallback = "False",                            \
         .summary = "keep the reduced axes with length 1"                                           \
     }
+#define TG_PARAM_RESULT_DTYPE                                                                      \
+    {                                                                                              \
+        .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",                               \
+        .summary = "type to compute in and to return; None: as NumPy"                              \
+    }
 
 /* Slots that fit all of them. */
 uint64_t tg_reduce_axes(const tg_array *node);
@@ -47,6 +52,10 @@ TG_MUST_USE tg_status tg_reduce_refuse_empty(const tg_infer *infer, const char *
                                              tg_error *err);
 /* Replaces the argument by its cast; nothing for the dtype it has. */
 TG_MUST_USE tg_status tg_reduce_cast(tg_infer *infer, tg_dtype dtype, tg_error *err);
+/* The whole of infer for an op whose third parameter is `dtype`: casts to it when it is given, else
+ * the result has the dtype that `rule` makes of the argument's. */
+TG_MUST_USE tg_status tg_reduce_infer_dtype(tg_infer *infer, tg_dtype (*rule)(tg_dtype),
+                                            tg_error *err);
 /* "sum: not supported for dtype bool" and so on. */
 tg_status tg_reduce_refuse(const tg_infer *infer, tg_error *err);
 
@@ -92,14 +101,16 @@ typedef struct tg_folder {
     int64_t identity_integer; /* the same for integer accumulators */
 } tg_folder;
 
-/* Slots of it, for an op that makes its folder from the node. */
-int64_t tg_folder_bytes(const tg_folder *folder, int64_t cells);
-TG_MUST_USE tg_status tg_folder_partial(const tg_run *run, const tg_view *in,
-                                        const tg_folder *folder, tg_buffer **state, tg_error *err);
-TG_MUST_USE tg_status tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states,
-                                        const tg_box *boxes, const tg_folder *folder,
-                                        tg_buffer **out, tg_error *err);
-void tg_folder_finish(tg_buffer *state, const tg_view *out, const tg_folder *folder);
+/* The traits of an op of this kind: makes its folder for a node. */
+typedef struct tg_folding {
+    tg_folder (*folder)(const tg_array *node);
+} tg_folding;
+/* The slots of such an op, together and one by one; they read its traits. */
+extern const tg_reduce tg_folder_reduce;
+int64_t tg_folder_state_bytes(const tg_array *node, const tg_box *domain);
+tg_status tg_folder_partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err);
+tg_status tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states,
+                            const tg_box *boxes, tg_buffer **out, tg_error *err);
 
 /* Sets accumulators to the identity; brings a row into one of them. */
 void tg_folder_start(const tg_folder *folder, void *acc, size_t count);
