@@ -9,6 +9,9 @@
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
+/* Tasks that a thread may be ahead of the frontier when memory is no question. */
+enum { AHEAD_TASKS = 32 };
+
 static int64_t
 state_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
 {
@@ -38,6 +41,16 @@ needs_passing_buffer(const tg_plan_core *plan, const tg_stage *stage)
 {
     return stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL &&
            !stage->keeps && (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH);
+}
+
+/* What a task takes while it runs beside what is kept of it. */
+static int64_t
+passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
+{
+    int64_t bytes = stage->state_bytes;
+    bytes += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+    bytes += needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
+    return bytes;
 }
 
 typedef struct state_sum {
@@ -97,6 +110,7 @@ static void
 measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
 {
     bool combines = stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH;
+    int64_t kept = 0;
     stage->scratch_bytes = 0;
     stage->state_bytes = 0;
     stage->out_bytes = 0;
@@ -109,7 +123,9 @@ measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
             int64_t bytes = combining_bytes(plan, stage, t);
             stage->state_bytes = tg_max_i64(stage->state_bytes, bytes);
         }
+        kept = tg_max_i64(kept, kept_bytes(plan, stage, t));
     }
+    stage->need_bytes = kept + passing_bytes(plan, stage);
 }
 
 /* Stored chunks and bytes that the sources of a stage deliver for one tile. */
@@ -210,16 +226,14 @@ run_on_paper(tg_plan_core *plan, paper *p)
     for (uint32_t id = 0; id < plan->tasks.count; id++) {
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
         int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
-        int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
-        int64_t scratch = stage->state_bytes;
-        scratch += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+        int64_t passing = passing_bytes(plan, stage);
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
         p->kept[id] = kept_bytes(plan, stage, tile);
         if (p->full != NULL) {
             p->full[id] = p->kept[id];
         }
-        p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing + scratch);
-        need_max = tg_max_i64(need_max, p->kept[id] + passing + scratch);
+        p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing);
+        need_max = tg_max_i64(need_max, p->kept[id] + passing);
         p->live += p->readers[id] != 0 ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
             reader_done(plan, p, plan->tasks.preds[e], e);
@@ -258,16 +272,18 @@ static tg_status
 predict_memory(tg_plan_core *plan, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t need = 0, expected = 0;
+    int64_t need = 0, expected = 0, ahead = 0;
     int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
     TG_TRY(simulate(plan, true, &plan->serial_peak_bytes, &need, err));
     expected = plan->serial_peak_bytes;
     if (plan->edge_bytes != NULL) {
         TG_TRY(simulate(plan, false, &expected, &need, err));
     }
-    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
+    /* Each further thread may be one task, and the tiles it has finished early, ahead; and more
+     * where it is little beside the rest: a wide window is seldom waited for. */
+    ahead = tg_max_i64(2 * need, tg_min_i64(AHEAD_TASKS * need, plan->serial_peak_bytes / 8));
     plan->ahead_bytes = tg_min_i64(
-        2 * need * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
+        ahead * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
     plan->peak_bytes = expected + plan->ahead_bytes / 2;
 out:
     return status;
