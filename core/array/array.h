@@ -43,11 +43,11 @@ struct tg_array {
     const tg_value *values; /* one per schema entry */
     void *state;
     void (*state_free)(void *state);
-    tg_source *source;  /* ops that read a store; else NULL */
-    tg_buffer *data;    /* ops on memory; else NULL */
-    tg_view data_view_; /* with `data`: how it is laid out; use tg_array_direct */
-    tg_array *next_;    /* chain of the hash table */
-    size_t bytes_;      /* of this allocation */
+    tg_source *source;         /* ops that read a store; else NULL */
+    tg_buffer *data;           /* ops on memory; else NULL */
+    const tg_view *data_view_; /* with `data`: how it is laid out; use tg_array_direct */
+    tg_array *next_;           /* chain of the hash table */
+    size_t bytes_;             /* of this allocation */
 };
 
 /* What all nodes of a session share: registry and hash table. */

@@ -212,7 +212,8 @@ static size_t
 spec_bytes(const tg__node_spec *spec, size_t params)
 {
     size_t bytes = sizeof(tg_array) + (size_t)spec->ndim * sizeof(int64_t) +
-                   spec->nargs * sizeof(tg_array *) + params * sizeof(tg_value);
+                   spec->nargs * sizeof(tg_array *) + params * sizeof(tg_value) +
+                   (spec->view != NULL ? sizeof *spec->view : 0);
     for (size_t i = 0; i < params; i++) {
         bytes += payload_bytes(spec->op->params[i].kind, &spec->values[i]);
     }
@@ -256,6 +257,7 @@ node_create(tg_context *context, const tg__node_spec *spec, uint64_t key)
         int64_t *shape = (int64_t *)(void *)(node + 1);
         tg_array **args = (tg_array **)(void *)(shape + spec->ndim);
         tg_value *values = (tg_value *)(void *)(args + spec->nargs);
+        char *payload = (char *)(values + params);
         memset(node, 0, sizeof *node);
         atomic_init(&node->references, 1);
         node->op = spec->op;
@@ -282,9 +284,11 @@ node_create(tg_context *context, const tg__node_spec *spec, uint64_t key)
             args[i] = tg_array_retain(spec->args[i]);
         }
         if (spec->view != NULL) {
-            node->data_view_ = *spec->view;
+            memcpy(payload, spec->view, sizeof *spec->view);
+            node->data_view_ = (const tg_view *)(const void *)payload;
+            payload += sizeof *spec->view;
         }
-        copy_values(spec, values, params, (char *)(values + params));
+        copy_values(spec, values, params, payload);
     }
     return node;
 }

@@ -21,7 +21,7 @@ out:
 static bool
 from_memory_direct(const tg_array *node, tg_view *whole)
 {
-    *whole = node->data_view_;
+    *whole = *node->data_view_;
     return node->data != NULL;
 }
 
@@ -33,7 +33,7 @@ from_memory_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_err
     (void)in;
     (void)err;
     tg_box_from_shape(&whole, run->node->ndim, run->node->shape);
-    tg_view_sub(&part, &run->node->data_view_, &whole, run->out_box);
+    tg_view_sub(&part, run->node->data_view_, &whole, run->out_box);
     tg_view_copy(out, &part);
     return TG_OK;
 }

@@ -144,7 +144,7 @@ handed_in(tg_infer *infer, tg_error *err)
 static bool
 memory_direct(const tg_array *node, tg_view *whole)
 {
-    *whole = node->data_view_;
+    *whole = *node->data_view_;
     return true;
 }
 
