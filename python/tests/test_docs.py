@@ -18,11 +18,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import tilegraph
+from tilegraph import _native
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-BUILD = Path(tilegraph.__file__).resolve().parents[2]
+BUILD = Path(_native.__file__).resolve().parents[2]
 CC = os.environ.get("CC") or shutil.which("cc")
 
 
