@@ -11,7 +11,7 @@ TG_WERROR ?= OFF
 C_FILES  = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench asan tsan fuzz format format-check tidy clean deps
+.PHONY: help setup build demo test bench asan tsan fuzz headers format format-check tidy clean deps
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,10 @@ tsan: deps ## the threaded C tests (label exec) under ThreadSanitizer
 fuzz: deps ## build the fuzzers with libFuzzer (needs clang) into build/fuzz
 	$(call configure,fuzz,)
 	@cmake --build build/fuzz -j $(JOBS)
+
+headers: build ## write what is made from the table of ops: C functions, Python stubs
+	$(PY) python/make_ops_header.py
+	$(PY) python/make_stubs.py
 
 format: ## clang-format every C file
 	@tools/setup.sh tidy

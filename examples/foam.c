@@ -30,12 +30,6 @@ enum { LABELS, OBJECTS, PICTURE, TARGETS };
 /* --- building: nothing is computed here --------------------------------------------------------
  */
 
-static tg_array *
-binary(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
-{
-    return tg_apply(scope, op, 2, (tg_array *const[]){ a, b }, 0, NULL);
-}
-
 /* 1 within RADIUS of the middle. Static: the engine borrows it. */
 static tg_array *
 ball(tg_scope *scope)
@@ -62,27 +56,24 @@ middle_plane(tg_scope *scope, tg_array *volume)
         return NULL;
     }
     const int64_t *shape = tg_array_shape(volume);
-    int64_t start[NDIM] = { shape[0] / 2, 0, 0 }, count[NDIM] = { 1, shape[1], shape[2] };
-    int64_t first = 0;
-    tg_param box[] = { { "start", TG_PARAM_INT, { NDIM, { .ints = start } } },
-                       { "count", TG_PARAM_INT, { NDIM, { .ints = count } } },
-                       { "drop", TG_PARAM_INT, { 1, { .ints = &first } } } };
-    return tg_apply(scope, "slice", 1, &volume, 3, box);
+    return tg_slice(scope, volume,
+                    &(tg_slice_options){ .start = TG_SET(shape[0] / 2, 0, 0),
+                                         .count = TG_SET(1, shape[1], shape[2]),
+                                         .drop = TG_SET(0) });
 }
 
 static void
 build(tg_scope *scope, const char *path, tg_array *out[TARGETS])
 {
-    tg_param type[] = { { "dtype", TG_PARAM_STR, { 7, { .text = "float32" } } } };
-    tg_param sigma[] = { { "sigma", TG_PARAM_FLOAT, { 1, { .floats = &SIGMA } } } };
     tg_array *scan = tg_open(scope, path);
-    tg_array *number = tg_apply(scope, "astype", 1, &scan, 1, type);
-    tg_array *scaled = binary(scope, "divide", number, tg_scalar(scope, BONE));
-    tg_array *smooth = tg_apply(scope, "gaussian_filter", 1, &scaled, 1, sigma);
-    tg_array *dark = binary(scope, "less", smooth, tg_scalar(scope, THRESHOLD));
-    tg_array *pores = binary(scope, "binary_erosion", dark, ball(scope));
-    out[LABELS] = tg_apply(scope, "label", 1, &pores, 0, NULL);
-    out[OBJECTS] = tg_apply(scope, "measure_objects", 1, &out[LABELS], 0, NULL);
+    tg_array *number = tg_astype(scope, scan, &(tg_astype_options){ .dtype = TG_DT_F32 });
+    tg_array *scaled = tg_divide(scope, number, tg_scalar(scope, BONE));
+    tg_array *smooth =
+        tg_gaussian_filter(scope, scaled, &(tg_gaussian_filter_options){ .sigma = TG_SET(SIGMA) });
+    tg_array *dark = tg_less(scope, smooth, tg_scalar(scope, THRESHOLD));
+    tg_array *pores = tg_binary_erosion(scope, dark, ball(scope), NULL);
+    out[LABELS] = tg_label(scope, pores, NULL);
+    out[OBJECTS] = tg_measure_objects(scope, out[LABELS], NULL);
     out[PICTURE] = middle_plane(scope, out[LABELS]);
 }
 

@@ -3,7 +3,8 @@
 """Writes _native.c, the C source of the extension module tilegraph._native.
 
 The declarations are not kept by hand: the public headers are preprocessed and handed to cffi as
-they are. python/cffi/bridge.h adds what only Python needs, and bridge.c holds its few functions.
+they are, but for the functions of the ops, which Python makes from their table itself.
+python/cffi/bridge.h adds what only Python needs, and bridge.c holds its few functions.
 
     python python/build_cffi.py --out DIR --include INCLUDE
 """
@@ -29,8 +30,8 @@ def declarations(include: Path) -> str:
             Path(empty, name).touch()
         command = [
             *shlex.split(os.environ.get("CC") or "cc"),
-            "-E", "-P", "-nostdinc", "-DTG_NO_VISIBILITY", f"-I{empty}", f"-I{include}",
-            "-x", "c", str(include / "tilegraph" / "tilegraph.h"),
+            "-E", "-P", "-nostdinc", "-DTG_NO_VISIBILITY", "-DTG_TILEGRAPH_OPS_H", f"-I{empty}",
+            f"-I{include}", "-x", "c", str(include / "tilegraph" / "tilegraph.h"),
         ]
         headers = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     # Attributes beyond the two macros: a header may mark a printf-like function.

@@ -6,8 +6,7 @@
  *
  *     tg_scope *g = tg_scope_create(session);
  *     tg_array *v = tg_open(g, "brain.zarr");
- *     tg_param p[] = { { "sigma", TG_PARAM_FLOAT, { 1, { .floats = (double[]){ 2.0 } } } } };
- *     tg_array *b = tg_apply(g, "gaussian_filter", 1, &v, 1, p);
+ *     tg_array *b = tg_absolute(g, v);                        tilegraph/ops.h has all of these
  *     const tg_error *e = tg_scope_error(g);
  *
  * Ownership: arrays belong to the scope that built them; tg_array_retain takes one out of it.
@@ -61,8 +60,9 @@ TG_API const tg_error *tg_scope_error(const tg_scope *scope);
 /* Forgets the error, so that an interactive program can go on. */
 TG_API void tg_scope_clear(tg_scope *scope);
 
-/* Builds an op by its name (see tg_op_count for the list). Unknown names, wrong counts of
- * arguments, unknown or malformed parameters are errors that name what is allowed. */
+/* Builds an op by its name (see tg_op_count for the list): what the functions of tilegraph/ops.h
+ * do, for programs that know the op at run time only. Unknown names, wrong counts of arguments,
+ * unknown or malformed parameters are errors that name what is allowed. */
 TG_API tg_array *tg_apply(tg_scope *scope, const char *op, size_t nargs, tg_array *const *args,
                           size_t nparams, const tg_param *params);
 /* An array in a file or store: Zarr, TIFF, NumPy... Reads metadata only. */

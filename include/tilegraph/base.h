@@ -16,6 +16,9 @@
 #if defined(TG_NO_VISIBILITY)
 #    define TG_API
 #    define TG_MUST_USE
+#elif defined(__cplusplus)
+#    define TG_API      extern "C" __attribute__((visibility("default")))
+#    define TG_MUST_USE __attribute__((warn_unused_result))
 #else
 #    define TG_API      __attribute__((visibility("default")))
 #    define TG_MUST_USE __attribute__((warn_unused_result))

@@ -6,8 +6,7 @@
  * chunk) and "map_overlap" (each chunk with its surroundings).
  *
  *     tg_function *f = tg_block_function_create(my_fn, my_data, NULL, 0);
- *     tg_param p[] = { { "function", TG_PARAM_POINTER, { 1, { .function = f } } } };
- *     tg_array *r = tg_apply(g, "map_blocks", 1, &a, 1, p);
+ *     tg_array *r = tg_map_blocks(g, 1, &a, &(tg_map_blocks_options){ .function = f });
  *     tg_block_function_release(f);                          the node has its own reference
  *
  * Parameters of map_blocks: function; dtype (default: of the first argument); chunks and

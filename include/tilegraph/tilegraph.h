@@ -2,8 +2,8 @@
 #ifndef TG_TILEGRAPH_TILEGRAPH_H
 #define TG_TILEGRAPH_TILEGRAPH_H
 /*
- * What: the whole public API in one include: base (errors), dtype, array (building), session
- * (running), graph (plain tasks), map (user functions).
+ * What: the whole public API in one include: base (errors), dtype, array and ops (building),
+ * session (running), graph (plain tasks), map (user functions).
  *
  * Ownership, Threads, Errors: as each of these headers says.
  */
@@ -11,12 +11,8 @@
 #include "tilegraph/base.h"
 #include "tilegraph/dtype.h"
 #include "tilegraph/graph.h"
+#include "tilegraph/map.h"
+#include "tilegraph/ops.h"
 #include "tilegraph/session.h"
-
-#if defined(__has_include)
-#    if __has_include("tilegraph/map.h")
-#        include "tilegraph/map.h"
-#    endif
-#endif
 
 #endif

@@ -15,7 +15,7 @@ static int
 sum_of(tg_session *session, tg_scope *scope, tg_array *array, float *sum, tg_error *err)
 {
     tg_target target = { 0 };
-    target.array = tg_apply(scope, "sum", 1, &array, 0, NULL);
+    target.array = tg_sum(scope, array, NULL);
     target.data = sum;
     if (target.array == NULL) {
         *err = *tg_scope_error(scope);
@@ -28,12 +28,11 @@ static int
 work(tg_session *session, tg_scope *scope, tg_error *err)
 {
     const int64_t shape[] = { HEIGHT, WIDTH };
-    const double sigma = 2.0;
-    const tg_param param = { "sigma", TG_PARAM_FLOAT, { 1, { .floats = &sigma } } };
     tg_save_options options = { 0 };
     float before = 0, after = 0;
     tg_array *a = tg_from_memory(scope, pixels, TG_DT_F32, 2, shape, NULL, NULL, 0, NULL, NULL);
-    tg_array *smooth = tg_apply(scope, "gaussian_filter", 1, &a, 1, &param);
+    tg_array *smooth =
+        tg_gaussian_filter(scope, a, &(tg_gaussian_filter_options){ .sigma = TG_SET(2) });
     options.struct_size = sizeof options;
     options.overwrite = true;
     int failed = sum_of(session, scope, smooth, &before, err) ||
