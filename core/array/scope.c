@@ -310,6 +310,19 @@ list_names(const char *names, char *text, size_t size)
     text[used] = '\0';
 }
 
+/* The name of an argument; of further ones the last. */
+static void
+name_arg(const char *names, size_t index, char *text, size_t size)
+{
+    const char *end = names != NULL ? strchr(names, '|') : NULL;
+    for (; index > 0 && end != NULL; index--) {
+        names = end + 1;
+        end = strchr(names, '|');
+    }
+    (void)snprintf(text, size, "%.*s", end != NULL ? (int)(end - names) : (int)size,
+                   names != NULL ? names : "");
+}
+
 static tg_status
 check_args(const tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *args,
            tg_error *err)
@@ -326,7 +339,12 @@ check_args(const tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const
              "%s: takes %s array argument%s (%s), got %zu", op->name, wanted,
              op->nargs_max == 1 ? "" : "s", names, nargs);
     for (size_t i = 0; i < nargs; i++) {
-        TG_CHECK(args[i] != NULL, err, TG_ERR_VALUE, "%s: argument %zu is NULL", op->name, i);
+        if (args[i] == NULL) {
+            name_arg(op->arg_names, i, names, sizeof names);
+            status =
+                tg_fail(err, TG_ERR_VALUE, "%s: argument %zu (%s) is NULL", op->name, i, names);
+            goto out;
+        }
         TG_CHECK(args[i]->context == scope->context, err, TG_ERR_VALUE,
                  "%s: argument %zu belongs to another session", op->name, i);
     }

@@ -140,7 +140,13 @@ TG_API void tg_computation_destroy(tg_computation *computation);
 TG_API TG_MUST_USE tg_status tg_compute(tg_session *session, size_t count, const tg_target *targets,
                                         tg_result *results, tg_error *err);
 
-/* The metadata of a store, as JSON text for `tg info`; freed with tg_text_free. */
+/*
+ * The metadata of a store as JSON text, which `tg info` shows; nothing is read beside it. Freed
+ * with tg_text_free. An object: "path", "format" ("zarr 3", "npy 1.0"), "kind" ("array" or
+ * "group"), "members" (names in a group), "attributes" (an object); of an array also "shape",
+ * "chunks", "shards" when there are any, "dtype" (NumPy's name), "codec", "nbytes" (of the cells),
+ * "stored_bytes" and "stored_files" (on the disk).
+ */
 TG_API TG_MUST_USE tg_status tg_describe(const char *path, char **json, tg_error *err);
 TG_API void tg_text_free(char *text);
 

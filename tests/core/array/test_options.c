@@ -265,10 +265,10 @@ test_errors(void **state)
     assert_null(tg_astype(g, x, &(tg_astype_options){ .dtype = TG_DT_COUNT }));
     eval_expect_error(e, TG_ERR_VALUE, "astype: dtype");
     assert_null(tg_add(g, x, NULL));
-    eval_expect_error(e, TG_ERR_VALUE, "add: argument 1 is NULL");
+    eval_expect_error(e, TG_ERR_VALUE, "add: argument 1 (x2) is NULL");
     /* A footprint cannot be left out before a structure. */
     assert_null(tg_grey_erosion(g, x, NULL, x, NULL));
-    eval_expect_error(e, TG_ERR_VALUE, "grey_erosion: argument 1 is NULL");
+    eval_expect_error(e, TG_ERR_VALUE, "grey_erosion: argument 1 (footprint) is NULL");
 }
 
 /* After the first error a chain is NULL to its end, and the error stays. */
