@@ -260,6 +260,7 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
     int64_t element = (int64_t)tg_dtype_size(options->dtype);
     int64_t bytes = element;
     int64_t cell = element;
+    const int64_t *given = options->chunks != NULL ? options->chunks : options->advice;
     TG_CHECK(element > 0, err, TG_ERR_TYPE, "%s: no data type was given", path);
     TG_CHECK(options->ndim >= 0 && options->ndim <= TG_NDIM_MAX, err, TG_ERR_LIMIT,
              "%s: %d axes, at most %d can be written", path, options->ndim, TG_NDIM_MAX);
@@ -272,9 +273,9 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
         TG_CHECK(options->chunks == NULL || options->chunks[a] >= 1, err, TG_ERR_VALUE,
                  "%s: chunks on axis %d have the length %lld, must be >= 1", path, a,
                  (long long)options->chunks[a]);
-        chunks[a] = options->chunks != NULL ? options->chunks[a] : tg_max_i64(options->shape[a], 1);
+        chunks[a] = given != NULL ? given[a] : tg_max_i64(options->shape[a], 1);
     }
-    if (options->chunks == NULL) { /* halve the longest axis until it is small enough */
+    if (given == NULL) { /* halve the longest axis until it is small enough */
         for (bytes = tg_max_i64(bytes, element); bytes > CHUNK_BYTES_AIM;) {
             int longest = 0;
             for (int a = 1; a < options->ndim; a++) {

@@ -83,7 +83,7 @@ tg_sink_open(tg_session *session, const char *path, const tg_array *like,
                              .overwrite = options->overwrite,
                              .attributes = options->attributes };
     if (sink.chunks == NULL && sink.shards == NULL && chunks_of(like, chunks)) {
-        sink.chunks = chunks;
+        sink.advice = chunks;
     }
     if (options->dimension_names != NULL) {
         TG_CHECK(strlen(options->dimension_names) < sizeof text, err, TG_ERR_VALUE,
