@@ -116,6 +116,8 @@ tg_format_open(const char *uri, tg_source **out, tg_error *err)
     *out = NULL;
     TG_TRY(split(uri, path, &inner, err));
     TG_TRY(probe(path, &format, err));
+    TG_CHECK(format->open_source != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be read",
+             path, format->name);
     TG_TRY(format->open_source(path, inner, out, err));
 out:
     return status;
@@ -156,7 +158,8 @@ tg_format_create(const char *uri, const char *name, const tg_sink_options *optio
         }
     }
     TG_CHECK(format != NULL, err, TG_ERR_VALUE,
-             "%s: no format for this name; use .zarr, .npy or .tif, or name the format", path);
+             "%s: no format for this name; use .zarr, .npy, .tif or .png, or name the format",
+             path);
     TG_CHECK(format->create_sink != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be written",
              path, format->name);
     if (inner[0] != '\0') {
@@ -179,6 +182,8 @@ tg_format_describe(const char *uri, tg_format_info *info, tg_error *err)
     *info = (tg_format_info){ 0 };
     TG_TRY(split(uri, path, &inner, err));
     TG_TRY(probe(path, &format, err));
+    TG_CHECK(format->describe != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be read", path,
+             format->name);
     TG_TRY(format->describe(path, inner, info, err));
 out:
     if (status == TG_OK && info->attributes == NULL) {

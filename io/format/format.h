@@ -67,6 +67,7 @@ typedef struct tg_format {
     /* Whether this looks like ours; `head` holds the first bytes, none for a directory. */
     bool (*probe)(const char *path, const unsigned char *head, size_t head_bytes,
                   bool is_directory);
+    /* NULL, and describe too: cannot read */
     tg_status (*open_source)(const char *path, const char *inner, tg_source **out, tg_error *err);
     tg_status (*create_sink)(const char *path, const tg_sink_options *options, tg_sink **out,
                              tg_error *err); /* NULL: cannot write */

@@ -73,25 +73,6 @@ out:
 }
 
 tg_status
-tg_sync_parent(const char *path, tg_error *err)
-{
-    tg_status status = TG_OK;
-    char folder[TG_STORE_PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash == path ? 1 : slash != NULL ? (size_t)(slash - path) : 0;
-    (void)snprintf(folder, sizeof folder, "%.*s", n > 0 ? (int)n : 1, n > 0 ? path : ".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* EINVAL: a file system whose directories need no fsync. */
-    TG_CHECK(fd >= 0 && (fsync(fd) == 0 || errno == EINVAL), err, TG_ERR_IO, "%s: cannot sync: %s",
-             folder, strerror(errno));
-out:
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return status;
-}
-
-tg_status
 tg_new_file_commit(tg_new_file *f, tg_error *err)
 {
     tg_status status = TG_OK;
@@ -110,7 +91,7 @@ tg_new_file_commit(tg_new_file *f, tg_error *err)
              "%s: cannot put the finished file there: %s", f->path, strerror(errno));
     f->there = false;
     if (f->sync) {
-        TG_TRY(tg_sync_parent(f->path, err));
+        TG_TRY(tg_store_sync_parent(f->path, err));
     }
 out:
     tg_new_file_discard(f);

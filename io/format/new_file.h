@@ -38,7 +38,4 @@ tg_status tg_new_file_write(const tg_new_file *file, int64_t offset, const void 
 tg_status tg_new_file_commit(tg_new_file *file, tg_error *err);
 void tg_new_file_discard(tg_new_file *file);
 
-/* Makes a rename in the directory of `path` last. */
-tg_status tg_sync_parent(const char *path, tg_error *err);
-
 #endif

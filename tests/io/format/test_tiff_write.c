@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writing TIFF: when it becomes a BigTIFF, what a failed allocation leaves, what is refused. What
- * other programs read from it is tested in python/tests/test_tiff.py. */
+ * other programs read from it is tested in python/tests/test_pictures.py. */
 #include <unistd.h>
 
 #include "../io_support.h"

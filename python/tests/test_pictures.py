@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TIFF files that are written: what tifffile, and we ourselves, read from them."""
+"""Pictures that are written, TIFF and PNG: what other programs, and we, read from them."""
 
 import os
 
@@ -150,3 +150,34 @@ def test_a_failure_leaves_nothing(tmp_path, codec):
     assert read(path).all() and os.listdir(tmp_path) == ["a.tif"]
     tg.save(tg.zeros((3, 4)), path, overwrite=True)
     assert not read(path).any()
+
+
+# --- PNG ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype, shape", [("u1", (30, 41)), ("u2", (30, 41)), ("?", (30, 41)),
+                                          ("u1", (30, 41, 3)), ("u2", (30, 41, 3)),
+                                          ("u1", (5, 4, 4)), ("u1", (1, 1))])
+def test_png(tmp_path, dtype, shape):
+    from skimage.io import imread
+
+    x = np.random.default_rng(0).integers(0, 65536, shape).astype(dtype)
+    path = str(tmp_path / "a.png")
+    tg.save(tg.from_array(x, chunks=16)[::-1], path)
+    if not (dtype == "u2" and len(shape) == 3):  # which Pillow cuts to 8 bits
+        np.testing.assert_array_equal(imread(path), x[::-1] * (255 if dtype == "?" else 1))
+    with pytest.raises(FileExistsError, match="a.png"):
+        tg.save(x, path)
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+@pytest.mark.parametrize("make, error, words", [
+    (lambda p: tg.save(tg.zeros((5, 5)), p), TypeError, "uint8, uint16, or bool"),
+    (lambda p: tg.save(tg.zeros((5, 5, 5), dtype="u1"), p), ValueError, "3 axes"),
+    (lambda p: tg.save(tg.zeros((0, 5), dtype="u1"), p), ValueError, "0 x 5"),
+    (lambda p: tg.save(tg.zeros((5, 5), dtype="u1"), p, codec="zstd"), ValueError, "no codec"),
+])
+def test_what_is_no_png(tmp_path, make, error, words):
+    with pytest.raises(error, match=words):
+        make(str(tmp_path / "a.png"))
+    assert os.listdir(tmp_path) == []
