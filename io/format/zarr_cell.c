@@ -115,7 +115,9 @@ decode_chain(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t b
         from = target;
     }
     TG_CHECK(bytes == meta->cell_bytes, err, TG_ERR_CORRUPT,
-             "it decodes to %lld bytes, %lld are expected", (long long)bytes,
+             "%s%s: it decodes to %lld bytes, %lld are expected",
+             meta->codec_count > 0 ? "codec " : "",
+             meta->codec_count > 0 ? meta->codecs[0].codec->name : "no codec", (long long)bytes,
              (long long)meta->cell_bytes);
     if (from != to) {
         memcpy(to, from, (size_t)bytes);
