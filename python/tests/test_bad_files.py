@@ -317,8 +317,7 @@ def test_tiff_claims_too_much(tmp_path, tag, value, codec, little_memory):
     tg.save(volume()[0], path, codec=codec)
     with tifffile.TiffFile(path) as file:
         entry = file.pages[0].tags[tag]
-        at, size = entry.valueoffset, entry.dtype.itemsize if hasattr(entry.dtype, "itemsize") else (
-            2 if entry.dtype.name == "SHORT" else 4)
+        at, size = entry.valueoffset, 2 if entry.dtype.name == "SHORT" else 4
     data = bytearray(path.read_bytes())
     data[at:at + size] = value.to_bytes(size, "little")
     path.write_bytes(data)
