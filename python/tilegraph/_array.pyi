@@ -89,6 +89,7 @@ class Array:
         overwrite: bool = False,
         attributes: dict[str, Any] | None = None,
         dimension_names: Sequence[str] | None = None,
+        sync: bool = False,
         compute: bool = True,
     ) -> str | Store: ...
     def explain(self) -> Explanation: ...
