@@ -24,7 +24,7 @@ def test_large_chunks_in_slices(tmp_path, codec, dtype, chunks):
 
 
 def test_a_damaged_slice(tmp_path):
-    """Every block overwritten in turn: an error with the chunk's name, or other values; no crash."""
+    """Blocks overwritten in turn: an error that names the chunk, or other values; no crash."""
     x = np.random.default_rng(0).integers(0, 99, (16, 512, 512)).astype("u2")
     path = tmp_path / "a.zarr"
     tg.to_zarr(x, path, chunks=(16, 256, 256), codec="blosc:lz4:5")
