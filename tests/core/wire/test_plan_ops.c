@@ -82,12 +82,70 @@ make_params(const tg_op *op, bool all, int ndim, tg_param *params)
     return count;
 }
 
+static const tg_wire_opener opener = { NULL, open_store };
+
+/* The plan that was read from bytes; NULL with a word. */
+static tg_plan_core *
+read_plan(tg_context *context, const tg_wire_bytes *bytes, const tg_plan_options *options,
+          const char *op, int variant)
+{
+    tg_wire_plan wire = { 0 };
+    tg_plan_core *plan = NULL;
+    tg_error err;
+    if (tg_wire_read_plan(context, bytes->data, bytes->size, &opener, &wire, &err) == TG_OK) {
+        tg_plan_target target = { .array = wire.targets.arrays[0],
+                                  .stage = wire.stage_of_target[0] };
+        if (tg_plan_expand(1, &target, options, &wire.choice, &plan, &err) != TG_OK) {
+            plan = NULL;
+        }
+        tg_wire_plan_fini(&wire);
+    }
+    if (plan == NULL) {
+        print_error("%s, variant %d: %s\n", op, variant, err.message);
+    }
+    return plan;
+}
+
+/* False when the plan for the array does not come back with its tasks, its peak and its bytes. */
+static bool
+check_plan(tg_context *context, tg_array *array, const char *op, int variant)
+{
+    const tg_plan_options options = { .threads = 2, .memory_limit = (int64_t)256 << 20 };
+    tg_plan_target target = { .array = array };
+    tg_plan_core *plan = NULL, *read = NULL;
+    tg_wire_bytes bytes = { 0 }, again = { 0 };
+    tg_error err;
+    if (tg_plan_make(1, &target, &options, &plan, &err) != TG_OK) {
+        assert_int_equal(err.code, TG_ERR_MEMORY); /* a result that nobody could hold */
+        return true;
+    }
+    assert_int_equal(tg_wire_write_plan(plan, &bytes, &err), TG_OK);
+    read = read_plan(context, &bytes, &options, op, variant);
+    bool same = read != NULL && read->tasks.count == plan->tasks.count &&
+                read->tasks.edges == plan->tasks.edges && read->stage_count == plan->stage_count &&
+                read->peak_bytes == plan->peak_bytes && read->bytes_read == plan->bytes_read;
+    if (read != NULL) {
+        assert_int_equal(tg_wire_write_plan(read, &again, &err), TG_OK);
+        same = same && again.size == bytes.size && memcmp(again.data, bytes.data, bytes.size) == 0;
+    }
+    if (!same) {
+        print_error("%s, variant %d: comes back as another plan\n", op, variant);
+    }
+    if (corpus != NULL) {
+        leave_file(op, variant, &bytes);
+    }
+    tg_wire_bytes_fini(&bytes);
+    tg_wire_bytes_fini(&again);
+    tg_plan_release(plan);
+    tg_plan_release(read);
+    return same;
+}
+
 /* False when the plan does not come back as the node it was. */
 static bool
 check_array(tg_context *context, tg_array *array, const char *op, int variant)
 {
     bool same = false;
-    static const tg_wire_opener opener = { NULL, open_store };
     tg_wire_bytes bytes;
     tg_wire_arrays arrays;
     tg_error err;
@@ -105,11 +163,8 @@ check_array(tg_context *context, tg_array *array, const char *op, int variant)
         }
         tg_wire_arrays_fini(&arrays);
     }
-    if (corpus != NULL) {
-        leave_file(op, variant, &bytes);
-    }
     tg_wire_bytes_fini(&bytes);
-    return same;
+    return same && check_plan(context, array, op, variant);
 }
 
 enum { KINDS = 5, VARIANTS = KINDS * 2 * 4 };
