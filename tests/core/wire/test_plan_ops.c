@@ -240,11 +240,66 @@ test_all_ops_travel(void **state)
     tg_registry_destroy(registry);
 }
 
+/* Plans from outside may name any op with any argument: those that read what another op lays out
+ * take nothing else, and one index in memory does not stand for a whole state of them. */
+static void
+test_ops_do_not_trust_their_arguments(void **state)
+{
+    const tg_op *const *ops = NULL;
+    size_t op_count = tg_ops_builtin(&ops);
+    tg_registry *registry = tg_registry_create(ops, op_count);
+    tg_context *context = tg_context_create(registry);
+    static const struct {
+        const char *op, *name;
+        uint32_t count;
+    } cases[] = {
+        { "_label_merge", "structure", 27 },
+        { "_label_apply", NULL, 0 },
+        { "_label_count", NULL, 0 },
+        { "_measure_table", "ndim", 1 },
+        { "_measure_pick", "shape", 400 },
+        { "_otsu", NULL, 0 },
+        { "_quantile_digits", "bits", 1 },
+        { "_quantile_pick", "ndim", 1 },
+        { "take", NULL, 0 },
+    };
+    (void)state;
+    static int64_t many[400];
+    const int64_t shape[] = { 1 << 20, 1 << 20, 3 };
+    const int64_t i64 = TG_DT_I64;
+    for (int i = 0; i < 400; i++) {
+        many[i] = 1000;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tg_scope *scope = tg_scope_create_in(context);
+        const tg_param params[] = { { "shape", TG_PARAM_INT, { 3, { .ints = shape } } },
+                                    { "dtype", TG_PARAM_DTYPE, { 1, { .ints = &i64 } } } };
+        tg_array *x = tg_apply(scope, "ones", 0, NULL, 2, params);
+        tg_array *args[2] = { x, x };
+        const tg_op *op = tg_registry_find(registry, cases[i].op);
+        assert_non_null(op);
+        tg_param given[TG_PARAMS_MAX];
+        size_t count = make_params(op, false, 1, given);
+        for (size_t p = 0; p < count; p++) {
+            if (cases[i].name != NULL && strcmp(given[p].name, cases[i].name) == 0) {
+                given[p].value = (tg_value){ cases[i].count, { .ints = many } };
+            }
+        }
+        assert_null(tg_apply(scope, cases[i].op, op->nargs_min == 1 ? 1 : 2, args, count, given));
+        assert_non_null(tg_scope_error(scope));
+        assert_int_not_equal(tg_scope_error(scope)->code, TG_ERR_MEMORY);
+        tg_scope_destroy(scope);
+    }
+    tg_context_destroy(context);
+    tg_registry_destroy(registry);
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_ops_travel),
+        cmocka_unit_test(test_ops_do_not_trust_their_arguments),
     };
     corpus = argc > 1 ? argv[1] : NULL;
     store = (tg_source){ .ops = &store_ops,
