@@ -182,7 +182,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_nodes(session->context, data, size);
     try_plan(session, data, size);
     /* A job lets go of its plan when its last thread has left it. */
-    for (int i = 0; i < 100000 && tg_context_node_count(session->context) != 0; i++) {
+    for (int i = 0; i < 100000 && (tg_context_node_count(session->context) != 0 ||
+                                   atomic_load(&store.references) != 1);
+         i++) {
         const struct timespec nap = { 0, 100000 };
         (void)nanosleep(&nap, NULL);
     }
