@@ -80,6 +80,16 @@ CASES = [
     ("unwrap", REAL * 6, (), {}),
     ("vdot", REAL + 1j, (REAL,), {}),
     ("indices", None, ((2, 3),), {}),
+    ("einsum", None, ("ij,jk->ki", REAL, REAL.T), {}),
+    ("einsum", None, ("...i,...i", VOLUME, VOLUME), {}),
+    ("einsum", None, ("ii->i", IMAGE[:6, :6]), {}),
+    ("einsum", None, ("abc,cb,c->a", VOLUME, VOLUME[0].T, VOLUME[0, 0]), {}),
+    ("cov", REAL, (), {"fweights": np.arange(7), "aweights": np.arange(7) / 2 + 1}),
+    ("histogram2d", REAL.ravel(), (REAL.ravel()[::-1].copy(),), {"bins": (4, [-1.0, 0.0, 1.0])}),
+    ("histogramdd", REAL, (), {"bins": 2}),
+    ("histogramdd", REAL[:, :2], ([3, 4],), {"density": True, "weights": np.arange(6.0)}),
+    ("arange", None, (np.uint8(3), np.int16(40), np.uint8(2)), {}),
+    ("median", REAL, (), {"axis": [0, 1]}),
     ("fromfunction", None, (lambda i, j: i * j, (3, 4)), {}),
     ("stack", None, ((LINE, LINE),), {"axis": 1, "dtype": "float32"}),
     ("average", VOLUME, (), {"axis": 1, "weights": np.arange(4.0), "returned": True}),
@@ -213,6 +223,22 @@ def test_methods():
     same(x.compute(), IMAGE)
 
 
+def test_coarsen():
+    x = tg.from_array(IMAGE, (4, 3))
+    got = tg.coarsen(np.mean, x, {0: 2, -1: 3}, trim_excess=True)
+    same(got.compute(), IMAGE[:, :6].reshape(3, 2, 2, 3).mean((1, 3)))
+    with pytest.raises(ValueError, match="align"):
+        tg.coarsen(np.sum, x, {1: 3})
+
+
+def test_lazy_mask_of_leading_axes():
+    x = tg.from_array(VOLUME, (2, 2, 2))
+    lines = VOLUME[:, 0, 0] > 0
+    same(x[x[:, 0, 0] > 0].compute(), VOLUME[lines])
+    same(x[x[:, 0, 0] > 0, :, ...].compute(), VOLUME[lines])
+    same(x[x[..., 0] > 0].compute(), VOLUME[VOLUME[..., 0] > 0])
+
+
 def test_blocks():
     x = tg.from_array(IMAGE, (4, 3))
     assert x.blocks.shape == (2, 3) and x.blocks.size == 6
@@ -222,6 +248,24 @@ def test_blocks():
     assert [b.shape for b in x.blocks.ravel()][:3] == [(4, 3), (4, 3), (4, 1)]
     with pytest.raises(IndexError):
         x.blocks[2]
+
+
+@pytest.mark.parametrize("depth", [1, (2, 3), {0: (1, 2), 1: (0, 5)}])
+def test_map_overlap_with_another_constant_per_axis(depth):
+    def smooth(block):
+        return sum(np.roll(block, (i, j), (0, 1)) * (3 * i + j) for i in (-1, 0, 1)
+                   for j in (-1, 0, 1))
+
+    pairs = {1: [(1, 1)] * 2, (2, 3): [(2, 2), (3, 3)]}.get(
+        depth if not isinstance(depth, dict) else None, [(1, 2), (0, 5)])
+    wide = np.pad(np.pad(REAL, (pairs[0], (0, 0)), constant_values=10),
+                  ((0, 0), pairs[1]), constant_values=-7)
+    x = tg.from_array(REAL, (6, 7))
+    want = smooth(wide)[pairs[0][0]:pairs[0][0] + 6, pairs[1][0]:pairs[1][0] + 7]
+    same(tg.map_overlap(smooth, x, depth=depth, boundary=(10, -7)).compute(), want)
+    got = tg.from_array(REAL, (3, 4)).map_overlap(
+        lambda block: block, depth, boundary={0: 10, 1: -7}, trim=False)
+    same(got.blocks[0, 0].compute(), wide[:3 + sum(pairs[0]), :4 + sum(pairs[1])])
 
 
 @pytest.mark.parametrize("call, error", [

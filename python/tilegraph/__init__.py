@@ -13,6 +13,8 @@ NumPy's names and meanings, SciPy's in `tilegraph.ndimage`, Dask's where Dask ha
 are made from the C library's table of ops when they are first asked for.
 """
 
+import builtins as _builtins
+
 from . import _optable, config, diagnostics, errors, ndimage
 from ._array import Array
 from ._convert import asanyarray, asarray, from_array, from_dlpack, from_zarr, open
@@ -31,7 +33,7 @@ _LAZY = {
     "_explain": ("explain", "visualize"),
     "_extra": (
         "allclose", "angle", "around", "array_equal", "array_equiv", "average", "clip", "histogram",
-        "histogram_bin_edges", "isclose", "result_type", "round", "shape", "tensordot", "where",
+        "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round", "shape", "tensordot", "where",
     ),
     "_layout": (
         "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block",
@@ -43,7 +45,7 @@ _LAZY = {
     ),
     "_map": ("map_blocks", "map_overlap"),
     "_maths": (
-        "apply_along_axis", "apply_over_axes", "corrcoef", "cov", "cross", "divmod", "fix", "frexp",
+        "apply_along_axis", "apply_over_axes", "coarsen", "corrcoef", "cov", "cross", "divmod", "einsum", "fix", "frexp",
         "gradient", "inner", "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal",
         "isrealobj", "kron", "ldexp", "modf", "nan_to_num", "ndim", "sinc", "size", "trace",
         "trapezoid", "unwrap", "vdot",
@@ -105,5 +107,6 @@ def __dir__():
 
 __all__ = [  # noqa: F822 (some are made by __getattr__)
     "Array", "TilegraphError", "asanyarray", "asarray", "config", "diagnostics", "errors",
-    "from_array", "from_dlpack", "from_zarr", "ndimage", "open", *_HOME,
+    "from_array", "from_dlpack", "from_zarr", "ndimage", "open",
+    *(name for name in _HOME if not hasattr(_builtins, name)),
 ]

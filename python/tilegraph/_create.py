@@ -2,7 +2,8 @@
 """Arrays from shapes and rules, with NumPy's and Dask's arguments.
 
 `order`, `subok`, `device` and `like` are NumPy's. Lazy arrays have no layout in memory and one
-class, so the first two are checked and say nothing; the device is the CPU.
+class, so the first two are checked and say nothing; the device is the CPU. `name` and `meta` are
+Dask's and say nothing here.
 """
 
 import operator
@@ -69,7 +70,8 @@ def _fill(op, shape, value, dtype, chunks):
     return _build.apply("full", (), params)
 
 
-def full(shape, fill_value, dtype=None, chunks="auto", *, order="C", device=None, like=None):
+def full(shape, fill_value, dtype=None, chunks="auto", *, order="C", device=None, like=None, name=None,
+         meta=None):
     """An array filled with one number; no memory is used for it."""
     _layout("full", order, device)
     if np.ndim(fill_value):
@@ -78,19 +80,22 @@ def full(shape, fill_value, dtype=None, chunks="auto", *, order="C", device=None
     return _fill("full", shape, fill_value, dtype, chunks)
 
 
-def zeros(shape, dtype=float, chunks="auto", *, order="C", device=None, like=None):
+def zeros(shape, dtype=float, chunks="auto", *, order="C", device=None, like=None, name=None,
+          meta=None):
     """An array of zeros; no memory is used for it."""
     _layout("zeros", order, device)
     return _fill("zeros", shape, 0, float if dtype is None else dtype, chunks)
 
 
-def ones(shape, dtype=float, chunks="auto", *, order="C", device=None, like=None):
+def ones(shape, dtype=float, chunks="auto", *, order="C", device=None, like=None, name=None,
+         meta=None):
     """An array of ones; no memory is used for it."""
     _layout("ones", order, device)
     return _fill("ones", shape, 1, float if dtype is None else dtype, chunks)
 
 
-def empty(shape, dtype=float, chunks="auto", *, order="C", device=None, like=None):
+def empty(shape, dtype=float, chunks="auto", *, order="C", device=None, like=None, name=None,
+          meta=None):
     """The same as `zeros`: an array that nobody fills has no other sensible content here."""
     _layout("empty", order, device)
     return _fill("empty", shape, 0, float if dtype is None else dtype, chunks)
@@ -109,23 +114,25 @@ def _like(op, a, value, dtype, shape, chunks, order, device):
 
 
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, chunks=None,
-              device=None):
+              device=None, name=None, meta=None):
     """An array filled with one number, with shape, dtype and chunks of another."""
     return _like("full_like", a, fill_value, dtype, shape, chunks, order, device)
 
 
-def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, chunks=None, device=None):
+def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, chunks=None, device=None,
+               name=None, meta=None):
     """An array of zeros with shape, dtype and chunks of another."""
     return _like("zeros_like", a, 0, dtype, shape, chunks, order, device)
 
 
-def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, chunks=None, device=None):
+def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, chunks=None, device=None,
+               name=None, meta=None):
     """An array of ones with shape, dtype and chunks of another."""
     return _like("ones_like", a, 1, dtype, shape, chunks, order, device)
 
 
 def empty_like(prototype, dtype=None, order="K", subok=True, shape=None, *, chunks=None,
-               device=None):
+               device=None, name=None, meta=None):
     """The same as `zeros_like`."""
     return _like("empty_like", prototype, 0, dtype, shape, chunks, order, device)
 
@@ -153,6 +160,9 @@ def arange(start, stop=None, step=1, *, dtype=None, chunks="auto", device=None, 
     if step is None:
         step = 1
     numbers = [start, stop, step]
+    if dtype is None and any(isinstance(n, np.generic) for n in numbers):
+        # As NumPy: of numbers with types the result has their common one.
+        dtype = np.arange(*(type(n)(i > 0) for i, n in enumerate(numbers))).dtype
     if all(isinstance(n, (bool, int, np.integer)) for n in numbers):
         params = [_params.ints("arange", "integers", numbers)]
     else:
@@ -252,8 +262,8 @@ def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
 
 def fromfunction(function, shape, *, chunks="auto", dtype=float, like=None, **kwargs):
     """The values of a function of the coordinates, which it gets as lazy arrays."""
-    made = function(*indices(shape, dtype=dtype, chunks=chunks), **kwargs)
-    return made
+    return function(*indices(shape, dtype=float if dtype is None else dtype, chunks=chunks),
+                    **kwargs)
 
 
 # --- diagonals ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .errors import TgTypeError, TgValueError
 
 __all__ = [
     "allclose", "angle", "around", "array_equal", "array_equiv", "average", "clip", "histogram",
-    "histogram_bin_edges", "isclose", "result_type", "round", "shape", "tensordot", "where",
+    "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round", "shape", "tensordot", "where",
 ]
 
 
@@ -131,6 +131,50 @@ def histogram(a, bins=10, range=None, density=None, weights=None):  # noqa: A002
     else:
         counts = _optable.function("histogram")(a, asarray(weights), bins, ends, bool(density))
     return counts, asarray(np.asarray(bins)) if np.ndim(bins) else edges
+
+
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):  # noqa: A002
+    """Counts of points in bins of several dimensions, or sums of their weights: (counts, edges).
+
+    sample: an array with a column for each dimension, or a sequence of coordinates.
+    """
+    columns = ([asarray(c) for c in sample] if isinstance(sample, (list, tuple)) else
+               list(asarray(sample).reshape((np.shape(sample)[0], -1)).T))
+    count = len(columns)
+    bins = [bins] * count if hasattr(bins, "__index__") else list(bins)
+    if len(bins) != count:
+        raise TgValueError("The dimension of bins must be equal to the dimension of the sample x.")
+    ranges = [None] * count if range is None else list(range)
+    if len(ranges) != count:
+        raise TgValueError("range argument must have one entry per dimension")
+    lines = [np.asarray(histogram(c, b, r)[1].compute()) for c, b, r in zip(columns, bins, ranges)]
+    place, inside = 0, True
+    for column, line in zip(columns, lines):
+        at = _optable.function("searchsorted")(line, column, "right")
+        at = at - (column == line[-1])  # the last bin has its upper edge
+        inside = inside & (at > 0) & (at < len(line))
+        place = place * (len(line) - 1) + at - 1
+    shape_ = tuple(len(line) - 1 for line in lines)
+    cells = math.prod(shape_)
+    place = where(inside, place, -1)
+    counts = histogram(place, np.arange(cells + 1) - 0.5, weights=weights)[0].reshape(shape_)
+    counts = counts.astype(float)
+    if density:
+        for axis, line in enumerate(lines):
+            counts = counts / np.diff(line).reshape([-1 if i == axis else 1 for i, _ in
+                                                     enumerate(lines)])
+        counts = counts / where(inside, 1 if weights is None else weights, 0).sum()
+    return counts, tuple(asarray(line) for line in lines)
+
+
+def histogram2d(x, y, bins=10, range=None, density=None, weights=None):  # noqa: A002
+    """Counts of points in the plane, or sums of their weights: (counts, x edges, y edges)."""
+    if np.shape(x) != np.shape(y):
+        raise TgValueError("x and y must have the same length.")
+    if not hasattr(bins, "__index__") and len(bins) != 2:
+        bins = [bins, bins]
+    counts, edges = histogramdd((x, y), bins, range, density, weights)
+    return counts, *edges
 
 
 def histogram_bin_edges(a, bins=10, range=None, weights=None):  # noqa: A002 (NumPy's name)

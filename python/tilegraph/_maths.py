@@ -11,7 +11,8 @@ from ._params import axis_index
 from .errors import TgTypeError, TgValueError
 
 __all__ = [
-    "apply_along_axis", "apply_over_axes", "corrcoef", "cov", "cross", "divmod", "fix", "frexp",
+    "apply_along_axis", "apply_over_axes", "coarsen", "corrcoef", "cov", "cross", "divmod",
+    "einsum", "fix", "frexp",
     "gradient", "inner", "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal",
     "isrealobj", "kron", "ldexp", "modf", "nan_to_num", "ndim", "sinc", "size", "trace",
     "trapezoid", "unwrap", "vdot",
@@ -299,7 +300,106 @@ def apply_over_axes(func, a, axes):
     return a
 
 
+def coarsen(reduction, x, axes, trim_excess=False, **kwargs):
+    """Bins of neighbours brought together by a reduction such as np.mean: axes is {axis: cells}."""
+    x = asarray(x)
+    bins = {axis_index(axis, x.ndim): operator.index(n) for axis, n in axes.items()}
+    for axis, n in bins.items():
+        if n < 1 or (x.shape[axis] % n and not trim_excess):
+            raise TgValueError(f"Coarsening factors {axes} do not align with array shape "
+                               f"{x.shape}.")
+    x = x[tuple(slice(length - length % bins.get(axis, 1))
+                for axis, length in enumerate(x.shape))]
+    shape, inner = [], []
+    for axis, length in enumerate(x.shape):
+        shape.append(length // bins.get(axis, 1))
+        if axis in bins:
+            inner.append(len(shape))
+            shape.append(bins[axis])
+    return reduction(x.reshape(shape), axis=tuple(inner), **kwargs)
+
+
 # --- products ----------------------------------------------------------------------------------
+
+
+def _labels(subscripts, operands):
+    """The letters of each operand and of the result of einsum; ellipses as capital letters."""
+    if not isinstance(subscripts, str):
+        raise TgTypeError("einsum: subscripts must be a string such as 'ij,jk->ik'")
+    terms, arrow, result = subscripts.replace(" ", "").partition("->")
+    terms = terms.split(",")
+    if len(terms) != len(operands):
+        raise TgValueError(f"einsum: {len(terms)} terms of subscripts for {len(operands)} operands")
+    spare = [letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in subscripts]
+    filled, most = [], 0
+    for term, operand in zip(terms, operands):
+        hidden = operand.ndim - len(term.replace("...", ""))
+        if hidden < 0 or (hidden and "..." not in term):
+            raise TgValueError(f"einsum: operand has {operand.ndim} axes for subscripts {term!r}")
+        most = max(most, hidden)
+        filled.append(term.replace("...", "".join(spare[:hidden][::-1])))
+    rest = "".join(spare[:most][::-1])
+    if arrow:
+        result = result.replace("...", rest)
+    else:
+        letters = "".join(filled)
+        result = rest + "".join(sorted(x for x in set(letters) - set(rest)
+                                       if letters.count(x) == 1))
+    if len(set(result)) != len(result) or not set(result) <= set("".join(filled)):
+        raise TgValueError(f"einsum: output subscripts {result!r} must be different letters of "
+                           "the operands")
+    return filled, result
+
+
+def _no_repeats(labels, x):
+    """Takes diagonals until each letter stands once."""
+    from ._create import diagonal
+
+    for letter in labels:
+        while labels.count(letter) > 1:
+            one = labels.index(letter)
+            two = labels.index(letter, one + 1)
+            if x.shape[one] != x.shape[two]:
+                raise TgValueError(f"einsum: dimensions of {letter!r} differ: {x.shape[one]} and "
+                                   f"{x.shape[two]}")
+            x = diagonal(x, 0, one, two)
+            labels = labels[:one] + labels[one + 1:two] + labels[two + 1:] + letter
+    return labels, x
+
+
+def _contract(one, two, keep):
+    """Two labelled arrays as one; letters that nobody else wants are summed over."""
+    (p, x), (q, y) = one, two
+    shared = [c for c in p if c in q]
+    if not any(c in keep for c in shared) and all(
+            x.shape[p.index(c)] == y.shape[q.index(c)] for c in shared):
+        from ._extra import tensordot
+
+        made = tensordot(x, y, ([p.index(c) for c in shared], [q.index(c) for c in shared]))
+        return "".join(c for c in p + q if c not in shared), made
+    letters = p + "".join(c for c in q if c not in p)
+    both = []
+    for labels, array in ((p, x), (q, y)):
+        array = array.transpose([labels.index(c) for c in letters if c in labels])
+        both.append(array[tuple(slice(None) if c in labels else None for c in letters)])
+    return letters, both[0] * both[1]
+
+
+def einsum(subscripts, *operands, dtype=None, optimize=False, split_every=None):
+    """Sums of products by Einstein's convention: einsum("ij,jk->ik", a, b). optimize and
+    split_every say nothing: operands are taken from left to right."""
+    operands = [asarray(x) for x in operands]
+    kind = np.dtype(dtype or np.result_type(*[x.dtype for x in operands]))
+    labels, result = _labels(subscripts, operands)
+    parts = [_no_repeats(p, x.astype(kind)) for p, x in zip(labels, operands)]
+    part = parts[0]
+    for i, other in enumerate(parts[1:], 1):
+        part = _contract(part, other, result + "".join(p for p, _ in parts[i + 1:]))
+    letters, x = part
+    x = x.sum(tuple(i for i, c in enumerate(letters) if c not in result), dtype=kind) if set(
+        letters) - set(result) else x
+    letters = [c for c in letters if c in result]
+    return x.transpose([letters.index(c) for c in result]) if result else x
 
 
 def vdot(a, b):
@@ -347,8 +447,6 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *,
         dtype=None):
     """The matrix of covariances of the rows, each a variable."""
-    if fweights is not None or aweights is not None:
-        raise TgTypeError("cov: fweights= and aweights= are not supported for lazy arrays")
     if ddof is not None and ddof != int(ddof):
         raise TgValueError("ddof must be integer")
     m = asarray(m)
@@ -359,13 +457,41 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     kind = np.result_type(m.dtype, float, *([] if y is None else [asarray(y).dtype]))
     rows = []
     for x in [m] if y is None else [m, asarray(y)]:
+        turned = not rowvar and x.ndim == 2
         x = _optable.function("atleast_2d")(x).astype(dtype or kind)
-        rows.append(x.T if not rowvar and x.shape[0] != 1 else x)
+        rows.append(x.T if turned else x)
     x = rows[0] if len(rows) == 1 else _optable.function("concatenate")(rows, 0)
     ddof = (0 if bias else 1) if ddof is None else operator.index(ddof)
-    x = x - x.mean(1, keepdims=True)
-    made = _op("matmul", x, _op("conjugate", x.T)) / max(x.shape[1] - ddof, 0)
+    weights = _weights(fweights, aweights, x.shape[1])
+    if weights is None:
+        x = x - x.mean(1, keepdims=True)
+        made = _op("matmul", x, _op("conjugate", x.T)) / max(x.shape[1] - ddof, 0)
+    else:
+        total = weights.sum()
+        x = x - (x * weights).sum(1, keepdims=True) / total
+        lost = ddof if aweights is None else ddof * (weights * aweights).sum() / total
+        made = _op("matmul", x, _op("conjugate", (x * weights).T)) / max(total - lost, 0)
     return made.reshape(()) if made.shape == (1, 1) else made
+
+
+def _weights(fweights, aweights, count):
+    """The product of both kinds of weights of observations, in memory; None: there are none."""
+    given = {"fweights": fweights, "aweights": aweights}
+    product = None
+    for name, weights in given.items():
+        if weights is None:
+            continue
+        weights = np.asarray(weights, float)
+        if name == "fweights" and (weights != np.around(weights)).any():
+            raise TgTypeError("fweights must be integer")
+        if weights.ndim > 1:
+            raise TgValueError(f"cannot handle multidimensional {name}")
+        if weights.shape != (count,):
+            raise TgValueError(f"incompatible numbers of samples and {name}")
+        if (weights < 0).any():
+            raise TgValueError(f"{name} cannot be negative")
+        product = weights if product is None else product * weights
+    return product
 
 
 def corrcoef(x, y=None, rowvar=True, *, dtype=None):

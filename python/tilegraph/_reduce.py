@@ -339,8 +339,9 @@ def _quantile(name, a, q, axis, out, method, keepdims, weights, interpolation):
     _no_out(name, out)
     if weights is not None:
         raise TgTypeError(f"{name}: weights= is not supported for lazy arrays")
-    a, given = asarray(a), q
-    q = np.asanyarray(q)
+    a, given = asarray(a), q.compute() if isinstance(q, Array) else q
+    q = np.asanyarray(given)
+    axis = tuple(axis) if isinstance(axis, list) else axis
     result = _optable.function(name)(a, q, axis=_axis(axis), method=interpolation or method,
                                      keepdims=bool(_given(keepdims)))
     # NumPy's type depends on those of both; the values have been computed in float64.
@@ -380,10 +381,12 @@ def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear
 def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     """The median over axes. overwrite_input says nothing here."""
     _no_out("median", out)
+    axis = tuple(axis) if isinstance(axis, list) else axis
     return _op("quantile", a, axis, keepdims, q=0.5)
 
 
 def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     """The median over axes, NaN passed over."""
     _no_out("nanmedian", out)
+    axis = tuple(axis) if isinstance(axis, list) else axis
     return _op("nanquantile", a, axis, keepdims, q=0.5)
