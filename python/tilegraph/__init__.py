@@ -33,7 +33,8 @@ _LAZY = {
     "_explain": ("explain", "visualize"),
     "_extra": (
         "allclose", "angle", "around", "array_equal", "array_equiv", "average", "clip", "histogram",
-        "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round", "shape", "tensordot", "where",
+        "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round",
+        "shape", "where",
     ),
     "_layout": (
         "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block",
@@ -45,11 +46,11 @@ _LAZY = {
     ),
     "_map": ("map_blocks", "map_overlap"),
     "_maths": (
-        "apply_along_axis", "apply_over_axes", "coarsen", "corrcoef", "cov", "cross", "divmod", "einsum", "fix", "frexp",
-        "gradient", "inner", "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal",
-        "isrealobj", "kron", "ldexp", "modf", "nan_to_num", "ndim", "sinc", "size", "trace",
-        "trapezoid", "unwrap", "vdot",
+        "apply_along_axis", "apply_over_axes", "coarsen", "divmod", "fix", "frexp", "gradient",
+        "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal", "isrealobj", "ldexp", "modf",
+        "nan_to_num", "ndim", "sinc", "size", "trace", "trapezoid", "unwrap",
     ),
+    "_products": ("corrcoef", "cov", "cross", "einsum", "inner", "kron", "tensordot", "vdot"),
     "_reduce": (
         "all", "any", "argmax", "argmin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
         "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod", "nancumsum",

@@ -21,6 +21,7 @@ from ._map import map_blocks as map_blocks
 from ._map import map_overlap as map_overlap
 from ._maths import *
 from ._ops import *
+from ._products import *
 from ._reduce import *
 from ._run import compute as compute
 from ._run import persist as persist

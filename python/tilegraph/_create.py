@@ -70,8 +70,8 @@ def _fill(op, shape, value, dtype, chunks):
     return _build.apply("full", (), params)
 
 
-def full(shape, fill_value, dtype=None, chunks="auto", *, order="C", device=None, like=None, name=None,
-         meta=None):
+def full(shape, fill_value, dtype=None, chunks="auto", *, order="C", device=None, like=None,
+         name=None, meta=None):
     """An array filled with one number; no memory is used for it."""
     _layout("full", order, device)
     if np.ndim(fill_value):
@@ -137,8 +137,8 @@ def empty_like(prototype, dtype=None, order="K", subok=True, shape=None, *, chun
     return _like("empty_like", prototype, 0, dtype, shape, chunks, order, device)
 
 
-def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None,  # noqa: A002
-          chunks="auto"):
+def array(object, dtype=None, *, copy=True, order="K", subok=False,  # noqa: A002
+          ndmin=0, like=None, chunks="auto"):
     """A lazy array of anything, with at least ndmin axes."""
     _layout("array", order)
     if not hasattr(object, "compute") and not isinstance(object, np.ndarray):
@@ -203,7 +203,8 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0, *, chunks=
     return asarray(np.geomspace(start, stop, num, endpoint, dtype, axis), chunks=chunks)
 
 
-def eye(N, M=None, k=0, dtype=float, chunks="auto", *, order="C", device=None, like=None):  # noqa: N803
+def eye(N, M=None, k=0, dtype=float, chunks="auto", *, order="C",  # noqa: N803
+        device=None, like=None):
     """A matrix with ones on the k-th diagonal and zeros elsewhere."""
     _layout("eye", order, device)
     return _optable.function("eye")(N, M, k, dtype=dtype, chunks=_given(chunks))

@@ -5,11 +5,10 @@ No array is touched here: everything is composition of ops of the table.
 """
 
 import math
-import operator
 
 import numpy as np
 
-from . import _build, _optable, _params
+from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
 from ._params import axis_index as _axis
@@ -17,7 +16,8 @@ from .errors import TgTypeError, TgValueError
 
 __all__ = [
     "allclose", "angle", "around", "array_equal", "array_equiv", "average", "clip", "histogram",
-    "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round", "shape", "tensordot", "where",
+    "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round", "shape",
+    "where",
 ]
 
 
@@ -180,24 +180,6 @@ def histogram2d(x, y, bins=10, range=None, density=None, weights=None):  # noqa:
 def histogram_bin_edges(a, bins=10, range=None, weights=None):  # noqa: A002 (NumPy's name)
     """The edges that `histogram` uses."""
     return histogram(a, bins, range)[1]
-
-
-def tensordot(a, b, axes=2):
-    """Sum of products over pairs of axes: the last ones of a with the first ones of b, or those of
-    two sequences."""
-    if hasattr(axes, "__index__"):
-        return _build.apply("tensordot", (a, b), [_params.ints("tensordot", "axes", [axes])])
-    if np.ndim(axes) == 0 or len(axes) != 2:
-        raise TgTypeError(f"tensordot: axes must be a number or two sequences, got {axes!r}")
-    pairs = [list(side) if np.ndim(side) else [side] for side in axes]
-    if len(pairs[0]) != len(pairs[1]):
-        raise TgValueError(f"tensordot: {len(pairs[0])} axes of a for {len(pairs[1])} of b")
-    if not pairs[0]:
-        return tensordot(a, b, 0)
-    return _build.apply("tensordot", (a, b), [
-        _params.ints("tensordot", "axes_a", pairs[0]),
-        _params.ints("tensordot", "axes_b", pairs[1]),
-    ])
 
 
 def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):

@@ -7,7 +7,7 @@ NumPy: the array may be larger than memory.
 
 import numpy as np
 
-from . import _build, _optable
+from . import _optable
 from ._array import Array
 from .errors import TgTypeError
 
