@@ -39,7 +39,7 @@ _LAZY = {
     "_layout": (
         "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block",
         "broadcast_arrays", "broadcast_to", "column_stack", "concatenate", "diff", "dsplit",
-        "dstack", "ediff1d", "expand_dims", "fliplr", "flipud", "hsplit", "hstack",
+        "dstack", "ediff1d", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack",
         "matrix_transpose", "pad", "permute_dims", "ravel", "rechunk", "reshape", "rollaxis",
         "split", "squeeze", "stack", "take_along_axis", "tril_indices", "triu_indices", "unstack",
         "vsplit", "vstack",

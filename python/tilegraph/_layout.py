@@ -9,12 +9,12 @@ import numpy as np
 from . import _build, _optable
 from ._convert import asarray
 from ._params import axis_index as _axis
-from .errors import TgAxisError, TgTypeError, TgValueError
+from .errors import TgAxisError, TgIndexError, TgTypeError, TgValueError
 
 __all__ = [
     "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block",
     "broadcast_arrays", "broadcast_to", "column_stack", "concatenate", "diff", "dsplit", "dstack",
-    "ediff1d", "expand_dims", "fliplr", "flipud", "hsplit", "hstack", "matrix_transpose", "pad",
+    "ediff1d", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "matrix_transpose", "pad",
     "permute_dims", "ravel", "rechunk", "reshape", "rollaxis", "split", "squeeze", "stack",
     "take_along_axis", "tril_indices", "triu_indices", "unstack", "vsplit", "vstack",
 ]
@@ -224,8 +224,17 @@ def ravel(a, order="C"):
     return _optable.function("ravel")(a)
 
 
+def flip(m, axis=None):
+    """Reversed along axes; None: along all of them."""
+    if isinstance(axis, tuple) and not axis:
+        return asarray(m)
+    return _optable.function("flip")(m, axis)
+
+
 def expand_dims(a, axis):
     """With new axes of length 1 at the given places."""
+    if isinstance(axis, tuple) and not axis:
+        return asarray(a)
     return _optable.function("expand_dims")(a, tuple(axis) if np.ndim(axis) else axis)
 
 
@@ -328,7 +337,7 @@ def pad(array, pad_width, mode="constant", **kwargs):
     try:
         widths = np.broadcast_to(widths, (array.ndim, 2)).tolist()
     except ValueError:
-        raise TgValueError(f"pad: pad_width must be a number, a pair, or a pair for each of the "
+        raise TgValueError(f"operands could not be broadcast together: pad_width must be a number, a pair, or a pair for each of the "
                            f"{array.ndim} axes, got {pad_width!r}") from None
     if min((n for pair in widths for n in pair), default=0) < 0:
         raise TgValueError("index can't contain negative values")
@@ -343,7 +352,7 @@ def _pad_constant(array, widths, values):
     try:
         values = np.broadcast_to(np.asarray(values), (array.ndim, 2))
     except ValueError:
-        raise TgValueError(f"pad: constant_values must be a number, a pair, or a pair for each of "
+        raise TgValueError(f"operands could not be broadcast together: constant_values must be a number, a pair, or a pair for each of "
                            f"the {array.ndim} axes, got {values!r}") from None
     if array.dtype.kind != "c" and (array.dtype.itemsize < 8 or array.dtype.kind == "f"):
         values = values.astype(array.dtype).astype(float)
@@ -415,7 +424,7 @@ def take_along_axis(arr, indices, axis=-1):
 
     arr, indices = asarray(arr), asarray(indices)
     if indices.dtype.kind not in "iu":
-        raise TgTypeError("`indices` must be an integer array")
+        raise TgIndexError("`indices` must be an integer array")
     if axis is None:
         arr, axis = arr.reshape(-1), 0
     if arr.ndim != indices.ndim:

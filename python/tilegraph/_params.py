@@ -81,6 +81,9 @@ def encode(line, pairs):
 
 def _one(op, param, value):
     kind = param.kind
+    if param.name in ("axis", "axes") and param.is_list and isinstance(value, (tuple, list)) and (
+            not value) and op != "transpose":
+        raise TgValueError(f"{op}: {param.name} is empty; None means all axes")
     if kind == lib.TG_PARAM_INT:
         return ints(op, param.name, _listed(op, param, value))
     if kind == lib.TG_PARAM_BOOL:

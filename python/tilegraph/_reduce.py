@@ -247,6 +247,7 @@ def _spread(name, a, axis, dtype, out, ddof, keepdims, where, mean_, correction)
     a = _masked(name, a, counts, 0).astype(kind)
     number = sum(counts, axis, None, None, True)
     mean_ = sum(a, axis, kind, None, True) / number if mean_ is None else asarray(mean_)
+    mean_ = mean_.astype(kind)
     away = _masked(name, abs(a - mean_) ** 2, counts, 0)
     rest = _build.apply("maximum", (sum(counts, axis, None, None, keepdims) - ddof, 0))
     spread = (sum(away, axis, None, None, keepdims) / rest).astype(away.dtype)
@@ -342,6 +343,8 @@ def _quantile(name, a, q, axis, out, method, keepdims, weights, interpolation):
     a, given = asarray(a), q.compute() if isinstance(q, Array) else q
     q = np.asanyarray(given)
     axis = tuple(axis) if isinstance(axis, list) else axis
+    if axis == ():  # each element is a line of its own
+        a, axis = a.reshape((*a.shape, 1)), -1
     result = _optable.function(name)(a, q, axis=_axis(axis), method=interpolation or method,
                                      keepdims=bool(_given(keepdims)))
     # NumPy's type depends on those of both; the values have been computed in float64.

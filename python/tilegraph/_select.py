@@ -91,7 +91,8 @@ def intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
 def setdiff1d(ar1, ar2, assume_unique=False):
     """The elements of the first array that are not in the second, each once, in rising order."""
     first = _flat(ar1)
-    return unique(first[isin(first, ar2, invert=True)].persist())
+    rest = first[isin(first, ar2, invert=True)]
+    return rest if assume_unique else unique(rest.persist())
 
 
 # --- bins --------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ def bincount(x, weights=None, minlength=0, *, split_every=None):
     if x.ndim != 1:
         raise TgValueError("object of too small depth for desired array" if not x.ndim else
                            "object too deep for desired array")
-    if x.dtype.kind not in "biu":
+    if x.dtype.kind not in "biu" and x.size:
         raise TgTypeError(f"Cannot cast array data from dtype('{x.dtype}') to dtype('int64') "
                           "according to the rule 'safe'")
     minlength = operator.index(minlength)
@@ -251,8 +252,10 @@ def choose(a, choices, out=None, mode="raise"):
 def piecewise(x, condlist, funclist, *args, **kw):
     """Functions of the elements, each where its condition is true; functions see whole arrays."""
     x = asarray(x)
-    condlist = [condlist] if isinstance(condlist, (Array, np.ndarray)) and (
-        condlist.ndim == x.ndim) else list(condlist)
+    many = np.ndim(condlist) > 0 if not isinstance(condlist, list) else bool(condlist)
+    if not many or (x.ndim and not isinstance(condlist[0], (list, np.ndarray, Array))) or (
+            isinstance(condlist, Array) and condlist.ndim == x.ndim):
+        condlist = [condlist]
     condlist = [asarray(c).astype(bool) for c in condlist]
     if len(funclist) == len(condlist) + 1:
         rest = condlist[0]
@@ -335,7 +338,9 @@ def unravel_index(indices, shape, order="C"):
     """The place along each axis of places in the flattened array."""
     if order != "C":
         raise TgValueError(f"unravel_index: only order='C' is supported, got {order!r}")
-    indices = asarray(indices)
+    if not isinstance(indices, Array):
+        # In memory: NumPy looks whether they are inside, which of lazy ones nobody knows yet.
+        return _checked(np.unravel_index, indices, shape)
     if indices.dtype.kind not in "iu":
         raise TgTypeError("only int indices permitted")
     shape = tuple(shape) if np.ndim(shape) else (shape,)
@@ -346,11 +351,23 @@ def unravel_index(indices, shape, order="C"):
     return tuple(places[::-1])
 
 
+def _checked(function, *args):
+    """A NumPy function of what is in memory, its errors as ours."""
+    try:
+        made = function(*args)
+    except (ValueError, TypeError) as error:
+        raise (TgTypeError if isinstance(error, TypeError) else TgValueError)(
+            str(error)) from None
+    return tuple(asarray(part) for part in made) if isinstance(made, tuple) else asarray(made)
+
+
 def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
     """The place in the flattened array of places along each axis."""
     if order != "C" or mode not in ("raise", "wrap", "clip"):
         raise TgValueError(f"ravel_multi_index: only order='C' and mode 'raise', 'wrap' or 'clip' "
                            f"are supported, got {order!r} and {mode!r}")
+    if not any(isinstance(place, Array) for place in multi_index):
+        return _checked(np.ravel_multi_index, multi_index, dims, mode)
     result = 0
     for place, length in zip(multi_index, dims):
         place = asarray(place)
