@@ -12,9 +12,9 @@ from ._params import axis_index as _axis
 from .errors import TgAxisError, TgIndexError, TgTypeError, TgValueError
 
 __all__ = [
-    "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block",
-    "broadcast_arrays", "broadcast_to", "column_stack", "concatenate", "diff", "dsplit", "dstack",
-    "ediff1d", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "matrix_transpose", "pad",
+    "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block", "broadcast_arrays",
+    "broadcast_to", "column_stack", "concatenate", "diff", "dsplit", "dstack", "ediff1d",
+    "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "matrix_transpose", "pad",
     "permute_dims", "ravel", "rechunk", "reshape", "rollaxis", "split", "squeeze", "stack",
     "take_along_axis", "tril_indices", "triu_indices", "unstack", "vsplit", "vstack",
 ]
@@ -337,7 +337,8 @@ def pad(array, pad_width, mode="constant", **kwargs):
     try:
         widths = np.broadcast_to(widths, (array.ndim, 2)).tolist()
     except ValueError:
-        raise TgValueError(f"operands could not be broadcast together: pad_width must be a number, a pair, or a pair for each of the "
+        raise TgValueError("operands could not be broadcast together: "
+                           f"pad_width must be a number, a pair, or a pair for each of the "
                            f"{array.ndim} axes, got {pad_width!r}") from None
     if min((n for pair in widths for n in pair), default=0) < 0:
         raise TgValueError("index can't contain negative values")
@@ -352,7 +353,8 @@ def _pad_constant(array, widths, values):
     try:
         values = np.broadcast_to(np.asarray(values), (array.ndim, 2))
     except ValueError:
-        raise TgValueError(f"operands could not be broadcast together: constant_values must be a number, a pair, or a pair for each of "
+        raise TgValueError("operands could not be broadcast together: "
+                           f"constant_values must be a number, a pair, or a pair for each of "
                            f"the {array.ndim} axes, got {values!r}") from None
     if array.dtype.kind != "c" and (array.dtype.itemsize < 8 or array.dtype.kind == "f"):
         values = values.astype(array.dtype).astype(float)
