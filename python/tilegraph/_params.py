@@ -7,9 +7,9 @@ import os
 import numpy as np
 
 from ._engine import ffi, lib
-from .errors import TgOverflowError, TgTypeError, TgValueError
+from .errors import TgAxisError, TgOverflowError, TgTypeError, TgValueError
 
-__all__ = ["chunk_params", "describe", "encode", "missing", "sequence"]
+__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "sequence"]
 
 #: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
 #: integers are handed over exactly beside the floats.
@@ -24,6 +24,14 @@ _KINDS = {
     lib.TG_PARAM_STR: "str",
     lib.TG_PARAM_POINTER: "callable",
 }
+
+
+def axis_index(axis, ndim):
+    """The axis, counted from the front."""
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise TgAxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+    return axis % ndim
 
 
 def describe(param):
@@ -73,6 +81,9 @@ def encode(line, pairs):
 
 def _one(op, param, value):
     kind = param.kind
+    if param.name in ("axis", "axes") and param.is_list and isinstance(value, (tuple, list)) and (
+            not value) and op != "transpose":
+        raise TgValueError(f"{op}: {param.name} is empty; None means all axes")
     if kind == lib.TG_PARAM_INT:
         return ints(op, param.name, _listed(op, param, value))
     if kind == lib.TG_PARAM_BOOL:
