@@ -7,7 +7,7 @@ from . import _build, _optable
 from ._convert import asarray
 from .errors import TgTypeError
 
-__all__ = ["Objects", "find_objects", "generate_binary_structure", "iterate_structure", "label"]
+__all__ = ["Objects", "find_objects", "label"]
 
 
 def label(input, structure=None):  # noqa: A002 (SciPy's names)
@@ -65,24 +65,3 @@ def find_objects(input, max_label=0):  # noqa: A002 (SciPy's names)
     be given to `tilegraph.compute` with other results, and is otherwise used as a list.
     """
     return Objects(_optable.function("find_objects")(input, max_label))
-
-
-def generate_binary_structure(rank, connectivity):
-    """A 3 x 3 x ... array of the neighbours that are at most `connectivity` steps away."""
-    if rank < 1:
-        return np.array(True)
-    away = np.abs(np.indices([3] * rank) - 1).sum(0)
-    return away <= max(connectivity, 1)
-
-
-def iterate_structure(structure, iterations, origin=None):
-    """A structure dilated with itself, as if it were applied several times."""
-    if origin is not None:
-        raise TgTypeError("iterate_structure: origin is not supported")
-    structure = np.asarray(structure, bool)
-    if iterations < 2:
-        return structure.copy()
-    reach = [(n // 2) * (iterations - 1) for n in structure.shape]
-    seed = np.pad(structure, [(r, r) for r in reach])
-    dilate = _optable.function("binary_dilation")
-    return dilate(asarray(seed), asarray(structure), iterations=iterations - 1).compute()

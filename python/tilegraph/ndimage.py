@@ -8,7 +8,17 @@ they are first asked for.
 from . import _optable
 
 # What needs more than one op, or returns more than one array.
-_COMPOSED = ("find_objects", "generate_binary_structure", "iterate_structure", "label")
+_COMPOSED = {
+    **dict.fromkeys(("find_objects", "label"), "_measure"),
+    **dict.fromkeys((
+        "binary_closing", "binary_dilation", "binary_erosion", "binary_fill_holes",
+        "binary_hit_or_miss", "binary_opening", "binary_propagation", "generate_binary_structure",
+        "iterate_structure",
+    ), "_morphology"),
+    **dict.fromkeys((
+        "generic_filter", "generic_filter1d", "generic_gradient_magnitude", "generic_laplace",
+    ), "_filters"),
+}
 # SciPy's names of ops that share the table with NumPy's functions of the same name.
 _RENAMED = {
     "maximum": "maximum_labels", "mean": "mean_labels", "median": "median_labels",
@@ -18,9 +28,9 @@ _RENAMED = {
 
 def __getattr__(name):
     if name in _COMPOSED:
-        from . import _measure
+        import importlib
 
-        made = getattr(_measure, name)
+        made = getattr(importlib.import_module("." + _COMPOSED[name], __package__), name)
     elif _optable.has(_RENAMED.get(name, name), "ndimage"):
         name_of_op = _RENAMED.get(name, name)
         made = _optable.function(name_of_op)
