@@ -155,11 +155,9 @@ set_taps(tg_infer *infer, wish *w, tg_taps_what what, int64_t rank, tg_error *er
     tg_status status = TG_OK;
     tg_footprint *footprint = w->footprint;
     const tg_value *mode = &w->v[TG_RANK_MODE];
-    for (uint32_t i = 1; i < mode->count; i++) {
-        TG_CHECK(mode->ints[i] == mode->ints[0], err, TG_ERR_MISMATCH,
-                 "%s: a sequence of modes is not supported for non-separable footprints",
-                 infer->op->name);
-    }
+    TG_CHECK(mode->count <= 1, err, TG_ERR_MISMATCH,
+             "%s: a sequence of modes is not supported for non-separable footprints",
+             infer->op->name);
     w->footprint = NULL;
     TG_TRY(tg_taps_begin_take(infer, what, footprint,
                               tg_mode_boundary(mode->count > 0 ? mode->ints[0] : 0),

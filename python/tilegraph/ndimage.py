@@ -9,7 +9,11 @@ from . import _optable
 
 # What needs more than one op, or returns more than one array.
 _COMPOSED = {
-    **dict.fromkeys(("find_objects", "label"), "_measure"),
+    **dict.fromkeys((
+        "center_of_mass", "extrema", "find_objects", "histogram", "label", "labeled_comprehension",
+        "maximum", "maximum_position", "mean", "median", "minimum", "minimum_position",
+        "standard_deviation", "sum", "sum_labels", "value_indices", "variance",
+    ), "_measure"),
     **dict.fromkeys((
         "binary_closing", "binary_dilation", "binary_erosion", "binary_fill_holes",
         "binary_hit_or_miss", "binary_opening", "binary_propagation", "generate_binary_structure",
@@ -19,11 +23,6 @@ _COMPOSED = {
         "generic_filter", "generic_filter1d", "generic_gradient_magnitude", "generic_laplace",
     ), "_filters"),
 }
-# SciPy's names of ops that share the table with NumPy's functions of the same name.
-_RENAMED = {
-    "maximum": "maximum_labels", "mean": "mean_labels", "median": "median_labels",
-    "minimum": "minimum_labels", "sum": "sum_labels", "variance": "variance_labels",
-}
 
 
 def __getattr__(name):
@@ -31,9 +30,8 @@ def __getattr__(name):
         import importlib
 
         made = getattr(importlib.import_module("." + _COMPOSED[name], __package__), name)
-    elif _optable.has(_RENAMED.get(name, name), "ndimage"):
-        name_of_op = _RENAMED.get(name, name)
-        made = _optable.function(name_of_op)
+    elif _optable.has(name, "ndimage"):
+        made = _optable.function(name)
     else:
         raise AttributeError(f"module 'tilegraph.ndimage' has no attribute {name!r}")
     globals()[name] = made
@@ -41,5 +39,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    ops = _optable.names("ndimage")
-    return sorted({*ops, *_COMPOSED, *(name for name, op in _RENAMED.items() if op in ops)})
+    return sorted({*_optable.names("ndimage"), *_COMPOSED})
