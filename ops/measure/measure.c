@@ -164,10 +164,10 @@ growing_find(const growing *g, double label)
 /* A stretch of one label in one row of the tile, as a row of the table. */
 typedef struct stretch {
     double label;
-    int64_t begin, end;        /* columns in the array */
-    const int64_t *at;         /* coordinates of the row in the array; the last one is unused */
-    int64_t raster;            /* number of the cell at column 0 of the array */
-    const double *value;       /* of the stretch; NULL: none */
+    int64_t begin, end;  /* columns in the array */
+    const int64_t *at;   /* coordinates of the row in the array; the last one is unused */
+    int64_t raster;      /* number of the cell at column 0 of the array */
+    const double *value; /* of the stretch; NULL: none */
 } stretch;
 
 static int64_t

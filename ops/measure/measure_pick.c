@@ -201,8 +201,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                 label += index[a] * in[1].strides[a];
             }
             measure(what,
-                    find_row(in[0].data, in[0].shape[0], in[0].shape[1],
-                             *(const double *)label),
+                    find_row(in[0].data, in[0].shape[0], in[0].shape[1], *(const double *)label),
                     ndim, &v[SHAPE], value);
             put(out, index, extra, value, extra ? ndim : 1);
             more = false;

@@ -168,8 +168,12 @@ static void
 settle_cost(const tg_array *node, const tg_box *out, tg_cost *cost)
 {
     const tg_footprint *f = node->state;
+    int64_t cells = 1;
+    for (int a = 0; a < node->ndim; a++) {
+        cells *= node->shape[a];
+    }
     cost->operations = 8.0 * (double)f->count * (double)tg_box_count(out);
-    cost->scratch_bytes = 3 * (tg_box_count(out) + 64);
+    cost->scratch_bytes = 3 * (cells + 64);
 }
 
 /* One array in C order, a byte a cell. */
@@ -257,7 +261,7 @@ settle_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *e
     uint8_t *mask = node->nargs > 2 ? flat_copy(run, &in[2]) : NULL;
     TG_CHECK(now != NULL && next != NULL && (node->nargs < 3 || mask != NULL), err, TG_ERR_MEMORY,
              "binary_propagation: out of scratch memory");
-    int64_t left = tg_view_count(out) + 2;
+    int64_t left = tg_view_count(&in[0]) + 2;
     while (left > 0 && sweep(f, now, next, mask, node->shape, border)) {
         uint8_t *t = now;
         now = next;
@@ -267,9 +271,13 @@ settle_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *e
     TG_CHECK(left > 0, err, TG_ERR_VALUE,
              "binary_propagation: with this structure, which does not hold its own cell, repeating "
              "never ends; give a number of iterations");
-    tg_view result;
-    tg_view_from_shape(&result, now, TG_DT_BOOL, out->ndim, out->shape);
-    tg_view_copy(out, &result);
+    tg_box whole;
+    tg_view all;
+    tg_view part;
+    tg_box_from_shape(&whole, node->ndim, node->shape);
+    tg_view_from_box(&all, now, TG_DT_BOOL, &whole);
+    tg_view_sub(&part, &all, &whole, run->out_box);
+    tg_view_copy(out, &part);
 out:
     return status;
 }

@@ -10,7 +10,6 @@ import operator
 import numpy as np
 
 from . import _build, _optable
-from ._array import Array
 from ._convert import asarray
 from ._filters import _axes, _sequence, into
 from .errors import TgMismatchError, TgTypeError, TgValueError
@@ -219,3 +218,149 @@ def _spread(x, structure, mask, border, origin, axes):
     args = (x, _expanded(structure, x.ndim, axes)) + (() if mask is None else (mask,))
     return _optable.build(_optable.op("_binary_spread"), args,
                           (border, _origins(origin, x.ndim, axes)))
+
+
+# --- distance transforms -----------------------------------------------------------------------
+
+
+def distance_transform_edt(input, sampling=None, return_distances=True,  # noqa: A002
+                           return_indices=False, distances=None, indices=None):
+    """The exact Euclidean distance to the nearest cell that is zero, and the indices of that cell.
+
+    sampling: spacing of cells, for all axes or for each. distances, indices: arrays that are
+    written to at once, instead of being returned.
+    """
+    op = "distance_transform_edt"
+    _distance_check(op, return_distances, return_indices, distances, indices)
+    x = _input(op, input)
+    x = x if x.ndim else x[None]
+    steps = None if sampling is None else _sequence(sampling, x.ndim)
+    made = []
+    if return_distances:
+        made.append((_optable.function(op)(x, steps), distances, "distances"))
+    if return_indices:
+        raster = _nearest(x, "euclidean", steps)
+        made.append((_indices(raster), indices, "indices"))
+    return _handed_over(op, made, TgMismatchError)
+
+
+def distance_transform_bf(input, metric="euclidean", sampling=None,  # noqa: A002
+                          return_distances=True, return_indices=False, distances=None,
+                          indices=None):
+    """The distance to the nearest cell that is zero, and the indices of that cell.
+
+    metric: 'euclidean', 'taxicab' (or 'cityblock', 'manhattan') or 'chessboard'. It is not done by
+    brute force here, but axis by axis; of several nearest cells by 'chessboard' it may be another
+    one than SciPy's.
+    """
+    op = "distance_transform_bf"
+    _distance_check(op, return_distances, return_indices, distances, indices)
+    metric = {"cityblock": "taxicab", "manhattan": "taxicab"}.get(metric.lower(), metric.lower())
+    if metric not in ("euclidean", "taxicab", "chessboard"):
+        raise TgMismatchError(f"{op}: distance metric not supported: {metric!r}; supported: "
+                              "euclidean, taxicab, chessboard")
+    x = _input(op, input)
+    steps = None if sampling is None else _sequence(sampling, x.ndim)
+    raster = _nearest(x, metric, steps)
+    made = []
+    if return_distances:
+        made.append((_distance(raster, metric, steps), distances, "distances"))
+    if return_indices:
+        made.append((_indices(raster), indices, "indices"))
+    return _handed_over(op, made, TgMismatchError)
+
+
+def distance_transform_cdt(input, metric="chessboard", return_distances=True,  # noqa: A002
+                           return_indices=False, distances=None, indices=None):
+    """The distance to the nearest cell that is zero by steps of a structure, and that cell.
+
+    metric: 'taxicab' (or 'cityblock', 'manhattan'), 'chessboard', or a structure of 3 cells a side
+    whose cells are one step away. Not in bounded memory.
+    """
+    op = "distance_transform_cdt"
+    _distance_check(op, return_distances, return_indices, distances, indices)
+    x = _input(op, input)
+    if isinstance(metric, str):
+        if metric not in ("taxicab", "cityblock", "manhattan", "chessboard"):
+            raise TgValueError(f"{op}: invalid metric provided: {metric!r}; allowed: taxicab, "
+                               "cityblock, manhattan, chessboard, or an array")
+        metric = generate_binary_structure(x.ndim, x.ndim if metric == "chessboard" else 1)
+    metric = np.asarray(metric)
+    if any(n != 3 for n in metric.shape):
+        raise TgValueError(f"{op}: metric sizes must be equal to 3, got shape {metric.shape}")
+    both = _build.apply("_chamfer", (x, metric != 0))
+    made = []
+    if return_distances:
+        made.append((both[0], distances, "distances"))
+    if return_indices:
+        made.append((_indices(both[1].astype("int64")), indices, "indices"))
+    return _handed_over(op, made, TgValueError)
+
+
+def _distance_check(op, return_distances, return_indices, distances, indices):
+    wrong = []
+    if not return_distances and not return_indices:
+        wrong.append("at least one of return_distances/return_indices must be True")
+    if distances is not None and not return_distances:
+        wrong.append("return_distances must be True if distances is supplied")
+    if indices is not None and not return_indices:
+        wrong.append("return_indices must be True if indices is supplied")
+    if wrong:
+        raise TgMismatchError(f"{op}: {', '.join(wrong)}")
+
+
+def _nearest(x, metric, steps):
+    """Raster numbers of the nearest background cells."""
+    steps = [1.0] * x.ndim if steps is None else steps
+    line = _optable.op("_nearest_pass")
+    for axis in reversed(range(x.ndim)):
+        x = _optable.build(line, (x,), (axis, metric, steps))
+    return x
+
+
+def _coordinates(raster):
+    """Per axis the coordinates that raster numbers mean."""
+    cells = _build.apply("maximum", (raster, 0))
+    found = []
+    for length in reversed(raster.shape):
+        found.append(cells % max(length, 1))
+        cells = cells // max(length, 1)
+    return found[::-1]
+
+
+def _indices(raster):
+    return _optable.function("stack")(_coordinates(raster)).astype("int32")
+
+
+def _distance(raster, metric, steps):
+    total = None
+    for axis, at in enumerate(_coordinates(raster)):
+        shape = [-1 if i == axis else 1 for i in range(raster.ndim)]
+        away = abs(at - np.arange(raster.shape[axis]).reshape(shape))
+        away = away * 1.0 if steps is None else away * float(steps[axis])
+        if total is None:
+            total = away * away if metric == "euclidean" else away
+        elif metric == "chessboard":
+            total = _build.apply("maximum", (total, away))
+        else:
+            total = total + (away * away if metric == "euclidean" else away)
+    if metric == "euclidean":
+        return _build.apply("where", (raster < 0, np.inf, _build.apply("sqrt", (total,))))
+    return _build.apply("where", (raster < 0, np.uint32(0xFFFFFFFF), total.astype("uint32")))
+
+
+def _handed_over(op, made, error):
+    """Returns results, or writes them to the arrays of the caller."""
+    from ._run import compute
+
+    for result, memory, name in made:
+        if memory is not None and memory.dtype != result.dtype:
+            raise error(f"{op}: {name} array must be {result.dtype}, got {memory.dtype}")
+        if memory is not None and memory.shape != result.shape:
+            raise error(f"{op}: {name} array has wrong shape {memory.shape}, expected "
+                        f"{result.shape}")
+    written = [(result, memory) for result, memory, _ in made if memory is not None]
+    for values, (_, memory) in zip(compute(*[r for r, _ in written]), written):
+        memory[...] = values
+    left = [result for result, memory, _ in made if memory is None]
+    return tuple(left) if len(left) == 2 else left[0] if left else None

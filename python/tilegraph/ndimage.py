@@ -16,7 +16,8 @@ _COMPOSED = {
     ), "_measure"),
     **dict.fromkeys((
         "binary_closing", "binary_dilation", "binary_erosion", "binary_fill_holes",
-        "binary_hit_or_miss", "binary_opening", "binary_propagation", "generate_binary_structure",
+        "binary_hit_or_miss", "binary_opening", "binary_propagation", "distance_transform_bf",
+        "distance_transform_cdt", "distance_transform_edt", "generate_binary_structure",
         "iterate_structure",
     ), "_morphology"),
     **dict.fromkeys((
