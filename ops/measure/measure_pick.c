@@ -163,16 +163,19 @@ fold_rows(const double *table, int64_t rows, int64_t columns, int ndim, bool val
     return any ? fold : NULL;
 }
 
+/* The columns of `value` that the box of the result has. */
 static void
-put(const tg_view *out, const int64_t *index, int extra, const double *value, int count)
+put(const tg_run *run, const tg_view *out, const int64_t *index, int extra, const double *value)
 {
+    int64_t first = extra > 0 ? run->out_box->lo[out->ndim - 1] : 0;
+    int64_t count = extra > 0 ? out->shape[out->ndim - 1] : 1;
     tg_row_store store = TG_ISA_PICK(tg_rowcast)->store[out->dtype];
     char *to = out->data;
     for (int a = 0; a < out->ndim - extra; a++) {
         to += index[a] * out->strides[a];
     }
-    for (int i = 0; i < count; i++) {
-        store(&value[i], to + (extra > 0 ? i * out->strides[out->ndim - 1] : 0), 1);
+    for (int64_t i = 0; i < count; i++) {
+        store(&value[first + i], to + (extra > 0 ? i * out->strides[out->ndim - 1] : 0), 1);
     }
 }
 
@@ -192,7 +195,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                 fold_rows(in[0].data, in[0].shape[0], in[0].shape[1], ndim, v[VALUES].ints[0] != 0,
                           fold),
                 ndim, &v[SHAPE], value);
-        put(out, index, extra, value, extra ? ndim : 1);
+        put(run, out, index, extra, value);
     } else {
         bool more = tg_view_count(&in[1]) > 0;
         while (more) {
@@ -203,7 +206,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
             measure(what,
                     find_row(in[0].data, in[0].shape[0], in[0].shape[1], *(const double *)label),
                     ndim, &v[SHAPE], value);
-            put(out, index, extra, value, extra ? ndim : 1);
+            put(run, out, index, extra, value);
             more = false;
             for (int a = in[1].ndim - 1; a >= 0 && !more; a--) {
                 more = ++index[a] < in[1].shape[a];

@@ -167,8 +167,8 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
             to += index[a] * out->strides[a];
         }
         read_line(node, &in[0], from, axis, at, &l);
-        for (int64_t y = 0; y < l.length; y++) {
-            *(int64_t *)(to + y * out->strides[axis]) = nearest(&l, y);
+        for (int64_t y = 0; y < out->shape[axis]; y++) {
+            *(int64_t *)(to + y * out->strides[axis]) = nearest(&l, run->out_box->lo[axis] + y);
         }
         more = false;
         for (int a = out->ndim - 1; a >= 0 && !more; a--) {
