@@ -53,12 +53,11 @@ round_weights(const double *w, int64_t taps, float *w32)
     }
     for (int64_t k = 0; (taps & 1) != 0 && k <= half; k++) {
         float was = w32[half + k];
-        double share = k == 0 ? rest : rest / 2;
-        bool fits = was > 0 && w32[half - k] == was;
-        float now = fits ? (float)((double)was + share) : was;
-        w32[half + k] = now;
-        w32[half - k] = now;
-        rest -= ((double)now - (double)was) * (k == 0 ? 1 : 2);
+        if (was > 0 && w32[half - k] == was) {
+            w32[half + k] = (float)((double)was + (k == 0 ? rest : rest / 2));
+            w32[half - k] = w32[half + k];
+            rest -= ((double)w32[half + k] - (double)was) * (k == 0 ? 1 : 2);
+        }
     }
 }
 

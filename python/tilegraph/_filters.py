@@ -5,6 +5,7 @@ functions of the user.
 No array is filtered here: everything is composition of ops, or the call of a user's function.
 """
 
+import math
 import operator
 import warnings
 
@@ -36,6 +37,10 @@ def call(line, arrays, values):
     given = dict(zip(names, values))
     arrays = (asarray(arrays[0]), *arrays[1:])
     _check(line, arrays[0].ndim, given)
+    if line.name in ("minimum_filter", "maximum_filter") and np.all(arrays[1]):
+        axes = given["axes"]
+        _sequence(np.shape(arrays[1]), arrays[0].ndim if axes is None else np.size(axes),
+                  f"{line.name}: footprint.ndim must match len(axes)")
     if given.get("size") is not None and len(arrays) > 1 and arrays[1] is not None:
         warnings.warn("ignoring size because footprint is set", UserWarning, stacklevel=4)
     output, memory = _output(given.get("output"), arrays[0].shape)
@@ -90,6 +95,9 @@ def _check(line, ndim, given):
                                   f"equal to input rank: {count}, got {len(value)} entries")
         if is_sequence and param.name == "mode" and not param.is_list:
             raise TgMismatchError(f"{line.name}: A sequence of modes is not supported")
+        if param.name == "radius" and not all(
+                r is None or isinstance(r, (int, np.integer)) for r in np.ravel(value)):
+            raise TgValueError(f"{line.name}: Radius must be a nonnegative integer, got {value!r}")
         if param.name == "mode":
             for word in value if is_sequence else [value]:
                 if word not in param.choices.split("|"):
@@ -219,11 +227,12 @@ def _axes(axes, ndim):
     return found
 
 
-def _sequence(value, count):
+def _sequence(value, count, context="ndimage"):
     if not np.iterable(value) or isinstance(value, str):
         return [value] * count
     if len(value) != count:
-        raise TgMismatchError("sequence argument must have length equal to input rank")
+        raise TgMismatchError(f"{context}: sequence argument must have length equal to input "
+                              f"rank: {count}, got {len(value)} entries")
     return list(value)
 
 
@@ -336,3 +345,113 @@ def _mode_check(op, mode):
     if mode not in _MODES:
         raise TgMismatchError(f"{op}: boundary mode not supported: {mode!r}; supported: "
                               f"{', '.join(_MODES)}")
+
+
+def vectorized_filter(input, function, *, size=None, footprint=None, output=None,  # noqa: A002
+                      mode="reflect", cval=None, origin=None, axes=None, batch_memory=2**30):
+    """Calls a Python function on many windows at a time.
+
+    function: called as function(windows, axis=axes_of_the_window); returns an array without these
+        axes. batch_memory: bytes that the windows of one call may have; else as in SciPy.
+    """
+    x = asarray(input)
+    _window_check(x, function, size, footprint, mode, cval, batch_memory)
+    axes = tuple(range(x.ndim)) if axes is None else (axes,) if np.isscalar(axes) else tuple(axes)
+    if len(axes) > x.ndim:
+        raise TgValueError("vectorized_filter: The length of `axes` may not exceed the "
+                           "dimensionality of `input` (`input.ndim`).")
+    if footprint is not None:
+        footprint = np.asarray(footprint, bool)
+        size = footprint.shape
+    size = (size,) * len(axes) if np.isscalar(size) else tuple(size)
+    if not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
+        raise TgValueError("vectorized_filter: All elements of `size` must be positive integers.")
+    if len(size) != len(axes):
+        raise TgValueError("vectorized_filter: `axes` must be compatible with the dimensionality "
+                           "of the window specified by `size` or `footprint`.")
+    axes = _axes(axes, x.ndim)
+    origins = _window_origins(origin, len(axes))
+    if mode == "valid" and any(origins):
+        raise TgValueError("vectorized_filter: `mode='valid'` is incompatible with use of "
+                           "`origin`.")
+    if x.size == 0:
+        return x
+
+    def call(windows):
+        if footprint is None:
+            return np.asarray(function(windows, axis=tuple(range(-len(size), 0))))
+        return np.asarray(function(windows[..., footprint], axis=-1))
+
+    dtype, memory = (None, output) if isinstance(output, np.ndarray) else (output, None)
+    if memory is not None or dtype is None:
+        sample = np.ones((1,) * x.ndim + size, x.dtype)
+        dtype = call(sample).dtype if memory is None else memory.dtype
+    dtype = np.dtype(dtype)
+    batch = _batch(x, size, axes, batch_memory)
+    result = _in_batches(x, size, origins, axes, mode, cval, call, dtype, batch)
+    return result if memory is None else into(result, memory)
+
+
+def _window_check(x, function, size, footprint, mode, cval, batch_memory):
+    op = "vectorized_filter"
+    if not callable(function):
+        raise TgValueError(f"{op}: `function` must be a callable.")
+    if size is None and footprint is None:
+        raise TgValueError(f"{op}: Either `size` or `footprint` must be provided.")
+    if size is not None and footprint is not None:
+        raise TgValueError(f"{op}: Either `size` or `footprint` may be provided, not both.")
+    if mode not in (*_MODES, "valid"):
+        raise TgValueError(f"{op}: `mode` must be one of {(*_MODES, 'valid')}.")
+    if cval is not None and not mode.endswith("constant"):
+        raise TgValueError(f"{op}: Use of `cval` is compatible only with `mode='constant'`.")
+    if cval is not None and np.asarray(cval).dtype.kind not in "iufc":
+        raise TgValueError(f"{op}: `cval` must include only numbers.")
+    if np.ndim(batch_memory) or np.asarray(batch_memory).dtype.kind not in "iuf" or (
+            batch_memory <= 0):
+        raise TgValueError(f"{op}: `batch_memory` must be positive number.")
+
+
+def _window_origins(origin, count):
+    origins = (0 if origin is None else origin,) * count if np.ndim(origin) == 0 else tuple(origin)
+    if not all(isinstance(o, (int, np.integer)) for o in origins):
+        raise TgValueError("vectorized_filter: All elements of `origin` must be integers.")
+    if len(origins) != count:
+        raise TgValueError("vectorized_filter: `origin` must be an integer or tuple of integers "
+                           "with length equal to the number of axes.")
+    return origins
+
+
+def _batch(x, size, axes, batch_memory):
+    """Rows of the first axis that SciPy would take at a time."""
+    moved = [n for a, n in enumerate(x.shape) if a not in axes] + [x.shape[a] for a in axes]
+    row = math.prod(moved[1:]) * math.prod(size) * x.dtype.itemsize
+    if x.ndim and batch_memory < row:
+        raise TgValueError("vectorized_filter: `batch_memory` is insufficient for minimum chunk "
+                           "size.")
+    return batch_memory
+
+
+def _in_batches(x, size, origins, axes, mode, cval, call, dtype, batch):
+    def block(array):
+        windows = np.lib.stride_tricks.sliding_window_view(array, size, axes)
+        if array.ndim == 0:
+            return call(windows).astype(dtype)
+        row = math.prod(windows.shape[1:]) * array.itemsize
+        step = max(int(min(batch / row, windows.shape[0])), 1)
+        found = np.empty(windows.shape[:array.ndim], dtype)
+        for first in range(0, windows.shape[0], step):
+            found[first:first + step] = call(windows[first:first + step])
+        return found
+
+    if x.ndim == 0:
+        return _map().map_blocks(block, x, dtype=dtype)
+    # What is cut off later may be anything. NumPy's "reflect" is SciPy's "mirror".
+    padding = {"valid": "nearest", "grid-mirror": "mirror"}.get(mode, mode)
+    result = _on_windows(x, size, origins, axes, padding, 0.0 if cval is None else cval, block,
+                         dtype)
+    if mode == "valid":
+        cut = [slice(None)] * x.ndim
+        for axis, n in zip(axes, size):
+            cut[axis] = slice(n // 2, x.shape[axis] - (n - 1) // 2)
+        result = result[tuple(cut)]
+    return result

@@ -22,6 +22,7 @@ _COMPOSED = {
     ), "_morphology"),
     **dict.fromkeys((
         "generic_filter", "generic_filter1d", "generic_gradient_magnitude", "generic_laplace",
+        "vectorized_filter",
     ), "_filters"),
 }
 
