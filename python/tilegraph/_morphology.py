@@ -249,9 +249,9 @@ def distance_transform_bf(input, metric="euclidean", sampling=None,  # noqa: A00
                           indices=None):
     """The distance to the nearest cell that is zero, and the indices of that cell.
 
-    metric: 'euclidean', 'taxicab' (or 'cityblock', 'manhattan') or 'chessboard'. It is not done by
-    brute force here, but axis by axis; of several nearest cells by 'chessboard' it may be another
-    one than SciPy's.
+    metric: 'euclidean', 'taxicab' (or 'cityblock', 'manhattan') or 'chessboard'. sampling: spacing
+    of cells for 'euclidean'; the others count cells. It is not done by brute force, but axis by
+    axis; of several nearest cells by 'chessboard' it may be another one than SciPy's.
     """
     op = "distance_transform_bf"
     _distance_check(op, return_distances, return_indices, distances, indices)
@@ -261,6 +261,7 @@ def distance_transform_bf(input, metric="euclidean", sampling=None,  # noqa: A00
                               "euclidean, taxicab, chessboard")
     x = _input(op, input)
     steps = None if sampling is None else _sequence(sampling, x.ndim)
+    steps = steps if metric == "euclidean" else None
     raster = _nearest(x, metric, steps)
     made = []
     if return_distances:

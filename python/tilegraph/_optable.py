@@ -157,7 +157,8 @@ def _make(line):
     )
     is_filter = line.module == "ndimage" and any(p.name == "output" for p in line.params)
     source = f"def {line.name}({head}):\n    return _call(_op, ({arrays}), ({values}))\n"
-    space = {"_call": _filter if is_filter else build, "_op": line, "inf": math.inf, "nan": math.nan, "pi": math.pi}
+    space = {"_call": _filter if is_filter else build, "_op": line, "inf": math.inf,
+             "nan": math.nan, "pi": math.pi}
     exec(compile(source, f"<tilegraph op {line.name}>", "exec"), space)
     made = space[line.name]
     made.__module__ = "tilegraph" + ("." + line.module if line.module.isidentifier() else "")
