@@ -70,7 +70,7 @@ tg_label_structure(const char *op, int ndim, const tg_array *structure, int64_t 
     int64_t count = tg_label_structure_count(ndim);
     if (structure != NULL) {
         TG_TRY(tg_filter_small(op, "structure", structure, &data, &sdim, shape, err));
-        TG_CHECK(sdim == ndim, err, TG_ERR_VALUE,
+        TG_CHECK(sdim == ndim, err, TG_ERR_MISMATCH,
                  "%s: structure and input must have equal rank, got %d and %d", op, sdim, ndim);
         for (int a = 0; a < ndim; a++) {
             TG_CHECK(shape[a] == 3, err, TG_ERR_VALUE,

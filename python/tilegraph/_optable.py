@@ -168,8 +168,10 @@ def _make(line):
     values = "".join(
         f"{p.name}, " for p in line.params if p.name not in _params.HIDDEN
     )
+    is_filter = line.module == "ndimage" and any(p.name == "output" for p in line.params)
     source = f"def {line.name}({head}):\n    return _call(_op, ({arrays}), ({values}))\n"
-    space = {"_call": call, "_op": line, "inf": math.inf, "nan": math.nan, "pi": math.pi}
+    space = {"_call": _filter if is_filter else build, "_op": line, "inf": math.inf,
+             "nan": math.nan, "pi": math.pi}
     exec(compile(source, f"<tilegraph op {line.name}>", "exec"), space)
     return _dress(space[line.name], line)
 
@@ -234,7 +236,13 @@ def document(line, pairs):
     return "\n".join(lines) + "\n"
 
 
-def call(line, arrays, values):
+def _filter(line, arrays, values):
+    from . import _filters
+
+    return _filters.call(line, arrays, values)
+
+
+def build(line, arrays, values):
     """Builds an op from the arguments of its Python function."""
     args = list(arrays)
     if line.is_variadic:

@@ -125,7 +125,7 @@ def _truth(op, param, value):
 
 
 def _words(op, param, value):
-    words = [value] if isinstance(value, str) else value
+    words = [value] if isinstance(value, str) else list(value) if np.ndim(value) else value
     if not isinstance(words, (list, tuple)) or not all(isinstance(w, str) for w in words):
         raise TgTypeError(f"{op}: {param.name} must be {describe(param)}, got {value!r}")
     return words
@@ -137,7 +137,8 @@ def ints(op, name, values):
         values = [operator.index(v) for v in values]
     except TypeError:
         bad = next(v for v in values if not hasattr(v, "__index__"))
-        raise TgTypeError(f"{op}: {name} must be an integer, got {bad!r}") from None
+        raise TgTypeError(f"{op}: {name} must be an integer, {bad!r} cannot be interpreted as an "
+                          "integer") from None
     try:
         return (name, lib.TG_PARAM_INT, len(values), ffi.new("int64_t[]", values))
     except OverflowError:

@@ -166,7 +166,7 @@ def compute(*things):
 
 def _collect(thing, wanted):
     if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
-        thing = thing.boxes  # ndimage.Objects
+        thing = thing.boxes  # ndimage.Deferred
     if isinstance(thing, (Array, Store)):
         if all(thing is not other for other in wanted):
             wanted.append(thing)
@@ -179,7 +179,7 @@ def _collect(thing, wanted):
 
 def _replace(thing, found):
     if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
-        return thing._finish(found[id(thing.boxes)])
+        return thing._finish(_replace(thing.boxes, found))
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
     if type(thing) in (list, tuple):
