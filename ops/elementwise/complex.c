@@ -3,12 +3,13 @@
  * infinite part.) */
 #include "ops/elementwise/elementwise.h"
 
+static const tg_ufunc ufunc = { .types = "fd" };
+
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    static const tg_ufunc ufunc = { .types = "fd" };
     tg_status status = TG_OK;
-    TG_TRY(tg_ufunc_infer(infer, &ufunc, err));
+    TG_TRY(tg_ufunc_infer(infer, err));
     infer->dtype = infer->dtype == TG_DT_F32 ? TG_DT_C64 : TG_DT_C128;
 out:
     return status;
@@ -57,4 +58,5 @@ const tg_op tg_op__complex = {
     .infer = infer,
     .cost = tg_cost_light,
     .loop = loop,
+    .traits = &ufunc,
 };
