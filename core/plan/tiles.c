@@ -91,7 +91,11 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     for (uint32_t i = 0; tiling.follow_tiles && i < stage->local_count; i++) {
         if (stage->locals[i].role == TG_LOCAL_TILES &&
             stage->locals[i].array == stage->root->args[0]) {
-            w->follow = plan->stages[stage->locals[i].producer].grid;
+            const tg_stage *producer = &plan->stages[stage->locals[i].producer];
+            while (producer->kind == TG_STAGE_FINISH || producer->kind == TG_STAGE_COMBINE) {
+                producer = &plan->stages[producer->source];
+            }
+            w->follow = producer->grid;
         }
     }
     if (tiling.follow_chunks && stage->root->chunks != NULL && w->ndim == stage->root->ndim) {
@@ -186,7 +190,8 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
 {
     int64_t itemsize = 1, total = 0, aim = planner->tile_bytes;
     bool stencil = false;
-    for (uint32_t i = 0; i < stage->local_count; i++) {
+    /* Of a reduction no tile is made: its result's dtype says nothing about the domain. */
+    for (uint32_t i = 0; i + (stage->kind == TG_STAGE_PARTIAL) < stage->local_count; i++) {
         int64_t size = (int64_t)tg_dtype_size(stage->locals[i].array->dtype);
         itemsize = tg_max_i64(itemsize, size);
     }

@@ -2,7 +2,8 @@
 #ifndef TG_KERNEL_RUNS_H
 #define TG_KERNEL_RUNS_H
 /*
- * What: the runs of true cells of a row, and filling runs with a label.
+ * What: the runs of true cells of a row, filling runs with labels, and where two rows of labels
+ * meet.
  *
  * Ownership: borrows all. Threads: pure. Errors: none.
  */
@@ -20,8 +21,9 @@ typedef struct tg_runs_kernels {
     /* Row of int32: labels on the runs, zero between them. */
     void (*paint)(const tg_run_span *runs, const int32_t *labels, int64_t count, int32_t *out,
                   int64_t n);
-    /* out[i] = table[in[i]], table[0] included. */
-    void (*map32)(const int32_t *in, const int32_t *table, int32_t *out, int64_t n);
+    /* The cells in which both rows have a label (not 0), without those in which both are as in the
+     * cell before; at most n. Returns how many. */
+    int64_t (*meet)(const int32_t *a, const int32_t *b, int64_t n, int32_t *at);
 } tg_runs_kernels;
 
 TG_ISA_TABLE(const tg_runs_kernels, tg_runs);

@@ -210,6 +210,36 @@ def test_label(density):
     same(tg.ndimage.label(tg.from_array(spiral, 4))[0], ndi.label(spiral)[0])
 
 
+def connectivities(ndim):
+    """Symmetric structures: those of SciPy, and some that nobody would take."""
+    made = [ndi.generate_binary_structure(ndim, order) for order in range(1, ndim + 1)]
+    random = np.random.default_rng(ndim)
+    for _ in range(6):
+        marks = random.random((3,) * ndim) < 0.4
+        marks |= np.flip(marks)
+        marks[(1,) * ndim] = True
+        made.append(marks)
+    return made
+
+
+@pytest.mark.parametrize("shape, chunks", [
+    ((197,), (17,)), ((31, 150), (7, 31)), ((40, 70), (40, 1)), ((9, 14, 80), (4, 5, 33)),
+    ((6, 5, 7, 20), (2, 3, 7, 9))])
+def test_label_by_any_connectivity_and_tiles(shape, chunks):
+    random = np.random.default_rng(8)
+    for structure in connectivities(len(shape)):
+        for density in (0.2, 0.5, 0.8):
+            array = random.random(shape) < density
+            for cut in (shape, chunks):
+                x = tg.from_array(array, cut)
+                want, n = ndi.label(array, structure)
+                # Behind a stencil the tiles are those of its result, and skewed.
+                for mask in (x, tg.ndimage.maximum_filter(x.astype("uint8"), 1) > 0):
+                    got, count = tg.compute(*tg.ndimage.label(mask, structure))
+                    assert count == n
+                    same(got, want)
+
+
 @pytest.mark.skipif("label" not in NAMES, reason="no op label yet")
 def test_label_of_unlike_input():
     array = values((20, 20), "float32", special=False)
