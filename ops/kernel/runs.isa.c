@@ -1,59 +1,81 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The loops of ops/kernel/runs.h. Runs are found on 64 cells at a time: a bit is set where a cell
- * differs from the one before it, and only those bits are visited, so that smooth images cost one
- * compare per 64 cells.
- */
+/* The loops of ops/kernel/runs.h. */
 #include "ops/kernel/runs.h"
 
 #include "ops/kernel/vec.h"
 
+/* The first bit of every stretch of set bits; `carry` is the last bit of the word before. */
 static inline uint64_t
-mask_of(const uint8_t *in)
+first_bits(uint64_t word, uint64_t carry)
 {
-#if defined(__AVX512BW__)
-    __m512i v = _mm512_loadu_si512(in);
-    return _mm512_test_epi8_mask(v, v);
-#elif defined(__AVX2__)
-    __m256i zero = _mm256_setzero_si256();
-    __m256i a = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)in), zero);
-    __m256i b = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(in + 32)), zero);
-    return ~((uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32);
-#else
-    uint64_t mask = 0;
-    for (int i = 0; i < 64; i++) {
-        mask |= (uint64_t)(in[i] != 0) << i;
-    }
-    return mask;
-#endif
+    return word & ~(word << 1 | carry);
 }
 
-static int64_t
-find(const uint8_t *row, int64_t n, tg_run_span *runs)
+static int32_t
+number(const tg_run_row *row, int64_t words, bool connected, int32_t total)
 {
-    int32_t *edges = &runs->begin; /* begin and end of runs lie one after the other */
-    int64_t count = 0;
-    uint64_t before = 0;
-    for (int64_t i = 0; i < n; i += 64) {
-        uint64_t mask = 0;
-        if (i + 64 <= n) {
-            mask = mask_of(row + i);
-        } else {
-            uint8_t tail[64] = { 0 };
-            memcpy(tail, row + i, (size_t)(n - i));
-            mask = mask_of(tail);
-        }
-        uint64_t change = mask ^ (mask << 1 | before);
-        while (change != 0) {
-            edges[count++] = (int32_t)(i + __builtin_ctzll(change));
-            change &= change - 1;
-        }
-        before = mask >> 63;
+    uint64_t carry = 0;
+    for (int64_t w = 0; w < words; w++) {
+        uint64_t bits = row->bits[w];
+        uint64_t starts = connected ? first_bits(bits, carry) : bits;
+        row->starts[w] = starts;
+        row->before[w] = total;
+        total += __builtin_popcountll(starts);
+        carry = bits >> 63;
     }
-    if ((count & 1) != 0) {
-        edges[count++] = (int32_t)n;
+    return total;
+}
+
+static inline int32_t
+find_root(int32_t *parent, int32_t i)
+{
+    while (parent[i] != i) {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
     }
-    return count / 2;
+    return i;
+}
+
+static inline void
+unite(int32_t *parent, int32_t a, int32_t b)
+{
+    if (parent[a] != parent[b]) {
+        a = find_root(parent, a);
+        b = find_root(parent, b);
+        int32_t low = a < b ? a : b;
+        parent[a] = low;
+        parent[b] = low;
+    }
+}
+
+/* Word w of the row, moved so that bit x holds cell x + shift. */
+static inline uint64_t
+moved(const uint64_t *bits, int64_t words, int64_t w, int shift)
+{
+    uint64_t word = bits[w];
+    if (shift > 0) {
+        word = word >> 1 | (w + 1 < words ? bits[w + 1] << 63 : 0);
+    } else if (shift < 0) {
+        word = word << 1 | (w > 0 ? bits[w - 1] >> 63 : 0);
+    }
+    return word;
+}
+
+static void
+join(const tg_run_row *a, const tg_run_row *b, int64_t words, int shift, bool connected,
+     int32_t *parent)
+{
+    uint64_t carry = 0;
+    for (int64_t w = 0; w < words; w++) {
+        uint64_t both = a->bits[w] & moved(b->bits, words, w, shift);
+        uint64_t pairs = connected ? first_bits(both, carry) : both;
+        carry = both >> 63;
+        while (pairs != 0) {
+            int64_t x = w * 64 + __builtin_ctzll(pairs);
+            unite(parent, tg_run_number(a, x), tg_run_number(b, x + shift));
+            pairs &= pairs - 1;
+        }
+    }
 }
 
 /* Fills cells [from, to) of a row of n by whole vectors: what it writes beyond `to` the caller
@@ -72,15 +94,46 @@ fill(int32_t *out, int64_t from, int64_t to, int64_t n, int32_t label)
 }
 
 static void
-paint(const tg_run_span *runs, const int32_t *labels, int64_t count, int32_t *out, int64_t n)
+paint_cells(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++) {
+        bool there = (row->bits[x / 64] >> (x % 64) & 1) != 0;
+        out[x] = there ? *labels : 0;
+        labels += there;
+    }
+}
+
+/* Goes from edge to edge: background, run, background, run... */
+static void
+paint_runs(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t n)
 {
     int64_t at = 0;
-    for (int64_t r = 0; r < count; r++) {
-        fill(out, at, runs[r].begin, n, 0);
-        fill(out, runs[r].begin, runs[r].end, n, labels[r]);
-        at = runs[r].end;
+    uint64_t before = 0;
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t bits = row->bits[i / 64];
+        uint64_t edges = bits ^ (bits << 1 | before);
+        for (; edges != 0; edges &= edges - 1) {
+            int64_t edge = i + __builtin_ctzll(edges);
+            if (before == 0) {
+                fill(out, at, edge, n, 0);
+            } else {
+                fill(out, at, edge, n, *labels++);
+            }
+            at = edge;
+            before = !before;
+        }
     }
-    fill(out, at, n, n, 0);
+    fill(out, at, n, n, before != 0 ? *labels : 0);
+}
+
+static void
+paint(const tg_run_row *row, const int32_t *labels, bool connected, int32_t *out, int64_t n)
+{
+    if (connected) {
+        paint_runs(row, labels, out, n);
+    } else {
+        paint_cells(row, labels, out, n);
+    }
 }
 
 /* Bit k: cell i + k of both rows has a label, and not the same two as the cell before. */
@@ -128,7 +181,8 @@ meet(const int32_t *a, const int32_t *b, int64_t n, int32_t *at)
 }
 
 const tg_runs_kernels TG_ISA_NAME(tg_runs) = {
-    .find = find,
+    .number = number,
+    .join = join,
     .paint = paint,
     .meet = meet,
 };

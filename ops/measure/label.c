@@ -19,8 +19,8 @@
  *
  * The floor: the mask is read twice and the labels are written once, 6 bytes a cell with int32
  * labels: 2 ms for 256^3 at 50 GB/s. Labels of tiles, written and read again, would add 8 bytes a
- * cell and 4 that are held until the table is ready; finding the runs again is a compare per 64
- * cells, and joining them again is cheap as long as runs are longer than a few cells.
+ * cell and 4 that are held until the table is ready; finding the runs again costs a few
+ * instructions per 64 cells, and joining them again is a step per pair of runs that touch.
  *
  * What the planner must guarantee: a table speaks of the components of certain tiles. So the
  * out_box of every run of _label_apply is the box of one partial of _label_merge: follow_tiles in

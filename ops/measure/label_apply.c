@@ -78,36 +78,25 @@ cost_apply(const tg_array *node, const tg_box *out, tg_cost *cost)
     cost->scratch_bytes = tg_label_tile_bytes(node->state, out);
 }
 
-/* Arrays of 2^31 cells and more. */
-static void
-paint_wide(const tg_run_span *runs, const int32_t *labels, int64_t count, const int64_t *table,
-           int64_t *out, int64_t n)
-{
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (int64_t r = 0; r < count; r++) {
-        for (int32_t x = runs[r].begin; x < runs[r].end; x++) {
-            out[x] = table[labels[r] - 1];
-        }
-    }
-}
-
 /* The components of a tile, with their labels in the array, as cells. */
 static void
 paint(const tg_label_tile *t, const int64_t *table, const tg_view *out)
 {
     const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
     int64_t index[TG_NDIM_MAX] = { 0 };
-    for (int64_t r = 0; r < t->row_end[t->rows - 1] && out->dtype == TG_DT_I32; r++) {
+    for (int32_t r = 0; r < t->runs && out->dtype == TG_DT_I32; r++) {
         t->label[r] = (int32_t)table[t->label[r] - 1];
     }
     for (int64_t row = 0; row < t->rows; row++) {
-        int64_t begin = t->row_end[row - 1];
-        int64_t count = t->row_end[row] - begin;
+        const tg_run_row runs = tg_label_tile_row(t, row);
         void *to = tg_label_row(out, index);
         if (out->dtype == TG_DT_I32) {
-            kernels->paint(t->runs + begin, t->label + begin, count, to, t->n);
-        } else {
-            paint_wide(t->runs + begin, t->label + begin, count, table, to, t->n);
+            kernels->paint(&runs, t->label + runs.before[0], t->connected, to, t->n);
+        } else { /* arrays of 2^31 cells and more */
+            for (int64_t x = 0; x < t->n; x++) {
+                int32_t label = tg_label_tile_cell(t, row, x);
+                ((int64_t *)to)[x] = label > 0 ? table[label - 1] : 0;
+            }
         }
         (void)tg_label_next_row(out, index);
     }

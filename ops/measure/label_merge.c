@@ -27,15 +27,12 @@ paint_face(const tg_label_tile *t, const tg_view *in, int axis, int64_t at, int3
     const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
     int64_t index[TG_NDIM_MAX] = { 0 };
     for (int64_t row = 0; row < t->rows; row++) {
-        int64_t begin = t->row_end[row - 1];
-        int64_t end = t->row_end[row];
-        if (axis < in->ndim - 1 && index[axis] == at) {
-            kernels->paint(t->runs + begin, t->label + begin, end - begin, to, t->n);
+        const tg_run_row runs = tg_label_tile_row(t, row);
+        if (axis == in->ndim - 1) {
+            *to++ = tg_label_tile_cell(t, row, at);
+        } else if (index[axis] == at) {
+            kernels->paint(&runs, t->label + runs.before[0], t->connected, to, t->n);
             to += t->n;
-        } else if (axis == in->ndim - 1) {
-            int64_t run = at == 0 ? begin : end - 1;
-            bool there = end > begin && t->runs[run].begin <= at && at < t->runs[run].end;
-            *to++ = there ? t->label[run] : 0;
         }
         (void)tg_label_next_row(in, index);
     }
@@ -48,16 +45,16 @@ find_first(const tg_label_tile *t, const tg_view *in, const tg_box *box, const i
            int64_t *first)
 {
     int64_t index[TG_NDIM_MAX] = { 0 };
-    int64_t found = 0;
+    int32_t found = 0;
     int last = in->ndim - 1;
-    for (int64_t row = 0; row < t->rows; row++) {
-        int64_t raster = 0;
-        for (int a = 0; a <= last; a++) {
-            raster = raster * shape[a] + box->lo[a] + index[a];
-        }
-        for (int64_t r = t->row_end[row - 1]; r < t->row_end[row]; r++) {
+    for (int64_t row = 0; row < t->rows && found < t->count; row++) {
+        for (int32_t r = tg_label_tile_before(t, row); r < tg_label_tile_before(t, row + 1); r++) {
             if (t->label[r] > found) {
-                first[found++] = raster + t->runs[r].begin;
+                int64_t raster = 0;
+                for (int a = 0; a <= last; a++) {
+                    raster = raster * shape[a] + box->lo[a] + index[a];
+                }
+                first[found++] = raster + tg_label_run_cell(t, row, r);
             }
         }
         (void)tg_label_next_row(in, index);
