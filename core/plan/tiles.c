@@ -188,7 +188,7 @@ axis_to_cut(const wish *w, const int64_t *tile, bool stencil)
 static void
 choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int64_t *tile)
 {
-    int64_t itemsize = 1, total = 0, aim = planner->tile_bytes;
+    int64_t itemsize = 1, share = 0, aim = planner->tile_bytes;
     bool stencil = false;
     /* Of a reduction no tile is made: its result's dtype says nothing about the domain. */
     for (uint32_t i = 0; i + (stage->kind == TG_STAGE_PARTIAL) < stage->local_count; i++) {
@@ -202,12 +202,15 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
             tile[a] = tg_ceil_div(tile[a], w->granule[a]) * w->granule[a];
         }
     }
-    total = bytes_of(w, tile, itemsize);
-    /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share. */
-    aim = stencil ? aim * 4 : aim;
-    aim = tg_max_i64(tg_min_i64(aim, total / (stencil ? 8 : 32)), 65536);
-    for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > aim;) {
+    /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share, but
+     * not where a half would be mostly halo. */
+    share = tg_max_i64(bytes_of(w, tile, itemsize) / (stencil ? 8 : 32), 65536);
+    aim = tg_max_i64(stencil ? aim * 4 : aim, 65536);
+    for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > tg_min_i64(aim, share);) {
         axis = axis_to_cut(w, tile, stencil);
+        if (axis >= 0 && bytes_of(w, tile, itemsize) <= aim && tile[axis] < 3 * w->halo[axis]) {
+            axis = -1;
+        }
         if (axis >= 0) {
             int64_t cells = tg_ceil_div(tile[axis], w->granule[axis]);
             tile[axis] = tg_ceil_div(cells, 2) * w->granule[axis];

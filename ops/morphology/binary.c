@@ -58,6 +58,7 @@ typedef struct binary {
     int64_t group_count;
     chord_group *groups;
     int64_t *rows; /* per entry the index of a row of the structure, over the leading axes */
+    int32_t *away; /* per entry how far that row is, along each of the leading axes */
 } binary;
 
 static void
@@ -68,6 +69,7 @@ binary_free(void *state)
         tg_state_free(b->footprint);
         tg_state_free(b->groups);
         tg_state_free(b->rows);
+        tg_state_free(b->away);
         tg_state_free(b);
     }
 }
@@ -116,7 +118,8 @@ cut_chords(binary *b)
     }
     b->groups = tg_state_alloc((size_t)(chords + 1) * sizeof *b->groups);
     b->rows = tg_state_alloc((size_t)(chords + 1) * sizeof *b->rows);
-    bool ok = b->groups != NULL && b->rows != NULL;
+    b->away = tg_state_alloc((size_t)(chords + 1) * (size_t)f->ndim * sizeof *b->away);
+    bool ok = b->groups != NULL && b->rows != NULL && b->away != NULL;
     /* First count the members of every group, then place them. */
     for (int pass = 0; ok && pass < 2; pass++) {
         for (int64_t r = 0; r < row_count; r++) {
@@ -138,6 +141,13 @@ cut_chords(binary *b)
             b->groups[g].begin = begin;
             begin += b->groups[g].count;
             b->groups[g].count = 0;
+        }
+    }
+    for (int64_t i = 0; ok && i < chords; i++) {
+        int64_t row = b->rows[i];
+        for (int a = f->ndim - 2; a >= 0; a--) {
+            b->away[i * f->ndim + a] = (int32_t)(row % f->size[a] - f->before[a]);
+            row /= f->size[a];
         }
     }
     return ok;
@@ -388,38 +398,30 @@ find_stretches(call *c)
     }
 }
 
-/* ANDs a stretch into the rows of the result that see it through row `row` of the structure. */
+/* ANDs a stretch, which begins at row `at` of the array, into the rows of the result that are
+ * `away` before it. */
 static void
-and_member(const call *c, const stretch *s, int64_t row)
+and_member(const call *c, const int64_t *at, int64_t count, const int32_t *away)
 {
     const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
-    const tg_footprint *f = c->b->footprint;
-    int inner = f->ndim - 2;
-    int64_t source = s->begin;
+    int inner = c->to.box.ndim - 2;
     int64_t target = 0;
-    int64_t stride = 1;
-    int64_t first = 0;
-    int64_t count = s->end - s->begin;
+    int64_t skip = 0;
     bool inside = true;
-    for (int a = inner; a >= 0; a--) {
-        int64_t length = c->from.box.hi[a] - c->from.box.lo[a];
-        int64_t to_length = c->to.box.hi[a] - c->to.box.lo[a];
-        int64_t offset = row % f->size[a] - f->before[a];
-        int64_t at = c->from.box.lo[a] + source % length - offset - c->to.box.lo[a];
-        row /= f->size[a];
-        source /= length;
+    for (int a = 0; a <= inner; a++) {
+        int64_t row = at[a] - away[a] - c->to.box.lo[a];
+        int64_t length = c->to.box.hi[a] - c->to.box.lo[a];
         if (a == inner) {
-            first = tg_max_i64(0, -at);
-            count = tg_min_i64(count, to_length - at) - first;
-            at += first;
+            skip = tg_max_i64(0, -row);
+            count = tg_min_i64(count, length - row) - skip;
+            row += skip;
         } else {
-            inside = inside && at >= 0 && at < to_length;
+            inside = inside && row >= 0 && row < length;
         }
-        target += at * stride;
-        stride *= to_length;
+        target = target * length + row;
     }
     if (inside && count > 0) {
-        k->and_words(c->to.bits + target * c->to.pitch, c->moved + first * c->from.pitch,
+        k->and_words(c->to.bits + target * c->to.pitch, c->moved + skip * c->from.pitch,
                      count * c->from.pitch);
     }
 }
@@ -430,11 +432,19 @@ static void
 erode_stretch(const call *c, const stretch *s)
 {
     const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
-    int64_t words = (s->end - s->begin) * c->from.pitch;
+    const binary *b = c->b;
+    int64_t count = s->end - s->begin;
+    int64_t words = count * c->from.pitch;
     int64_t have = 1;
+    int64_t at[TG_NDIM_MAX];
+    for (int64_t rest = s->begin, a = c->from.box.ndim - 2; a >= 0; a--) {
+        int64_t length = c->from.box.hi[a] - c->from.box.lo[a];
+        at[a] = c->from.box.lo[a] + rest % length;
+        rest /= length;
+    }
     memcpy(c->eroded, c->from.bits + s->begin * c->from.pitch, (size_t)words * sizeof *c->eroded);
-    for (int64_t g = 0; g < c->b->group_count; g++) {
-        const chord_group *group = &c->b->groups[g];
+    for (int64_t g = 0; g < b->group_count; g++) {
+        const chord_group *group = &b->groups[g];
         while (have < group->length) {
             int64_t step = tg_min_i64(have, group->length - have);
             k->shift(c->moved, c->eroded, words, step, false);
@@ -442,8 +452,8 @@ erode_stretch(const call *c, const stretch *s)
             have += step;
         }
         k->shift(c->moved, c->eroded, words, group->first, false);
-        for (int64_t i = 0; i < group->count; i++) {
-            and_member(c, s, c->b->rows[group->begin + i]);
+        for (int64_t i = group->begin; i < group->begin + group->count; i++) {
+            and_member(c, at, count, b->away + i * c->from.box.ndim);
         }
     }
 }
