@@ -165,14 +165,18 @@ by_length(const void *a, const void *b)
 static void
 find_reach(binary *b)
 {
-    const tg_footprint *f = b->footprint;
-    for (int64_t i = 0; i < f->count; i++) {
-        int64_t rest = i;
-        for (int a = f->ndim - 1; a >= 0 && f->member[i] != 0; a--) {
-            int64_t offset = rest % f->size[a] - f->before[a];
-            rest /= f->size[a];
-            b->reach_lo[a] = tg_min_i64(b->reach_lo[a], offset);
-            b->reach_hi[a] = tg_max_i64(b->reach_hi[a], offset);
+    int last = b->footprint->ndim - 1;
+    for (int64_t g = 0; g < b->group_count; g++) {
+        const chord_group *group = &b->groups[g];
+        int64_t first = group->first - b->footprint->before[last];
+        b->reach_lo[last] = tg_min_i64(b->reach_lo[last], first);
+        b->reach_hi[last] = tg_max_i64(b->reach_hi[last], first + group->length - 1);
+        for (int64_t i = group->begin; i < group->begin + group->count; i++) {
+            for (int a = 0; a < last; a++) {
+                int64_t away = b->away[i * (last + 1) + a];
+                b->reach_lo[a] = tg_min_i64(b->reach_lo[a], away);
+                b->reach_hi[a] = tg_max_i64(b->reach_hi[a], away);
+            }
         }
     }
 }
