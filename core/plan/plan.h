@@ -63,6 +63,7 @@ typedef struct tg_stage {
     int64_t scratch_bytes; /* upper bound for one task */
     int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
     int64_t out_bytes;     /* upper bound of one tile or state */
+    int64_t need_bytes;    /* upper bound of all that one running task takes from the pool */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */
     uint32_t *arg_index;
@@ -98,7 +99,7 @@ typedef struct tg_plan_core {
         *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
-    int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */
+    int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;
     int64_t result_bytes;
     int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;

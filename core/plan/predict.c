@@ -9,12 +9,31 @@
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
+/* Tasks that a thread may be ahead of the frontier when memory is no question. */
+enum { AHEAD_TASKS = 8 };
+
 static int64_t
-state_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
+itemsize(const tg_stage *stage)
 {
-    tg_box box;
-    tg_plan_tile_box(plan, stage, tile, &box);
-    return tg_pool_charge(stage->root->op->reduce->state_bytes(stage->root, &box));
+    return (int64_t)tg_dtype_size(stage->root->dtype);
+}
+
+static const tg_sink *
+stage_sink(const tg_plan_core *plan, const tg_stage *stage)
+{
+    return stage->target != TG_NO_TARGET ? plan->targets[stage->target].sink : NULL;
+}
+
+static bool
+makes_states(const tg_stage *stage)
+{
+    return stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE;
+}
+
+static bool
+combines(const tg_stage *stage)
+{
+    return stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH;
 }
 
 /* Bytes that stay after the task has run, until its last reader has. */
@@ -22,93 +41,106 @@ static int64_t
 kept_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
 {
     int64_t bytes = 0;
-    if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
-        bytes = state_bytes(plan, stage, tile);
-    } else if (stage->keeps) {
+    if (makes_states(stage) || stage->keeps) {
         tg_box box;
         tg_plan_tile_box(plan, stage, tile, &box);
-        bytes = tg_pool_charge(tg_box_count(&box) * (int64_t)tg_dtype_size(stage->root->dtype));
+        bytes = makes_states(stage) ? stage->root->op->reduce->state_bytes(stage->root, &box)
+                                    : tg_box_count(&box) * itemsize(stage);
+        bytes = tg_pool_charge(bytes);
     }
     return bytes;
 }
 
-/* Does the stage need a buffer for its result while it runs, beyond what is kept? */
-static bool
-needs_passing_buffer(const tg_plan_core *plan, const tg_stage *stage)
+/* What a task takes while it runs beside what is kept of it. */
+static int64_t
+passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
 {
-    return stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL &&
-           !stage->keeps && (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH);
-}
-
-typedef struct state_sum {
-    const tg_plan_core *plan;
-    const tg_stage *source;
-    int64_t bytes, count;
-} state_sum;
-
-static void
-add_state_bytes(void *ctx, int64_t tile)
-{
-    state_sum *sum = ctx;
-    sum->bytes += state_bytes(sum->plan, sum->source, tile);
-    sum->count++;
+    int64_t bytes = stage->state_bytes;
+    bytes += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+    if (stage_sink(plan, stage) != NULL && !stage->keeps && !makes_states(stage)) {
+        bytes += tg_pool_charge(stage->out_bytes);
+    }
+    return bytes;
 }
 
 /* What combining takes beside its result: a copy of all that it combines, at most, and before the
  * finish the combined state. One state alone is passed on. */
 static int64_t
-combining_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
+combining_bytes(const tg_plan_core *plan, const tg_stage *stage, uint32_t task, const int64_t *kept)
 {
-    state_sum sum = { .plan = plan, .source = &plan->stages[stage->source] };
-    tg_plan_states(plan, stage, tile, add_state_bytes, &sum);
-    int64_t bytes = sum.count > 1 ? tg_pool_charge(sum.bytes) : 0;
-    if (stage->kind == TG_STAGE_FINISH) {
-        bytes += sum.count > 1 ? state_bytes(plan, stage, tile) : 0;
+    int64_t sum = 0, bytes = 0;
+    uint64_t first = plan->tasks.pred_start[task], last = plan->tasks.pred_start[task + 1];
+    for (uint64_t e = first; e < last; e++) {
+        sum += kept[plan->tasks.preds[e]];
+    }
+    if (last - first > 1) {
+        bytes = tg_pool_charge(sum);
+        if (stage->kind == TG_STAGE_FINISH) {
+            tg_box box;
+            tg_plan_tile_box(plan, stage, (int64_t)(plan->slot_of_task[task] - stage->slot), &box);
+            bytes += tg_pool_charge(stage->root->op->reduce->state_bytes(stage->root, &box));
+        }
     }
     return bytes;
 }
 
-/* Scratch and result of one tile. */
-static void
-measure_tile(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, void *memory,
-             int64_t *scratch, int64_t *out)
+/* The largest tile: the longest cell of each axis. A stage that nobody reads has no tiles. */
+static int64_t
+tile_bytes_max(const tg_stage *stage)
 {
-    tg_box box;
-    tg_plan_tile_box(plan, stage, tile, &box);
-    *scratch = 0;
-    if (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_PARTIAL) {
-        tg_layout layout;
-        tg_layout_make(&layout, plan, stage, &box, memory);
-        *scratch = layout.scratch_bytes;
+    int64_t bytes = stage->tiles > 0 ? itemsize(stage) : 0;
+    for (int a = 0; stage->tiles > 0 && a < tg_grid_ndim(stage->grid); a++) {
+        bytes *= tg_grid_step_max(tg_grid_axis_at(stage->grid, a));
     }
-    *out = tg_box_count(&box) * (int64_t)tg_dtype_size(stage->root->dtype);
-    if (stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL) {
-        const tg_sink *sink = plan->targets[stage->target].sink;
-        *scratch += sink->ops->scratch_bytes != NULL ? sink->ops->scratch_bytes(sink, &box) : 0;
+    return bytes;
+}
+
+static int64_t
+sink_scratch_max(const tg_plan_core *plan, const tg_stage *stage)
+{
+    const tg_sink *sink = stage_sink(plan, stage);
+    int64_t most = 0;
+    for (int64_t t = 0; sink != NULL && sink->ops->scratch_bytes != NULL && t < stage->tiles; t++) {
+        tg_box box;
+        tg_plan_tile_box(plan, stage, t, &box);
+        most = tg_max_i64(most, sink->ops->scratch_bytes(sink, &box));
     }
-    if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
-        *out = state_bytes(plan, stage, tile);
+    return most;
+}
+
+static void
+keep(const tg_plan_core *plan, int64_t *kept)
+{
+    for (uint32_t id = 0; id < plan->tasks.count; id++) {
+        const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
+        kept[id] = kept_bytes(plan, stage, (int64_t)(plan->slot_of_task[id] - stage->slot));
     }
 }
 
-/* The largest of all tiles: those that lie across the tiles they read need the most, and which ones
- * do need not follow any rule. */
+/* What each task keeps, and the bounds of its stage. */
 static void
-measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
+measure(tg_plan_core *plan, int64_t *kept)
 {
-    bool combines = stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH;
-    stage->scratch_bytes = 0;
-    stage->state_bytes = 0;
-    stage->out_bytes = 0;
-    for (int64_t t = 0; t < stage->tiles; t++) {
-        int64_t scratch = 0, out = 0;
-        measure_tile(plan, stage, t, memory, &scratch, &out);
-        stage->scratch_bytes = tg_max_i64(stage->scratch_bytes, scratch);
-        stage->out_bytes = tg_max_i64(stage->out_bytes, out);
-        if (combines) {
-            int64_t bytes = combining_bytes(plan, stage, t);
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        tg_stage *stage = &plan->stages[s];
+        stage->scratch_bytes += sink_scratch_max(plan, stage);
+        stage->state_bytes = stage->need_bytes = 0;
+        stage->out_bytes = makes_states(stage) ? 0 : tile_bytes_max(stage);
+    }
+    keep(plan, kept);
+    for (uint32_t id = 0; id < plan->tasks.count; id++) {
+        tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
+        stage->need_bytes = tg_max_i64(stage->need_bytes, kept[id]);
+        if (makes_states(stage)) {
+            stage->out_bytes = tg_max_i64(stage->out_bytes, kept[id]);
+        }
+        if (combines(stage)) {
+            int64_t bytes = combining_bytes(plan, stage, id, kept);
             stage->state_bytes = tg_max_i64(stage->state_bytes, bytes);
         }
+    }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        plan->stages[s].need_bytes += passing_bytes(plan, &plan->stages[s]);
     }
 }
 
@@ -134,33 +166,21 @@ count_reads(tg_plan_core *plan, const tg_stage *stage, const tg_layout *layout)
     }
 }
 
-static bool
-stage_reads(const tg_stage *stage)
+void
+tg_planner_measure(tg_plan_core *plan, tg_stage *stage, const tg_layout *layout)
 {
-    bool reads = false;
-    for (uint32_t i = 0; i < stage->local_count; i++) {
-        reads = reads || (stage->locals[i].role == TG_LOCAL_COMPUTE &&
-                          stage->locals[i].array->source != NULL);
-    }
-    return reads;
+    stage->scratch_bytes = tg_max_i64(stage->scratch_bytes, layout->scratch_bytes);
+    count_reads(plan, stage, layout);
 }
 
 static void
-count_io(tg_plan_core *plan, void *memory)
+count_writes(tg_plan_core *plan)
 {
-    plan->chunks_read = plan->chunks_decoded = plan->bytes_read = plan->bytes_written = 0;
+    plan->bytes_written = 0;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         const tg_stage *stage = &plan->stages[s];
-        for (int64_t t = 0; t < stage->tiles && stage_reads(stage); t++) {
-            tg_layout layout;
-            tg_box box;
-            tg_plan_tile_box(plan, stage, t, &box);
-            tg_layout_boxes(&layout, plan, stage, &box, memory);
-            count_reads(plan, stage, &layout);
-        }
-        if (stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL) {
-            plan->bytes_written +=
-                tg_box_count(&stage->region) * (int64_t)tg_dtype_size(stage->root->dtype);
+        if (stage_sink(plan, stage) != NULL) {
+            plan->bytes_written += tg_box_count(&stage->region) * itemsize(stage);
         }
     }
 }
@@ -209,17 +229,13 @@ run_on_paper(tg_plan_core *plan, paper *p)
     int64_t need_max = 0;
     for (uint32_t id = 0; id < plan->tasks.count; id++) {
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
-        int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
-        int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
-        int64_t scratch = stage->state_bytes;
-        scratch += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+        int64_t need = p->kept[id] + passing_bytes(plan, stage);
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
-        p->kept[id] = kept_bytes(plan, stage, tile);
         if (p->full != NULL) {
             p->full[id] = p->kept[id];
         }
-        p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing + scratch);
-        need_max = tg_max_i64(need_max, p->kept[id] + passing + scratch);
+        p->peak = tg_max_i64(p->peak, p->live + need);
+        need_max = tg_max_i64(need_max, need);
         p->live += p->readers[id] != 0 ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
             reader_done(plan, p, plan->tasks.preds[e], e);
@@ -228,15 +244,18 @@ run_on_paper(tg_plan_core *plan, paper *p)
     return need_max;
 }
 
+/* `kept` is of the caller's, and no longer what it was afterwards when tiles are trimmed. */
 static tg_status
-simulate(tg_plan_core *plan, bool bound, int64_t *peak, int64_t *need_max, tg_error *err)
+simulate(tg_plan_core *plan, int64_t *kept, bool bound, int64_t *peak, int64_t *need_max,
+         tg_error *err)
 {
     tg_status status = TG_OK;
     size_t count = (size_t)plan->tasks.count + 1;
-    paper p = { .live = plan->result_bytes, .peak = plan->result_bytes, .bound = bound };
+    paper p = {
+        .kept = kept, .live = plan->result_bytes, .peak = plan->result_bytes, .bound = bound
+    };
     p.readers = tg_malloc(NULL, count * sizeof *p.readers);
-    p.kept = tg_malloc(NULL, count * sizeof *p.kept);
-    TG_CHECK(p.readers != NULL && p.kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    TG_CHECK(p.readers != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     if (plan->edge_bytes != NULL) {
         p.full = tg_malloc(NULL, count * sizeof *p.full);
         p.rest = tg_calloc(NULL, count, sizeof *p.rest);
@@ -247,7 +266,6 @@ simulate(tg_plan_core *plan, bool bound, int64_t *peak, int64_t *need_max, tg_er
     *peak = p.peak;
 out:
     tg_free(NULL, p.readers, count * sizeof *p.readers);
-    tg_free(NULL, p.kept, count * sizeof *p.kept);
     tg_free(NULL, p.full, count * sizeof *p.full);
     tg_free(NULL, p.rest, count * sizeof *p.rest);
     return status;
@@ -258,45 +276,38 @@ static tg_status
 predict_memory(tg_plan_core *plan, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t need = 0, expected = 0;
+    size_t count = (size_t)plan->tasks.count + 1;
+    int64_t need = 0, expected = 0, ahead = 0;
     int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
-    TG_TRY(simulate(plan, true, &plan->serial_peak_bytes, &need, err));
+    int64_t *kept = tg_malloc(NULL, count * sizeof *kept);
+    TG_CHECK(kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    measure(plan, kept);
+    TG_TRY(simulate(plan, kept, true, &plan->serial_peak_bytes, &need, err));
     expected = plan->serial_peak_bytes;
     if (plan->edge_bytes != NULL) {
-        TG_TRY(simulate(plan, false, &expected, &need, err));
+        keep(plan, kept);
+        TG_TRY(simulate(plan, kept, false, &expected, &need, err));
     }
-    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
+    /* Each further thread may be one task, and the tiles it has finished early, ahead; and more
+     * where it is little beside the rest: a wide window is seldom waited for. */
+    ahead = tg_max_i64(2 * need, tg_min_i64(AHEAD_TASKS * need, plan->serial_peak_bytes / 8));
     plan->ahead_bytes = tg_min_i64(
-        2 * need * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
+        ahead * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
     plan->peak_bytes = expected + plan->ahead_bytes / 2;
 out:
+    tg_free(NULL, kept, count * sizeof *kept);
     return status;
 }
 
 tg_status
 tg_planner_predict(tg_planner *planner, tg_error *err)
 {
-    tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
-    size_t bytes = 0;
-    void *memory = NULL;
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        size_t one = tg_layout_memory(&plan->stages[s]);
-        bytes = one > bytes ? one : bytes;
-    }
-    memory = tg_malloc(NULL, bytes);
-    TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     plan->result_bytes = 0;
     for (size_t t = 0; t < plan->target_count; t++) {
         plan->result_bytes +=
             plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
     }
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        measure_stage(plan, &plan->stages[s], memory);
-    }
-    count_io(plan, memory);
-    TG_TRY(predict_memory(plan, err));
-out:
-    tg_free(NULL, memory, bytes);
-    return status;
+    count_writes(plan);
+    return predict_memory(plan, err);
 }

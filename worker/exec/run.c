@@ -87,9 +87,7 @@ int64_t
 tg_running_need(void *ctx, uint32_t task)
 {
     const tg_running *run = ctx;
-    const tg_stage *stage = &run->plan->stages[run->plan->stage_of_task[task]];
-    return tg_pool_charge(stage->out_bytes) + stage->state_bytes +
-           (stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0);
+    return run->plan->stages[run->plan->stage_of_task[task]].need_bytes;
 }
 
 /* The part of a memory target that a tile is. */
