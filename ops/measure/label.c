@@ -115,7 +115,7 @@ build(tg_scope *scope, const char *op, size_t nargs, tg_array *const *args, bool
         tg_array *both[2] = { NULL, tg_scope_cast(scope, input, TG_DT_BOOL) };
         both[0] = tg_apply(scope, "_label_merge", 1, &both[1], 1, &param);
         made = count ? tg_apply(scope, "_label_count", 1, both, 0, NULL)
-                     : tg_apply(scope, "_label_apply", 2, both, 1, &param);
+                     : tg_apply(scope, "_label_apply", 2, both, 0, NULL);
     }
     return made;
 }

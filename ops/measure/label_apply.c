@@ -14,15 +14,14 @@ infer_apply(tg_infer *infer, tg_error *err)
     const tg_array *table = infer->args[0];
     const tg_array *mask = infer->args[1];
     int64_t cells = 1;
-    TG_CHECK(table->dtype == TG_DT_I64 && table->ndim == 1 && mask->dtype == TG_DT_BOOL, err,
-             TG_ERR_TYPE, "_label_apply: needs a table of labels and a mask of bool");
-    TG_TRY(tg_label_check(infer, mask->ndim, &infer->values[0], err));
+    TG_CHECK(tg_array_made_by(table, "_label_merge") && table->args[0] == mask, err, TG_ERR_TYPE,
+             "_label_apply: needs the table of a mask and that mask");
     infer->ndim = mask->ndim;
     for (int a = 0; a < mask->ndim; a++) {
         infer->shape[a] = mask->shape[a];
         cells *= mask->shape[a];
     }
-    infer->state = tg_label_links_create(infer->values[0].ints, mask->ndim);
+    infer->state = tg_label_links_create(table->values[0].ints, mask->ndim);
     infer->state_free = tg_state_free;
     TG_CHECK(infer->state != NULL, err, TG_ERR_MEMORY, "_label_apply: out of memory");
     /* SciPy's rule. */
@@ -126,8 +125,6 @@ out:
     return status;
 }
 
-static const tg_param_schema params[] = { TG_SCHEMA_CONNECTIVITY, TG_SCHEMA_END };
-
 static void
 label_apply_tiling(const tg_array *node, tg_tiling *tiling)
 {
@@ -144,7 +141,6 @@ const tg_op tg_op__label_apply = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "table|input",
-    .params = params,
     .tiling = label_apply_tiling,
     .infer = infer_apply,
     .demand = demand,
@@ -156,7 +152,7 @@ static tg_status
 infer_count(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK(infer->args[0]->dtype == TG_DT_I64 && infer->args[0]->ndim == 1, err, TG_ERR_TYPE,
+    TG_CHECK(tg_array_made_by(infer->args[0], "_label_merge"), err, TG_ERR_TYPE,
              "_label_count: needs the table of a labelling");
     infer->dtype = TG_DT_I64;
     infer->ndim = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Plans and computations: targets to plan, plan to a running job, and what came of it.
+ * Computations: from a plan to a running job, and what came of it.
  *
  * A computation is counted: one reference for the caller, one for the job that runs. So letting go
  * of a cancelled computation returns at once, and what it holds is freed when its last task ends.
@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "core/base/assert.h"
 #include "core/mem/alloc.h"
+#include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
 #include "worker/exec/run.h"
 #include "worker/profile/timeline_export.h"
@@ -18,19 +18,11 @@
 /* 1.3 MiB a thread: the last 20,000 tasks; totals are exact however many there were. */
 enum { EVENTS_PER_THREAD = 1 << 14 };
 
-struct tg_plan {
-    tg_plan_core *core;
-    double seconds;
-    char *text, *dot;
-    size_t text_capacity, dot_capacity;
-};
-
 struct tg_computation {
     atomic_uint references;
     tg_session *session;
     tg_running *run;
     tg_job *job;
-    double plan_seconds;
     int64_t start_ns;
     _Atomic int64_t end_ns;
     int64_t peak_bytes;
@@ -40,109 +32,6 @@ struct tg_computation {
     tg_status outcome;
     tg_error error;
 };
-
-static tg_status
-make_core(tg_session *session, size_t count, const tg_target *targets, tg_plan_core **out,
-          tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_plan_target *planned = NULL;
-    tg_plan_options options = { .threads = session->threads,
-                                .memory_limit = session->memory_limit };
-    *out = NULL;
-    TG_CHECK(count >= 1 && count <= TG_TARGETS_MAX, err, TG_ERR_VALUE,
-             "a computation has 1 to %d targets, got %zu", TG_TARGETS_MAX, count);
-    planned = tg_calloc(NULL, count, sizeof *planned);
-    TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
-    for (size_t t = 0; t < count; t++) {
-        TG_CHECK(targets[t].array != NULL, err, TG_ERR_VALUE,
-                 "target %zu has no array: look at the error of its scope", t);
-        planned[t].array = targets[t].array;
-        planned[t].sink = targets[t].sink;
-        if (targets[t].sink == NULL && targets[t].data == NULL &&
-            tg_array_is_known(targets[t].array)) {
-            planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(targets[t].array));
-        }
-        TG_CHECK(targets[t].sink == NULL || tg_array_is_known(targets[t].array), err, TG_ERR_VALUE,
-                 "%s: an array of unknown length cannot be stored; compute it first",
-                 targets[t].array->op->name);
-    }
-    TG_TRY(tg_plan_make(count, planned, &options, out, err));
-out:
-    tg_free(NULL, planned, count * sizeof *planned);
-    return status;
-}
-
-static void
-predict(const tg_plan_core *core, double seconds, tg_report *report)
-{
-    *report = (tg_report){ .tasks = core->tasks.count,
-                           .peak_bytes = core->peak_bytes,
-                           .chunks_read = core->chunks_read,
-                           .chunks_decoded = core->chunks_decoded,
-                           .bytes_read = core->bytes_read,
-                           .bytes_written = core->bytes_written,
-                           .plan_seconds = seconds };
-}
-
-tg_status
-tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
-               tg_error *err)
-{
-    tg_status status = TG_OK;
-    int64_t start = tg_clock_ns();
-    tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
-    *out = NULL;
-    TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
-    TG_TRY(make_core(session, count, targets, &plan->core, err));
-    plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
-    *out = plan;
-    plan = NULL;
-out:
-    tg_plan_destroy(plan);
-    return status;
-}
-
-void
-tg_plan_destroy(tg_plan *plan)
-{
-    if (plan != NULL) {
-        tg_plan_free(plan->core);
-        tg_free(NULL, plan->text, plan->text_capacity);
-        tg_free(NULL, plan->dot, plan->dot_capacity);
-        tg_free(NULL, plan, sizeof *plan);
-    }
-}
-
-void
-tg_plan_report(const tg_plan *plan, tg_report *report)
-{
-    predict(plan->core, plan->seconds, report);
-}
-
-const char *
-tg_plan_text(tg_plan *plan)
-{
-    if (plan->text == NULL &&
-        tg_plan_explain(plan->core, &plan->text, &plan->text_capacity) != TG_OK) {
-        tg_free(NULL, plan->text, plan->text_capacity);
-        plan->text = NULL;
-    }
-    return plan->text != NULL ? plan->text : "";
-}
-
-const char *
-tg_plan_dot(tg_plan *plan)
-{
-    if (plan->dot == NULL &&
-        tg_plan_graphviz(plan->core, &plan->dot, &plan->dot_capacity) != TG_OK) {
-        tg_free(NULL, plan->dot, plan->dot_capacity);
-        plan->dot = NULL;
-    }
-    return plan->dot != NULL ? plan->dot : "";
-}
-
-/* -- running -------------------------------------------------------------------------------- */
 
 /* Once, after the end: every sink is put in its place, or all traces of it are removed. */
 static void
@@ -248,37 +137,35 @@ out:
     return status;
 }
 
-tg_status
-tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg_computation **out,
-                 tg_error *err)
+/* The computation that is wanted is from `start_ns` on: planning may be a part of it. */
+static tg_status
+start_plan(tg_session *session, tg_plan *plan, int64_t start_ns, tg_computation **out,
+           tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_plan_core *core = NULL;
     tg_computation *computation = NULL;
-    int64_t start = tg_clock_ns();
+    int64_t now = tg_clock_ns();
     *out = NULL;
-    TG_TRY(make_core(session, count, targets, &core, err));
+    TG_CHECK(!plan->writes || !atomic_exchange(&plan->started, true), err, TG_ERR_VALUE,
+             "the plan writes to a store and has run: it cannot run again");
+    TG_CHECK(plan->core->serial_peak_bytes + plan->core->ahead_bytes <= session->memory_limit, err,
+             TG_ERR_MEMORY, "memory_limit is smaller than when the plan was made: plan again");
     computation = tg_calloc(NULL, 1, sizeof *computation);
     TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
     atomic_init(&computation->references, 1);
     (void)pthread_mutex_init(&computation->settle_lock, NULL);
     computation->session = session;
-    computation->start_ns = start;
+    computation->start_ns = start_ns;
     tg_pool_reset_peak(session->pool);
-    TG_TRY(tg_running_create(core, session->pool, &computation->run, err));
-    core = NULL;
-    for (size_t t = 0; t < count; t++) {
+    TG_TRY(tg_running_create(plan->core, session->pool, &computation->run, err));
+    for (size_t t = 0; t < plan->place_count; t++) {
         tg_run_target *target = &computation->run->targets[t];
-        tg_view layout;
-        target->data = targets[t].data;
-        tg_view_from_shape(&layout, target->data, targets[t].array->dtype, targets[t].array->ndim,
-                           targets[t].array->shape);
-        memcpy(target->strides, targets[t].strides != NULL ? targets[t].strides : layout.strides,
-               (size_t)layout.ndim * sizeof layout.strides[0]);
+        target->data = plan->places[t].data;
+        memcpy(target->strides, plan->places[t].strides, sizeof target->strides);
     }
     TG_TRY(start_timeline(computation, err));
-    computation->plan_seconds = (double)(tg_clock_ns() - start) * 1e-9;
-    predict(computation->run->plan, computation->plan_seconds, &computation->predicted);
+    tg_plan_report(plan, &computation->predicted);
+    computation->predicted.plan_seconds += (double)(tg_clock_ns() - now) * 1e-9;
     tg_job_spec spec = { .tasks = &computation->run->plan->tasks,
                          .ctx = computation,
                          .run = run_task,
@@ -296,10 +183,30 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
     *out = computation;
     computation = NULL;
 out:
-    tg_plan_free(core);
     if (computation != NULL) {
         computation_release(computation);
     }
+    return status;
+}
+
+tg_status
+tg_plan_start(tg_session *session, tg_plan *plan, tg_computation **out, tg_error *err)
+{
+    return start_plan(session, plan, tg_clock_ns(), out, err);
+}
+
+tg_status
+tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg_computation **out,
+                 tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t start = tg_clock_ns();
+    tg_plan *plan = NULL;
+    *out = NULL;
+    TG_TRY(tg_plan_create(session, count, targets, &plan, err));
+    TG_TRY(start_plan(session, plan, start, out, err));
+out:
+    tg_plan_destroy(plan);
     return status;
 }
 
@@ -386,7 +293,6 @@ tg_computation_report(tg_computation *computation, tg_report *report)
     report->bytes_read = atomic_load(&run->bytes_read);
     report->bytes_written = atomic_load(&run->bytes_written);
     report->seconds = (double)((end != 0 ? end : tg_clock_ns()) - computation->start_ns) * 1e-9;
-    report->plan_seconds = computation->plan_seconds;
 }
 
 void
