@@ -86,7 +86,8 @@ typedef struct tg_infer {
 typedef struct tg_tiling {
     uint64_t whole_axes; /* bit a: output (or domain) axis a may not be cut */
     bool follow_chunks;  /* tiles are exactly the node's chunks (user functions) */
-    /* Tiles are exactly those of the first argument's stage, whole, whatever part is wanted. */
+    /* Tiles are exactly those of the first argument's stage (of a reduction: those of its domain),
+     * whole, whatever part is wanted. */
     bool follow_tiles;
     int64_t granule[TG_NDIM_MAX]; /* tile edges should fall on multiples of this; 0: none */
 } tg_tiling;

@@ -92,7 +92,11 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     for (uint32_t i = 0; tiling.follow_tiles && i < stage->local_count; i++) {
         if (stage->locals[i].role == TG_LOCAL_TILES &&
             stage->locals[i].array == stage->root->args[0]) {
-            w->follow = plan->stages[stage->locals[i].producer].grid;
+            const tg_stage *producer = &plan->stages[stage->locals[i].producer];
+            while (producer->kind == TG_STAGE_FINISH || producer->kind == TG_STAGE_COMBINE) {
+                producer = &plan->stages[producer->source];
+            }
+            w->follow = producer->grid;
         }
     }
     w->lost = tiling.follow_tiles && w->follow == NULL;
@@ -202,9 +206,10 @@ enum { WINDOW_FACTOR = 8 };
 static void
 choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int64_t *tile)
 {
-    int64_t itemsize = 1, total = 0, aim = planner->tile_bytes;
+    int64_t itemsize = 1, share = 0, aim = planner->tile_bytes;
     bool stencil = false;
-    for (uint32_t i = 0; i < stage->local_count; i++) {
+    /* Of a reduction no tile is made: its result's dtype says nothing about the domain. */
+    for (uint32_t i = 0; i + (stage->kind == TG_STAGE_PARTIAL) < stage->local_count; i++) {
         int64_t size = (int64_t)tg_dtype_size(stage->locals[i].array->dtype);
         itemsize = tg_max_i64(itemsize, size);
     }
@@ -215,12 +220,15 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
             tile[a] = tg_ceil_div(tile[a], w->granule[a]) * w->granule[a];
         }
     }
-    total = bytes_of(w, tile, itemsize);
-    /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share. */
-    aim = stencil ? aim * 4 : aim;
-    aim = tg_max_i64(tg_min_i64(aim, total / (stencil ? 8 : 32)), 65536);
-    for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > aim;) {
+    /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share, but
+     * not where a half would be mostly halo. */
+    share = tg_max_i64(bytes_of(w, tile, itemsize) / (stencil ? 8 : 32), 65536);
+    aim = tg_max_i64(stencil ? aim * 4 : aim, 65536);
+    for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > tg_min_i64(aim, share);) {
         axis = axis_to_cut(w, tile, stencil);
+        if (axis >= 0 && bytes_of(w, tile, itemsize) <= aim && tile[axis] < 3 * w->halo[axis]) {
+            axis = -1;
+        }
         if (axis >= 0) {
             int64_t before = tile[axis];
             int64_t cells = tg_ceil_div(tile[axis], w->granule[axis]);
