@@ -35,14 +35,6 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
             tg_layout_memory(&plan->stages[s]) + plan->stages[s].local_count * sizeof(tg_view) + 64;
         run->layout_bytes = bytes > run->layout_bytes ? bytes : run->layout_bytes;
     }
-    for (size_t t = 0; t < plan->target_count; t++) {
-        if (plan->targets[t].own_bytes > 0) {
-            run->targets[t].own = tg_buffer_create(pool, (size_t)plan->targets[t].own_bytes);
-            TG_CHECK(run->targets[t].own != NULL, err, TG_ERR_MEMORY,
-                     "no memory for a result of %lld bytes under the memory limit",
-                     (long long)plan->targets[t].own_bytes);
-        }
-    }
     if (plan->edge_bytes != NULL) {
         TG_TRY(tg_trim_start(run, err));
     }
@@ -54,6 +46,53 @@ out:
         tg_running_destroy(run);
     }
     return status;
+}
+
+tg_status
+tg_running_admit(tg_running *run, tg_error *err)
+{
+    tg_status status = TG_OK;
+    for (size_t t = 0; t < run->plan->target_count; t++) {
+        int64_t bytes = run->plan->targets[t].own_bytes;
+        if (bytes > 0) {
+            run->targets[t].own = tg_buffer_create(run->pool, (size_t)bytes);
+            TG_CHECK(run->targets[t].own != NULL, err, TG_ERR_MEMORY,
+                     "no memory for a result of %lld bytes under the memory limit",
+                     (long long)bytes);
+        }
+    }
+out:
+    return status;
+}
+
+/* Drops a result, or gives it to the user. */
+static void
+settle_result(tg_buffer **buffer, bool keeps)
+{
+    if (*buffer != NULL && keeps) {
+        tg_buffer_disown(*buffer);
+    } else {
+        tg_buffer_release(*buffer);
+        *buffer = NULL;
+    }
+}
+
+void
+tg_running_end(tg_running *run, bool succeeded)
+{
+    const tg_plan_core *plan = run->plan;
+    for (uint32_t t = 0; t < plan->tasks.count; t++) {
+        tg_buffer_release(run->tiles[t].buffer); /* what a stopped computation left */
+        run->tiles[t].buffer = NULL;
+    }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        tg_buffer_release(run->givens[s].data);
+        run->givens[s].data = NULL;
+    }
+    for (size_t t = 0; t < plan->target_count; t++) {
+        settle_result(&run->targets[t].own, succeeded);
+        settle_result(&run->targets[t].given.data, succeeded);
+    }
 }
 
 void

@@ -95,6 +95,11 @@ typedef struct tg_eval {
 TG_MUST_USE tg_status tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out,
                                         tg_error *err);
 void tg_running_destroy(tg_running *run);
+/* Takes the memory of the results: before the first task. */
+TG_MUST_USE tg_status tg_running_admit(tg_running *run, tg_error *err);
+/* After the last task: frees the tiles, and the results of a failure; those of a success leave the
+ * account of the budget, because they are the user's now. */
+void tg_running_end(tg_running *run, bool succeeded);
 /* Runs one task: the executor's callback. */
 tg_status tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err);
 /* Bytes a task needs: the window's callback. */
