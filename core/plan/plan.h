@@ -62,6 +62,7 @@ typedef struct tg_stage {
     uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
     int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
+    int64_t cut_bytes;     /* upper bound of what cutting one of the tiles it reads takes */
     int64_t out_bytes;     /* upper bound of one tile or state */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */
@@ -98,7 +99,7 @@ typedef struct tg_plan_core {
         *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
-    int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/admit.h */
+    int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;
     int64_t result_bytes;
     int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;
@@ -117,6 +118,10 @@ void tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t t
 /* COMBINE, FINISH: the tiles of stage->source that the tile takes, in index order: calls `emit`. */
 void tg_plan_states(const tg_plan_core *plan, const tg_stage *stage, int64_t tile,
                     void (*emit)(void *ctx, int64_t tile), void *ctx);
+
+/* What a task of the stage takes beside its result: scratch and states, then the room for cutting
+ * an input down. */
+int64_t tg_stage_working_bytes(const tg_stage *stage);
 
 /* The box that task `reader` needs of the tile that task `maker` makes; false: nothing. `memory` as
  * tg_layout_memory says for the reader's stage. */

@@ -17,6 +17,13 @@ state_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
     return tg_pool_charge(stage->root->op->reduce->state_bytes(stage->root, &box));
 }
 
+int64_t
+tg_stage_working_bytes(const tg_stage *stage)
+{
+    int64_t scratch = stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+    return tg_max_i64(scratch + stage->state_bytes, stage->cut_bytes);
+}
+
 /* Bytes that stay after the task has run, until its last reader has. */
 static int64_t
 kept_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
@@ -88,6 +95,21 @@ measure_tile(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, void
     }
     if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
         *out = state_bytes(plan, stage, tile);
+    }
+}
+
+/* A task that ends may cut one of its inputs down, after it has given its scratch back; whichever
+ * reader it is that does, for a moment there are the tile and at most half of it. */
+static void
+measure_cuts(const tg_plan_core *plan, tg_stage *stage)
+{
+    stage->cut_bytes = 0;
+    for (uint32_t i = 0; i < stage->local_count; i++) {
+        if (stage->locals[i].role == TG_LOCAL_TILES) {
+            const tg_stage *maker = &plan->stages[stage->locals[i].producer];
+            int64_t half = maker->trims ? tg_pool_charge(tg_pool_charge(maker->out_bytes) / 2) : 0;
+            stage->cut_bytes = tg_max_i64(stage->cut_bytes, half);
+        }
     }
 }
 
@@ -187,7 +209,6 @@ reader_done(const tg_plan_core *plan, paper *p, uint32_t maker, uint64_t edge)
         int64_t held = p->bound ? p->full[maker] >> level : p->rest[maker];
         int64_t bytes = level > before ? tg_pool_charge(held) : p->kept[maker];
         if (bytes < p->kept[maker]) {
-            p->peak = tg_max_i64(p->peak, p->live + bytes); /* both for a moment */
             p->live -= p->kept[maker] - bytes;
             p->kept[maker] = bytes;
         }
@@ -211,8 +232,7 @@ run_on_paper(tg_plan_core *plan, paper *p)
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
         int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
         int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
-        int64_t scratch = stage->state_bytes;
-        scratch += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+        int64_t scratch = tg_stage_working_bytes(stage);
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
         p->kept[id] = kept_bytes(plan, stage, tile);
         if (p->full != NULL) {
@@ -293,6 +313,9 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
     }
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         measure_stage(plan, &plan->stages[s], memory);
+    }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        measure_cuts(plan, &plan->stages[s]);
     }
     count_io(plan, memory);
     TG_TRY(predict_memory(plan, err));

@@ -127,8 +127,7 @@ tg_running_need(void *ctx, uint32_t task)
 {
     const tg_running *run = ctx;
     const tg_stage *stage = &run->plan->stages[run->plan->stage_of_task[task]];
-    return tg_pool_charge(stage->out_bytes) + stage->state_bytes +
-           (stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0);
+    return tg_pool_charge(stage->out_bytes) + tg_stage_working_bytes(stage);
 }
 
 /* The part of a memory target that a tile is. */
@@ -189,7 +188,9 @@ deliver(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffer *bu
     if (sink != NULL) {
         tg_io_stats stats = { 0 };
         tg_scratch_init(&eval->scratch, run->pool, eval->block, eval->block_bytes);
+        int64_t start_ns = tg_clock_ns();
         status = sink->ops->write(sink, box, out, &eval->scratch, &stats, err);
+        tg_running_record_io(eval, TG_TIMELINE_WRITE, start_ns, stats.bytes_stored);
         tg_scratch_reset(&eval->scratch);
         atomic_fetch_add(&run->stored_written, stats.bytes_stored);
         atomic_fetch_add(&run->bytes_written,
@@ -379,9 +380,38 @@ record(tg_running *run, const tg_eval *eval, uint32_t task, int thread, const in
         .kind = TG_TIMELINE_TASK,
     };
     if (run->timeline != NULL) {
-        tg_pool_stats stats = tg_pool_get_stats(run->pool);
         tg_timeline_record(run->timeline, &event);
-        tg_timeline_memory(run->timeline, event.end_ns, stats.used_bytes, stats.limit_bytes,
+    }
+}
+
+void
+tg_running_record_io(const tg_eval *eval, tg_timeline_kind kind, int64_t start_ns, int64_t bytes)
+{
+    const tg_running *run = eval->run;
+    tg_timeline_event event = {
+        .start_ns = start_ns,
+        .end_ns = tg_clock_ns(),
+        .bytes_in = kind == TG_TIMELINE_READ ? bytes : 0,
+        .bytes_out = kind == TG_TIMELINE_WRITE ? bytes : 0,
+        .task = eval->task,
+        .tile = (uint32_t)eval->tile,
+        .stage = (uint16_t)(eval->stage - run->plan->stages),
+        .thread = (uint16_t)eval->thread,
+        .kind = (uint8_t)kind,
+        .flags = TG_TIMELINE_INSIDE,
+    };
+    if (run->timeline != NULL) {
+        tg_timeline_record(run->timeline, &event);
+    }
+}
+
+/* The moment of a task at which it holds the most: all is made, nothing is let go. */
+static void
+record_memory(tg_running *run)
+{
+    if (run->timeline != NULL) {
+        tg_pool_stats stats = tg_pool_get_stats(run->pool);
+        tg_timeline_memory(run->timeline, tg_clock_ns(), stats.used_bytes, stats.limit_bytes,
                            stats.kept_bytes);
     }
 }
@@ -403,6 +433,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to run a tile");
     tg_plan_task(plan, task, &index, &eval.tile);
     eval.task = task;
+    eval.thread = thread;
     eval.stage = &plan->stages[index];
     eval.given = &run->givens[index];
     tg_plan_tile_box(plan, eval.stage, eval.tile, &box);
@@ -429,6 +460,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
+    record_memory(run);
     if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
         tg_buffer_release(run->tiles[task].buffer);
         run->tiles[task].buffer = NULL;

@@ -61,16 +61,26 @@ task_need(void *ctx, uint32_t task)
     return tg_running_need(computation->run, task);
 }
 
+/* Does the limit keep the window smaller than the planner would have it? */
+static bool
+is_short_of_memory(const tg_computation *computation)
+{
+    const tg_plan_core *plan = computation->run->plan;
+    return computation->request.ahead_bytes < plan->ahead_bytes ||
+           plan->serial_peak_bytes + plan->ahead_bytes >= plan->options.memory_limit;
+}
+
 /* A thread found nothing to run. */
 static void
 thread_waited(void *ctx, int thread, int64_t start_ns, int64_t end_ns, bool for_memory)
 {
     tg_computation *computation = ctx;
+    bool memory = for_memory && is_short_of_memory(computation);
     tg_timeline_event event = { .start_ns = start_ns,
                                 .end_ns = end_ns,
                                 .stage = TG_TIMELINE_NO_STAGE,
                                 .thread = (uint16_t)thread,
-                                .kind = for_memory ? TG_TIMELINE_MEMORY_WAIT : TG_TIMELINE_IDLE };
+                                .kind = memory ? TG_TIMELINE_MEMORY_WAIT : TG_TIMELINE_IDLE };
     tg_timeline_record(computation->run->timeline, &event);
 }
 
