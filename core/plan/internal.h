@@ -29,6 +29,7 @@ typedef struct tg_planner {
     int64_t tile_bytes;     /* what one tile should be near */
     bool trims;
     bool recomputes; /* rather make an array twice than keep it over a reduction */
+    bool any_data;   /* count results of unknown size with what they may be at most */
 } tg_planner;
 
 enum { TG_CHEAP_OPS_MAX = 4, TG_NOT_CHEAP = 1 << 20 };

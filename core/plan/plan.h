@@ -98,6 +98,8 @@ typedef struct tg_plan_core {
     int64_t
         *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
+    bool any_data;        /* they hold whatever the data are; else TG_OP_DYNAMIC was estimated */
+    int64_t enough_bytes; /* the least limit known to be enough for any data */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;

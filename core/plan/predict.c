@@ -9,12 +9,77 @@
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
+static bool
+is_dynamic(const tg_stage *stage)
+{
+    return (stage->root->op->flags & TG_OP_DYNAMIC) != 0;
+}
+
+typedef struct state_sum {
+    const tg_plan_core *plan;
+    const tg_stage *source;
+    int64_t bytes, count;
+} state_sum;
+
+static void add_state_bytes(void *ctx, int64_t tile);
+
+/* The estimate for the state of the whole domain. */
+static int64_t
+whole_state_bytes(const tg_plan_core *plan, const tg_stage *stage)
+{
+    const tg_stage *partial = stage;
+    while (partial->kind != TG_STAGE_PARTIAL) {
+        partial = &plan->stages[partial->source];
+    }
+    return stage->root->op->reduce->state_bytes(stage->root, &partial->region);
+}
+
+/* The state that a task makes. Those of unknown size that are combined are at most as large as all
+ * of them together. */
 static int64_t
 state_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
 {
-    tg_box box;
-    tg_plan_tile_box(plan, stage, tile, &box);
-    return tg_pool_charge(stage->root->op->reduce->state_bytes(stage->root, &box));
+    int64_t bytes = 0;
+    if (is_dynamic(stage) && stage->kind != TG_STAGE_PARTIAL) {
+        state_sum sum = { .plan = plan, .source = &plan->stages[stage->source] };
+        tg_plan_states(plan, stage, tile, add_state_bytes, &sum);
+        bytes = plan->any_data ? sum.bytes : tg_min_i64(sum.bytes, whole_state_bytes(plan, stage));
+    } else {
+        const tg_reduce *reduce = stage->root->op->reduce;
+        tg_box box;
+        tg_plan_tile_box(plan, stage, tile, &box);
+        bytes = plan->any_data && reduce->state_bytes_max != NULL
+                    ? reduce->state_bytes_max(stage->root, &box)
+                    : reduce->state_bytes(stage->root, &box);
+    }
+    return tg_pool_charge(bytes);
+}
+
+static void
+add_state_bytes(void *ctx, int64_t tile)
+{
+    state_sum *sum = ctx;
+    sum->bytes += state_bytes(sum->plan, sum->source, tile);
+    sum->count++;
+}
+
+/* A result of unknown length is not larger than the state it is made from, or than the arguments of
+ * unknown length. It stays until the computation ends. */
+static int64_t
+given_bytes(const tg_plan_core *plan, const tg_stage *stage)
+{
+    int64_t bytes = 0;
+    if (!tg_array_is_known(stage->root) && stage->kind == TG_STAGE_FINISH) {
+        bytes = state_bytes(plan, stage, 0);
+    } else if (!tg_array_is_known(stage->root) && stage->kind == TG_STAGE_TILE) {
+        for (uint32_t i = 0; i < stage->local_count; i++) {
+            const tg_local *local = &stage->locals[i];
+            if (local->role == TG_LOCAL_TILES && !tg_array_is_known(local->array)) {
+                bytes += given_bytes(plan, &plan->stages[local->producer]);
+            }
+        }
+    }
+    return bytes;
 }
 
 int64_t
@@ -45,20 +110,6 @@ needs_passing_buffer(const tg_plan_core *plan, const tg_stage *stage)
 {
     return stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL &&
            !stage->keeps && (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH);
-}
-
-typedef struct state_sum {
-    const tg_plan_core *plan;
-    const tg_stage *source;
-    int64_t bytes, count;
-} state_sum;
-
-static void
-add_state_bytes(void *ctx, int64_t tile)
-{
-    state_sum *sum = ctx;
-    sum->bytes += state_bytes(sum->plan, sum->source, tile);
-    sum->count++;
 }
 
 /* What combining takes beside its result: a copy of all that it combines, at most, and before the
@@ -95,6 +146,8 @@ measure_tile(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, void
     }
     if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
         *out = state_bytes(plan, stage, tile);
+    } else if (!tg_array_is_known(stage->root)) {
+        *out = given_bytes(plan, stage);
     }
 }
 
@@ -233,13 +286,16 @@ run_on_paper(tg_plan_core *plan, paper *p)
         int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
         int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
         int64_t scratch = tg_stage_working_bytes(stage);
+        int64_t given = tg_array_is_known(stage->root) ? 0 : given_bytes(plan, stage);
+        given = stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH ? given : 0;
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
+        p->live += given;
         p->kept[id] = kept_bytes(plan, stage, tile);
         if (p->full != NULL) {
             p->full[id] = p->kept[id];
         }
         p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing + scratch);
-        need_max = tg_max_i64(need_max, p->kept[id] + passing + scratch);
+        need_max = tg_max_i64(need_max, p->kept[id] + passing + given + scratch);
         p->live += p->readers[id] != 0 ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
             reader_done(plan, p, plan->tasks.preds[e], e);
@@ -273,22 +329,43 @@ out:
     return status;
 }
 
+static void
+measure(tg_plan_core *plan, bool any_data, void *memory)
+{
+    plan->any_data = any_data;
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        measure_stage(plan, &plan->stages[s], memory);
+    }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        measure_cuts(plan, &plan->stages[s]);
+    }
+}
+
 /* The proof under the limit, the room beside it, and what is to be expected. */
 static tg_status
-predict_memory(tg_plan_core *plan, tg_error *err)
+predict_memory(tg_planner *planner, void *memory, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t need = 0, expected = 0;
+    tg_plan_core *plan = planner->plan;
+    int64_t need = 0, needed = 0, expected = 0;
     int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
+    if (planner->any_data) {
+        measure(plan, false, memory);
+        TG_TRY(simulate(plan, false, &expected, &needed, err));
+    }
+    measure(plan, planner->any_data, memory);
     TG_TRY(simulate(plan, true, &plan->serial_peak_bytes, &need, err));
-    expected = plan->serial_peak_bytes;
-    if (plan->edge_bytes != NULL) {
-        TG_TRY(simulate(plan, false, &expected, &need, err));
+    if (!planner->any_data) {
+        expected = plan->serial_peak_bytes;
+        needed = need;
+        if (plan->edge_bytes != NULL) {
+            TG_TRY(simulate(plan, false, &expected, &needed, err));
+        }
     }
     /* Each further thread may be one task, and the tiles it has finished early, ahead. */
     plan->ahead_bytes = tg_min_i64(
         2 * need * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
-    plan->peak_bytes = expected + plan->ahead_bytes / 2;
+    plan->peak_bytes = expected + tg_min_i64(plan->ahead_bytes, 2 * needed * others) / 2;
 out:
     return status;
 }
@@ -311,14 +388,8 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
         plan->result_bytes +=
             plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
     }
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        measure_stage(plan, &plan->stages[s], memory);
-    }
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        measure_cuts(plan, &plan->stages[s]);
-    }
     count_io(plan, memory);
-    TG_TRY(predict_memory(plan, err));
+    TG_TRY(predict_memory(planner, memory, err));
 out:
     tg_free(NULL, memory, bytes);
     return status;

@@ -2,6 +2,7 @@
 /* One computation: its tiles from birth to death, its targets, its measurements. */
 #include "worker/exec/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/assert.h"
@@ -416,6 +417,19 @@ record_memory(tg_running *run)
     }
 }
 
+/* A task found no room. Where the plan is a proof that cannot be; else it says what would do. */
+static void
+say_what_is_enough(const tg_plan_core *plan, tg_error *err)
+{
+    size_t used = strlen(err->message);
+    if (plan->enough_bytes > 0 && !plan->any_data) {
+        (void)snprintf(err->message + used, sizeof err->message - used,
+                       "; how much the computation needs depends on the data: a memory_limit of "
+                       "%.1f MiB is enough for any",
+                       (double)plan->enough_bytes / 1048576.0 + 0.1);
+    }
+}
+
 tg_status
 tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err)
 {
@@ -475,6 +489,8 @@ out:
     tg_free(NULL, memory, run->layout_bytes);
     if (status == TG_OK) {
         record(run, &eval, task, thread, times, &box);
+    } else if (status == TG_ERR_MEMORY) {
+        say_what_is_enough(plan, err);
     }
     return status;
 }
