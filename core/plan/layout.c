@@ -250,6 +250,26 @@ only_windows(const tg_layout *layout, uint32_t m)
     return only;
 }
 
+bool
+tg_layout_is_scalar(const tg_array *array)
+{
+    bool is_one = tg_array_is_known(array);
+    for (int a = 0; a < array->ndim && is_one; a++) {
+        is_one = array->shape[a] == 1;
+    }
+    return is_one;
+}
+
+static int64_t
+scalar_args(const tg_array *array)
+{
+    int64_t count = 0;
+    for (uint32_t a = 0; a < array->nargs; a++) {
+        count += tg_layout_is_scalar(array->args[a]);
+    }
+    return count;
+}
+
 void
 tg_layout_make(tg_layout *layout, const tg_plan_core *plan, const tg_stage *stage,
                const tg_box *tile, void *memory)
@@ -275,10 +295,13 @@ tg_layout_make(tg_layout *layout, const tg_plan_core *plan, const tg_stage *stag
             op_bytes = tg_max_i64(op_bytes, cost.scratch_bytes);
         }
     }
-    /* The strips of a group: one temporary per member at most, and one for a streamed result. */
+    /* The strips of a group: one temporary per member at most, one per scalar, and one for a
+     * streamed result. */
     int64_t strips = 0;
     for (uint32_t i = 0; i < stage->local_count; i++) {
-        strips += layout->nodes[i].needed && layout->nodes[i].group >= 0;
+        if (layout->nodes[i].needed && layout->nodes[i].group >= 0) {
+            strips += 1 + scalar_args(stage->locals[i].array);
+        }
     }
     op_bytes = tg_max_i64(op_bytes, strips != 0 ? (strips + 1) * TG_STRIP_BYTES : 0);
     layout->op_scratch = layout->scratch_bytes;

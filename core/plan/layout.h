@@ -31,8 +31,12 @@ typedef struct tg_layout {
     int64_t *edge_offset;  /* arg_count: buffer of a window or a copy; -1: read in place */
 } tg_layout;
 
-/* Elements of one strip of a group, at most, and the bytes of one temporary strip. */
-enum { TG_STRIP_BYTES = 8192 };
+/* Bytes of one strip of a group: of its widest member. A chain of a few members with their inputs
+ * stays in the first-level cache, and a strip is short enough for memory to be asked ahead. */
+enum { TG_STRIP_BYTES = 2048 };
+
+/* An argument of a member of a group that gets a strip of its own: one element, everywhere. */
+bool tg_layout_is_scalar(const tg_array *array);
 
 /* Bytes that a layout of the stage needs for its lists. */
 size_t tg_layout_memory(const tg_stage *stage);

@@ -64,6 +64,7 @@ typedef struct tg_stage {
     int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
     int64_t cut_bytes;     /* upper bound of what cutting one of the tiles it reads takes */
     int64_t out_bytes;     /* upper bound of one tile or state */
+    int64_t need_bytes;    /* upper bound of all that one running task takes from the pool */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */
     uint32_t *arg_index;
@@ -120,10 +121,6 @@ void tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t t
 /* COMBINE, FINISH: the tiles of stage->source that the tile takes, in index order: calls `emit`. */
 void tg_plan_states(const tg_plan_core *plan, const tg_stage *stage, int64_t tile,
                     void (*emit)(void *ctx, int64_t tile), void *ctx);
-
-/* What a task of the stage takes beside its result: scratch and states, then the room for cutting
- * an input down. */
-int64_t tg_stage_working_bytes(const tg_stage *stage);
 
 /* The box that task `reader` needs of the tile that task `maker` makes; false: nothing. `memory` as
  * tg_layout_memory says for the reader's stage. */

@@ -9,6 +9,9 @@
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
+/* Tasks that a thread may be ahead of the frontier when memory is no question. */
+enum { AHEAD_TASKS = 32 };
+
 static bool
 is_dynamic(const tg_stage *stage)
 {
@@ -82,13 +85,6 @@ given_bytes(const tg_plan_core *plan, const tg_stage *stage)
     return bytes;
 }
 
-int64_t
-tg_stage_working_bytes(const tg_stage *stage)
-{
-    int64_t scratch = stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
-    return tg_max_i64(scratch + stage->state_bytes, stage->cut_bytes);
-}
-
 /* Bytes that stay after the task has run, until its last reader has. */
 static int64_t
 kept_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
@@ -110,6 +106,17 @@ needs_passing_buffer(const tg_plan_core *plan, const tg_stage *stage)
 {
     return stage->target != TG_NO_TARGET && plan->targets[stage->target].sink != NULL &&
            !stage->keeps && (stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH);
+}
+
+/* What a task takes while it runs beside what is kept of it. When it ends it may cut an input down,
+ * after it has given that back. */
+static int64_t
+passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
+{
+    int64_t bytes = stage->state_bytes;
+    bytes += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+    bytes += needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
+    return tg_max_i64(bytes, stage->cut_bytes);
 }
 
 /* What combining takes beside its result: a copy of all that it combines, at most, and before the
@@ -172,6 +179,7 @@ static void
 measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
 {
     bool combines = stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH;
+    int64_t kept = 0;
     stage->scratch_bytes = 0;
     stage->state_bytes = 0;
     stage->out_bytes = 0;
@@ -184,7 +192,9 @@ measure_stage(const tg_plan_core *plan, tg_stage *stage, void *memory)
             int64_t bytes = combining_bytes(plan, stage, t);
             stage->state_bytes = tg_max_i64(stage->state_bytes, bytes);
         }
+        kept = tg_max_i64(kept, kept_bytes(plan, stage, t));
     }
+    stage->need_bytes = kept + given_bytes(plan, stage);
 }
 
 /* Stored chunks and bytes that the sources of a stage deliver for one tile. */
@@ -284,18 +294,16 @@ run_on_paper(tg_plan_core *plan, paper *p)
     for (uint32_t id = 0; id < plan->tasks.count; id++) {
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
         int64_t tile = (int64_t)(plan->slot_of_task[id] - stage->slot);
-        int64_t passing = needs_passing_buffer(plan, stage) ? tg_pool_charge(stage->out_bytes) : 0;
-        int64_t scratch = tg_stage_working_bytes(stage);
-        int64_t given = tg_array_is_known(stage->root) ? 0 : given_bytes(plan, stage);
-        given = stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH ? given : 0;
+        int64_t passing = passing_bytes(plan, stage);
+        int64_t given = given_bytes(plan, stage);
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
         p->live += given;
         p->kept[id] = kept_bytes(plan, stage, tile);
         if (p->full != NULL) {
             p->full[id] = p->kept[id];
         }
-        p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing + scratch);
-        need_max = tg_max_i64(need_max, p->kept[id] + passing + given + scratch);
+        p->peak = tg_max_i64(p->peak, p->live + p->kept[id] + passing);
+        need_max = tg_max_i64(need_max, p->kept[id] + given + passing);
         p->live += p->readers[id] != 0 ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
             reader_done(plan, p, plan->tasks.preds[e], e);
@@ -337,8 +345,18 @@ measure(tg_plan_core *plan, bool any_data, void *memory)
         measure_stage(plan, &plan->stages[s], memory);
     }
     for (uint32_t s = 0; s < plan->stage_count; s++) {
-        measure_cuts(plan, &plan->stages[s]);
+        tg_stage *stage = &plan->stages[s];
+        measure_cuts(plan, stage);
+        stage->need_bytes += passing_bytes(plan, stage);
     }
+}
+
+/* Each further thread may be one task, and the tiles it has finished early, ahead; and more where
+ * it is little beside the rest: a wide window is seldom waited for. */
+static int64_t
+ahead_of(int64_t need, int64_t peak)
+{
+    return tg_max_i64(2 * need, tg_min_i64(AHEAD_TASKS * need, peak / 8));
 }
 
 /* The proof under the limit, the room beside it, and what is to be expected. */
@@ -347,7 +365,7 @@ predict_memory(tg_planner *planner, void *memory, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
-    int64_t need = 0, needed = 0, expected = 0;
+    int64_t need = 0, needed = 0, expected = 0, room = 0;
     int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
     if (planner->any_data) {
         measure(plan, false, memory);
@@ -362,10 +380,10 @@ predict_memory(tg_planner *planner, void *memory, tg_error *err)
             TG_TRY(simulate(plan, false, &expected, &needed, err));
         }
     }
-    /* Each further thread may be one task, and the tiles it has finished early, ahead. */
-    plan->ahead_bytes = tg_min_i64(
-        2 * need * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
-    plan->peak_bytes = expected + tg_min_i64(plan->ahead_bytes, 2 * needed * others) / 2;
+    room = tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes);
+    plan->ahead_bytes = tg_min_i64(room, others * ahead_of(need, plan->serial_peak_bytes));
+    plan->peak_bytes =
+        expected + tg_min_i64(plan->ahead_bytes, others * ahead_of(needed, expected)) / 2;
 out:
     return status;
 }

@@ -68,6 +68,30 @@ tg_strided_copy(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_st
     }
 }
 
+#define TG__FILLED(type, to, from, count)                                                          \
+    type value_;                                                                                   \
+    memcpy(&value_, (from), sizeof value_);                                                        \
+    for (size_t i_ = 0; i_ < (count); i_++) {                                                      \
+        memcpy((to) + i_ * sizeof(type), &value_, sizeof(type));                                   \
+    }
+
+/* One element of `size` bytes, many times. */
+static inline void
+tg_strided_fill(char *to, const char *from, size_t count, size_t size)
+{
+    if (size == 1) {
+        memset(to, *from, count);
+    } else if (size == 2) {
+        TG__FILLED(uint16_t, to, from, count)
+    } else if (size == 4) {
+        TG__FILLED(uint32_t, to, from, count)
+    } else if (size == 8) {
+        TG__FILLED(uint64_t, to, from, count)
+    } else {
+        tg_strided_copy(to, 16, from, 0, count, 16);
+    }
+}
+
 static inline void
 tg_form_call(const tg_form *form, void *const *p, size_t count)
 {
@@ -138,7 +162,12 @@ tg_strip_blocks(const tg_form *form, char *const *args, const ptrdiff_t *strides
     for (int k = 0; k <= n; k++) {
         direct[k] = tg_strip_is_direct(form, k, args[k], strides[k]);
         if (k < n && strides[k] == 0) {
-            tg_strip_load(form, k, blocks[k], args[k], 0, count < step ? count : step);
+            size_t now = count < step ? count : step;
+            if (form->half[k]) {
+                tg_strip_load(form, k, blocks[k], args[k], 0, now);
+            } else {
+                tg_strided_fill(blocks[k], args[k], now, form->size[k]);
+            }
         }
     }
     for (size_t done = 0; done < count; done += step) {

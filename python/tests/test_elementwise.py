@@ -225,3 +225,12 @@ def test_functions_that_are_no_ufuncs(name):
     with np.errstate(all="ignore"):
         same(getattr(tg, name)(*[tg.from_array(x, 3) for x in args]), getattr(np, name)(*args),
              1e-13)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_scalar_wider_than_the_results(shape):
+    """A scalar is spread over a strip of its own, whose length is that of the widest operand."""
+    small = np.arange(40_000, dtype="uint8").reshape(40, 1000)
+    wide = np.full(shape, 7 + 0j)
+    ours = (tg.from_array(small) == tg.from_array(wide)) & (tg.from_array(small) < 9)
+    np.testing.assert_array_equal(ours.compute(), (small == wide) & (small < 9))

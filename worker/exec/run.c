@@ -127,8 +127,7 @@ int64_t
 tg_running_need(void *ctx, uint32_t task)
 {
     const tg_running *run = ctx;
-    const tg_stage *stage = &run->plan->stages[run->plan->stage_of_task[task]];
-    return tg_pool_charge(stage->out_bytes) + tg_stage_working_bytes(stage);
+    return run->plan->stages[run->plan->stage_of_task[task]].need_bytes;
 }
 
 /* The part of a memory target that a tile is. */

@@ -4,11 +4,13 @@
 /*
  * What: a copy that writes past the caches, for results that are larger than them.
  *
- * Ownership: none. Threads: any; the writes are ordered before it returns. Errors: none.
+ * Ownership: none. Threads: any. Errors: none.
  */
 #include <stddef.h>
 
-/* Memory must not overlap; any alignment. */
+/* Memory must not overlap; any alignment. Other threads may read the copy after tg_stream_end(),
+ * once for many copies: it waits until all writes have reached memory. */
 void tg_stream_copy(void *to, const void *from, size_t bytes);
+void tg_stream_end(void);
 
 #endif

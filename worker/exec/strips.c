@@ -11,6 +11,9 @@
 #include "worker/exec/run.h"
 #include "worker/exec/stream.h"
 
+/* Inputs are asked for this many strips before they are wanted: 8 KiB cover the latency of memory
+ * at its full rate. */
+enum { STRIPS_AHEAD = 4 };
 enum { MEMBERS_MAX = TG_STAGE_NODES_MAX, OPERANDS_MAX = 8 };
 
 typedef struct member {
@@ -24,6 +27,7 @@ typedef struct member {
 
 typedef struct group {
     int member_count, input_count, strip_count;
+    int scalar_count; /* inputs that the layout has a strip for */
     member members[MEMBERS_MAX];
     tg_view inputs[MEMBERS_MAX + 1]; /* broadcast to the output's shape; strides only */
     int16_t member_of[MEMBERS_MAX * 2 + TG_NARGS_MAX];
@@ -99,7 +103,7 @@ static void
 make_group(tg_eval *eval, uint32_t root, const tg_view *out, group *g)
 {
     const tg_stage *stage = eval->stage;
-    g->member_count = g->input_count = g->strip_count = 0;
+    g->member_count = g->input_count = g->strip_count = g->scalar_count = 0;
     for (uint32_t i = 0; i <= root; i++) {
         const tg_layout_node *node = &eval->layout->nodes[i];
         if (!node->needed || node->group != (int32_t)root) {
@@ -117,6 +121,7 @@ make_group(tg_eval *eval, uint32_t root, const tg_view *out, group *g)
             uint32_t arg = stage->arg_index[local->first_arg + a];
             bool inside = eval->layout->nodes[arg].group == (int32_t)root && arg != i;
             m->arg[a] = inside ? g->member_of[arg] : add_input(eval, g, i, a, out);
+            g->scalar_count += !inside && tg_layout_is_scalar(array->args[a]);
         }
         g->member_of[i] = (int16_t)g->member_count++;
     }
@@ -158,7 +163,7 @@ join_axes(group *g, tg_view *out)
 }
 
 typedef struct walker {
-    const group *g;
+    group *g;
     char *strips;
     char *out;
     char *in[MEMBERS_MAX + 1];
@@ -166,16 +171,38 @@ typedef struct walker {
     int inner;
     bool streams;
     size_t out_size;
+    bool repeats[MEMBERS_MAX + 1];     /* one element, spread over a strip */
+    size_t read_size[MEMBERS_MAX + 1]; /* of an element of a contiguous input; 0 for others */
+    size_t share[MEMBERS_MAX + 1];     /* bytes of a strip of it that one member asks for ahead */
 } walker;
 
+/* Asks for a share of the inputs of a later strip, so that memory works while members compute:
+ * member `i` asks for the i-th part of each row. */
+static inline void
+prefetch(const walker *w, int i, size_t next, size_t count)
+{
+    for (int k = 0; k < w->g->input_count; k++) {
+        size_t bytes = count * w->read_size[k];
+        const char *from = w->in[k] + next * w->read_size[k];
+        size_t end = w->share[k] * ((size_t)i + 1);
+        end = end < bytes ? end : bytes;
+        for (size_t b = w->share[k] * (size_t)i; b < end; b += 64) {
+            __builtin_prefetch(from + b, 0, 1);
+        }
+    }
+}
+
 static void
-run_strip(walker *w, size_t at, size_t count)
+run_strip(walker *w, size_t at, size_t count, size_t next, size_t ahead)
 {
     const group *g = w->g;
     char *args[OPERANDS_MAX + 1];
     ptrdiff_t strides[OPERANDS_MAX + 1];
     for (int i = 0; i < g->member_count; i++) {
         const member *m = &g->members[i];
+        if (ahead > 0) {
+            prefetch(w, i, next, ahead);
+        }
         for (int a = 0; a < m->nargs; a++) {
             if (m->arg[a] >= 0) {
                 const member *from = &g->members[m->arg[a]];
@@ -184,7 +211,7 @@ run_strip(walker *w, size_t at, size_t count)
             } else {
                 int k = -1 - m->arg[a];
                 strides[a] = g->inputs[k].strides[w->inner];
-                args[a] = w->in[k] + (ptrdiff_t)at * strides[a];
+                args[a] = w->in[k] + (w->repeats[k] ? 0 : (ptrdiff_t)at * strides[a]);
             }
         }
         if (m->strip >= 0) {
@@ -205,6 +232,44 @@ run_strip(walker *w, size_t at, size_t count)
     }
 }
 
+/* A strip that holds the element `k` has everywhere: kernels then read it as any other row. */
+static void
+spread(walker *w, int k, char *strip, size_t count)
+{
+    tg_view *input = &w->g->inputs[k];
+    size_t size = tg_dtype_size(input->dtype);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(strip + i * size, w->in[k], size);
+    }
+    w->in[k] = strip;
+    w->repeats[k] = true;
+    input->strides[w->inner] = (ptrdiff_t)size;
+}
+
+/* Where the inputs begin, which of them are worth asking for ahead, and which are one element. */
+static void
+start_inputs(walker *w, int ndim, size_t step)
+{
+    group *g = w->g;
+    int strips = g->strip_count + 1;
+    for (int k = 0; k < g->input_count; k++) {
+        const tg_view *input = &g->inputs[k];
+        size_t size = tg_dtype_size(input->dtype);
+        bool repeats = true;
+        for (int a = 0; a < ndim; a++) {
+            repeats = repeats && input->strides[a] == 0;
+        }
+        w->in[k] = input->data;
+        w->read_size[k] = input->strides[w->inner] == (ptrdiff_t)size ? size : 0;
+        w->share[k] = (step * w->read_size[k] / (size_t)g->member_count + 63) / 64 * 64;
+        w->repeats[k] = false;
+        if (repeats && g->scalar_count > 0) {
+            g->scalar_count--;
+            spread(w, k, w->strips + (size_t)strips++ * TG_STRIP_BYTES, step);
+        }
+    }
+}
+
 void
 tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *target)
 {
@@ -221,6 +286,10 @@ tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *target)
     for (int i = 0; i < g.member_count; i++) {
         widest = g.members[i].size > widest ? g.members[i].size : widest;
     }
+    for (int k = 0; k < g.input_count; k++) {
+        size_t size = tg_dtype_size(g.inputs[k].dtype);
+        widest = size > widest ? size : widest;
+    }
     size_t step = TG_STRIP_BYTES / widest;
     size_t row = (size_t)out.shape[n - 1];
     w.strips = eval->block + eval->layout->op_scratch;
@@ -233,13 +302,14 @@ tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *target)
                 eval->run->plan->targets[eval->stage->target].sink == NULL &&
                 w.out_stride == (ptrdiff_t)w.out_size && row >= step &&
                 tg_array_nbytes(eval->stage->root) >= eval->run->streaming_bytes;
-    for (int i = 0; i < g.input_count; i++) {
-        w.in[i] = g.inputs[i].data;
-    }
+    start_inputs(&w, n, step < row ? step : row);
     bool more = true;
     while (more) {
         for (size_t at = 0; at < row; at += step) {
-            run_strip(&w, at, row - at < step ? row - at : step);
+            size_t count = row - at < step ? row - at : step;
+            size_t next = at + STRIPS_AHEAD * step;
+            size_t left = next < row ? row - next : 0;
+            run_strip(&w, at, count, next, left < step ? left : step);
         }
         int a = n - 2;
         while (a >= 0 && ++index[a] == out.shape[a]) {
@@ -256,5 +326,8 @@ tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *target)
                 w.in[i] += g.inputs[i].strides[a];
             }
         }
+    }
+    if (w.streams) {
+        tg_stream_end();
     }
 }
