@@ -84,7 +84,7 @@ static tg_status export(tg_computation *computation, exporter format, tg_write_f
         { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
         { "bytes written", "bytes", (double)predicted->bytes_written,
           (double)measured.bytes_written },
-        { "wait for room beside other computations", "ns", 0.0, (double)computation->waited_ns },
+        { "wait for room", "ns", 0.0, (double)computation->waited_ns },
     };
     tg_timeline_about about = { .title = "tilegraph",
                                 .version = tg_version_string(),
