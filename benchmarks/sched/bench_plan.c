@@ -5,7 +5,7 @@
  *
  *     bench_plan PATH
  *
- * PATH is an array whose metadata says a million chunks; none need exist. Prints tasks, seconds
+ * PATH is an array whose metadata says very many chunks; none need exist. Prints tasks, seconds
  * from tg_compute_start to the first task done, seconds of planning as the engine reports them,
  * bytes that the resident memory grew by.
  */

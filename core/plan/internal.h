@@ -50,6 +50,8 @@ TG_MUST_USE tg_status tg_planner_demand(tg_planner *planner, tg_error *err);
 TG_MUST_USE tg_status tg_planner_tiles(tg_planner *planner, tg_error *err);
 /* order.c */
 TG_MUST_USE tg_status tg_planner_order(tg_planner *planner, tg_error *err);
+/* predict.c: what one tile of a stage needs and reads, as it is reached; then all of it. */
+void tg_planner_measure(tg_plan_core *plan, tg_stage *stage, const tg_layout *layout);
 TG_MUST_USE tg_status tg_planner_predict(tg_planner *planner, tg_error *err);
 
 /* recompute.c: gives readers behind a barrier stages of their own. */

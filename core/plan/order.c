@@ -5,8 +5,8 @@
  * several results of one input are computed in one pass. The walk has its own stack: its depth is
  * the number of stages, and nothing recurses.
  *
- * Afterwards the order is run on paper. A tile lives from its task until its last reader's; with
- * `trims` it shrinks to what its remaining readers need as soon as that is less than half.
+ * A tile is laid out once, when it is reached: its dependencies, its scratch and what it reads are
+ * all taken from that.
  */
 #include <string.h>
 
@@ -128,9 +128,9 @@ push_carry(walk *w, const tg_stage *stage, int64_t tile)
 }
 
 static void
-push_deps(walk *w, const tg_stage *stage, int64_t tile)
+push_deps(walk *w, tg_stage *stage, int64_t tile)
 {
-    const tg_plan_core *plan = w->plan;
+    tg_plan_core *plan = w->plan;
     w->list_begin = w->slot_count;
     if (stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH) {
         w->emitting = &plan->stages[stage->source];
@@ -140,7 +140,8 @@ push_deps(walk *w, const tg_stage *stage, int64_t tile)
     tg_layout layout;
     tg_box box;
     tg_plan_tile_box(plan, stage, tile, &box);
-    tg_layout_boxes(&layout, plan, stage, &box, w->memory);
+    tg_layout_make(&layout, plan, stage, &box, w->memory);
+    tg_planner_measure(plan, stage, &layout);
     for (uint32_t i = 0; i < stage->local_count; i++) {
         const tg_local *local = &stage->locals[i];
         if (!layout.nodes[i].needed) {
@@ -182,8 +183,8 @@ push_frame(walk *w, uint64_t slot)
         w->frames = frames;
         w->frame_capacity = next;
     }
-    const tg_plan_core *plan = w->plan;
-    const tg_stage *stage = &plan->stages[stage_of_slot(plan, slot)];
+    tg_plan_core *plan = w->plan;
+    tg_stage *stage = &plan->stages[stage_of_slot(plan, slot)];
     frame *top = &w->frames[w->depth++];
     top->slot = slot;
     top->begin = top->next = w->slot_count;
@@ -268,7 +269,9 @@ tg_planner_order(tg_planner *planner, tg_error *err)
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         size_t one = tg_layout_memory(&plan->stages[s]);
         w.memory_bytes = one > w.memory_bytes ? one : w.memory_bytes;
+        plan->stages[s].scratch_bytes = 0;
     }
+    plan->chunks_read = plan->chunks_decoded = plan->bytes_read = 0;
     w.memory = tg_malloc(NULL, w.memory_bytes);
     plan->task_of_slot = tg_malloc(NULL, (size_t)plan->slots * sizeof(uint32_t));
     plan->slot_of_task = tg_malloc(NULL, (size_t)plan->slots * sizeof(uint64_t));

@@ -161,6 +161,17 @@ bytes_of(const wish *w, const int64_t *tile, int64_t itemsize)
     return bytes;
 }
 
+/* Cells that are read, and with a chain before the stencil computed, for one cell that is made. */
+static double
+window_ratio(const wish *w, const int64_t *tile)
+{
+    double ratio = 1.0;
+    for (int a = 0; a < w->ndim; a++) {
+        ratio *= (double)(tile[a] + w->halo[a]) / (double)tile[a];
+    }
+    return ratio;
+}
+
 /* The axis to halve: for streams the first that can be, so that tiles are contiguous; for stencils
  * the longest against its halo, the last axis last (its rows are what SIMD works on). */
 static int
@@ -180,6 +191,11 @@ axis_to_cut(const wish *w, const int64_t *tile, bool stencil)
     }
     return best;
 }
+
+/* A tile that is small beside its halo is made from many times its cells. Rather than that it may
+ * be some times larger than what the caches like. */
+static const double WINDOW_RATIO_MAX = 2.5;
+enum { WINDOW_FACTOR = 8 };
 
 static void
 choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int64_t *tile)
@@ -204,8 +220,14 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
     for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > aim;) {
         axis = axis_to_cut(w, tile, stencil);
         if (axis >= 0) {
+            int64_t before = tile[axis];
             int64_t cells = tg_ceil_div(tile[axis], w->granule[axis]);
             tile[axis] = tg_ceil_div(cells, 2) * w->granule[axis];
+            if (window_ratio(w, tile) > WINDOW_RATIO_MAX &&
+                bytes_of(w, tile, itemsize) < aim * WINDOW_FACTOR / 2) {
+                tile[axis] = before;
+                axis = -1;
+            }
         }
     }
 }
