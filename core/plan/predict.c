@@ -77,47 +77,6 @@ given_bytes(const tg_plan_core *plan, uint32_t task, const int64_t *kept)
     return bytes;
 }
 
-/* The state that a task makes, or the largest there can be. `kept` is known of earlier tasks. States
- * whose size depends on the data are, combined, at most as large as all of them together. */
-static int64_t
-state_bytes(const tg_plan_core *plan, uint32_t task, const tg_box *box, const int64_t *kept)
-{
-    const tg_stage *stage = &plan->stages[plan->stage_of_task[task]];
-    const tg_reduce *reduce = stage->root->op->reduce;
-    bool dynamic = (stage->root->op->flags & TG_OP_DYNAMIC) != 0;
-    int64_t bytes = 0;
-    if (dynamic && combines(stage)) {
-        const tg_stage *partial = stage;
-        while (partial->kind != TG_STAGE_PARTIAL) {
-            partial = &plan->stages[partial->source];
-        }
-        for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
-            bytes += kept[plan->tasks.preds[e]];
-        }
-        if (!plan->any_data) {
-            bytes = tg_min_i64(bytes, reduce->state_bytes(stage->root, &partial->region));
-        }
-    } else if (plan->any_data && reduce->state_bytes_max != NULL) {
-        bytes = reduce->state_bytes_max(stage->root, box);
-    } else {
-        bytes = reduce->state_bytes(stage->root, box);
-    }
-    return bytes;
-}
-
-/* A result of unknown length is at most as large as the arguments of unknown length. */
-static int64_t
-given_bytes(const tg_plan_core *plan, uint32_t task, const int64_t *kept)
-{
-    int64_t bytes = 0;
-    for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
-        uint32_t maker = plan->tasks.preds[e];
-        bool known = tg_array_is_known(plan->stages[plan->stage_of_task[maker]].root);
-        bytes += known ? 0 : kept[maker];
-    }
-    return bytes;
-}
-
 /* Bytes that stay after the task has run, until its last reader has; of unknown length, until the
  * computation ends. */
 static int64_t
@@ -377,14 +336,6 @@ out:
     tg_free(NULL, p.full, count * sizeof *p.full);
     tg_free(NULL, p.rest, count * sizeof *p.rest);
     return status;
-}
-
-/* Each further thread may be one task, and the tiles it has finished early, ahead; and more where
- * it is little beside the rest: a wide window is seldom waited for. */
-static int64_t
-ahead_of(int64_t need, int64_t peak)
-{
-    return tg_max_i64(2 * need, tg_min_i64(AHEAD_TASKS * need, peak / 8));
 }
 
 /* Each further thread may be one task, and the tiles it has finished early, ahead; and more where
