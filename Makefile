@@ -59,8 +59,11 @@ tsan: deps ## the threaded C tests (labels exec, profile, session) under ThreadS
 	@cmake --build build/tsan -j $(JOBS)
 	@cd build/tsan && ctest --output-on-failure -L '^(exec|profile|session)$$'
 
-fuzz: deps ## build the fuzzers with libFuzzer (needs clang) into build/fuzz
-	$(call configure,fuzz,)
+# _Float16 wants clang 15; Debian's `clang` may be an older one than those beside it.
+CLANG = $(shell for v in 21 20 19 18 17 16 15; do command -v clang-$$v && exit; done; echo clang)
+
+fuzz: deps ## build the fuzzers with libFuzzer (needs clang 15) into build/fuzz
+	$(call configure,fuzz,-DCMAKE_C_COMPILER=$(CLANG))
 	@cmake --build build/fuzz -j $(JOBS)
 
 format: ## clang-format every C file

@@ -199,8 +199,9 @@ place_edge(tg_layout *layout, uint32_t i, uint32_t a)
         tg_box cover, whole;
         tg_window_box(&window, arg->array->shape, &layout->nodes[i].box, &cover);
         tg_box_from_shape(&whole, arg->array->ndim, arg->array->shape);
-        bool plain = tg_box_contains(&whole, &cover) &&
-                     (arg->role != TG_LOCAL_TILES || in_one_tile(layout, arg, &cover));
+        bool inside = tg_box_contains(&whole, &cover);
+        /* Outside of the array there are no tiles to ask for. */
+        bool plain = inside && (arg->role != TG_LOCAL_TILES || in_one_tile(layout, arg, &cover));
         if (!(plain && has_rows(arg))) {
             *offset = take(layout, box_bytes(arg->array, &cover));
         }

@@ -4,6 +4,7 @@
  */
 #include "core/plan/plan.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/assert.h"
@@ -100,10 +101,20 @@ clear_stages(tg_plan_core *plan)
     plan->slots = 0;
 }
 
-void
-tg_plan_free(tg_plan_core *plan)
+tg_plan_core *
+tg_plan_retain(tg_plan_core *plan)
 {
     if (plan != NULL) {
+        atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
+    }
+    return plan;
+}
+
+void
+tg_plan_release(tg_plan_core *plan)
+{
+    if (plan != NULL &&
+        atomic_fetch_sub_explicit(&plan->references, 1, memory_order_acq_rel) == 1) {
         clear_stages(plan);
         tg_free(NULL, plan->stages, plan->stage_capacity * sizeof *plan->stages);
         for (size_t t = 0; t < plan->target_count; t++) {
@@ -124,7 +135,11 @@ attempt(tg_planner *planner, tg_error *err)
         planner->nodes[i] =
             (tg_planned_node){ .array = planner->nodes[i].array, .home = -1, .source = -1 };
     }
-    TG_TRY(tg_planner_stages(planner, err));
+    if (planner->choice != NULL) {
+        TG_TRY(tg_planner_chosen(planner, err));
+    } else {
+        TG_TRY(tg_planner_stages(planner, err));
+    }
     if (planner->recomputes) {
         TG_TRY(tg_planner_recompute(planner, err));
     }
@@ -172,6 +187,12 @@ does_not_fit(const tg_plan_core *plan, int64_t least, tg_error *err)
 }
 
 static bool
+fits(const tg_plan_core *plan)
+{
+    return plan->serial_peak_bytes <= plan->options.memory_limit;
+}
+
+static bool
 has_dynamic(const tg_planner *planner)
 {
     bool dynamic = false;
@@ -197,8 +218,8 @@ find_plan(tg_planner *planner, tg_error *err)
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
     int64_t least = INT64_MAX;
-    bool fits = false;
-    for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !fits;
+    bool done = false;
+    for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !done;
          i++) {
         planner->tile_bytes = TILE_BYTES >> tries[i].shift;
         planner->trims = tries[i].trims;
@@ -210,24 +231,25 @@ find_plan(tg_planner *planner, tg_error *err)
         } else {
             least = tg_min_i64(least, plan->serial_peak_bytes);
         }
-        fits = plan->serial_peak_bytes <= plan->options.memory_limit;
+        done = fits(plan);
     }
-    if (!fits) {
+    if (!done) {
         TG_TRY(does_not_fit(plan, least, err));
     }
 out:
     return status;
 }
 
-tg_status
-tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
-             tg_plan_core **out, tg_error *err)
+/* An empty plan for the targets, and the nodes that they reach. */
+static tg_status
+begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
+      const tg_plan_options *options, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_planner planner = { 0 };
     tg_plan_core *plan = tg_calloc(NULL, 1, sizeof *plan);
-    *out = NULL;
     TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    atomic_init(&plan->references, 1);
+    planner->plan = plan;
     plan->targets = tg_calloc(NULL, count, sizeof *plan->targets);
     TG_CHECK(plan->targets != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     plan->options = *options;
@@ -237,13 +259,52 @@ tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options 
         (void)tg_array_retain(targets[t].array);
         (void)tg_sink_retain(targets[t].sink);
     }
-    planner.plan = plan;
-    TG_TRY(tg_planner_reach(&planner, err));
-    TG_TRY(find_plan(&planner, err));
-    *out = plan;
-    plan = NULL;
+    TG_TRY(tg_planner_reach(planner, err));
 out:
-    tg_planner_fini(&planner);
-    tg_plan_free(plan);
     return status;
+}
+
+/* Gives the plan, or with a failure lets go of it. */
+static tg_status
+end(tg_planner *planner, tg_status status, tg_plan_core **out)
+{
+    *out = status == TG_OK ? planner->plan : NULL;
+    tg_planner_fini(planner);
+    if (status != TG_OK) {
+        tg_plan_release(planner->plan);
+    }
+    return status;
+}
+
+tg_status
+tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
+             tg_plan_core **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_planner planner = { 0 };
+    TG_TRY(begin(&planner, count, targets, options, err));
+    TG_TRY(find_plan(&planner, err));
+out:
+    return end(&planner, status, out);
+}
+
+tg_status
+tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
+               const tg_plan_choice *choice, tg_plan_core **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_planner planner = { .choice = choice, .trims = choice->trims };
+    TG_TRY(begin(&planner, count, targets, options, err));
+    planner.any_data = has_dynamic(&planner);
+    TG_TRY(attempt(&planner, err));
+    if (planner.any_data && !fits(planner.plan)) {
+        planner.plan->enough_bytes = planner.plan->serial_peak_bytes;
+        planner.any_data = false;
+        TG_TRY(attempt(&planner, err));
+    }
+    if (!fits(planner.plan)) {
+        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, err));
+    }
+out:
+    return end(&planner, status, out);
 }

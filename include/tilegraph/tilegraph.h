@@ -3,7 +3,7 @@
 #define TG_TILEGRAPH_TILEGRAPH_H
 /*
  * What: the whole public API in one include: base (errors), dtype, array (building), session
- * (running), graph (plain tasks), map (user functions).
+ * (running), plan (plans that are kept or sent), graph (plain tasks), map (user functions).
  *
  * Ownership, Threads, Errors: as each of these headers says.
  */
@@ -11,6 +11,7 @@
 #include "tilegraph/base.h"
 #include "tilegraph/dtype.h"
 #include "tilegraph/graph.h"
+#include "tilegraph/plan.h"
 #include "tilegraph/session.h"
 
 #if defined(__has_include)

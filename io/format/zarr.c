@@ -139,7 +139,6 @@ zarr_describe(const char *path, const char *inner, tg_format_info *info, tg_erro
         }
         goto out;
     }
-    status = TG_OK;
     (void)snprintf(info->format, sizeof info->format, "zarr %d", version);
     if (is_group) {
         TG_TRY(describe_group(store, &attributes, info, err));

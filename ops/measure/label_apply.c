@@ -12,8 +12,9 @@ infer_apply(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     const tg_array *local = infer->args[0];
     int64_t cells = 1;
-    TG_CHECK(local->dtype == TG_DT_I32 && infer->args[1]->dtype == TG_DT_I64 &&
-                 infer->args[1]->ndim == 1,
+    TG_CHECK(tg_array_made_by(local, "_label_tiles") &&
+                 tg_array_made_by(infer->args[1], "_label_merge") &&
+                 infer->args[1]->args[0] == local,
              err, TG_ERR_TYPE, "_label_apply: needs local labels and their table");
     infer->ndim = local->ndim;
     for (int a = 0; a < local->ndim; a++) {
@@ -160,7 +161,7 @@ static tg_status
 infer_count(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK(infer->args[0]->dtype == TG_DT_I64 && infer->args[0]->ndim == 1, err, TG_ERR_TYPE,
+    TG_CHECK(tg_array_made_by(infer->args[0], "_label_merge"), err, TG_ERR_TYPE,
              "_label_count: needs the table of a labelling");
     infer->dtype = TG_DT_I64;
     infer->ndim = 0;

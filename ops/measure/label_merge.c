@@ -689,6 +689,8 @@ static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
+    TG_CHECK(tg_array_made_by(infer->args[0], "_label_tiles"), err, TG_ERR_TYPE,
+             "_label_merge: needs the labels of tiles");
     TG_TRY(tg_label_check(infer, &infer->values[0], err));
     infer->dtype = TG_DT_I64;
     infer->ndim = 1;

@@ -34,9 +34,16 @@ infer(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     const tg_value *v = infer->values;
     int64_t what = tg_value_int(&v[WHAT], 0, 0);
-    TG_CHECK(what >= 0 && what < TG_PICK_COUNT && infer->args[0]->dtype == TG_DT_F64 &&
-                 infer->args[0]->ndim == 2,
-             err, TG_ERR_VALUE, "_measure_pick: needs the table of _measure");
+    TG_CHECK(what >= 0 && what < TG_PICK_COUNT && tg_array_made_by(infer->args[0], "_measure"), err,
+             TG_ERR_VALUE, "_measure_pick: needs the table of _measure");
+    const tg_array *measured = infer->args[0]->args[0];
+    TG_CHECK(
+        v[SHAPE].count == (uint32_t)measured->ndim &&
+            memcmp(v[SHAPE].ints, measured->shape, (size_t)measured->ndim * sizeof(int64_t)) == 0 &&
+            infer->args[0]->shape[1] == tg_measure_columns(measured->ndim, v[VALUES].ints[0] != 0),
+        err, TG_ERR_VALUE, "_measure_pick: shape and values are not those of the table");
+    TG_CHECK(v[VALUES].ints[0] != 0 || what == TG_PICK_AREA, err, TG_ERR_VALUE,
+             "_measure_pick: the table has no intensities");
     infer->dtype = (tg_dtype)v[DTYPE].ints[0];
     if (infer->nargs > 1) {
         const tg_array *index = infer->args[1];

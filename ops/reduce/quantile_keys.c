@@ -128,6 +128,21 @@ tg_quantile_dtype(tg_dtype dtype, int64_t method, uint32_t count)
     return keeps || (tg_dtype_is_float(dtype) && count == 1) ? dtype : TG_DT_F64;
 }
 
+tg_status
+tg_quantile_check(const char *op, const tg_value *q, tg_dtype dtype, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(!tg_dtype_is_complex(dtype) && dtype != TG_DT_BOOL && dtype != TG_DT_NONE, err,
+             TG_ERR_TYPE, "%s: needs real numbers, not %s", op, tg_dtype_name(dtype));
+    TG_CHECK(q->count > 0, err, TG_ERR_VALUE, "%s: q must have at least one entry", op);
+    for (uint32_t i = 0; i < q->count; i++) {
+        TG_CHECK(q->floats[i] >= 0 && q->floats[i] <= 1, err, TG_ERR_VALUE,
+                 "%s: Quantiles must be in the range [0, 1]", op);
+    }
+out:
+    return status;
+}
+
 void
 tg_quantile_store(uint64_t below, uint64_t above, double share, bool is_nan, tg_dtype dtype,
                   tg_dtype out, int64_t method, char *to)

@@ -165,7 +165,8 @@ call_op(tg_eval *eval, uint32_t i, const tg_view *out, tg_buffer **state, tg_err
         }
     }
     tg_eval_context(eval, array, &eval->layout->nodes[i].box, in, &context);
-    tg_scratch_init(&eval->scratch, eval->run->pool, eval->block + eval->layout->op_scratch,
+    char *rest = eval->block != NULL ? eval->block + eval->layout->op_scratch : NULL;
+    tg_scratch_init(&eval->scratch, eval->run->pool, rest,
                     eval->layout->scratch_bytes - eval->layout->op_scratch);
     if (state != NULL) {
         status = array->op->reduce->partial(&context, views, state, err);

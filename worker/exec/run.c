@@ -21,7 +21,7 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
     TG_CHECK(run != NULL, err, TG_ERR_MEMORY, "no memory to run");
     run->pool = pool;
     run->streaming_bytes = STREAMING_BYTES;
-    run->plan = plan;
+    run->plan = tg_plan_retain(plan);
     run->tiles = tg_calloc(NULL, (size_t)plan->tasks.count + 1, sizeof *run->tiles);
     run->givens = tg_calloc(NULL, (size_t)plan->stage_count + 1, sizeof *run->givens);
     run->targets = tg_calloc(NULL, plan->target_count + 1, sizeof *run->targets);
@@ -42,10 +42,7 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
     *out = run;
     run = NULL;
 out:
-    if (run != NULL) {
-        run->plan = NULL; /* a failed call takes nothing */
-        tg_running_destroy(run);
-    }
+    tg_running_destroy(run);
     return status;
 }
 
@@ -101,24 +98,22 @@ tg_running_destroy(tg_running *run)
 {
     if (run != NULL) {
         const tg_plan_core *plan = run->plan;
-        for (uint32_t t = 0; plan != NULL && run->tiles != NULL && t < plan->tasks.count; t++) {
+        for (uint32_t t = 0; run->tiles != NULL && t < plan->tasks.count; t++) {
             tg_buffer_release(run->tiles[t].buffer);
         }
-        for (uint32_t s = 0; plan != NULL && run->givens != NULL && s < plan->stage_count; s++) {
+        for (uint32_t s = 0; run->givens != NULL && s < plan->stage_count; s++) {
             tg_buffer_release(run->givens[s].data);
         }
-        for (size_t t = 0; plan != NULL && run->targets != NULL && t < plan->target_count; t++) {
+        for (size_t t = 0; run->targets != NULL && t < plan->target_count; t++) {
             tg_buffer_release(run->targets[t].own);
             tg_buffer_release(run->targets[t].given.data);
         }
-        if (plan != NULL) {
-            tg_trim_free(run);
-            tg_free(NULL, run->tiles, ((size_t)plan->tasks.count + 1) * sizeof *run->tiles);
-            tg_free(NULL, run->givens, ((size_t)plan->stage_count + 1) * sizeof *run->givens);
-            tg_free(NULL, run->targets, (plan->target_count + 1) * sizeof *run->targets);
-        }
+        tg_trim_free(run);
+        tg_free(NULL, run->tiles, ((size_t)plan->tasks.count + 1) * sizeof *run->tiles);
+        tg_free(NULL, run->givens, ((size_t)plan->stage_count + 1) * sizeof *run->givens);
+        tg_free(NULL, run->targets, (plan->target_count + 1) * sizeof *run->targets);
         tg_timeline_destroy(run->timeline);
-        tg_plan_free(run->plan);
+        tg_plan_release(run->plan);
         tg_free(NULL, run, sizeof *run);
     }
 }

@@ -11,7 +11,7 @@
  *    last of its readers' tasks.
  * 2. All memory of a task is one scratch block and its result; both come from the pool.
  *
- * Ownership: the run holds the plan, the buffers of its tiles and results.
+ * Ownership: the run shares the plan and holds the buffers of its tiles and results.
  * Threads: many tasks at once; a tile has one writer, then readers.
  * Errors: a task's error says op and tile before the op's own words.
  */

@@ -2,8 +2,8 @@
 #ifndef TG_SESSION_COMPUTATION_H
 #define TG_SESSION_COMPUTATION_H
 /*
- * What: the inside of a computation, which compute.c runs and timeline.c shows; and planning, which
- * plan.c does for both plans and computations.
+ * What: the inside of a computation, which compute.c runs and timeline.c shows; and planning
+ * (planning.c) within a part of the memory.
  *
  * Ownership, Threads, Errors: see include/tilegraph/session.h.
  */
@@ -19,7 +19,6 @@ struct tg_computation {
     tg_running *run;
     tg_job *job;
     tg_request request;
-    double plan_seconds;
     int64_t start_ns;
     int64_t queued_ns, waited_ns; /* for room; written before the job may run */
     _Atomic int64_t end_ns;
@@ -31,10 +30,9 @@ struct tg_computation {
     tg_error error;
 };
 
-/* plan.c */
-TG_MUST_USE tg_status tg__plan_targets(tg_session *session, size_t count, const tg_target *targets,
-                                       int64_t memory_limit, tg_plan_core **out, tg_error *err);
-void tg__plan_predict(const tg_plan_core *core, double seconds, tg_report *report);
+/* planning.c: as tg_plan_create, within that much memory. */
+TG_MUST_USE tg_status tg__plan_within(tg_session *session, size_t count, const tg_target *targets,
+                                      int64_t memory_limit, tg_plan **out, tg_error *err);
 
 /* timeline.c */
 TG_MUST_USE tg_status tg__timeline_start(tg_computation *computation, tg_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Computations: targets to a plan, room for it, a running job, and what came of it.
+ * Computations: from a plan to a running job, and what came of it.
  *
  * A computation is counted: one reference for the caller, one for the job that runs. So letting go
  * of a cancelled computation returns at once, and what it holds is freed when its last task ends.
@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "core/base/assert.h"
 #include "core/mem/alloc.h"
+#include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
 
@@ -139,48 +139,62 @@ refuse(tg_request *request)
                 "any more");
 }
 
+static bool
+try_room(tg_computation *computation, const tg_plan_core *core, bool may_wait)
+{
+    tg_request *request = &computation->request;
+    request->serial_bytes = core->serial_peak_bytes;
+    request->ahead_bytes = core->ahead_bytes;
+    return tg_admission_try(&computation->session->admission, request, may_wait);
+}
+
+static tg_status
+no_room_inside(const tg_session *session, int64_t left, tg_error *err)
+{
+    int64_t limit = session->memory_limit;
+    tg__error_prefix(err,
+                     "inside a function of another computation, which has reserved %.1f of %.1f "
+                     "MiB, one cannot wait for memory",
+                     (double)(limit - left) / 1048576.0, (double)limit / 1048576.0);
+    return TG_ERR_MEMORY;
+}
+
 /* Plans with the memory that is left; when that is too little, with all of it, to wait for it. */
 static tg_status
 plan_in_room(tg_computation *computation, size_t count, const tg_target *targets, bool may_wait,
-             tg_plan_core **core, bool *reserved, tg_error *err)
+             tg_plan **plan, bool *reserved, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_session *session = computation->session;
-    tg_request *request = &computation->request;
     do {
-        int64_t limit = tg_session_memory_limit(session);
+        int64_t limit = session->memory_limit;
         int64_t left = tg_admission_left(&session->admission, may_wait);
-        tg_plan_free(*core);
-        status = tg__plan_targets(session, count, targets, left, core, err);
+        tg_plan_destroy(*plan);
+        status = tg__plan_within(session, count, targets, left, plan, err);
         if (status == TG_ERR_MEMORY && may_wait && left < limit) {
-            status = tg__plan_targets(session, count, targets, limit, core, err);
+            status = tg__plan_within(session, count, targets, limit, plan, err);
         } else if (status == TG_ERR_MEMORY && left < limit) {
-            tg__error_prefix(err,
-                             "inside a function of another computation, which has reserved %.1f of "
-                             "%.1f MiB, one cannot wait for memory",
-                             (double)(limit - left) / 1048576.0, (double)limit / 1048576.0);
+            status = no_room_inside(session, left, err);
         }
         TG_TRY(status);
-        request->serial_bytes = (*core)->serial_peak_bytes;
-        request->ahead_bytes = (*core)->ahead_bytes;
-        *reserved = tg_admission_try(&session->admission, request, may_wait);
+        *reserved = try_room(computation, (*plan)->core, may_wait);
     } while (!*reserved && !may_wait); /* somebody was quicker: there is less left now */
 out:
     return status;
 }
 
-static void
-place_targets(tg_running *run, size_t count, const tg_target *targets)
+static tg_computation *
+create(tg_session *session, int64_t start_ns)
 {
-    for (size_t t = 0; t < count; t++) {
-        tg_run_target *target = &run->targets[t];
-        tg_view layout;
-        target->data = targets[t].data;
-        tg_view_from_shape(&layout, target->data, targets[t].array->dtype, targets[t].array->ndim,
-                           targets[t].array->shape);
-        memcpy(target->strides, targets[t].strides != NULL ? targets[t].strides : layout.strides,
-               (size_t)layout.ndim * sizeof layout.strides[0]);
+    tg_computation *computation = tg_calloc(NULL, 1, sizeof *computation);
+    if (computation != NULL) {
+        atomic_init(&computation->references, 1);
+        (void)pthread_mutex_init(&computation->settle_lock, NULL);
+        computation->session = session;
+        computation->start_ns = start_ns;
+        computation->request = (tg_request){ .admit = admit, .refuse = refuse };
     }
+    return computation;
 }
 
 static tg_status
@@ -204,31 +218,26 @@ start_job(tg_computation *computation, tg_error *err)
     return status;
 }
 
-tg_status
-tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg_computation **out,
-                 tg_error *err)
+/* Runs the plan, now or when there is room for it; lets go of the computation when it fails. */
+static tg_status
+start_plan(tg_computation *computation, tg_plan *plan, bool reserved, tg_computation **out,
+           tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_plan_core *core = NULL;
-    bool reserved = false;
-    int64_t start = tg_clock_ns();
-    tg_computation *computation = tg_calloc(NULL, 1, sizeof *computation);
-    *out = NULL;
-    TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
-    atomic_init(&computation->references, 1);
-    (void)pthread_mutex_init(&computation->settle_lock, NULL);
-    computation->session = session;
-    computation->start_ns = start;
-    computation->request = (tg_request){ .admit = admit, .refuse = refuse };
-    TG_TRY(plan_in_room(computation, count, targets, !tg_session_is_inside(session), &core,
-                        &reserved, err));
+    tg_session *session = computation->session;
+    int64_t now = tg_clock_ns();
+    TG_CHECK(!plan->writes || !atomic_exchange(&plan->started, true), err, TG_ERR_VALUE,
+             "the plan writes to a store and has run: it cannot run again");
     tg_pool_reset_peak(session->pool);
-    TG_TRY(tg_running_create(core, session->pool, &computation->run, err));
-    core = NULL;
-    place_targets(computation->run, count, targets);
+    TG_TRY(tg_running_create(plan->core, session->pool, &computation->run, err));
+    for (size_t t = 0; t < plan->place_count; t++) {
+        tg_run_target *target = &computation->run->targets[t];
+        target->data = plan->places[t].data;
+        memcpy(target->strides, plan->places[t].strides, sizeof target->strides);
+    }
     TG_TRY(tg__timeline_start(computation, err));
-    computation->plan_seconds = (double)(tg_clock_ns() - start) * 1e-9;
-    tg__plan_predict(computation->run->plan, computation->plan_seconds, &computation->predicted);
+    tg_plan_report(plan, &computation->predicted);
+    computation->predicted.plan_seconds += (double)(tg_clock_ns() - now) * 1e-9;
     TG_TRY(start_job(computation, err));
     *out = computation;
     if (reserved) {
@@ -239,11 +248,57 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
     }
     computation = NULL;
 out:
-    tg_plan_free(core);
     if (computation != NULL) {
         tg_admission_leave(&session->admission, &computation->request);
         computation_release(computation);
     }
+    return status;
+}
+
+tg_status
+tg_plan_start(tg_session *session, tg_plan *plan, tg_computation **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool may_wait = !tg_session_is_inside(session);
+    tg_computation *computation = NULL;
+    *out = NULL;
+    TG_CHECK(plan->core->serial_peak_bytes <= session->memory_limit, err, TG_ERR_MEMORY,
+             "memory_limit is smaller than when the plan was made: plan again");
+    computation = create(session, tg_clock_ns());
+    TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
+    bool reserved = try_room(computation, plan->core, may_wait);
+    if (!reserved && !may_wait) {
+        int64_t left = tg_admission_left(&session->admission, false);
+        (void)tg_fail(err, TG_ERR_MEMORY, "the plan needs %.1f MiB",
+                      (double)plan->core->serial_peak_bytes / 1048576.0);
+        status = no_room_inside(session, left, err);
+        computation_release(computation);
+        goto out;
+    }
+    status = start_plan(computation, plan, reserved, out, err);
+out:
+    return status;
+}
+
+tg_status
+tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg_computation **out,
+                 tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool reserved = false;
+    tg_plan *plan = NULL;
+    tg_computation *computation = create(session, tg_clock_ns());
+    *out = NULL;
+    TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
+    status = plan_in_room(computation, count, targets, !tg_session_is_inside(session), &plan,
+                          &reserved, err);
+    if (status != TG_OK) {
+        computation_release(computation);
+        goto out;
+    }
+    status = start_plan(computation, plan, reserved, out, err);
+out:
+    tg_plan_destroy(plan);
     return status;
 }
 
@@ -329,7 +384,6 @@ tg_computation_report(tg_computation *computation, tg_report *report)
     report->bytes_read = atomic_load(&run->bytes_read);
     report->bytes_written = atomic_load(&run->bytes_written);
     report->seconds = (double)((end != 0 ? end : tg_clock_ns()) - computation->start_ns) * 1e-9;
-    report->plan_seconds = computation->plan_seconds;
 }
 
 void

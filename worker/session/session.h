@@ -2,7 +2,7 @@
 #ifndef TG_SESSION_SESSION_H
 #define TG_SESSION_SESSION_H
 /*
- * What: the inside of a session: what open, compute and save share.
+ * What: the inside of sessions and plans: what open, plan, compute and save share.
  *
  * Ownership, Threads, Errors: see include/tilegraph/session.h.
  */
@@ -11,6 +11,7 @@
 
 #include "core/array/scope.h"
 #include "core/mem/pool.h"
+#include "core/plan/plan.h"
 #include "tilegraph/session.h"
 #include "worker/exec/exec.h"
 #include "worker/session/admission.h"
@@ -24,6 +25,23 @@ struct tg_session {
     tg_admission admission;
     atomic_int threads;
     _Atomic int64_t memory_limit;
+};
+
+/* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
+typedef struct tg_place {
+    void *data;
+    int64_t strides[TG_NDIM_MAX];
+} tg_place;
+
+struct tg_plan {
+    tg_plan_core *core;
+    double seconds;
+    size_t place_count;
+    tg_place *places; /* by target */
+    bool writes;      /* to a sink: it runs once */
+    atomic_bool started;
+    char *text, *dot;
+    size_t text_capacity, dot_capacity;
 };
 
 /* Starts a job on session->exec, which the first one makes: importing and building start no
