@@ -30,6 +30,7 @@ typedef struct tg_planner {
     int64_t tile_bytes;     /* what one tile should be near */
     bool trims;
     bool recomputes;              /* rather make an array twice than keep it over a reduction */
+    bool any_data;                /* count results of unknown size with what they may be at most */
     const tg_plan_choice *choice; /* stages and tiles are these; NULL: they are to be chosen */
 } tg_planner;
 

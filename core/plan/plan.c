@@ -168,8 +168,9 @@ largest_stage(const tg_plan_core *plan)
     return largest;
 }
 
+/* `least`: the smallest peak of all attempts. */
 static tg_status
-does_not_fit(const tg_plan_core *plan, tg_error *err)
+does_not_fit(const tg_plan_core *plan, int64_t least, tg_error *err)
 {
     const double mib = 1048576.0;
     const tg_stage *stage = largest_stage(plan);
@@ -179,10 +180,64 @@ does_not_fit(const tg_plan_core *plan, tg_error *err)
                    "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
                    "kept in memory, the largest tile is %.1f MiB in %s; set memory_limit to "
                    "%.1f MiB or more, write large results to a store, or use smaller chunks",
-                   (double)plan->serial_peak_bytes / mib, (double)plan->options.memory_limit / mib,
+                   (double)least / mib, (double)plan->options.memory_limit / mib,
                    (double)plan->result_bytes / mib,
                    (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
-                   (double)plan->serial_peak_bytes * 1.05 / mib + 0.1);
+                   (double)least / mib + 0.1);
+}
+
+static bool
+fits(const tg_plan_core *plan)
+{
+    return plan->serial_peak_bytes <= plan->options.memory_limit;
+}
+
+static bool
+has_dynamic(const tg_planner *planner)
+{
+    bool dynamic = false;
+    for (size_t i = 0; i < planner->node_count; i++) {
+        dynamic = dynamic || (planner->nodes[i].array->op->flags & TG_OP_DYNAMIC) != 0;
+    }
+    return dynamic;
+}
+
+/* Plans with smaller and smaller demands until one fits. Sizes that depend on the data are counted
+ * with the most they may be, if that fits, so that the plan is a proof; else they are estimated. */
+static tg_status
+find_plan(tg_planner *planner, tg_error *err)
+{
+    static const struct {
+        int shift;
+        bool trims, recomputes, any_data;
+    } tries[] = {
+        { 0, false, false, true }, { 0, false, false, false }, { 0, true, false, false },
+        { 2, true, false, false }, { 4, true, false, false },  { 0, false, true, false },
+        { 0, true, true, false },  { 2, true, true, false },   { 4, true, true, false },
+    };
+    tg_status status = TG_OK;
+    tg_plan_core *plan = planner->plan;
+    int64_t least = INT64_MAX;
+    bool done = false;
+    for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !done;
+         i++) {
+        planner->tile_bytes = TILE_BYTES >> tries[i].shift;
+        planner->trims = tries[i].trims;
+        planner->recomputes = tries[i].recomputes;
+        planner->any_data = tries[i].any_data;
+        TG_TRY(attempt(planner, err));
+        if (planner->any_data) {
+            plan->enough_bytes = plan->serial_peak_bytes;
+        } else {
+            least = tg_min_i64(least, plan->serial_peak_bytes);
+        }
+        done = fits(plan);
+    }
+    if (!done) {
+        TG_TRY(does_not_fit(plan, least, err));
+    }
+out:
+    return status;
 }
 
 /* An empty plan for the targets, and the nodes that they reach. */
@@ -209,12 +264,6 @@ out:
     return status;
 }
 
-static bool
-fits(const tg_plan_core *plan)
-{
-    return plan->serial_peak_bytes <= plan->options.memory_limit;
-}
-
 /* Gives the plan, or with a failure lets go of it. */
 static tg_status
 end(tg_planner *planner, tg_status status, tg_plan_core **out)
@@ -231,27 +280,10 @@ tg_status
 tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
              tg_plan_core **out, tg_error *err)
 {
-    static const struct {
-        int shift;
-        bool trims, recomputes;
-    } tries[] = {
-        { 0, false, false }, { 0, true, false }, { 2, true, false }, { 4, true, false },
-        { 0, false, true },  { 0, true, true },  { 2, true, true },  { 4, true, true },
-    };
     tg_status status = TG_OK;
     tg_planner planner = { 0 };
-    bool done = false;
     TG_TRY(begin(&planner, count, targets, options, err));
-    for (size_t i = 0; i < sizeof tries / sizeof tries[0] && !done; i++) {
-        planner.tile_bytes = TILE_BYTES >> tries[i].shift;
-        planner.trims = tries[i].trims;
-        planner.recomputes = tries[i].recomputes;
-        TG_TRY(attempt(&planner, err));
-        done = fits(planner.plan);
-    }
-    if (!done) {
-        TG_TRY(does_not_fit(planner.plan, err));
-    }
+    TG_TRY(find_plan(&planner, err));
 out:
     return end(&planner, status, out);
 }
@@ -263,9 +295,15 @@ tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_option
     tg_status status = TG_OK;
     tg_planner planner = { .choice = choice, .trims = choice->trims };
     TG_TRY(begin(&planner, count, targets, options, err));
+    planner.any_data = has_dynamic(&planner);
     TG_TRY(attempt(&planner, err));
+    if (planner.any_data && !fits(planner.plan)) {
+        planner.plan->enough_bytes = planner.plan->serial_peak_bytes;
+        planner.any_data = false;
+        TG_TRY(attempt(&planner, err));
+    }
     if (!fits(planner.plan)) {
-        TG_TRY(does_not_fit(planner.plan, err));
+        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, err));
     }
 out:
     return end(&planner, status, out);

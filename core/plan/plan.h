@@ -66,6 +66,7 @@ typedef struct tg_stage {
     uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
     int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
+    int64_t cut_bytes;     /* upper bound of what cutting one of the tiles it reads takes */
     int64_t out_bytes;     /* upper bound of one tile or state */
     int64_t need_bytes;    /* upper bound of all that one running task takes from the pool */
     uint32_t local_count;
@@ -103,6 +104,8 @@ typedef struct tg_plan_core {
     int64_t
         *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
+    bool any_data;        /* they hold whatever the data are; else TG_OP_DYNAMIC was estimated */
+    int64_t enough_bytes; /* the least limit known to be enough for any data */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;

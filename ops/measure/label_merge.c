@@ -223,8 +223,9 @@ axes(const tg_array *node)
     return ~(uint64_t)0 >> (64 - node->args[0]->ndim);
 }
 
+/* All faces, and so many components. */
 static int64_t
-state_bytes(const tg_array *node, const tg_box *domain)
+bytes_with(const tg_box *domain, int64_t components)
 {
     int64_t cells = tg_box_count(domain);
     int64_t faces = 0;
@@ -232,9 +233,26 @@ state_bytes(const tg_array *node, const tg_box *domain)
         int64_t length = domain->hi[a] - domain->lo[a];
         faces += length > 0 ? 2 * (cells / length) : 0;
     }
+    return 512 + 8 * tile_words(domain->ndim) + 4 * faces + 16 * components;
+}
+
+/* An estimate: one component per 512 cells. */
+static int64_t
+state_bytes(const tg_array *node, const tg_box *domain)
+{
     (void)node;
-    /* An estimate: all faces, and one component per 512 cells. */
-    return 512 + 4 * faces + cells / 512 * 16;
+    return bytes_with(domain, tg_box_count(domain) / 512);
+}
+
+/* Every cell for itself; where the structure joins neighbours in a row, every other one. */
+static int64_t
+state_bytes_max(const tg_array *node, const tg_box *domain)
+{
+    const tg_value *structure = &node->values[0];
+    int64_t length = domain->hi[domain->ndim - 1] - domain->lo[domain->ndim - 1];
+    int64_t rows = length > 0 ? tg_box_count(domain) / length : 0;
+    bool joins = structure->ints[structure->count / 2 + 1] != 0;
+    return bytes_with(domain, rows * (joins ? (length + 1) / 2 : length));
 }
 
 static tg_status
@@ -260,6 +278,7 @@ static const tg_param_schema params[] = { TG_SCHEMA_CONNECTIVITY, TG_SCHEMA_END 
 static const tg_reduce reduce = {
     .axes = axes,
     .state_bytes = state_bytes,
+    .state_bytes_max = state_bytes_max,
     .partial = partial,
     .combine = tg_label_combine,
     .finish = finish,

@@ -351,7 +351,7 @@ partial(const tg_run *run, const tg_view *in, tg_buffer **out, tg_error *err)
     int64_t index[TG_NDIM_MAX] = { 0 };
     int64_t at[TG_NDIM_MAX];
     int64_t n = in[0].shape[last];
-    double *values = tg_scratch_alloc(run->scratch, n * 8 + 8);
+    double *values = tg_scratch_alloc(run->scratch, input != NULL ? n * 8 + 8 : 8);
     TG_CHECK(values != NULL, err, TG_ERR_MEMORY, "_measure: out of scratch memory");
     bool more = tg_view_count(&in[0]) > 0;
     while (more) {
@@ -490,6 +490,22 @@ state_bytes(const tg_array *node, const tg_box *domain)
     return 8 + (tg_box_count(domain) / 4096 + 64) * 8 * columns;
 }
 
+/* One label per cell. */
+static int64_t
+state_bytes_max(const tg_array *node, const tg_box *domain)
+{
+    return 8 + tg_box_count(domain) * 8 * tg_measure_columns(domain->ndim, has_values(node));
+}
+
+/* A row of values. */
+static void
+cost(const tg_array *node, const tg_box *domain, tg_cost *cost)
+{
+    int last = domain->ndim - 1;
+    cost->operations = 8.0 * (double)tg_box_count(domain);
+    cost->scratch_bytes = has_values(node) ? (domain->hi[last] - domain->lo[last]) * 8 + 72 : 72;
+}
+
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
@@ -558,6 +574,7 @@ tg_measure_build(tg_scope *scope, const char *op, tg_array *labels, tg_array *in
 static const tg_reduce reduce = {
     .axes = axes,
     .state_bytes = state_bytes,
+    .state_bytes_max = state_bytes_max,
     .partial = partial,
     .combine = combine,
     .finish = finish,
@@ -575,5 +592,6 @@ const tg_op tg_op__measure = {
     .arg_names = "labels|input",
     .params = params,
     .infer = infer,
+    .cost = cost,
     .reduce = &reduce,
 };

@@ -8,6 +8,7 @@
 
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
+#include "worker/exec/clock.h"
 #include "worker/exec/run.h"
 
 /* Inputs of most ops; larger lists (a stack of many arrays) are allocated. */
@@ -169,6 +170,10 @@ call_op(tg_eval *eval, uint32_t i, const tg_view *out, tg_buffer **state, tg_err
                     eval->layout->scratch_bytes - eval->layout->op_scratch);
     if (state != NULL) {
         status = array->op->reduce->partial(&context, views, state, err);
+    } else if (array->source != NULL) {
+        int64_t start_ns = tg_clock_ns(), before = eval->stats.bytes_stored;
+        status = array->op->run(&context, views, out, err);
+        tg_running_record_io(eval, TG_TIMELINE_READ, start_ns, eval->stats.bytes_stored - before);
     } else {
         status = array->op->run(&context, views, out, err);
     }

@@ -7,7 +7,7 @@
 #include "io/format/format.h"
 #include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
-#include "worker/session/session.h"
+#include "worker/session/computation.h"
 
 static tg_status
 check_target(size_t index, const tg_array *array, const tg_target *target, tg_error *err)
@@ -62,10 +62,16 @@ tg_status
 tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
                tg_error *err)
 {
+    return tg__plan_within(session, count, targets, session->memory_limit, out, err);
+}
+
+tg_status
+tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
+                tg_plan **out, tg_error *err)
+{
     tg_status status = TG_OK;
     int64_t start = tg_clock_ns();
-    tg_plan_options options = { .threads = session->threads,
-                                .memory_limit = session->memory_limit };
+    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
     tg_plan_target *planned = NULL;
     tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
     *out = NULL;

@@ -14,6 +14,7 @@
 #include "core/plan/plan.h"
 #include "tilegraph/session.h"
 #include "worker/exec/exec.h"
+#include "worker/session/admission.h"
 
 struct tg_session {
     pthread_mutex_t lock; /* configuration */
@@ -21,8 +22,9 @@ struct tg_session {
     tg_registry *registry;
     tg_pool *pool;
     tg_exec *exec;
-    int threads;
-    int64_t memory_limit;
+    tg_admission admission;
+    atomic_int threads;
+    _Atomic int64_t memory_limit;
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
@@ -46,6 +48,8 @@ struct tg_plan {
  * threads. */
 TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *spec, tg_job **out,
                                        tg_error *err);
+/* Is the caller a task of this session? */
+bool tg_session_is_inside(tg_session *session);
 
 /* The smallest limit that makes sense: room for a few tiles. */
 #define TG_MEMORY_LIMIT_MIN ((int64_t)1 << 20)
