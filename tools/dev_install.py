@@ -14,8 +14,12 @@ It writes three things, each only if it differs from what is there:
 import argparse
 import re
 import sysconfig
-import tomllib
 from pathlib import Path
+
+try:
+    import tomllib
+except ImportError:  # Python 3.10: pip brings its own
+    from pip._vendor import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 

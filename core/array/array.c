@@ -14,6 +14,12 @@ tg_array_is_known(const tg_array *array)
     return known;
 }
 
+bool
+tg_array_made_by(const tg_array *array, const char *op)
+{
+    return strcmp(array->op->name, op) == 0;
+}
+
 int64_t
 tg_array_count(const tg_array *array)
 {

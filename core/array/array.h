@@ -65,6 +65,8 @@ bool tg_array_is_known(const tg_array *array);
 /* The whole array as a view, when it is in memory. */
 bool tg_array_direct(const tg_array *array, tg_view *whole);
 void tg_array_box(const tg_array *array, tg_box *box);
+/* For infer of an op that reads what another one lays out: plans from outside may name any. */
+bool tg_array_made_by(const tg_array *array, const char *op);
 
 /*
  * What `out` of the node needs of argument `arg`, for every class: elementwise broadcast, view and

@@ -55,8 +55,8 @@ typedef enum tg_op_class {
 enum {
     /* Cheaper to compute again than to keep: never materialised for its own sake. */
     TG_OP_CHEAP = 1 << 0,
-    /* REDUCE: the size of a partial is known only when it is made (labels, mask selection);
-     * state_bytes is then an estimate that the plan counts with. */
+    /* REDUCE: the size of a partial is known only when it is made (labels, mask selection). A
+     * combined one is not larger than its parts together; nor is a result of unknown length. */
     TG_OP_DYNAMIC = 1 << 1,
     /* The result has axes of unknown length (-1 in the shape) until it is computed: it is one
      * tile, and run/finish hands over its data with tg_run_give. */
@@ -86,7 +86,8 @@ typedef struct tg_infer {
 typedef struct tg_tiling {
     uint64_t whole_axes; /* bit a: output (or domain) axis a may not be cut */
     bool follow_chunks;  /* tiles are exactly the node's chunks (user functions) */
-    /* Tiles are exactly those of the first argument's stage, whole, whatever part is wanted. */
+    /* Tiles are exactly those of the first argument's stage (of a reduction: those of its domain),
+     * whole, whatever part is wanted. */
     bool follow_tiles;
     int64_t granule[TG_NDIM_MAX]; /* tile edges should fall on multiples of this; 0: none */
 } tg_tiling;
@@ -130,6 +131,8 @@ typedef struct tg_reduce {
     void (*demand)(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in);
     /* Bytes of the state of a box of the domain (reduced axes may be whole). */
     int64_t (*state_bytes)(const tg_array *node, const tg_box *domain);
+    /* TG_OP_DYNAMIC, where state_bytes is an estimate: the most there can be. NULL: that is it. */
+    int64_t (*state_bytes_max)(const tg_array *node, const tg_box *domain);
     tg_status (*partial)(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err);
     /* `states` in index order; `boxes` their boxes of the domain. At least two. */
     tg_status (*combine)(const tg_run *run, size_t count, tg_buffer *const *states,

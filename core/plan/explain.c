@@ -127,7 +127,7 @@ tg_plan_explain(const tg_plan_core *plan, char **text, size_t *capacity)
     say_bytes(&p, plan->peak_bytes);
     say(&p, "  (one task at a time ");
     say_bytes(&p, plan->serial_peak_bytes);
-    say(&p, "; results ");
+    say(&p, plan->any_data ? " for any data; results " : "; results ");
     say_bytes(&p, plan->result_bytes);
     say(&p, ")\n  reads         %lld chunks, ", (long long)plan->chunks_read);
     say_bytes(&p, plan->bytes_read);

@@ -6,6 +6,7 @@
  *
  * Ownership: a tg_planner lives on the stack of tg_plan_make. Threads: one. Errors: statuses.
  */
+#include "core/plan/choice.h"
 #include "core/plan/layout.h"
 
 typedef struct tg_planned_node {
@@ -28,7 +29,9 @@ typedef struct tg_planner {
     tg_planned_node *nodes; /* oldest first */
     int64_t tile_bytes;     /* what one tile should be near */
     bool trims;
-    bool recomputes; /* rather make an array twice than keep it over a reduction */
+    bool recomputes;              /* rather make an array twice than keep it over a reduction */
+    bool any_data;                /* count results of unknown size with what they may be at most */
+    const tg_plan_choice *choice; /* stages and tiles are these; NULL: they are to be chosen */
 } tg_planner;
 
 enum { TG_CHEAP_OPS_MAX = 4, TG_NOT_CHEAP = 1 << 20 };
@@ -38,11 +41,21 @@ TG_MUST_USE tg_status tg_planner_reach(tg_planner *planner, tg_error *err);
 void tg_planner_fini(tg_planner *planner);
 /* Index of a node; it must be there. */
 size_t tg_planner_find(const tg_planner *planner, const tg_array *array);
+bool tg_planner_has(const tg_planner *planner, const tg_array *array);
 /* stages.c */
 TG_MUST_USE tg_status tg_planner_stages(tg_planner *planner, tg_error *err);
 TG_MUST_USE tg_status tg_plan_add_stage(tg_plan_core *plan, tg_stage_kind kind, tg_array *root,
                                         uint32_t *index, tg_error *err);
 void tg_stage_fini(tg_stage *stage);
+/* Has a stage of its own, whoever reads it. */
+bool tg_node_stands_alone(const tg_array *array);
+/* Collects what is evaluated with the stage's root: down to roots of other stages and memory. */
+TG_MUST_USE tg_status tg_planner_collect(tg_planner *planner, uint32_t index, tg_error *err);
+/* A stage that only moves the tiles of stage `from` to a target. */
+TG_MUST_USE tg_status tg_plan_add_copy(tg_plan_core *plan, uint32_t from, uint32_t *index,
+                                       tg_error *err);
+/* choice.c: stages as they were chosen. */
+TG_MUST_USE tg_status tg_planner_chosen(tg_planner *planner, tg_error *err);
 /* demand.c */
 TG_MUST_USE tg_status tg_planner_demand(tg_planner *planner, tg_error *err);
 /* tiles.c */

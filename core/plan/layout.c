@@ -200,8 +200,9 @@ place_edge(tg_layout *layout, uint32_t i, uint32_t a)
         tg_window_box(&window, arg->array->shape, &layout->nodes[i].box, &cover);
         tg_box_from_shape(&whole, arg->array->ndim, arg->array->shape);
         bool inside = tg_box_contains(&whole, &cover);
-        bool plain = arg->role != TG_LOCAL_TILES || in_one_tile(layout, arg, &cover);
-        if (!(inside && plain && has_rows(arg))) {
+        /* Outside of the array there are no tiles to ask for. */
+        bool plain = inside && (arg->role != TG_LOCAL_TILES || in_one_tile(layout, arg, &cover));
+        if (!(plain && has_rows(arg))) {
             *offset = take(layout, box_bytes(arg->array, &cover));
         }
     } else if (!has_rows(arg)) {

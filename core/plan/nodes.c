@@ -105,8 +105,9 @@ out:
     return status;
 }
 
-size_t
-tg_planner_find(const tg_planner *planner, const tg_array *array)
+/* Where the node is, when it is there. */
+static size_t
+place_of(const tg_planner *planner, const tg_array *array)
 {
     size_t lo = 0, hi = planner->node_count;
     while (hi - lo > 1) {
@@ -117,8 +118,21 @@ tg_planner_find(const tg_planner *planner, const tg_array *array)
             hi = mid;
         }
     }
-    TG_ASSERT(planner->nodes[lo].array == array);
     return lo;
+}
+
+bool
+tg_planner_has(const tg_planner *planner, const tg_array *array)
+{
+    return planner->node_count > 0 && planner->nodes[place_of(planner, array)].array == array;
+}
+
+size_t
+tg_planner_find(const tg_planner *planner, const tg_array *array)
+{
+    size_t at = place_of(planner, array);
+    TG_ASSERT(planner->nodes[at].array == array);
+    return at;
 }
 
 void

@@ -14,6 +14,9 @@
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
+/* Where tasks are limited, dependencies are too. */
+enum { EDGES_PER_TASK = 16 };
+
 typedef struct frame {
     uint64_t slot;
     size_t begin, next, end; /* its dependencies in the list: slots */
@@ -211,6 +214,12 @@ finish_frame(walk *w)
     }
     for (size_t i = 0; i < count; i++) {
         w->ids[i] = plan->task_of_slot[w->slots[top->begin + i]];
+    }
+    uint64_t tasks_max = plan->options.tasks_max;
+    if (tasks_max != 0 && plan->tasks.edges + count > EDGES_PER_TASK * tasks_max) {
+        w->status = tg_fail(w->err, TG_ERR_LIMIT, "the plan has more than %llu dependencies",
+                            (unsigned long long)(EDGES_PER_TASK * tasks_max));
+        return;
     }
     w->status = tg_tasks_add(&plan->tasks, count, w->ids, &id, w->err);
     if (w->status == TG_OK) {

@@ -4,6 +4,7 @@
  */
 #include "core/plan/plan.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/assert.h"
@@ -100,10 +101,20 @@ clear_stages(tg_plan_core *plan)
     plan->slots = 0;
 }
 
-void
-tg_plan_free(tg_plan_core *plan)
+tg_plan_core *
+tg_plan_retain(tg_plan_core *plan)
 {
     if (plan != NULL) {
+        atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
+    }
+    return plan;
+}
+
+void
+tg_plan_release(tg_plan_core *plan)
+{
+    if (plan != NULL &&
+        atomic_fetch_sub_explicit(&plan->references, 1, memory_order_acq_rel) == 1) {
         clear_stages(plan);
         tg_free(NULL, plan->stages, plan->stage_capacity * sizeof *plan->stages);
         for (size_t t = 0; t < plan->target_count; t++) {
@@ -124,7 +135,11 @@ attempt(tg_planner *planner, tg_error *err)
         planner->nodes[i] =
             (tg_planned_node){ .array = planner->nodes[i].array, .home = -1, .source = -1 };
     }
-    TG_TRY(tg_planner_stages(planner, err));
+    if (planner->choice != NULL) {
+        TG_TRY(tg_planner_chosen(planner, err));
+    } else {
+        TG_TRY(tg_planner_stages(planner, err));
+    }
     if (planner->recomputes) {
         TG_TRY(tg_planner_recompute(planner, err));
     }
@@ -153,8 +168,9 @@ largest_stage(const tg_plan_core *plan)
     return largest;
 }
 
+/* `least`: the smallest peak of all attempts. */
 static tg_status
-does_not_fit(const tg_plan_core *plan, tg_error *err)
+does_not_fit(const tg_plan_core *plan, int64_t least, tg_error *err)
 {
     const double mib = 1048576.0;
     const tg_stage *stage = largest_stage(plan);
@@ -164,29 +180,76 @@ does_not_fit(const tg_plan_core *plan, tg_error *err)
                    "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
                    "kept in memory, the largest tile is %.1f MiB in %s; set memory_limit to "
                    "%.1f MiB or more, write large results to a store, or use smaller chunks",
-                   (double)plan->serial_peak_bytes / mib, (double)plan->options.memory_limit / mib,
+                   (double)least / mib, (double)plan->options.memory_limit / mib,
                    (double)plan->result_bytes / mib,
                    (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
-                   (double)plan->serial_peak_bytes * 1.05 / mib + 0.1);
+                   (double)least / mib + 0.1);
 }
 
-tg_status
-tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
-             tg_plan_core **out, tg_error *err)
+static bool
+fits(const tg_plan_core *plan)
+{
+    return plan->serial_peak_bytes <= plan->options.memory_limit;
+}
+
+static bool
+has_dynamic(const tg_planner *planner)
+{
+    bool dynamic = false;
+    for (size_t i = 0; i < planner->node_count; i++) {
+        dynamic = dynamic || (planner->nodes[i].array->op->flags & TG_OP_DYNAMIC) != 0;
+    }
+    return dynamic;
+}
+
+/* Plans with smaller and smaller demands until one fits. Sizes that depend on the data are counted
+ * with the most they may be, if that fits, so that the plan is a proof; else they are estimated. */
+static tg_status
+find_plan(tg_planner *planner, tg_error *err)
 {
     static const struct {
         int shift;
-        bool trims, recomputes;
+        bool trims, recomputes, any_data;
     } tries[] = {
-        { 0, false, false }, { 0, true, false }, { 2, true, false }, { 4, true, false },
-        { 0, false, true },  { 0, true, true },  { 2, true, true },  { 4, true, true },
+        { 0, false, false, true }, { 0, false, false, false }, { 0, true, false, false },
+        { 2, true, false, false }, { 4, true, false, false },  { 0, false, true, false },
+        { 0, true, true, false },  { 2, true, true, false },   { 4, true, true, false },
     };
     tg_status status = TG_OK;
-    tg_planner planner = { 0 };
-    bool fits = false;
+    tg_plan_core *plan = planner->plan;
+    int64_t least = INT64_MAX;
+    bool done = false;
+    for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !done;
+         i++) {
+        planner->tile_bytes = TILE_BYTES >> tries[i].shift;
+        planner->trims = tries[i].trims;
+        planner->recomputes = tries[i].recomputes;
+        planner->any_data = tries[i].any_data;
+        TG_TRY(attempt(planner, err));
+        if (planner->any_data) {
+            plan->enough_bytes = plan->serial_peak_bytes;
+        } else {
+            least = tg_min_i64(least, plan->serial_peak_bytes);
+        }
+        done = fits(plan);
+    }
+    if (!done) {
+        TG_TRY(does_not_fit(plan, least, err));
+    }
+out:
+    return status;
+}
+
+/* An empty plan for the targets, and the nodes that they reach. */
+static tg_status
+begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
+      const tg_plan_options *options, tg_error *err)
+{
+    tg_status status = TG_OK;
     tg_plan_core *plan = tg_calloc(NULL, 1, sizeof *plan);
-    *out = NULL;
     TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    atomic_init(&plan->references, 1);
+    planner->plan = plan;
     plan->targets = tg_calloc(NULL, count, sizeof *plan->targets);
     TG_CHECK(plan->targets != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     plan->options = *options;
@@ -196,22 +259,52 @@ tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options 
         (void)tg_array_retain(targets[t].array);
         (void)tg_sink_retain(targets[t].sink);
     }
-    planner.plan = plan;
-    TG_TRY(tg_planner_reach(&planner, err));
-    for (size_t i = 0; i < sizeof tries / sizeof tries[0] && !fits; i++) {
-        planner.tile_bytes = TILE_BYTES >> tries[i].shift;
-        planner.trims = tries[i].trims;
-        planner.recomputes = tries[i].recomputes;
-        TG_TRY(attempt(&planner, err));
-        fits = plan->serial_peak_bytes <= options->memory_limit;
-    }
-    if (!fits) {
-        TG_TRY(does_not_fit(plan, err));
-    }
-    *out = plan;
-    plan = NULL;
+    TG_TRY(tg_planner_reach(planner, err));
 out:
-    tg_planner_fini(&planner);
-    tg_plan_free(plan);
     return status;
+}
+
+/* Gives the plan, or with a failure lets go of it. */
+static tg_status
+end(tg_planner *planner, tg_status status, tg_plan_core **out)
+{
+    *out = status == TG_OK ? planner->plan : NULL;
+    tg_planner_fini(planner);
+    if (status != TG_OK) {
+        tg_plan_release(planner->plan);
+    }
+    return status;
+}
+
+tg_status
+tg_plan_make(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
+             tg_plan_core **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_planner planner = { 0 };
+    TG_TRY(begin(&planner, count, targets, options, err));
+    TG_TRY(find_plan(&planner, err));
+out:
+    return end(&planner, status, out);
+}
+
+tg_status
+tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_options *options,
+               const tg_plan_choice *choice, tg_plan_core **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_planner planner = { .choice = choice, .trims = choice->trims };
+    TG_TRY(begin(&planner, count, targets, options, err));
+    planner.any_data = has_dynamic(&planner);
+    TG_TRY(attempt(&planner, err));
+    if (planner.any_data && !fits(planner.plan)) {
+        planner.plan->enough_bytes = planner.plan->serial_peak_bytes;
+        planner.any_data = false;
+        TG_TRY(attempt(&planner, err));
+    }
+    if (!fits(planner.plan)) {
+        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, err));
+    }
+out:
+    return end(&planner, status, out);
 }

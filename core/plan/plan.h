@@ -12,16 +12,19 @@
  *     order.c    tasks in sweep order, depth first from the targets; then a simulated run of that
  *                order: the peak of memory, what is read and written
  *     explain.c  all of it as text
+ *     choice.c   stages that were chosen before, instead of stages.c: a plan that was read
  *
  * A stage is evaluated tile by tile. Its root's result is kept as tiles until the last consumer has
  * run, or goes to a target. A task is (stage, tile); its id is its place in the sweep order.
  *
- * Ownership: the plan retains the arrays and sinks it names. Threads: made by one thread, then
- * immutable. Errors: TG_ERR_MEMORY when no order fits the limit: the message says which op, what it
- * needs, and what limit would do.
+ * Ownership: counted; the plan retains the arrays and sinks it names. Threads: made by one thread,
+ * then immutable. Errors: TG_ERR_MEMORY when no order fits the limit: the message says which op,
+ * what it needs, and what limit would do.
  */
 #include "core/array/array.h"
 #include "core/graph/graph.h"
+
+typedef struct tg_plan_choice tg_plan_choice; /* core/plan/choice.h */
 
 typedef enum tg_stage_kind {
     TG_STAGE_TILE,    /* evaluate the root on a tile */
@@ -53,6 +56,7 @@ typedef struct tg_stage {
     bool keeps;            /* the tiles are read by other stages */
     bool again;            /* makes a second time what another stage makes */
     bool trims;            /* tiles are cut down to what is still needed of them */
+    bool follows;          /* the tiles were not chosen: they are chunks, or another stage's */
     uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
     uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
     int64_t groups;        /* PARTIAL, COMBINE: states per cell of the kept axes */
@@ -62,6 +66,7 @@ typedef struct tg_stage {
     uint64_t slot;         /* number of the first tile among all tiles of the plan */
     int64_t scratch_bytes; /* upper bound for one task */
     int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
+    int64_t cut_bytes;     /* upper bound of what cutting one of the tiles it reads takes */
     int64_t out_bytes;     /* upper bound of one tile or state */
     int64_t need_bytes;    /* upper bound of all that one running task takes from the pool */
     uint32_t local_count;
@@ -81,10 +86,11 @@ typedef struct tg_plan_target {
 typedef struct tg_plan_options {
     int threads;
     int64_t memory_limit;
-    bool expand; /* also make the task graph */
+    uint64_t tasks_max; /* 0: TG_TASKS_MAX */
 } tg_plan_options;
 
 typedef struct tg_plan_core {
+    _Atomic unsigned references;
     tg_plan_options options;
     size_t target_count;
     tg_plan_target *targets;
@@ -98,6 +104,8 @@ typedef struct tg_plan_core {
     int64_t
         *edge_bytes; /* per dependency: what the reader needs of a tile that is trimmed; or NULL */
     /* Predictions. */
+    bool any_data;        /* they hold whatever the data are; else TG_OP_DYNAMIC was estimated */
+    int64_t enough_bytes; /* the least limit known to be enough for any data */
     int64_t serial_peak_bytes; /* running the tasks one by one in their order */
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;
@@ -109,7 +117,17 @@ typedef struct tg_plan_core {
 TG_MUST_USE tg_status tg_plan_make(size_t count, const tg_plan_target *targets,
                                    const tg_plan_options *options, tg_plan_core **out,
                                    tg_error *err);
-void tg_plan_free(tg_plan_core *plan);
+/*
+ * A plan from its choices instead (see choice.h): each target's `stage` says which of them
+ * completes it. TG_ERR_FORMAT when the choices are not those of a plan for these targets. The
+ * result is the very plan that they were taken from, under the same options.
+ */
+TG_MUST_USE tg_status tg_plan_expand(size_t count, const tg_plan_target *targets,
+                                     const tg_plan_options *options, const tg_plan_choice *choice,
+                                     tg_plan_core **out, tg_error *err);
+/* Both give one reference. */
+tg_plan_core *tg_plan_retain(tg_plan_core *plan);
+void tg_plan_release(tg_plan_core *plan);
 
 /* The stage of a task, its tile's number, and that tile's box. */
 void tg_plan_task(const tg_plan_core *plan, uint32_t task, uint32_t *stage, int64_t *tile);

@@ -36,22 +36,70 @@ combines(const tg_stage *stage)
     return stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH;
 }
 
-/* Bytes that stay after the task has run, until its last reader has. */
+/* The state that a task makes, or the largest there can be. `kept` is known of earlier tasks.
+ * States whose size depends on the data are, combined, at most as large as all of them together. */
 static int64_t
-kept_bytes(const tg_plan_core *plan, const tg_stage *stage, int64_t tile)
+state_bytes(const tg_plan_core *plan, uint32_t task, const tg_box *box, const int64_t *kept)
+{
+    const tg_stage *stage = &plan->stages[plan->stage_of_task[task]];
+    const tg_reduce *reduce = stage->root->op->reduce;
+    bool dynamic = (stage->root->op->flags & TG_OP_DYNAMIC) != 0;
+    int64_t bytes = 0;
+    if (dynamic && combines(stage)) {
+        const tg_stage *partial = stage;
+        while (partial->kind != TG_STAGE_PARTIAL) {
+            partial = &plan->stages[partial->source];
+        }
+        for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
+            bytes += kept[plan->tasks.preds[e]];
+        }
+        if (!plan->any_data) {
+            bytes = tg_min_i64(bytes, reduce->state_bytes(stage->root, &partial->region));
+        }
+    } else if (plan->any_data && reduce->state_bytes_max != NULL) {
+        bytes = reduce->state_bytes_max(stage->root, box);
+    } else {
+        bytes = reduce->state_bytes(stage->root, box);
+    }
+    return bytes;
+}
+
+/* A result of unknown length is at most as large as the arguments of unknown length. */
+static int64_t
+given_bytes(const tg_plan_core *plan, uint32_t task, const int64_t *kept)
 {
     int64_t bytes = 0;
-    if (makes_states(stage) || stage->keeps) {
+    for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
+        uint32_t maker = plan->tasks.preds[e];
+        bool known = tg_array_is_known(plan->stages[plan->stage_of_task[maker]].root);
+        bytes += known ? 0 : kept[maker];
+    }
+    return bytes;
+}
+
+/* Bytes that stay after the task has run, until its last reader has; of unknown length, until the
+ * computation ends. */
+static int64_t
+kept_bytes(const tg_plan_core *plan, uint32_t task, const int64_t *kept)
+{
+    const tg_stage *stage = &plan->stages[plan->stage_of_task[task]];
+    bool known = tg_array_is_known(stage->root);
+    int64_t bytes = 0;
+    if (makes_states(stage) || stage->keeps || !known) {
         tg_box box;
-        tg_plan_tile_box(plan, stage, tile, &box);
-        bytes = makes_states(stage) ? stage->root->op->reduce->state_bytes(stage->root, &box)
-                                    : tg_box_count(&box) * itemsize(stage);
+        tg_plan_tile_box(plan, stage, (int64_t)(plan->slot_of_task[task] - stage->slot), &box);
+        if (makes_states(stage) || (!known && stage->kind == TG_STAGE_FINISH)) {
+            bytes = state_bytes(plan, task, &box, kept);
+        } else {
+            bytes = known ? tg_box_count(&box) * itemsize(stage) : given_bytes(plan, task, kept);
+        }
         bytes = tg_pool_charge(bytes);
     }
     return bytes;
 }
 
-/* What a task takes while it runs beside what is kept of it. */
+/* What a task takes while it runs beside what is kept of it. When it ends it may cut an input down,
+ * after it has given that back. */
 static int64_t
 passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
 {
@@ -60,7 +108,7 @@ passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
     if (stage_sink(plan, stage) != NULL && !stage->keeps && !makes_states(stage)) {
         bytes += tg_pool_charge(stage->out_bytes);
     }
-    return bytes;
+    return tg_max_i64(bytes, stage->cut_bytes);
 }
 
 /* What combining takes beside its result: a copy of all that it combines, at most, and before the
@@ -78,7 +126,7 @@ combining_bytes(const tg_plan_core *plan, const tg_stage *stage, uint32_t task, 
         if (stage->kind == TG_STAGE_FINISH) {
             tg_box box;
             tg_plan_tile_box(plan, stage, (int64_t)(plan->slot_of_task[task] - stage->slot), &box);
-            bytes += tg_pool_charge(stage->root->op->reduce->state_bytes(stage->root, &box));
+            bytes += tg_pool_charge(state_bytes(plan, task, &box, kept));
         }
     }
     return bytes;
@@ -112,18 +160,33 @@ static void
 keep(const tg_plan_core *plan, int64_t *kept)
 {
     for (uint32_t id = 0; id < plan->tasks.count; id++) {
-        const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
-        kept[id] = kept_bytes(plan, stage, (int64_t)(plan->slot_of_task[id] - stage->slot));
+        kept[id] = kept_bytes(plan, id, kept);
     }
+}
+
+/* Whichever reader it is that cuts a tile down, for a moment there are the tile and at most half of
+ * it. */
+static int64_t
+cut_bytes_max(const tg_plan_core *plan, const tg_stage *stage)
+{
+    int64_t most = 0;
+    for (uint32_t i = 0; i < stage->local_count; i++) {
+        if (stage->locals[i].role == TG_LOCAL_TILES) {
+            const tg_stage *maker = &plan->stages[stage->locals[i].producer];
+            int64_t half = tg_pool_charge(tg_pool_charge(maker->out_bytes) / 2);
+            most = tg_max_i64(most, maker->trims ? half : 0);
+        }
+    }
+    return most;
 }
 
 /* What each task keeps, and the bounds of its stage. */
 static void
-measure(tg_plan_core *plan, int64_t *kept)
+measure(tg_plan_core *plan, bool any_data, int64_t *kept)
 {
+    plan->any_data = any_data;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         tg_stage *stage = &plan->stages[s];
-        stage->scratch_bytes += sink_scratch_max(plan, stage);
         stage->state_bytes = stage->need_bytes = 0;
         stage->out_bytes = makes_states(stage) ? 0 : tile_bytes_max(stage);
     }
@@ -131,7 +194,7 @@ measure(tg_plan_core *plan, int64_t *kept)
     for (uint32_t id = 0; id < plan->tasks.count; id++) {
         tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
         stage->need_bytes = tg_max_i64(stage->need_bytes, kept[id]);
-        if (makes_states(stage)) {
+        if (makes_states(stage) || !tg_array_is_known(stage->root)) {
             stage->out_bytes = tg_max_i64(stage->out_bytes, kept[id]);
         }
         if (combines(stage)) {
@@ -140,7 +203,9 @@ measure(tg_plan_core *plan, int64_t *kept)
         }
     }
     for (uint32_t s = 0; s < plan->stage_count; s++) {
-        plan->stages[s].need_bytes += passing_bytes(plan, &plan->stages[s]);
+        tg_stage *stage = &plan->stages[s];
+        stage->cut_bytes = cut_bytes_max(plan, stage);
+        stage->need_bytes += passing_bytes(plan, stage);
     }
 }
 
@@ -199,7 +264,9 @@ static void
 reader_done(const tg_plan_core *plan, paper *p, uint32_t maker, uint64_t edge)
 {
     if (--p->readers[maker] == 0) {
-        p->live -= p->kept[maker];
+        bool known = tg_array_is_known(plan->stages[plan->stage_of_task[maker]].root);
+        bool states = makes_states(&plan->stages[plan->stage_of_task[maker]]);
+        p->live -= known || states ? p->kept[maker] : 0;
     } else if (plan->edge_bytes != NULL && plan->stages[plan->stage_of_task[maker]].trims) {
         p->rest[maker] -= plan->edge_bytes[edge];
         int level = tg_trim_level(p->full[maker], p->rest[maker]);
@@ -207,7 +274,6 @@ reader_done(const tg_plan_core *plan, paper *p, uint32_t maker, uint64_t edge)
         int64_t held = p->bound ? p->full[maker] >> level : p->rest[maker];
         int64_t bytes = level > before ? tg_pool_charge(held) : p->kept[maker];
         if (bytes < p->kept[maker]) {
-            p->peak = tg_max_i64(p->peak, p->live + bytes); /* both for a moment */
             p->live -= p->kept[maker] - bytes;
             p->kept[maker] = bytes;
         }
@@ -236,7 +302,8 @@ run_on_paper(tg_plan_core *plan, paper *p)
         }
         p->peak = tg_max_i64(p->peak, p->live + need);
         need_max = tg_max_i64(need_max, need);
-        p->live += p->readers[id] != 0 ? p->kept[id] : 0;
+        bool stays = p->readers[id] != 0 || !tg_array_is_known(stage->root);
+        p->live += stays ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
             reader_done(plan, p, plan->tasks.preds[e], e);
         }
@@ -271,29 +338,43 @@ out:
     return status;
 }
 
+/* Each further thread may be one task, and the tiles it has finished early, ahead; and more where
+ * it is little beside the rest: a wide window is seldom waited for. */
+static int64_t
+ahead_of(int64_t need, int64_t peak)
+{
+    return tg_max_i64(2 * need, tg_min_i64(AHEAD_TASKS * need, peak / 8));
+}
+
 /* The proof under the limit, the room beside it, and what is to be expected. */
 static tg_status
-predict_memory(tg_plan_core *plan, tg_error *err)
+predict_memory(tg_planner *planner, tg_error *err)
 {
     tg_status status = TG_OK;
+    tg_plan_core *plan = planner->plan;
     size_t count = (size_t)plan->tasks.count + 1;
-    int64_t need = 0, expected = 0, ahead = 0;
+    int64_t need = 0, needed = 0, expected = 0;
     int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
     int64_t *kept = tg_malloc(NULL, count * sizeof *kept);
     TG_CHECK(kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
-    measure(plan, kept);
-    TG_TRY(simulate(plan, kept, true, &plan->serial_peak_bytes, &need, err));
-    expected = plan->serial_peak_bytes;
-    if (plan->edge_bytes != NULL) {
-        keep(plan, kept);
-        TG_TRY(simulate(plan, kept, false, &expected, &need, err));
+    if (planner->any_data) {
+        measure(plan, false, kept);
+        TG_TRY(simulate(plan, kept, false, &expected, &needed, err));
     }
-    /* Each further thread may be one task, and the tiles it has finished early, ahead; and more
-     * where it is little beside the rest: a wide window is seldom waited for. */
-    ahead = tg_max_i64(2 * need, tg_min_i64(AHEAD_TASKS * need, plan->serial_peak_bytes / 8));
-    plan->ahead_bytes = tg_min_i64(
-        ahead * others, tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes));
-    plan->peak_bytes = expected + plan->ahead_bytes / 2;
+    measure(plan, planner->any_data, kept);
+    TG_TRY(simulate(plan, kept, true, &plan->serial_peak_bytes, &need, err));
+    if (!planner->any_data) {
+        expected = plan->serial_peak_bytes;
+        needed = need;
+    }
+    if (!planner->any_data && plan->edge_bytes != NULL) {
+        keep(plan, kept);
+        TG_TRY(simulate(plan, kept, false, &expected, &needed, err));
+    }
+    int64_t room = tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes);
+    plan->ahead_bytes = tg_min_i64(room, others * ahead_of(need, plan->serial_peak_bytes));
+    plan->peak_bytes =
+        expected + tg_min_i64(plan->ahead_bytes, others * ahead_of(needed, expected)) / 2;
 out:
     tg_free(NULL, kept, count * sizeof *kept);
     return status;
@@ -308,6 +389,9 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
         plan->result_bytes +=
             plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
     }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        plan->stages[s].scratch_bytes += sink_scratch_max(plan, &plan->stages[s]);
+    }
     count_writes(plan);
-    return predict_memory(plan, err);
+    return predict_memory(planner, err);
 }

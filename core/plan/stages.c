@@ -84,6 +84,13 @@ find_cheap(tg_planner *planner)
     }
 }
 
+bool
+tg_node_stands_alone(const tg_array *array)
+{
+    return array->op->cls == TG_CLASS_REDUCE || array->op->tiling != NULL ||
+           array->op->carry_axis != NULL || !tg_array_is_known(array);
+}
+
 static bool
 edge_cuts(const tg_array *reader)
 {
@@ -161,9 +168,7 @@ decide(tg_planner *planner, size_t index)
     tg_planned_node *node = &planner->nodes[index];
     const tg_array *array = node->array;
     bool cheap = node->cheap_ops < TG_NOT_CHEAP;
-    node->root = is_target(planner->plan, array) || array->op->cls == TG_CLASS_REDUCE ||
-                 array->op->tiling != NULL || array->op->carry_axis != NULL ||
-                 !tg_array_is_known(array);
+    node->root = is_target(planner->plan, array) || tg_node_stands_alone(array);
     if (!node->root && !cheap) {
         node->root = node->forced || node->shared || node->home < 0 ||
                      planner->nodes[node->home].locals >= TG_STAGE_NODES_MAX / 2 ||
@@ -223,9 +228,8 @@ local_of(const tg_stage *stage, const tg_array *array)
     return lo;
 }
 
-/* Collects what is evaluated with `root`: down to roots of other stages and memory. */
-static tg_status
-collect(tg_planner *planner, uint32_t index, tg_error *err)
+tg_status
+tg_planner_collect(tg_planner *planner, uint32_t index, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_local *locals = NULL;
@@ -267,6 +271,8 @@ collect(tg_planner *planner, uint32_t index, tg_error *err)
     memcpy(stage->locals, locals, count * sizeof *locals);
     stage->local_count = count;
     stage->arg_count = args;
+    /* A cumulative op reads its own previous tile. */
+    stage->keeps = stage->root->op->carry_axis != NULL;
     for (uint32_t i = 0; i < count; i++) {
         const tg_local *local = &stage->locals[i];
         for (size_t a = 0; local->role == TG_LOCAL_COMPUTE && a < local->array->nargs; a++) {
@@ -278,12 +284,10 @@ out:
     return status;
 }
 
-/* A stage that only moves the tiles of another stage to a target. */
-static tg_status
-add_copy(tg_planner *planner, uint32_t from, uint32_t *index, tg_error *err)
+tg_status
+tg_plan_add_copy(tg_plan_core *plan, uint32_t from, uint32_t *index, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_plan_core *plan = planner->plan;
     TG_TRY(tg_plan_add_stage(plan, TG_STAGE_TILE, plan->stages[from].root, index, err));
     tg_stage *stage = &plan->stages[*index];
     stage->locals = tg_calloc(NULL, 1, sizeof *stage->locals);
@@ -318,7 +322,7 @@ attach_targets(tg_planner *planner, tg_error *err)
         tg_plan_target *target = &plan->targets[t];
         uint32_t index = planner->nodes[tg_planner_find(planner, target->array)].stage;
         if (!writes_target(planner, &plan->stages[index], target)) {
-            TG_TRY(add_copy(planner, index, &index, err));
+            TG_TRY(tg_plan_add_copy(plan, index, &index, err));
         }
         plan->stages[index].target = (int)t;
         target->stage = index;
@@ -343,9 +347,7 @@ tg_planner_stages(tg_planner *planner, tg_error *err)
             uint32_t first = 0;
             TG_TRY(tg_plan_add_stage(plan, reduces ? TG_STAGE_PARTIAL : TG_STAGE_TILE, node->array,
                                      &first, err));
-            TG_TRY(collect(planner, first, err));
-            /* A cumulative op reads its own previous tile. */
-            plan->stages[first].keeps = node->array->op->carry_axis != NULL;
+            TG_TRY(tg_planner_collect(planner, first, err));
             node->stage = first;
             if (reduces) {
                 TG_TRY(tg_plan_add_stage(plan, TG_STAGE_FINISH, node->array, &node->stage, err));

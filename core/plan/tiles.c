@@ -29,6 +29,7 @@ typedef struct wish {
     bool strict[TG_NDIM_MAX];  /* tile = exactly the granule */
     bool whole[TG_NDIM_MAX];
     const tg_grid *follow; /* tiles are exactly these cells */
+    bool lost;             /* there should be tiles to follow, and are none */
     int ndim;
 } wish;
 
@@ -91,9 +92,14 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     for (uint32_t i = 0; tiling.follow_tiles && i < stage->local_count; i++) {
         if (stage->locals[i].role == TG_LOCAL_TILES &&
             stage->locals[i].array == stage->root->args[0]) {
-            w->follow = plan->stages[stage->locals[i].producer].grid;
+            const tg_stage *producer = &plan->stages[stage->locals[i].producer];
+            while (producer->kind == TG_STAGE_FINISH || producer->kind == TG_STAGE_COMBINE) {
+                producer = &plan->stages[producer->source];
+            }
+            w->follow = producer->grid;
         }
     }
+    w->lost = tiling.follow_tiles && w->follow == NULL;
     if (tiling.follow_chunks && stage->root->chunks != NULL && w->ndim == stage->root->ndim) {
         w->follow = stage->root->chunks;
     }
@@ -161,6 +167,17 @@ bytes_of(const wish *w, const int64_t *tile, int64_t itemsize)
     return bytes;
 }
 
+/* Cells that are read, and with a chain before the stencil computed, for one cell that is made. */
+static double
+window_ratio(const wish *w, const int64_t *tile)
+{
+    double ratio = 1.0;
+    for (int a = 0; a < w->ndim; a++) {
+        ratio *= (double)(tile[a] + w->halo[a]) / (double)tile[a];
+    }
+    return ratio;
+}
+
 /* The axis to halve: for streams the first that can be, so that tiles are contiguous; for stencils
  * the longest against its halo, the last axis last (its rows are what SIMD works on). */
 static int
@@ -181,12 +198,18 @@ axis_to_cut(const wish *w, const int64_t *tile, bool stencil)
     return best;
 }
 
+/* A tile that is small beside its halo is made from many times its cells. Rather than that it may
+ * be some times larger than what the caches like. */
+static const double WINDOW_RATIO_MAX = 2.5;
+enum { WINDOW_FACTOR = 8 };
+
 static void
 choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int64_t *tile)
 {
-    int64_t itemsize = 1, total = 0, aim = planner->tile_bytes;
+    int64_t itemsize = 1, share = 0, aim = planner->tile_bytes;
     bool stencil = false;
-    for (uint32_t i = 0; i < stage->local_count; i++) {
+    /* Of a reduction no tile is made: its result's dtype says nothing about the domain. */
+    for (uint32_t i = 0; i + (stage->kind == TG_STAGE_PARTIAL) < stage->local_count; i++) {
         int64_t size = (int64_t)tg_dtype_size(stage->locals[i].array->dtype);
         itemsize = tg_max_i64(itemsize, size);
     }
@@ -197,15 +220,24 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
             tile[a] = tg_ceil_div(tile[a], w->granule[a]) * w->granule[a];
         }
     }
-    total = bytes_of(w, tile, itemsize);
-    /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share. */
-    aim = stencil ? aim * 4 : aim;
-    aim = tg_max_i64(tg_min_i64(aim, total / (stencil ? 8 : 32)), 65536);
-    for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > aim;) {
+    /* Halos make small tiles dear: allow more. Small arrays are cut too, so that threads share, but
+     * not where a half would be mostly halo. */
+    share = tg_max_i64(bytes_of(w, tile, itemsize) / (stencil ? 8 : 32), 65536);
+    aim = tg_max_i64(stencil ? aim * 4 : aim, 65536);
+    for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > tg_min_i64(aim, share);) {
         axis = axis_to_cut(w, tile, stencil);
+        if (axis >= 0 && bytes_of(w, tile, itemsize) <= aim && tile[axis] < 3 * w->halo[axis]) {
+            axis = -1;
+        }
         if (axis >= 0) {
+            int64_t before = tile[axis];
             int64_t cells = tg_ceil_div(tile[axis], w->granule[axis]);
             tile[axis] = tg_ceil_div(cells, 2) * w->granule[axis];
+            if (window_ratio(w, tile) > WINDOW_RATIO_MAX &&
+                bytes_of(w, tile, itemsize) < aim * WINDOW_FACTOR / 2) {
+                tile[axis] = before;
+                axis = -1;
+            }
         }
     }
 }
@@ -258,23 +290,61 @@ out:
     return status;
 }
 
+static uint64_t
+tasks_max(const tg_planner *planner)
+{
+    uint64_t most = planner->plan->options.tasks_max;
+    return most != 0 ? most : TG_TASKS_MAX;
+}
+
+/* Instead of choosing: the tiles as they were chosen. That they cover the region is make_grid's. */
+static tg_status
+take_tiles(const tg_stage_choice *chosen, const tg_stage *stage, wish *w, int64_t *tile,
+           tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(chosen->tile_count == (w->follow == NULL ? 2 * (uint32_t)w->ndim : 0), err,
+             TG_ERR_FORMAT, "%s: %u numbers for the tiles of an array of %d axes",
+             stage->root->op->name, chosen->tile_count, w->ndim);
+    TG_CHECK(!w->lost || tg_box_is_empty(&stage->region), err, TG_ERR_FORMAT,
+             "%s: does not read the tiles that it is to follow", stage->root->op->name);
+    for (int a = 0; w->follow == NULL && a < w->ndim; a++) {
+        int64_t origin = chosen->tiles[2 * a], step = chosen->tiles[2 * a + 1];
+        TG_CHECK(step >= 1 && step <= TG_ARRAY_BYTES_MAX && origin >= -TG_ARRAY_BYTES_MAX &&
+                     origin <= TG_ARRAY_BYTES_MAX,
+                 err, TG_ERR_FORMAT, "%s: tiles of %lld from %lld along axis %d",
+                 stage->root->op->name, (long long)step, (long long)origin, a);
+        w->origin[a] = origin;
+        tile[a] = step;
+    }
+out:
+    return status;
+}
+
 static tg_status
 tile_stage(tg_planner *planner, tg_stage *stage, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t tile[TG_NDIM_MAX];
+    int64_t tile[TG_NDIM_MAX] = { 0 };
     wish w = { .ndim = stage->region.ndim };
     for (int a = 0; a < w.ndim; a++) {
         w.granule[a] = 1;
     }
     wish_op(&w, planner->plan, stage);
     wish_stored(&w, planner->plan, stage);
-    if (w.follow == NULL) {
+    if (planner->choice != NULL) {
+        const tg_stage_choice *stages = planner->choice->stages;
+        TG_TRY(take_tiles(&stages[stage - planner->plan->stages], stage, &w, tile, err));
+    } else if (w.follow == NULL) {
         wish_tiles(&w, planner->plan, stage);
         choose_tile(planner, stage, &w, tile);
     }
     TG_TRY(make_grid(&w, &stage->region, tile, &stage->grid, err));
+    stage->follows = w.follow != NULL;
     stage->tiles = tg_grid_count(stage->grid);
+    TG_CHECK((uint64_t)stage->tiles < tasks_max(planner), err, TG_ERR_LIMIT,
+             "%s: %lld tiles, the plan may have %llu: use larger chunks", stage->root->op->name,
+             (long long)stage->tiles, (unsigned long long)tasks_max(planner));
     stage->trims = planner->trims && stage->keeps && stage->kind == TG_STAGE_TILE &&
                    stage->root->op->carry_axis == NULL && tg_array_is_known(stage->root);
 out:
@@ -352,6 +422,38 @@ out:
     return status;
 }
 
+/* Is every cut of the tiles a cut of the chunks? Then no chunk is written twice. */
+static bool
+cuts_fit(const tg_grid_axis *tiles, const tg_grid_axis *chunks)
+{
+    bool fit = true;
+    for (int64_t i = 1; i < tiles->count && fit; i++) {
+        int64_t cut = tg_grid_lo(tiles, i);
+        fit = cut >= tiles->end || tg_grid_lo(chunks, tg_grid_find(chunks, cut)) == cut;
+    }
+    return fit;
+}
+
+/* Chosen tiles may be for another sink than the one that is given. */
+static tg_status
+check_sinks(const tg_plan_core *plan, tg_error *err)
+{
+    tg_status status = TG_OK;
+    for (size_t t = 0; t < plan->target_count; t++) {
+        const tg_sink *sink = plan->targets[t].sink;
+        const tg_grid *grid = plan->stages[plan->targets[t].stage].grid;
+        for (int a = 0; sink != NULL && !sink->random_access && a < sink->ndim; a++) {
+            TG_CHECK(cuts_fit(tg_grid_axis_at(grid, a), tg_grid_axis_at(sink->chunks, a)), err,
+                     TG_ERR_VALUE,
+                     "plan: the tiles of target %zu cut chunks of %s along axis %d; give the "
+                     "target the chunks that it was planned for, or plan again",
+                     t, sink->uri, a);
+        }
+    }
+out:
+    return status;
+}
+
 tg_status
 tg_planner_tiles(tg_planner *planner, tg_error *err)
 {
@@ -360,6 +462,8 @@ tg_planner_tiles(tg_planner *planner, tg_error *err)
     uint32_t count = plan->stage_count; /* levels of reductions are appended */
     for (uint32_t s = 0; s < count; s++) {
         if (plan->stages[s].tiles < 0) {
+            TG_CHECK(planner->choice == NULL || planner->choice->stages[s].tile_count == 0, err,
+                     TG_ERR_FORMAT, "plan: stage %u has tiles, and nothing of it is wanted", s);
             plan->stages[s].tiles = 0;
         } else if (plan->stages[s].kind == TG_STAGE_FINISH) {
             TG_TRY(reduce_levels(planner, s, err));
@@ -371,9 +475,12 @@ tg_planner_tiles(tg_planner *planner, tg_error *err)
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         plan->stages[s].slot = plan->slots;
         plan->slots += (uint64_t)plan->stages[s].tiles;
-        TG_CHECK(plan->slots < TG_TASKS_MAX, err, TG_ERR_LIMIT,
-                 "%s: the plan has more than %u tiles: use larger chunks",
-                 plan->stages[s].root->op->name, TG_TASKS_MAX);
+        TG_CHECK(plan->slots < tasks_max(planner), err, TG_ERR_LIMIT,
+                 "%s: the plan has more than %llu tiles: use larger chunks",
+                 plan->stages[s].root->op->name, (unsigned long long)tasks_max(planner));
+    }
+    if (planner->choice != NULL) {
+        TG_TRY(check_sinks(plan, err));
     }
 out:
     return status;

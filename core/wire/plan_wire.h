@@ -2,29 +2,39 @@
 #ifndef TG_WIRE_PLAN_WIRE_H
 #define TG_WIRE_PLAN_WIRE_H
 /*
- * What: expressions as bytes: what a client sends to a scheduler, and what is kept in a file to be
+ * What: plans as bytes: what a client sends to a scheduler, and what is kept in a file to be
  * computed later. A message is a sequence of msgpack objects, decoded one by one, so that a reader
  * needs no more memory than the largest of them:
  *
- *     ["tilegraph.plan", 1, nodes, targets]                    version of this format; two counts
- *     [op, version, [argument...], [[name, kind, value]...], source]      once per node
- *     [target...]
+ *     ["tilegraph.plan", 2, nodes, targets, stages, trims]       version of this format; counts
+ *     [op, version, [argument...], [[name, kind, value]...], data]          once per node
+ *     [node, stage]                                                         once per target
+ *     [kind, root, again, source, reads, tiles]                             once per stage
  *
- * Arguments and targets are indices of nodes; an argument is an earlier node. Kinds are those of
- * tg_param_kind; integers and floats are binary, 8 bytes each, little-endian; text is text. Only
- * parameters that were given are there. `source` is nil, or for an array in a store
- * [format, uri, dtype, shape, chunks], with shape as binary integers and chunks nil (the store's)
- * or one binary per axis: origin and step, or all boundaries.
+ * Arguments, targets and roots are indices of nodes; an argument is an earlier node. Kinds of
+ * parameters are those of tg_param_kind; integers and floats are binary, 8 bytes each,
+ * little-endian; text is text. Only parameters that were given are there. `data` is nil, or
+ *
+ *     [format, uri, dtype, shape, chunks]    an array in a store, which the reader opens
+ *     [dtype, shape, chunks, bytes]          an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
+ *                                            in C order, little-endian
+ *
+ * with shape as binary integers and chunks nil (the store's own) or one binary per axis: origin and
+ * step, or all boundaries. A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of
+ * node and stage, `tiles` origin and step per axis. Both are binary integers. Tasks and their order
+ * are not there: they follow from the choices, for a million tiles from a few hundred bytes.
+ * With no stages the message is expressions alone.
  *
  * Reading builds every node with tg_apply: op, parameters and shapes are checked as if a user had
- * called it. Nothing of the message is believed before.
+ * called it; tg_plan_expand checks the choices. Nothing of the message is believed before.
  *
  * Ownership: as said at each function. Threads: any; a context may be shared.
- * Errors: TG_ERR_UNSUPPORTED for what cannot travel (memory and functions of this process) and for
- * ops and versions that are not known here; TG_ERR_FORMAT for a malformed message; TG_ERR_LIMIT;
- * whatever infer and the opener say, with the node's number before it.
+ * Errors: TG_ERR_UNSUPPORTED for what cannot travel (functions of this process) and for ops and
+ * versions that are not known here; TG_ERR_FORMAT for a malformed message; TG_ERR_LIMIT; whatever
+ * infer and the opener say, with the node's number before it.
  */
 #include "core/array/array.h"
+#include "core/plan/choice.h"
 
 typedef struct tg_wire_bytes {
     uint8_t *data;
@@ -35,6 +45,9 @@ typedef struct tg_wire_bytes {
 /* The expressions that `targets` are the results of. On success tg_wire_bytes_fini is due. */
 TG_MUST_USE tg_status tg_wire_write_nodes(size_t count, tg_array *const *targets,
                                           tg_wire_bytes *out, tg_error *err);
+/* A plan: its expressions and its choices. Where the results go is not part of it. */
+TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out,
+                                         tg_error *err);
 void tg_wire_bytes_fini(tg_wire_bytes *bytes);
 
 /* How a reader comes to an array in a store. `open` gives one reference. */
@@ -49,10 +62,26 @@ typedef struct tg_wire_arrays {
     tg_array **arrays; /* one reference each */
 } tg_wire_arrays;
 
-/* `opener` NULL: arrays in stores are refused. On success tg_wire_arrays_fini is due. */
+/* The targets of a plan or of expressions; stages are not looked at. `opener` NULL: arrays in
+ * stores are refused. On success tg_wire_arrays_fini is due. */
 TG_MUST_USE tg_status tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
                                          const tg_wire_opener *opener, tg_wire_arrays *out,
                                          tg_error *err);
 void tg_wire_arrays_fini(tg_wire_arrays *arrays);
+
+/* What tg_plan_expand makes a plan from. */
+typedef struct tg_wire_plan {
+    tg_wire_arrays targets;
+    uint32_t *stage_of_target;
+    tg_plan_choice choice;
+    tg_scope *scope; /* holds the nodes that the choice names */
+    size_t target_room_;
+} tg_wire_plan;
+
+/* As above, with the choices. On success tg_wire_plan_fini is due. */
+TG_MUST_USE tg_status tg_wire_read_plan(tg_context *context, const void *bytes, size_t size,
+                                        const tg_wire_opener *opener, tg_wire_plan *out,
+                                        tg_error *err);
+void tg_wire_plan_fini(tg_wire_plan *plan);
 
 #endif

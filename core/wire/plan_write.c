@@ -238,12 +238,53 @@ put_axis(writer *w, const tg_grid_axis *axis)
     }
 }
 
+static void
+put_chunks(writer *w, const tg_array *node)
+{
+    (void)msgpack_pack_array(&w->packer, (size_t)node->ndim);
+    for (int a = 0; a < node->ndim; a++) {
+        put_axis(w, tg_grid_axis_at(node->chunks, a));
+    }
+}
+
+/* The bytes of an array in memory, in C order whatever its strides are. */
 static tg_status
-put_source(writer *w, const tg_array *node, tg_error *err)
+put_memory(writer *w, const tg_array *node, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const char *dtype = tg_dtype_name(node->dtype);
+    int64_t bytes = tg_array_nbytes(node);
+    void *copy = NULL;
+    tg_view packed;
+    TG_CHECK(bytes <= TG_PLAN_MEMORY_MAX, err, TG_ERR_LIMIT,
+             "plan: an array of %" PRId64 " bytes in memory cannot be sent, at most %" PRId64
+             "; save it to a store and open that",
+             bytes, TG_PLAN_MEMORY_MAX);
+    copy = tg_malloc(NULL, (size_t)tg_max_i64(bytes, 1));
+    TG_CHECK(copy != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
+    tg_view_from_shape(&packed, copy, node->dtype, node->ndim, node->shape);
+    if (bytes > 0) {
+        tg_view_copy(&packed, &node->data_view_);
+    }
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
+    put_text(w, dtype, strlen(dtype));
+    put_words(w, node->shape, (size_t)node->ndim);
+    put_chunks(w, node);
+    (void)msgpack_pack_bin(&w->packer, (size_t)bytes);
+    (void)msgpack_pack_bin_body(&w->packer, copy, (size_t)bytes);
+out:
+    tg_free(NULL, copy, (size_t)tg_max_i64(bytes, 1));
+    return status;
+}
+
+static tg_status
+put_data(writer *w, const tg_array *node, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_source *source = node->source;
-    if (source == NULL) {
+    if (node->data != NULL) {
+        TG_TRY(put_memory(w, node, err));
+    } else if (source == NULL) {
         (void)msgpack_pack_nil(&w->packer);
     } else {
         TG_CHECK(source->uri[0] != '\0', err, TG_ERR_UNSUPPORTED,
@@ -259,10 +300,7 @@ put_source(writer *w, const tg_array *node, tg_error *err)
         if (own) {
             (void)msgpack_pack_nil(&w->packer);
         } else {
-            (void)msgpack_pack_array(&w->packer, (size_t)node->ndim);
-            for (int a = 0; a < node->ndim; a++) {
-                put_axis(w, tg_grid_axis_at(node->chunks, a));
-            }
+            put_chunks(w, node);
         }
     }
 out:
@@ -273,7 +311,7 @@ static tg_status
 put_node(writer *w, const node_set *set, const tg_array *node, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 && node->data == NULL, err, TG_ERR_UNSUPPORTED,
+    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 || node->data != NULL, err, TG_ERR_UNSUPPORTED,
              "plan: '%s' belongs to this process and cannot be sent; save what it gives to a store "
              "and open that",
              node->op->name);
@@ -285,9 +323,89 @@ put_node(writer *w, const node_set *set, const tg_array *node, tg_error *err)
         (void)msgpack_pack_uint64(&w->packer, index_of(set, node->args[i]));
     }
     TG_TRY(put_params(w, node, err));
-    TG_TRY(put_source(w, node, err));
+    TG_TRY(put_data(w, node, err));
     TG_TRY(check_writer(w, err));
 out:
+    return status;
+}
+
+static void
+put_bool(writer *w, bool value)
+{
+    if (value) {
+        (void)msgpack_pack_true(&w->packer);
+    } else {
+        (void)msgpack_pack_false(&w->packer);
+    }
+}
+
+/* Header and nodes, in the order of their age. */
+static tg_status
+put_nodes(writer *w, size_t count, tg_array *const *targets, uint32_t stages, bool trims,
+          node_set *set, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(count <= TG_TARGETS_MAX, err, TG_ERR_LIMIT, "plan: %zu targets, at most %d", count,
+             TG_TARGETS_MAX);
+    TG_TRY(collect(count, targets, set, err));
+    msgpack_packer_init(&w->packer, w, take_bytes);
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_HEADER_FIELDS);
+    put_text(w, TG__PLAN_MAGIC, sizeof TG__PLAN_MAGIC - 1);
+    (void)msgpack_pack_int(&w->packer, TG__PLAN_VERSION);
+    (void)msgpack_pack_uint64(&w->packer, set->count);
+    (void)msgpack_pack_uint64(&w->packer, count);
+    (void)msgpack_pack_uint64(&w->packer, stages);
+    put_bool(w, trims);
+    for (size_t i = 0; i < set->count; i++) {
+        TG_TRY(put_node(w, set, set->nodes[i], err));
+    }
+out:
+    return status;
+}
+
+static void
+put_target(writer *w, const node_set *set, const tg_array *target, uint32_t stage)
+{
+    (void)msgpack_pack_array(&w->packer, 2);
+    (void)msgpack_pack_uint64(&w->packer, index_of(set, target));
+    (void)msgpack_pack_uint64(&w->packer, stage);
+}
+
+static void
+put_stage(writer *w, const node_set *set, const tg_plan_core *plan, uint32_t index)
+{
+    tg_choice_read reads[TG_STAGE_NODES_MAX + TG_NARGS_MAX + 1];
+    int64_t pairs[2 * (sizeof reads / sizeof reads[0])];
+    int64_t tiles[2 * TG_NDIM_MAX];
+    tg_stage_choice stage;
+    tg_plan_choice_at(plan, index, reads, tiles, &stage);
+    for (uint32_t i = 0; i < stage.read_count; i++) {
+        pairs[2 * i] = (int64_t)index_of(set, reads[i].array);
+        pairs[2 * i + 1] = reads[i].producer;
+    }
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_STAGE_FIELDS);
+    (void)msgpack_pack_int(&w->packer, stage.kind);
+    (void)msgpack_pack_uint64(&w->packer, index_of(set, stage.root));
+    put_bool(w, stage.again);
+    (void)msgpack_pack_uint64(&w->packer, stage.source);
+    put_words(w, pairs, (size_t)2 * stage.read_count);
+    put_words(w, tiles, stage.tile_count);
+}
+
+/* The writer's bytes become the caller's; a failure leaves none. */
+static tg_status
+finish(writer *w, node_set *set, tg_status status, tg_wire_bytes *out, tg_error *err)
+{
+    if (status == TG_OK) {
+        status = check_writer(w, err);
+    }
+    if (status == TG_OK) {
+        *out = w->bytes;
+    } else {
+        *out = (tg_wire_bytes){ 0 };
+        tg_wire_bytes_fini(&w->bytes);
+    }
+    node_set_fini(set);
     return status;
 }
 
@@ -297,30 +415,36 @@ tg_wire_write_nodes(size_t count, tg_array *const *targets, tg_wire_bytes *out, 
     tg_status status = TG_OK;
     node_set set = { 0 };
     writer w = { .status = TG_OK };
-    *out = (tg_wire_bytes){ 0 };
-    TG_CHECK(count <= TG_TARGETS_MAX, err, TG_ERR_LIMIT, "plan: %zu targets, at most %d", count,
-             TG_TARGETS_MAX);
-    TG_TRY(collect(count, targets, &set, err));
-    msgpack_packer_init(&w.packer, &w, take_bytes);
-    (void)msgpack_pack_array(&w.packer, 4);
-    put_text(&w, TG__PLAN_MAGIC, sizeof TG__PLAN_MAGIC - 1);
-    (void)msgpack_pack_int(&w.packer, TG__PLAN_VERSION);
-    (void)msgpack_pack_uint64(&w.packer, set.count);
-    (void)msgpack_pack_uint64(&w.packer, count);
-    for (size_t i = 0; i < set.count; i++) {
-        TG_TRY(put_node(&w, &set, set.nodes[i], err));
+    TG_TRY(put_nodes(&w, count, targets, 0, false, &set, err));
+    for (size_t t = 0; t < count; t++) {
+        put_target(&w, &set, targets[t], 0);
     }
-    (void)msgpack_pack_array(&w.packer, count);
-    for (size_t i = 0; i < count; i++) {
-        (void)msgpack_pack_uint64(&w.packer, index_of(&set, targets[i]));
-    }
-    TG_TRY(check_writer(&w, err));
-    *out = w.bytes;
-    w.bytes = (tg_wire_bytes){ 0 };
 out:
-    node_set_fini(&set);
-    tg_wire_bytes_fini(&w.bytes);
-    return status;
+    return finish(&w, &set, status, out, err);
+}
+
+tg_status
+tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    node_set set = { 0 };
+    writer w = { .status = TG_OK };
+    uint32_t stages = tg_plan_choice_count(plan);
+    tg_array **targets = tg_calloc(NULL, plan->target_count, sizeof *targets);
+    TG_CHECK(targets != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
+    for (size_t t = 0; t < plan->target_count; t++) {
+        targets[t] = plan->targets[t].array;
+    }
+    TG_TRY(put_nodes(&w, plan->target_count, targets, stages, plan->edge_bytes != NULL, &set, err));
+    for (size_t t = 0; t < plan->target_count; t++) {
+        put_target(&w, &set, targets[t], plan->targets[t].stage);
+    }
+    for (uint32_t s = 0; s < stages; s++) {
+        put_stage(&w, &set, plan, s);
+    }
+out:
+    tg_free(NULL, targets, plan->target_count * sizeof *targets);
+    return finish(&w, &set, status, out, err);
 }
 
 void

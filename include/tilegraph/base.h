@@ -46,7 +46,8 @@
     X(ERR_USER, 13, "a user function failed", "RuntimeError")                                      \
     X(ERR_LIMIT, 14, "a limit of the engine was exceeded", "ValueError")                           \
     X(ERR_EXISTS, 15, "the target exists already", "FileExistsError")                              \
-    X(ERR_INTERNAL, 16, "internal error; please report it", "RuntimeError")
+    X(ERR_INTERNAL, 16, "internal error; please report it", "RuntimeError")                        \
+    X(ERR_MISMATCH, 17, "arguments do not fit each other", "RuntimeError")
 
 typedef enum tg_status {
 #define TG_STATUS_ENUM(name, number, text, python) TG_##name = number,

@@ -50,14 +50,19 @@ TG_API TG_MUST_USE tg_status tg_parse_bytes(const char *text, int64_t *bytes, tg
 /* How a store is written. Zero means default. */
 typedef struct tg_save_options {
     size_t struct_size;
-    const char *format;     /* "zarr", "npy", "tiff"; NULL: by the path's suffix */
-    const int64_t *chunks;  /* one per axis; NULL: the array's */
+    const char *format;     /* "zarr", "npy", "tiff", "png"; NULL: by the path's suffix */
+    const int64_t *chunks;  /* one per axis; NULL: the array's. Of TIFF the last two (before
+                               colours) count: narrower than a page they make tiles */
     const int64_t *shards;  /* one per axis; NULL: no shards */
-    const char *codec;      /* "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none"; NULL: default */
+    const char *codec;      /* "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none"; of TIFF "none",
+                               "lzw", "deflate:6", "zstd:3"; NULL: default */
     int zarr_version;       /* 2 or 3; 0: 3 */
     bool overwrite;         /* an existing target is an error otherwise */
     const char *attributes; /* JSON object; NULL: none */
-    const char *dimension_names; /* "z|y|x"; NULL: none */
+    const char *dimension_names; /* "z|y|x", or a JSON list; NULL: none */
+    bool sync; /* return when data and name would survive a power cut. Without it a target is whole
+                  or absent after the end of the process, however it ends; after a power cut the
+                  file system decides, as for any program that does not fsync. */
 } tg_save_options;
 /* A target in a store; nothing is under the final name until the computation has succeeded.
  * Released with tg_sink_release, which removes what was not committed. */

@@ -3,7 +3,7 @@
 #define TG_TILEGRAPH_TILEGRAPH_H
 /*
  * What: the whole public API in one include: base (errors), dtype, array and ops (building),
- * session (running), graph (plain tasks), map (user functions).
+ * session (running), plan (plans that are kept or sent), graph (plain tasks), map (user functions).
  *
  * Ownership, Threads, Errors: as each of these headers says.
  */
@@ -13,6 +13,7 @@
 #include "tilegraph/graph.h"
 #include "tilegraph/map.h"
 #include "tilegraph/ops.h"
+#include "tilegraph/plan.h"
 #include "tilegraph/session.h"
 
 #endif

@@ -37,6 +37,37 @@ out:
 }
 
 static tg_status
+blosc_pieces(const void *from, int64_t bytes, int64_t *decoded, int64_t *piece, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t whole = 0, stored = 0, block = 0;
+    TG_CHECK(blosc_cbuffer_validate(from, (size_t)bytes, &whole) == 0, err, TG_ERR_CORRUPT,
+             "codec blosc: %lld bytes are not valid blosc data", (long long)bytes);
+    blosc_cbuffer_sizes(from, &whole, &stored, &block);
+    *decoded = (int64_t)whole;
+    *piece = (int64_t)block;
+out:
+    return status;
+}
+
+static tg_status
+blosc_decode_pieces(const void *from, int64_t offset, int64_t count, void *to, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t typesize = 1;
+    int flags = 0;
+    blosc_cbuffer_metainfo(from, &typesize, &flags);
+    int64_t unit = (int64_t)typesize;
+    TG_CHECK(unit > 0 && offset % unit == 0 && count % unit == 0, err, TG_ERR_CORRUPT,
+             "codec blosc: its blocks are no multiples of its elements of %lld bytes",
+             (long long)unit);
+    int n = blosc_getitem(from, (int)(offset / unit), (int)(count / unit), to);
+    TG_CHECK(n == count, err, TG_ERR_CORRUPT, "codec blosc: the data is damaged (code %d)", n);
+out:
+    return status;
+}
+
+static tg_status
 blosc_decode(const int64_t *values, const void *from, int64_t bytes, void *to, int64_t capacity,
              int64_t *written, tg_error *err)
 {
@@ -72,4 +103,6 @@ const tg_codec tg_codec_blosc = {
     .bound = blosc_bound,
     .encode = blosc_encode,
     .decode = blosc_decode,
+    .pieces = blosc_pieces,
+    .decode_pieces = blosc_decode_pieces,
 };

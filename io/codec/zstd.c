@@ -88,6 +88,7 @@ zstd_decode(const int64_t *values, const void *from, int64_t bytes, void *to, in
         c->decoder = ZSTD_createDCtx();
     }
     TG_CHECK(c != NULL && c->decoder != NULL, err, TG_ERR_MEMORY, "codec zstd: out of memory");
+    TG_CHECK(bytes > 0, err, TG_ERR_CORRUPT, "codec zstd: no data");
     size_t n = ZSTD_decompressDCtx(c->decoder, to, (size_t)capacity, from, (size_t)bytes);
     TG_CHECK(!ZSTD_isError(n), err, TG_ERR_CORRUPT, "codec zstd: %s", ZSTD_getErrorName(n));
     *written = (int64_t)n;

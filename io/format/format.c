@@ -116,6 +116,8 @@ tg_format_open(const char *uri, tg_source **out, tg_error *err)
     *out = NULL;
     TG_TRY(split(uri, path, &inner, err));
     TG_TRY(probe(path, &format, err));
+    TG_CHECK(format->open_source != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be read",
+             path, format->name);
     TG_TRY(format->open_source(path, inner, out, err));
 out:
     return status;
@@ -156,7 +158,8 @@ tg_format_create(const char *uri, const char *name, const tg_sink_options *optio
         }
     }
     TG_CHECK(format != NULL, err, TG_ERR_VALUE,
-             "%s: no format for this name; use .zarr, .npy or .tif, or name the format", path);
+             "%s: no format for this name; use .zarr, .npy, .tif or .png, or name the format",
+             path);
     TG_CHECK(format->create_sink != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be written",
              path, format->name);
     if (inner[0] != '\0') {
@@ -179,6 +182,8 @@ tg_format_describe(const char *uri, tg_format_info *info, tg_error *err)
     *info = (tg_format_info){ 0 };
     TG_TRY(split(uri, path, &inner, err));
     TG_TRY(probe(path, &format, err));
+    TG_CHECK(format->describe != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be read", path,
+             format->name);
     TG_TRY(format->describe(path, inner, info, err));
 out:
     if (status == TG_OK && info->attributes == NULL) {
@@ -260,6 +265,7 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
     int64_t element = (int64_t)tg_dtype_size(options->dtype);
     int64_t bytes = element;
     int64_t cell = element;
+    const int64_t *given = options->chunks != NULL ? options->chunks : options->advice;
     TG_CHECK(element > 0, err, TG_ERR_TYPE, "%s: no data type was given", path);
     TG_CHECK(options->ndim >= 0 && options->ndim <= TG_NDIM_MAX, err, TG_ERR_LIMIT,
              "%s: %d axes, at most %d can be written", path, options->ndim, TG_NDIM_MAX);
@@ -272,9 +278,9 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
         TG_CHECK(options->chunks == NULL || options->chunks[a] >= 1, err, TG_ERR_VALUE,
                  "%s: chunks on axis %d have the length %lld, must be >= 1", path, a,
                  (long long)options->chunks[a]);
-        chunks[a] = options->chunks != NULL ? options->chunks[a] : tg_max_i64(options->shape[a], 1);
+        chunks[a] = given != NULL ? given[a] : tg_max_i64(options->shape[a], 1);
     }
-    if (options->chunks == NULL) { /* halve the longest axis until it is small enough */
+    if (given == NULL) { /* halve the longest axis until it is small enough */
         for (bytes = tg_max_i64(bytes, element); bytes > CHUNK_BYTES_AIM;) {
             int longest = 0;
             for (int a = 1; a < options->ndim; a++) {

@@ -28,10 +28,12 @@ typedef struct tg_sink_options {
     int ndim;
     const int64_t *shape;
     const int64_t *chunks;  /* NULL: chosen, about 4 MiB each */
+    const int64_t *advice;  /* the chunks of what is written, for the format to choose; or NULL */
     const int64_t *shards;  /* NULL: none; multiples of the chunks */
     const char *codec;      /* "blosc:zstd:5:shuffle", "none"; NULL: the format's default */
     int zarr_version;       /* 2 or 3; 0: 3 */
     bool overwrite;         /* replaces what is there, when the new data is complete */
+    bool sync;              /* commit returns when the data would survive a power cut */
     const void *fill_value; /* one element; NULL: zero */
     const char *attributes; /* a JSON object; NULL: none */
     const char *const *dimension_names; /* ndim entries, NULL for one without name; NULL: none */
@@ -65,6 +67,7 @@ typedef struct tg_format {
     /* Whether this looks like ours; `head` holds the first bytes, none for a directory. */
     bool (*probe)(const char *path, const unsigned char *head, size_t head_bytes,
                   bool is_directory);
+    /* NULL, and describe too: cannot read */
     tg_status (*open_source)(const char *path, const char *inner, tg_source **out, tg_error *err);
     tg_status (*create_sink)(const char *path, const tg_sink_options *options, tg_sink **out,
                              tg_error *err); /* NULL: cannot write */

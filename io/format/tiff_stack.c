@@ -21,6 +21,7 @@
 #include "io/format/format.h"
 #include "io/format/scratch.h"
 #include "io/format/tiff_file.h"
+#include "io/format/tiff_write.h"
 #include "io/store/store.h"
 
 /* Files of a folder that are kept open. */
@@ -675,5 +676,6 @@ const tg_format tg_format_tiff = {
     .priority = 80,
     .probe = tiff_probe,
     .open_source = tiff_open,
+    .create_sink = tg_tiff_sink_create,
     .describe = tiff_describe,
 };

@@ -4,6 +4,7 @@
  */
 #include "io/format/zarr.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,13 +69,32 @@ out:
     return status;
 }
 
+/* A wrong path must not cost somebody their folder: what is replaced is a Zarr store or a group,
+ * an empty directory, or no directory. */
+static bool
+may_replace(const char *path)
+{
+    bool node = exists(path, "zarr.json") || exists(path, ".zarray") || exists(path, ".zgroup");
+    bool empty = true;
+    DIR *d = node ? NULL : opendir(path);
+    for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL && empty; e = readdir(d)) {
+        empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+    return node || empty;
+}
+
 static tg_status
 zarr_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_store *store = NULL;
     *out = NULL;
-    TG_TRY(tg_store_file_stage(path, options->overwrite, &store, err));
+    TG_CHECK(!options->overwrite || may_replace(path), err, TG_ERR_EXISTS,
+             "%s: is a directory with other things than a Zarr store; it is not replaced", path);
+    TG_TRY(tg_store_file_stage(path, options->overwrite, options->sync, &store, err));
     TG_TRY(tg_zarr_sink_create(store, path, options, out, err));
 out:
     tg_store_release(store); /* removes what was staged, when there is no sink to hold it */
@@ -139,7 +159,6 @@ zarr_describe(const char *path, const char *inner, tg_format_info *info, tg_erro
         }
         goto out;
     }
-    status = TG_OK;
     (void)snprintf(info->format, sizeof info->format, "zarr %d", version);
     if (is_group) {
         TG_TRY(describe_group(store, &attributes, info, err));

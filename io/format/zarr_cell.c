@@ -115,11 +115,59 @@ decode_chain(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t b
         from = target;
     }
     TG_CHECK(bytes == meta->cell_bytes, err, TG_ERR_CORRUPT,
-             "it decodes to %lld bytes, %lld are expected", (long long)bytes,
+             "%s%s: it decodes to %lld bytes, %lld are expected",
+             meta->codec_count > 0 ? "codec " : "",
+             meta->codec_count > 0 ? meta->codecs[0].codec->name : "no codec", (long long)bytes,
              (long long)meta->cell_bytes);
     if (from != to) {
         memcpy(to, from, (size_t)bytes);
     }
+out:
+    return status;
+}
+
+/*
+ * A cell that lies scattered in its target, a few slices of its first axis at a time: they are
+ * still in the second-level cache when they are copied out, where a whole cell is not. Only where
+ * slices begin and end with the codec's pieces, so that each piece is decoded once. *done says
+ * whether it was possible.
+ */
+static tg_status
+decode_slices(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t bytes,
+              const tg_box *cell, const tg_box *part, const tg_view *out, bool *done, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_codec *codec = meta->codec_count == 1 ? meta->codecs[0].codec : NULL;
+    int64_t decoded = 0;
+    int64_t piece = 0;
+    *done = false;
+    if (codec == NULL || codec->pieces == NULL || meta->permuted || meta->big_endian ||
+        meta->dtype == TG_DT_BOOL || meta->ndim == 0) {
+        goto out;
+    }
+    int64_t slice = meta->cell_bytes / meta->inner[0];
+    TG_TRY(codec->pieces(buffers->encoded, bytes, &decoded, &piece, err));
+    int64_t step = piece > 0 && piece % slice == 0 ? piece / slice : 1;
+    if (decoded != meta->cell_bytes || piece <= 0 || step >= meta->inner[0] ||
+        (piece % slice != 0 && slice % piece != 0)) {
+        goto out;
+    }
+    for (int64_t z = 0; z < meta->inner[0]; z += step) {
+        tg_box slices = *cell;
+        tg_box wanted;
+        slices.lo[0] = cell->lo[0] + z;
+        slices.hi[0] = cell->lo[0] + tg_min_i64(z + step, meta->inner[0]);
+        if (tg_box_intersect(&wanted, &slices, part)) {
+            tg_view from, to, whole;
+            int64_t count = (slices.hi[0] - slices.lo[0]) * slice;
+            TG_TRY(codec->decode_pieces(buffers->encoded, z * slice, count, buffers->raw, err));
+            tg_view_from_box(&whole, buffers->raw, meta->dtype, &slices);
+            tg_view_sub(&from, &whole, &slices, &wanted);
+            tg_view_sub(&to, out, part, &wanted);
+            tg_view_copy(&to, &from);
+        }
+    }
+    *done = true;
 out:
     return status;
 }
@@ -131,6 +179,13 @@ tg_zarr_decode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t
     tg_status status = TG_OK;
     bool direct = tg_zarr_decode_direct(meta, cell, part, out);
     void *to = direct ? out->data : buffers->raw;
+    bool done = false;
+    if (!direct) {
+        TG_TRY(decode_slices(meta, buffers, bytes, cell, part, out, &done, err));
+    }
+    if (done) {
+        goto out;
+    }
     TG_TRY(decode_chain(meta, buffers, bytes, to, err));
     tg_zarr_decode_finish(meta, to);
     if (!direct) {

@@ -31,6 +31,7 @@ typedef struct file_store {
     int dir;
     bool staged;
     bool overwrite;
+    bool sync;
     bool done; /* published or discarded */
     char stage[TG_STORE_PATH_MAX + 64];
 } file_store;
@@ -368,6 +369,25 @@ remove_tree(int at, const char *name)
     (void)unlinkat(at, name, AT_REMOVEDIR);
 }
 
+tg_status
+tg_store_sync_parent(const char *path, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char folder[TG_STORE_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == path ? 1 : slash != NULL ? (size_t)(slash - path) : 0;
+    (void)snprintf(folder, sizeof folder, "%.*s", n > 0 ? (int)n : 1, n > 0 ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* EINVAL: a file system whose directories need no fsync. */
+    TG_CHECK(fd >= 0 && (fsync(fd) == 0 || errno == EINVAL), err, TG_ERR_IO, "%s: cannot sync: %s",
+             folder, strerror(errno));
+out:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
+}
+
 static tg_status
 file_publish(tg_store *store, tg_error *err)
 {
@@ -376,6 +396,9 @@ file_publish(tg_store *store, tg_error *err)
     if (!f->staged || f->done) {
         goto out;
     }
+    /* One call for all files and directories of the stage, however many there are. */
+    TG_CHECK(!f->sync || syncfs(f->dir) == 0, err, TG_ERR_IO, "%s: cannot sync: %s", store->path,
+             strerror(errno));
     unsigned mode = f->overwrite ? RENAME_EXCHANGE : RENAME_NOREPLACE;
     int code = 0;
     if (renameat2(AT_FDCWD, f->stage, AT_FDCWD, store->path, mode) != 0) {
@@ -403,6 +426,9 @@ file_publish(tg_store *store, tg_error *err)
     TG_CHECK(code == 0, err, code == EEXIST || code == ENOTEMPTY ? TG_ERR_EXISTS : TG_ERR_IO,
              "%s: cannot put the finished data there: %s", store->path, strerror(code));
     f->done = true;
+    if (f->sync) {
+        TG_TRY(tg_store_sync_parent(store->path, err));
+    }
 out:
     return status;
 }
@@ -488,7 +514,7 @@ out:
 }
 
 tg_status
-tg_store_file_stage(const char *path, bool overwrite, tg_store **out, tg_error *err)
+tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out, tg_error *err)
 {
     tg_status status = TG_OK;
     file_store *f = NULL;
@@ -505,6 +531,7 @@ tg_store_file_stage(const char *path, bool overwrite, tg_store **out, tg_error *
     }
     f->staged = true;
     f->overwrite = overwrite;
+    f->sync = sync;
     f->dir = open(f->stage, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     TG_CHECK(f->dir >= 0, err, TG_ERR_IO, "%s: cannot open: %s", f->stage, strerror(errno));
     *out = &f->base;

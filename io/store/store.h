@@ -113,9 +113,13 @@ tg_status tg_store_file_open(const char *path, tg_store **out, tg_error *err);
 /*
  * A directory that will be: values are collected in "<path>.tmp-<pid>-<n>" beside it and appear at
  * `path` by one rename when published. With `overwrite` what is at `path` is replaced then, and
- * until then stays as it is; without, something there gives TG_ERR_EXISTS at once.
+ * until then stays as it is; without, something there gives TG_ERR_EXISTS at once. With `sync`
+ * publishing waits until all of it is on the disk.
  */
-tg_status tg_store_file_stage(const char *path, bool overwrite, tg_store **out, tg_error *err);
+tg_status tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
+                              tg_error *err);
+/* Makes a rename of `path` last: fsync of the directory it is in. */
+tg_status tg_store_sync_parent(const char *path, tg_error *err);
 
 /* What a fault hook sees before each operation of a memory store. */
 typedef enum tg_store_action {

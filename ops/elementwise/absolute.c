@@ -5,18 +5,12 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_absolute);
 extern const tg_loops tg_plain_complex_absolute;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL, .result = TG_RESULT_REAL };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_absolute), &tg_plain_complex_absolute);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .result = TG_RESULT_REAL,
+    .loops = TG_ISA_LIST(tg_loops_absolute),
+    .plain = { &tg_plain_complex_absolute },
+};
 
 const tg_op tg_op_absolute = {
     .name = "absolute",
@@ -28,7 +22,8 @@ const tg_op tg_op_absolute = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

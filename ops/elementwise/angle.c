@@ -9,22 +9,20 @@ infer(tg_infer *infer, tg_error *err)
 {
     /* As arctan2 of imaginary and real part: bool is float64 there, because NumPy adds a plain 0.
      */
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
-                                    .result = TG_RESULT_REAL };
     tg_status status = TG_OK;
     if (infer->args[0]->dtype == TG_DT_BOOL) {
         TG_TRY(tg_ufunc_cast(infer, 0, TG_DT_F64, err));
     }
-    TG_TRY(tg_ufunc_infer(infer, &ufunc, err));
+    TG_TRY(tg_ufunc_infer(infer, err));
 out:
     return status;
 }
 
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, &tg_plain_angle, &tg_plain_complex_angle);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
+    .result = TG_RESULT_REAL,
+    .plain = { &tg_plain_angle, &tg_plain_complex_angle },
+};
 
 const tg_op tg_op_angle = {
     .name = "angle",
@@ -37,5 +35,6 @@ const tg_op tg_op_angle = {
     .arg_names = "z",
     .infer = infer,
     .cost = tg_cost_heavy,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

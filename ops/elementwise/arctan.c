@@ -5,18 +5,11 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_arctan);
 extern const tg_loops tg_plain_complex_arctan;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_arctan), &tg_plain_complex_arctan);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
+    .loops = TG_ISA_LIST(tg_loops_arctan),
+    .plain = { &tg_plain_complex_arctan },
+};
 
 const tg_op tg_op_arctan = {
     .name = "arctan",
@@ -27,7 +20,8 @@ const tg_op tg_op_arctan = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_heavy,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

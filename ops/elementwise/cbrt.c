@@ -4,18 +4,10 @@
 
 TG_ISA_TABLE(const tg_loops, tg_loops_cbrt);
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_cbrt), NULL);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT,
+    .loops = TG_ISA_LIST(tg_loops_cbrt),
+};
 
 const tg_op tg_op_cbrt = {
     .name = "cbrt",
@@ -26,7 +18,8 @@ const tg_op tg_op_cbrt = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_heavy,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

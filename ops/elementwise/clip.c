@@ -5,18 +5,11 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_clip);
 extern const tg_loops tg_plain_complex_clip;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_clip), &tg_plain_complex_clip);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .loops = TG_ISA_LIST(tg_loops_clip),
+    .plain = { &tg_plain_complex_clip },
+};
 
 const tg_op tg_op_clip = {
     .name = "clip",
@@ -28,7 +21,8 @@ const tg_op tg_op_clip = {
     .nargs_min = 3,
     .nargs_max = 3,
     .arg_names = "a|a_min|a_max",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

@@ -4,18 +4,10 @@
 
 TG_ISA_TABLE(const tg_loops, tg_loops_copysign);
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_copysign), NULL);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT,
+    .loops = TG_ISA_LIST(tg_loops_copysign),
+};
 
 const tg_op tg_op_copysign = {
     .name = "copysign",
@@ -27,7 +19,8 @@ const tg_op tg_op_copysign = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

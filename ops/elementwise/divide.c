@@ -5,21 +5,12 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_divide);
 extern const tg_loops tg_plain_complex_divide;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = {
-        .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
-        .integers_as_float64 = true,
-    };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_divide), &tg_plain_complex_divide);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
+    .integers_as_float64 = true,
+    .loops = TG_ISA_LIST(tg_loops_divide),
+    .plain = { &tg_plain_complex_divide },
+};
 
 const tg_op tg_op_divide = {
     .name = "divide",
@@ -31,7 +22,8 @@ const tg_op tg_op_divide = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

@@ -39,16 +39,15 @@ tg_ufunc_refuse(const tg_infer *infer, tg_error *err)
 }
 
 tg_status
-tg_ufunc_resolve(const tg_infer *infer, const tg_ufunc *ufunc, size_t first, tg_dtype *dtype,
-                 tg_error *err)
+tg_ufunc_resolve(const tg_infer *infer, tg_dtype *dtype, tg_error *err)
 {
     tg_status status = TG_OK;
-    size_t count = infer->nargs - first;
-    tg_dtype weak = tg_result_type(count, infer->args + first);
+    const tg_ufunc *ufunc = infer->op->traits;
+    tg_dtype weak = tg_result_type(infer->nargs, infer->args);
     tg_dtype found = TG_DT_NONE;
     bool all_bool = true;
     bool all_integer = true;
-    for (size_t i = first; i < infer->nargs; i++) {
+    for (size_t i = 0; i < infer->nargs; i++) {
         const tg_array *arg = infer->args[i];
         tg_dtype seen = arg->weak != TG_WEAK_NONE ? weak : arg->dtype;
         all_bool = all_bool && seen == TG_DT_BOOL;
@@ -59,7 +58,7 @@ tg_ufunc_resolve(const tg_infer *infer, const tg_ufunc *ufunc, size_t first, tg_
     for (const char *letter = ufunc->types; *letter != '\0' && found == TG_DT_NONE; letter++) {
         tg_dtype loop = letter_dtype(*letter);
         bool fits = true;
-        for (size_t i = first; i < infer->nargs; i++) {
+        for (size_t i = 0; i < infer->nargs; i++) {
             const tg_array *arg = infer->args[i];
             fits = fits && tg_dtype_can_cast(arg->weak != TG_WEAK_NONE ? weak : arg->dtype, loop);
         }
@@ -126,12 +125,13 @@ result_dtype(tg_ufunc_result result, tg_dtype loop)
 }
 
 tg_status
-tg_ufunc_infer(tg_infer *infer, const tg_ufunc *ufunc, tg_error *err)
+tg_ufunc_infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
+    const tg_ufunc *ufunc = infer->op->traits;
     tg_dtype loop = TG_DT_NONE;
     TG_TRY(tg_ufunc_shape(infer, err));
-    TG_TRY(tg_ufunc_resolve(infer, ufunc, 0, &loop, err));
+    TG_TRY(tg_ufunc_resolve(infer, &loop, err));
     for (size_t i = 0; i < infer->nargs; i++) {
         TG_TRY(tg_ufunc_cast(infer, i, loop, err));
     }
@@ -168,7 +168,6 @@ out:
 tg_status
 tg_compare_infer(tg_infer *infer, tg_error *err)
 {
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL, .result = TG_RESULT_BOOL };
     tg_status status = TG_OK;
     const tg_array *a = infer->args[0];
     const tg_array *b = infer->args[1];
@@ -186,19 +185,28 @@ tg_compare_infer(tg_infer *infer, tg_error *err)
     } else if (unlike && tg_dtype_kind(da == TG_DT_U64 ? db : da) == TG_KIND_INT) {
         TG_TRY(tg_ufunc_cast(infer, da == TG_DT_U64 ? 1 : 0, TG_DT_I64, err));
     } else {
-        TG_TRY(tg_ufunc_infer(infer, &ufunc, err));
+        TG_TRY(tg_ufunc_infer(infer, err));
     }
 out:
     return status;
 }
 
 tg_loop
-tg_ufunc_loop(const tg_array *node, size_t arg, const tg_loops *loops, const tg_loops *more)
+tg_ufunc_loop(const tg_array *node)
 {
-    tg_dtype dtype = node->args[arg]->dtype;
-    tg_loop loop = loops->at[dtype];
-    if (loop == NULL && more != NULL) {
-        loop = more->at[dtype];
+    const tg_ufunc *ufunc = node->op->traits;
+    const tg_dtype dtype = node->args[0]->dtype;
+    const tg_isa level = tg_isa_level();
+    const tg_loops *const *tables = ufunc->loops;
+    tg_loop loop = NULL;
+    if (ufunc->mixed[level] != NULL && node->args[1]->dtype != dtype) {
+        tables = ufunc->mixed;
+    }
+    if (tables[level] != NULL) {
+        loop = tables[level]->at[dtype];
+    }
+    for (int i = 0; loop == NULL && i < 2 && ufunc->plain[i] != NULL; i++) {
+        loop = ufunc->plain[i]->at[dtype];
     }
     TG_ASSERT(loop != NULL);
     return loop;

@@ -28,11 +28,15 @@ typedef enum tg_ufunc_result {
     TG_RESULT_REAL /* the real type of complex inputs */
 } tg_ufunc_result;
 
+/* The traits of an op of this family: its types, and where the loops for them are. */
 typedef struct tg_ufunc {
     const char *types; /* the letters of the inputs of each loop */
     tg_ufunc_result result;
     bool integers_as_float64; /* true division */
     const char *no_bool;      /* NumPy's sentence when all arguments are bool; NULL: as any type */
+    const tg_loops *loops[TG_ISA_COUNT]; /* by dtype of the first argument; or NULL */
+    const tg_loops *mixed[TG_ISA_COUNT]; /* those for two arguments of unlike dtypes; or NULL */
+    const tg_loops *plain[2];            /* asked in turn when `loops` has none; or NULL */
 } tg_ufunc;
 
 #define TG_TYPES_INTEGER "bBhHiIlL"
@@ -45,13 +49,12 @@ typedef struct tg_ufunc {
 /* For `no_bool` of ops that NumPy has no loop of bool for, though one of int8 would fit. */
 #define TG_NO_BOOL_LOOP "did not contain a loop with signature matching types bool"
 
-/* Everything: types, casts of all arguments, broadcast shape. */
-TG_MUST_USE tg_status tg_ufunc_infer(tg_infer *infer, const tg_ufunc *ufunc, tg_error *err);
+/* The slot `infer` of an op whose traits are a tg_ufunc: types, casts, broadcast shape. */
+TG_MUST_USE tg_status tg_ufunc_infer(tg_infer *infer, tg_error *err);
 
 /* The steps of it, for ops with rules of their own. */
-/* The dtype of the loop for args[first .. nargs-1]; an error names the op. */
-TG_MUST_USE tg_status tg_ufunc_resolve(const tg_infer *infer, const tg_ufunc *ufunc, size_t first,
-                                       tg_dtype *dtype, tg_error *err);
+/* The dtype of the loop for the arguments; an error names the op. */
+TG_MUST_USE tg_status tg_ufunc_resolve(const tg_infer *infer, tg_dtype *dtype, tg_error *err);
 /* Replaces args[index] by its cast. */
 TG_MUST_USE tg_status tg_ufunc_cast(tg_infer *infer, size_t index, tg_dtype dtype, tg_error *err);
 /* As it; a weak integer that does not fit leaves the argument and the scope as they were. */
@@ -65,10 +68,8 @@ tg_status tg_ufunc_refuse(const tg_infer *infer, tg_error *err);
  * beside uint64, compare exactly. */
 TG_MUST_USE tg_status tg_compare_infer(tg_infer *infer, tg_error *err);
 
-/* The loop for the dtype of argument `arg`; `more` (NULL allowed) is asked when `loops` has none.
- */
-tg_loop tg_ufunc_loop(const tg_array *node, size_t arg, const tg_loops *loops,
-                      const tg_loops *more);
+/* The slot `loop` of an op whose traits are a tg_ufunc. */
+tg_loop tg_ufunc_loop(const tg_array *node);
 
 /* Costs: one operation per element; about 20, as transcendental functions have. */
 void tg_cost_light(const tg_array *node, const tg_box *out, tg_cost *cost);

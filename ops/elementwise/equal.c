@@ -6,13 +6,13 @@ TG_ISA_TABLE(const tg_loops, tg_loops_equal);
 TG_ISA_TABLE(const tg_loops, tg_loops_equal_mixed);
 extern const tg_loops tg_plain_complex_equal;
 
-static tg_loop
-loop(const tg_array *node)
-{
-    bool mixed = node->args[0]->dtype != node->args[1]->dtype;
-    const tg_loops *loops = mixed ? TG_ISA_PICK(tg_loops_equal_mixed) : TG_ISA_PICK(tg_loops_equal);
-    return tg_ufunc_loop(node, 0, loops, &tg_plain_complex_equal);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .result = TG_RESULT_BOOL,
+    .loops = TG_ISA_LIST(tg_loops_equal),
+    .mixed = TG_ISA_LIST(tg_loops_equal_mixed),
+    .plain = { &tg_plain_complex_equal },
+};
 
 const tg_op tg_op_equal = {
     .name = "equal",
@@ -26,5 +26,6 @@ const tg_op tg_op_equal = {
     .arg_names = "x1|x2",
     .infer = tg_compare_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

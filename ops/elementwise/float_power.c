@@ -5,18 +5,11 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_float_power);
 extern const tg_loops tg_plain_complex_power;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = "dD" };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_float_power), &tg_plain_complex_power);
-}
+static const tg_ufunc ufunc = {
+    .types = "dD",
+    .loops = TG_ISA_LIST(tg_loops_float_power),
+    .plain = { &tg_plain_complex_power },
+};
 
 const tg_op tg_op_float_power = {
     .name = "float_power",
@@ -27,7 +20,8 @@ const tg_op tg_op_float_power = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_heavy,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

@@ -5,18 +5,11 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_fmax);
 extern const tg_loops tg_plain_complex_fmax;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_fmax), &tg_plain_complex_fmax);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .loops = TG_ISA_LIST(tg_loops_fmax),
+    .plain = { &tg_plain_complex_fmax },
+};
 
 const tg_op tg_op_fmax = {
     .name = "fmax",
@@ -28,7 +21,8 @@ const tg_op tg_op_fmax = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

@@ -4,18 +4,11 @@
 
 extern const tg_loops tg_plain_gcd;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_INTEGER, .no_bool = TG_NO_BOOL_LOOP };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, &tg_plain_gcd, NULL);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_INTEGER,
+    .no_bool = TG_NO_BOOL_LOOP,
+    .plain = { &tg_plain_gcd },
+};
 
 const tg_op tg_op_gcd = {
     .name = "gcd",
@@ -26,7 +19,8 @@ const tg_op tg_op_gcd = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_heavy,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

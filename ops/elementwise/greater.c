@@ -6,14 +6,13 @@ TG_ISA_TABLE(const tg_loops, tg_loops_greater);
 TG_ISA_TABLE(const tg_loops, tg_loops_greater_mixed);
 extern const tg_loops tg_plain_complex_greater;
 
-static tg_loop
-loop(const tg_array *node)
-{
-    bool mixed = node->args[0]->dtype != node->args[1]->dtype;
-    const tg_loops *loops =
-        mixed ? TG_ISA_PICK(tg_loops_greater_mixed) : TG_ISA_PICK(tg_loops_greater);
-    return tg_ufunc_loop(node, 0, loops, &tg_plain_complex_greater);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .result = TG_RESULT_BOOL,
+    .loops = TG_ISA_LIST(tg_loops_greater),
+    .mixed = TG_ISA_LIST(tg_loops_greater_mixed),
+    .plain = { &tg_plain_complex_greater },
+};
 
 const tg_op tg_op_greater = {
     .name = "greater",
@@ -27,5 +26,6 @@ const tg_op tg_op_greater = {
     .arg_names = "x1|x2",
     .infer = tg_compare_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

@@ -5,18 +5,12 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_isnan);
 extern const tg_loops tg_plain_complex_isnan;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL, .result = TG_RESULT_BOOL };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_isnan), &tg_plain_complex_isnan);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .result = TG_RESULT_BOOL,
+    .loops = TG_ISA_LIST(tg_loops_isnan),
+    .plain = { &tg_plain_complex_isnan },
+};
 
 const tg_op tg_op_isnan = {
     .name = "isnan",
@@ -28,7 +22,8 @@ const tg_op tg_op_isnan = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

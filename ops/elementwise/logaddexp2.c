@@ -4,18 +4,10 @@
 
 TG_ISA_TABLE(const tg_loops, tg_loops_logaddexp2);
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_logaddexp2), NULL);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT,
+    .loops = TG_ISA_LIST(tg_loops_logaddexp2),
+};
 
 const tg_op tg_op_logaddexp2 = {
     .name = "logaddexp2",
@@ -26,7 +18,8 @@ const tg_op tg_op_logaddexp2 = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_heavy,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

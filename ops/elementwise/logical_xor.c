@@ -5,18 +5,12 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_logical_xor);
 extern const tg_loops tg_plain_complex_logical_xor;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL, .result = TG_RESULT_BOOL };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_logical_xor), &tg_plain_complex_logical_xor);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .result = TG_RESULT_BOOL,
+    .loops = TG_ISA_LIST(tg_loops_logical_xor),
+    .plain = { &tg_plain_complex_logical_xor },
+};
 
 const tg_op tg_op_logical_xor = {
     .name = "logical_xor",
@@ -28,7 +22,8 @@ const tg_op tg_op_logical_xor = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

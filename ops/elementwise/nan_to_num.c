@@ -31,10 +31,9 @@ largest(tg_dtype dtype)
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL };
     tg_status status = TG_OK;
     double *numbers = NULL;
-    TG_TRY(tg_ufunc_infer(infer, &ufunc, err));
+    TG_TRY(tg_ufunc_infer(infer, err));
     numbers = tg_malloc(NULL, 3 * sizeof *numbers);
     TG_CHECK(numbers != NULL, err, TG_ERR_MEMORY, "nan_to_num: out of memory");
     numbers[0] = tg_value_float(&infer->values[0], 0, 0.0);
@@ -44,12 +43,6 @@ infer(tg_infer *infer, tg_error *err)
     infer->state_free = state_free;
 out:
     return status;
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, &tg_plain_nan_to_num, NULL);
 }
 
 static const tg_param_schema params[] = {
@@ -65,6 +58,11 @@ static const tg_param_schema params[] = {
     { .name = NULL },
 };
 
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .plain = { &tg_plain_nan_to_num },
+};
+
 const tg_op tg_op_nan_to_num = {
     .name = "nan_to_num",
     .module = "",
@@ -78,5 +76,6 @@ const tg_op tg_op_nan_to_num = {
     .params = params,
     .infer = infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

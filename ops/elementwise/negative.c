@@ -5,22 +5,13 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_negative);
 extern const tg_loops tg_plain_complex_negative;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = {
-        .types = TG_TYPES_NUMBER,
-        .no_bool = "The numpy boolean negative, the `-` operator, is not supported, "
-                   "use the `~` operator or the logical_not function instead.",
-    };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_negative), &tg_plain_complex_negative);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_NUMBER,
+    .no_bool = "The numpy boolean negative, the `-` operator, is not supported, "
+               "use the `~` operator or the logical_not function instead.",
+    .loops = TG_ISA_LIST(tg_loops_negative),
+    .plain = { &tg_plain_complex_negative },
+};
 
 const tg_op tg_op_negative = {
     .name = "negative",
@@ -32,7 +23,8 @@ const tg_op tg_op_negative = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

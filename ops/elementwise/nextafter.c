@@ -4,18 +4,10 @@
 
 extern const tg_loops tg_plain_nextafter;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, &tg_plain_nextafter, NULL);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT,
+    .plain = { &tg_plain_nextafter },
+};
 
 const tg_op tg_op_nextafter = {
     .name = "nextafter",
@@ -27,7 +19,8 @@ const tg_op tg_op_nextafter = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

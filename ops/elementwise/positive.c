@@ -5,18 +5,12 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_positive);
 extern const tg_loops tg_plain_complex_positive;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_NUMBER, .no_bool = TG_NO_BOOL_LOOP };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_positive), &tg_plain_complex_positive);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_NUMBER,
+    .no_bool = TG_NO_BOOL_LOOP,
+    .loops = TG_ISA_LIST(tg_loops_positive),
+    .plain = { &tg_plain_complex_positive },
+};
 
 const tg_op tg_op_positive = {
     .name = "positive",
@@ -28,7 +22,8 @@ const tg_op tg_op_positive = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

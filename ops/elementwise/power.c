@@ -13,11 +13,10 @@ extern const tg_loops tg_plain_power, tg_plain_complex_power;
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    static const tg_ufunc ufunc = { .types = TG_TYPES_NUMBER };
     tg_status status = TG_OK;
     tg_array *exponent = infer->args[1];
     tg_dtype dtype = TG_DT_NONE;
-    TG_TRY(tg_ufunc_resolve(infer, &ufunc, 0, &dtype, err));
+    TG_TRY(tg_ufunc_resolve(infer, &dtype, err));
     if (exponent->weak == TG_WEAK_INT && tg_dtype_is_integer(dtype)) {
         /* What fits int64 and does not fit uint64 is negative. */
         bool is_negative =
@@ -26,7 +25,7 @@ infer(tg_infer *infer, tg_error *err)
                  "power: Integers to negative integer powers are not allowed.");
         infer->args[1] = exponent;
     }
-    TG_TRY(tg_ufunc_infer(infer, &ufunc, err));
+    TG_TRY(tg_ufunc_infer(infer, err));
 out:
     return status;
 }
@@ -74,10 +73,13 @@ loop(const tg_array *node)
     } else if (dtype == TG_DT_F16) {
         found = TG_ISA_PICK(tg_loops_float_power)->at[TG_DT_F16];
     } else {
-        found = tg_ufunc_loop(node, 0, &tg_plain_power, &tg_plain_complex_power);
+        found = tg_ufunc_loop(node);
     }
     return found;
 }
+
+static const tg_ufunc ufunc = { .types = TG_TYPES_NUMBER,
+                                .plain = { &tg_plain_power, &tg_plain_complex_power } };
 
 const tg_op tg_op_power = {
     .name = "power",
@@ -91,4 +93,5 @@ const tg_op tg_op_power = {
     .infer = infer,
     .cost = tg_cost_heavy,
     .loop = loop,
+    .traits = &ufunc,
 };

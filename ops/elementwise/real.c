@@ -4,18 +4,11 @@
 
 extern const tg_loops tg_plain_real, tg_plain_complex_real;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_ALL, .result = TG_RESULT_REAL };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, &tg_plain_real, &tg_plain_complex_real);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_ALL,
+    .result = TG_RESULT_REAL,
+    .plain = { &tg_plain_real, &tg_plain_complex_real },
+};
 
 const tg_op tg_op_real = {
     .name = "real",
@@ -27,7 +20,8 @@ const tg_op tg_op_real = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "val",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

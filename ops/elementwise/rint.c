@@ -5,18 +5,11 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_rint);
 extern const tg_loops tg_plain_complex_rint;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = { .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_rint), &tg_plain_complex_rint);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_FLOAT TG_TYPES_COMPLEX,
+    .loops = TG_ISA_LIST(tg_loops_rint),
+    .plain = { &tg_plain_complex_rint },
+};
 
 const tg_op tg_op_rint = {
     .name = "rint",
@@ -28,7 +21,8 @@ const tg_op tg_op_rint = {
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "x",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

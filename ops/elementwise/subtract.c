@@ -5,22 +5,13 @@
 TG_ISA_TABLE(const tg_loops, tg_loops_subtract);
 extern const tg_loops tg_plain_complex_subtract;
 
-static tg_status
-infer(tg_infer *infer, tg_error *err)
-{
-    static const tg_ufunc ufunc = {
-        .types = TG_TYPES_NUMBER,
-        .no_bool = "numpy boolean subtract, the `-` operator, is not supported, "
-                   "use the bitwise_xor, the `^` operator, or the logical_xor function instead.",
-    };
-    return tg_ufunc_infer(infer, &ufunc, err);
-}
-
-static tg_loop
-loop(const tg_array *node)
-{
-    return tg_ufunc_loop(node, 0, TG_ISA_PICK(tg_loops_subtract), &tg_plain_complex_subtract);
-}
+static const tg_ufunc ufunc = {
+    .types = TG_TYPES_NUMBER,
+    .no_bool = "numpy boolean subtract, the `-` operator, is not supported, "
+               "use the bitwise_xor, the `^` operator, or the logical_xor function instead.",
+    .loops = TG_ISA_LIST(tg_loops_subtract),
+    .plain = { &tg_plain_complex_subtract },
+};
 
 const tg_op tg_op_subtract = {
     .name = "subtract",
@@ -32,7 +23,8 @@ const tg_op tg_op_subtract = {
     .nargs_min = 2,
     .nargs_max = 2,
     .arg_names = "x1|x2",
-    .infer = infer,
+    .infer = tg_ufunc_infer,
     .cost = tg_cost_light,
-    .loop = loop,
+    .loop = tg_ufunc_loop,
+    .traits = &ufunc,
 };

@@ -24,7 +24,7 @@ out:
 static tg_loop
 loop(const tg_array *node)
 {
-    return tg_ufunc_loop(node, 1, TG_ISA_PICK(tg_loops_where), NULL);
+    return TG_ISA_PICK(tg_loops_where)->at[node->dtype];
 }
 
 const tg_op tg_op_where = {

@@ -3,7 +3,7 @@
 #define TG_INDEX_CUMULATE_H
 /*
  * What: what cumsum, cumprod and their nan variants share: argument rules and the walk along the
- * axis. Each op hands in a table of row kernels, one per dtype.
+ * axis. The traits of each op are a table of row kernels, one per dtype (cumulate.tmpl.h).
  *
  * Ownership, Threads: those of the op slots. Errors: as NumPy's.
  */
@@ -18,9 +18,7 @@ typedef void (*tg_cumulate_row)(char *out, const char *before, const char *in,
 tg_status tg__cumulate_infer(tg_infer *infer, tg_error *err);
 void tg__cumulate_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in);
 int tg__cumulate_axis(const tg_array *node);
-/* The whole of `run`. */
-tg_status tg__cumulate_run(const tg_run *run, const tg_view *in, const tg_view *out,
-                           const tg_cumulate_row *rows);
+tg_status tg__cumulate_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err);
 extern const tg_param_schema tg__cumulate_params[];
 
 #endif

@@ -102,13 +102,25 @@ range_count(const tg_array *input, const tg_box *box)
     return count;
 }
 
-/* When every cell is selected. */
 static int64_t
-mask_state_bytes(const tg_array *node, const tg_box *domain)
+bytes_with(const tg_array *node, const tg_box *domain, int64_t cells)
 {
     const tg_array *input = node->args[0];
     return (int64_t)sizeof(mask_header) + range_count(input, domain) * (int64_t)sizeof(mask_entry) +
-           tg_box_count(domain) * (int64_t)tg_dtype_size(input->dtype);
+           cells * (int64_t)tg_dtype_size(input->dtype);
+}
+
+/* An estimate: a quarter of the cells is selected. */
+static int64_t
+mask_state_bytes(const tg_array *node, const tg_box *domain)
+{
+    return bytes_with(node, domain, tg_box_count(domain) / 4);
+}
+
+static int64_t
+mask_state_bytes_max(const tg_array *node, const tg_box *domain)
+{
+    return bytes_with(node, domain, tg_box_count(domain));
 }
 
 static void
@@ -341,6 +353,7 @@ static const tg_reduce mask_reduce = {
     .axes = mask_axes,
     .demand = mask_demand,
     .state_bytes = mask_state_bytes,
+    .state_bytes_max = mask_state_bytes_max,
     .partial = mask_partial,
     .combine = mask_combine,
     .finish = mask_finish,

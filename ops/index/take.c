@@ -73,27 +73,51 @@ out:
     return status;
 }
 
+/* Indices that are in memory cost their reader no more than they have cost their owner; but one
+ * index that stands for many, as `full` makes, is a few bytes that ask for any size. */
+enum { REPEATED_MAX = 1 << 20 };
+
 static tg_status
-read_indices(const tg_infer *infer, take_state *state, int64_t n, tg_error *err)
+find_indices(const tg_infer *infer, tg_view *view, tg_error *err)
 {
     tg_status status = TG_OK;
-    const int64_t mode = tg_value_int(&infer->values[P_MODE], 0, MODE_RAISE);
     const tg_array *indices = infer->args[1];
-    int64_t at[TG_NDIM_MAX] = { 0 };
-    int64_t *to = state->index;
-    bool more = tg_array_count(indices) > 0;
-    tg_view view;
-    TG_CHECK(tg_array_direct(indices, &view), err, TG_ERR_TYPE,
+    bool repeated = false;
+    TG_CHECK(indices->dtype > TG_DT_BOOL && indices->dtype < TG_DT_F16, err, TG_ERR_INDEX,
+             "arrays used as indices must be of integer (or boolean) type, got %s",
+             tg_dtype_name(indices->dtype));
+    TG_CHECK(tg_array_direct(indices, view), err, TG_ERR_TYPE,
              "take: indices must be in memory, but they are the lazy result of %s; compute them "
              "first",
              indices->op->name);
+    for (int a = 0; a < view->ndim; a++) {
+        repeated = repeated || (view->strides[a] == 0 && view->shape[a] > 1);
+    }
+    TG_CHECK(
+        !repeated || tg_view_count(view) <= REPEATED_MAX, err, TG_ERR_LIMIT,
+        "take: %lld indices of which many are one in memory; at most %d are allowed, or a copy "
+        "of them",
+        (long long)tg_view_count(view), REPEATED_MAX);
+out:
+    return status;
+}
+
+static tg_status
+read_indices(const tg_infer *infer, const tg_view *indices, take_state *state, int64_t n,
+             tg_error *err)
+{
+    tg_status status = TG_OK;
+    const int64_t mode = tg_value_int(&infer->values[P_MODE], 0, MODE_RAISE);
+    int64_t at[TG_NDIM_MAX] = { 0 };
+    int64_t *to = state->index;
+    bool more = tg_view_count(indices) > 0;
     while (more) {
-        const char *from = view.data;
-        for (int a = 0; a < view.ndim; a++) {
-            from += at[a] * view.strides[a];
+        const char *from = indices->data;
+        for (int a = 0; a < indices->ndim; a++) {
+            from += at[a] * indices->strides[a];
         }
-        TG_TRY(resolve_index(load_index(view.dtype, from), n, mode, state->axis, to++, err));
-        more = tg__odometer_next(view.ndim, view.shape, at);
+        TG_TRY(resolve_index(load_index(indices->dtype, from), n, mode, state->axis, to++, err));
+        more = tg__odometer_next(indices->ndim, indices->shape, at);
     }
 out:
     return status;
@@ -105,15 +129,14 @@ take_infer(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     const tg_array *indices = infer->args[1];
     take_state *state = NULL;
+    tg_view view;
     size_t bytes = 0;
     int64_t axis = tg_value_int(&infer->values[P_AXIS], 0, 0);
     int o = 0;
 
     TG_TRY(tg__require_known(infer, 0, err));
     TG_TRY(tg__require_known(infer, 1, err));
-    TG_CHECK(indices->dtype > TG_DT_BOOL && indices->dtype < TG_DT_F16, err, TG_ERR_INDEX,
-             "arrays used as indices must be of integer (or boolean) type, got %s",
-             tg_dtype_name(indices->dtype));
+    TG_TRY(find_indices(infer, &view, err));
     if (infer->values[P_AXIS].count == 0) {
         infer->args[0] = tg_apply(infer->scope, "ravel", 1, &infer->args[0], 0, NULL);
         TG_CHECK(infer->args[0] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
@@ -127,7 +150,7 @@ take_infer(tg_infer *infer, tg_error *err)
     TG_TRY(tg_normalize_axis(axis, input->ndim, &state->axis, err));
     TG_CHECK(input->ndim - 1 + indices->ndim <= TG_NDIM_MAX, err, TG_ERR_VALUE,
              "take: maximum supported dimension for an array is %d", TG_NDIM_MAX);
-    TG_TRY(read_indices(infer, state, input->shape[state->axis], err));
+    TG_TRY(read_indices(infer, &view, state, input->shape[state->axis], err));
     state->index_ndim = indices->ndim;
     infer->dtype = input->dtype;
     for (int a = 0; a < input->ndim; a++) {

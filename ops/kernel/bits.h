@@ -17,13 +17,10 @@ typedef struct tg_bits_kernels {
     void (*pack)(const uint8_t *in, uint64_t *bits, int64_t n, uint64_t flip);
     void (*unpack)(const uint64_t *bits, uint8_t *out, int64_t n, uint64_t flip);
     void (*and_words)(uint64_t *restrict into, const uint64_t *restrict from, int64_t words);
-    /* to[i] &= a[i] & b[i]: two members of a structure in one pass over the accumulator. */
-    void (*and_two)(uint64_t *restrict into, const uint64_t *restrict a, const uint64_t *restrict b,
-                    int64_t words);
-    /* Bit x of the result: all of bits x + first .. x + first + length - 1 of the row are set. The
-     * row has `words` words; cells beyond it count as zero. `temp` has `words` words. */
-    void (*run)(const uint64_t *row, int64_t words, int64_t first, int64_t length, uint64_t *to,
-                int64_t to_words, uint64_t *temp);
+    /* Bit x of the result is bit x + shift of `from`, ANDed with what is there if `and_it`; bits
+     * from beyond the end are zero. */
+    void (*shift)(uint64_t *restrict to, const uint64_t *restrict from, int64_t words,
+                  int64_t shift, bool and_it);
 } tg_bits_kernels;
 
 TG_ISA_TABLE(const tg_bits_kernels, tg_bits);

@@ -86,47 +86,42 @@ and_words(uint64_t *restrict into, const uint64_t *restrict from, int64_t words)
     }
 }
 
-static void
-and_two(uint64_t *restrict into, const uint64_t *restrict a, const uint64_t *restrict b,
-        int64_t words)
-{
-    for (int64_t i = 0; i < words; i++) {
-        into[i] &= a[i] & b[i];
-    }
-}
-
-/* to[i] = the row, from bit `shift` on. In place is allowed. */
+/* Copies the words, moved by whole words and then by `bit` bits. */
 static inline void
-shifted(const uint64_t *row, int64_t words, int64_t shift, uint64_t *to, int64_t to_words,
-        bool and_it)
+shift_words(uint64_t *restrict to, const uint64_t *restrict from, int64_t words, int64_t skip,
+            int bit, bool and_it)
 {
-    int64_t skip = shift / 64;
-    int bit = (int)(shift % 64);
-    for (int64_t i = 0; i < to_words; i++) {
-        uint64_t low = i + skip < words ? row[i + skip] : 0;
-        uint64_t high = bit > 0 && i + skip + 1 < words ? row[i + skip + 1] << (64 - bit) : 0;
-        uint64_t v = low >> bit | high;
+    int64_t whole = words - skip - (bit > 0); /* words that have both their sources */
+    int64_t i = 0;
+    for (; i < whole; i++) {
+        uint64_t v = from[i + skip];
+        v = bit > 0 ? v >> bit | from[i + skip + 1] << (64 - bit) : v;
+        to[i] = and_it ? to[i] & v : v;
+    }
+    for (; i < words; i++) {
+        uint64_t v = i + skip < words ? from[i + skip] >> bit : 0;
         to[i] = and_it ? to[i] & v : v;
     }
 }
 
 static void
-run(const uint64_t *row, int64_t words, int64_t first, int64_t length, uint64_t *to,
-    int64_t to_words, uint64_t *temp)
+shift(uint64_t *restrict to, const uint64_t *restrict from, int64_t words, int64_t shift,
+      bool and_it)
 {
-    memcpy(temp, row, (size_t)words * sizeof *temp);
-    for (int64_t have = 1; have < length;) {
-        int64_t step = have < length - have ? have : length - have;
-        shifted(temp, words, step, temp, words, true);
-        have += step;
+    int64_t skip = shift / 64;
+    int bit = (int)(shift % 64);
+    if (bit == 0) {
+        shift_words(to, from, words, skip, 0, and_it);
+    } else if (and_it) {
+        shift_words(to, from, words, skip, bit, true);
+    } else {
+        shift_words(to, from, words, skip, bit, false);
     }
-    shifted(temp, words, first, to, to_words, false);
 }
 
 const tg_bits_kernels TG_ISA_NAME(tg_bits) = {
     .pack = pack,
     .unpack = unpack,
     .and_words = and_words,
-    .and_two = and_two,
-    .run = run,
+    .shift = shift,
 };

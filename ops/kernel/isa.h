@@ -15,7 +15,7 @@
  * start-up and tests, before work runs. Errors: none.
  */
 
-typedef enum tg_isa { TG_ISA_BASE, TG_ISA_AVX2, TG_ISA_AVX512 } tg_isa;
+typedef enum tg_isa { TG_ISA_BASE, TG_ISA_AVX2, TG_ISA_AVX512, TG_ISA_COUNT } tg_isa;
 
 /* The level that kernels run at: the highest that the processor has, or what was set. */
 tg_isa tg_isa_level(void);
@@ -41,14 +41,27 @@ const char *tg_isa_name(tg_isa level);
         (tg_isa_level() == TG_ISA_AVX512 ? &name##_avx512                                          \
          : tg_isa_level() == TG_ISA_AVX2 ? &name##_avx2                                            \
                                          : &name##_base)
+/* The addresses of the copies, by level: for a constant that is looked at later. */
+#    define TG_ISA_LIST(name)                                                                      \
+        {                                                                                          \
+            &name##_base, &name##_avx2, &name##_avx512                                             \
+        }
 #elif defined(TG_HAVE_ISA_AVX2)
 #    define TG_ISA_TABLE(type, name)                                                               \
         extern type name##_base;                                                                   \
         extern type name##_avx2
 #    define TG_ISA_PICK(name) (tg_isa_level() >= TG_ISA_AVX2 ? &name##_avx2 : &name##_base)
+#    define TG_ISA_LIST(name)                                                                      \
+        {                                                                                          \
+            &name##_base, &name##_avx2, &name##_avx2                                               \
+        }
 #else
 #    define TG_ISA_TABLE(type, name) extern type name##_base
 #    define TG_ISA_PICK(name)        (&name##_base)
+#    define TG_ISA_LIST(name)                                                                      \
+        {                                                                                          \
+            &name##_base, &name##_base, &name##_base                                               \
+        }
 #endif
 
 #endif

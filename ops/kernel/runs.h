@@ -2,28 +2,50 @@
 #ifndef TG_KERNEL_RUNS_H
 #define TG_KERNEL_RUNS_H
 /*
- * What: the runs of true cells of a row, and filling runs with a label.
+ * What: the runs of true cells of rows of bits (ops/kernel/bits.h), numbered as they come; joining
+ * those that touch, writing labels on them, and where two rows of labels meet.
+ *
+ * Run numbers are found by counting: a word of a row has the bits at which runs start, and the
+ * number of runs before the word. So two rows are joined without walking along their runs: an AND
+ * of 64 cells shows where they touch, and there is one step per pair of runs that does.
  *
  * Ownership: borrows all. Threads: pure. Errors: none.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ops/kernel/isa.h"
 
-typedef struct tg_run_span {
-    int32_t begin, end; /* [begin, end) */
-} tg_run_span;
+typedef struct tg_run_row {
+    const uint64_t *bits;
+    uint64_t *starts; /* bit x: a run starts at x */
+    int32_t *before;  /* per word: runs before it */
+} tg_run_row;
 
 typedef struct tg_runs_kernels {
-    /* Writes at most (n + 1) / 2 runs; returns how many. */
-    int64_t (*find)(const uint8_t *row, int64_t n, tg_run_span *runs);
-    /* Row of int32: labels on the runs, zero between them. */
-    void (*paint)(const tg_run_span *runs, const int32_t *labels, int64_t count, int32_t *out,
+    /* Fills starts and before; `total` is the number of runs before the row. `connected`: cells
+     * side by side are one run; else each is one. Returns the number after the row. */
+    int32_t (*number)(const tg_run_row *row, int64_t words, bool connected, int32_t total);
+    /* Unites in `parent` the runs of which cell x of a and cell x + shift of b (-1, 0 or 1) are
+     * parts. A root is the smallest number of its tree. */
+    void (*join)(const tg_run_row *a, const tg_run_row *b, int64_t words, int shift, bool connected,
+                 int32_t *parent);
+    /* Row of n int32: labels[k] on the k-th run of the row, zero between them. */
+    void (*paint)(const tg_run_row *row, const int32_t *labels, bool connected, int32_t *out,
                   int64_t n);
-    /* out[i] = table[in[i]], table[0] included. */
-    void (*map32)(const int32_t *in, const int32_t *table, int32_t *out, int64_t n);
+    /* The cells in which both rows have a label (not 0), without those in which both are as in the
+     * cell before; at most n. Returns how many. */
+    int64_t (*meet)(const int32_t *a, const int32_t *b, int64_t n, int32_t *at);
 } tg_runs_kernels;
 
 TG_ISA_TABLE(const tg_runs_kernels, tg_runs);
+
+/* The number of the run that holds cell x, which is true. */
+static inline int32_t
+tg_run_number(const tg_run_row *row, int64_t x)
+{
+    uint64_t upto = row->starts[x / 64] & (~(uint64_t)0 >> (63 - x % 64));
+    return row->before[x / 64] + (int32_t)__builtin_popcountll(upto) - 1;
+}
 
 #endif

@@ -1,88 +1,188 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The loops of ops/kernel/runs.h. Runs are found on 64 cells at a time: a bit is set where a cell
- * differs from the one before it, and only those bits are visited, so that smooth images cost one
- * compare per 64 cells.
- */
+/* The loops of ops/kernel/runs.h. */
 #include "ops/kernel/runs.h"
 
-#include <string.h>
-#if defined(__AVX2__)
-#    include <immintrin.h>
-#endif
+#include "ops/kernel/vec.h"
 
+/* The first bit of every stretch of set bits; `carry` is the last bit of the word before. */
 static inline uint64_t
-mask_of(const uint8_t *in)
+first_bits(uint64_t word, uint64_t carry)
+{
+    return word & ~(word << 1 | carry);
+}
+
+static int32_t
+number(const tg_run_row *row, int64_t words, bool connected, int32_t total)
+{
+    uint64_t carry = 0;
+    for (int64_t w = 0; w < words; w++) {
+        uint64_t bits = row->bits[w];
+        uint64_t starts = connected ? first_bits(bits, carry) : bits;
+        row->starts[w] = starts;
+        row->before[w] = total;
+        total += __builtin_popcountll(starts);
+        carry = bits >> 63;
+    }
+    return total;
+}
+
+static inline int32_t
+find_root(int32_t *parent, int32_t i)
+{
+    while (parent[i] != i) {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
+    }
+    return i;
+}
+
+static inline void
+unite(int32_t *parent, int32_t a, int32_t b)
+{
+    if (parent[a] != parent[b]) {
+        a = find_root(parent, a);
+        b = find_root(parent, b);
+        int32_t low = a < b ? a : b;
+        parent[a] = low;
+        parent[b] = low;
+    }
+}
+
+/* Word w of the row, moved so that bit x holds cell x + shift. */
+static inline uint64_t
+moved(const uint64_t *bits, int64_t words, int64_t w, int shift)
+{
+    uint64_t word = bits[w];
+    if (shift > 0) {
+        word = word >> 1 | (w + 1 < words ? bits[w + 1] << 63 : 0);
+    } else if (shift < 0) {
+        word = word << 1 | (w > 0 ? bits[w - 1] >> 63 : 0);
+    }
+    return word;
+}
+
+static void
+join(const tg_run_row *a, const tg_run_row *b, int64_t words, int shift, bool connected,
+     int32_t *parent)
+{
+    uint64_t carry = 0;
+    for (int64_t w = 0; w < words; w++) {
+        uint64_t both = a->bits[w] & moved(b->bits, words, w, shift);
+        uint64_t pairs = connected ? first_bits(both, carry) : both;
+        carry = both >> 63;
+        while (pairs != 0) {
+            int64_t x = w * 64 + __builtin_ctzll(pairs);
+            unite(parent, tg_run_number(a, x), tg_run_number(b, x + shift));
+            pairs &= pairs - 1;
+        }
+    }
+}
+
+/* Fills cells [from, to) of a row of n by whole vectors: what it writes beyond `to` the caller
+ * writes again. */
+static inline void
+fill(int32_t *out, int64_t from, int64_t to, int64_t n, int32_t label)
+{
+    enum { LANES = sizeof(tg_v_i32) / sizeof(int32_t) };
+    tg_v_i32 v = (tg_v_i32){ 0 } + label;
+    for (; from < to && from + LANES <= n; from += LANES) {
+        tg_vstore_i32(out + from, v);
+    }
+    for (; from < to; from++) {
+        out[from] = label;
+    }
+}
+
+static void
+paint_cells(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++) {
+        bool there = (row->bits[x / 64] >> (x % 64) & 1) != 0;
+        out[x] = there ? *labels : 0;
+        labels += there;
+    }
+}
+
+/* Goes from edge to edge: background, run, background, run... */
+static void
+paint_runs(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t n)
+{
+    int64_t at = 0;
+    uint64_t before = 0;
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t bits = row->bits[i / 64];
+        uint64_t edges = bits ^ (bits << 1 | before);
+        for (; edges != 0; edges &= edges - 1) {
+            int64_t edge = i + __builtin_ctzll(edges);
+            if (before == 0) {
+                fill(out, at, edge, n, 0);
+            } else {
+                fill(out, at, edge, n, *labels++);
+            }
+            at = edge;
+            before = !before;
+        }
+    }
+    fill(out, at, n, n, before != 0 ? *labels : 0);
+}
+
+static void
+paint(const tg_run_row *row, const int32_t *labels, bool connected, int32_t *out, int64_t n)
+{
+    if (connected) {
+        paint_runs(row, labels, out, n);
+    } else {
+        paint_cells(row, labels, out, n);
+    }
+}
+
+/* Bit k: cell i + k of both rows has a label, and not the same two as the cell before. */
+static inline uint32_t
+meet_mask(const int32_t *a, const int32_t *b, int64_t i)
 {
 #if defined(__AVX512BW__)
-    __m512i v = _mm512_loadu_si512(in);
-    return _mm512_test_epi8_mask(v, v);
-#elif defined(__AVX2__)
-    __m256i zero = _mm256_setzero_si256();
-    __m256i a = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)in), zero);
-    __m256i b = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(in + 32)), zero);
-    return ~((uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32);
+    __m512i va = _mm512_loadu_si512(a + i);
+    __m512i vb = _mm512_loadu_si512(b + i);
+    __mmask16 both = _mm512_mask_test_epi32_mask(_mm512_test_epi32_mask(va, va), vb, vb);
+    return _mm512_mask_cmpneq_epi32_mask(both, va, _mm512_loadu_si512(a + i - 1)) |
+           _mm512_mask_cmpneq_epi32_mask(both, vb, _mm512_loadu_si512(b + i - 1));
 #else
-    uint64_t mask = 0;
-    for (int i = 0; i < 64; i++) {
-        mask |= (uint64_t)(in[i] != 0) << i;
+    uint32_t mask = 0;
+    for (int k = 0; k < 16; k++) {
+        const int32_t *x = a + i + k;
+        const int32_t *y = b + i + k;
+        uint32_t hit = (uint32_t)(*x != 0) & (uint32_t)(*y != 0) &
+                       ((uint32_t)(*x != x[-1]) | (uint32_t)(*y != y[-1]));
+        mask |= hit << k;
     }
     return mask;
 #endif
 }
 
 static int64_t
-find(const uint8_t *row, int64_t n, tg_run_span *runs)
+meet(const int32_t *a, const int32_t *b, int64_t n, int32_t *at)
 {
-    int32_t *edges = &runs->begin; /* begin and end of runs lie one after the other */
     int64_t count = 0;
-    uint64_t before = 0;
-    for (int64_t i = 0; i < n; i += 64) {
-        uint64_t mask = 0;
-        if (i + 64 <= n) {
-            mask = mask_of(row + i);
-        } else {
-            uint8_t tail[64] = { 0 };
-            memcpy(tail, row + i, (size_t)(n - i));
-            mask = mask_of(tail);
-        }
-        uint64_t change = mask ^ (mask << 1 | before);
-        while (change != 0) {
-            edges[count++] = (int32_t)(i + __builtin_ctzll(change));
-            change &= change - 1;
-        }
-        before = mask >> 63;
+    int64_t i = 1;
+    if (n > 0 && a[0] != 0 && b[0] != 0) {
+        at[count++] = 0;
     }
-    if ((count & 1) != 0) {
-        edges[count++] = (int32_t)n;
-    }
-    return count / 2;
-}
-
-static void
-paint(const tg_run_span *runs, const int32_t *labels, int64_t count, int32_t *out, int64_t n)
-{
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (int64_t r = 0; r < count; r++) {
-        int32_t label = labels[r];
-        int32_t *to = out + runs[r].begin;
-        int64_t length = runs[r].end - runs[r].begin;
-        for (int64_t i = 0; i < length; i++) {
-            to[i] = label;
+    for (; i + 16 <= n; i += 16) {
+        for (uint32_t mask = meet_mask(a, b, i); mask != 0; mask &= mask - 1) {
+            at[count++] = (int32_t)i + __builtin_ctz(mask);
         }
     }
-}
-
-static void
-map32(const int32_t *in, const int32_t *table, int32_t *out, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        out[i] = table[in[i]];
+    for (; i < n; i++) {
+        if (a[i] != 0 && b[i] != 0 && (a[i] != a[i - 1] || b[i] != b[i - 1])) {
+            at[count++] = (int32_t)i;
+        }
     }
+    return count;
 }
 
 const tg_runs_kernels TG_ISA_NAME(tg_runs) = {
-    .find = find,
+    .number = number,
+    .join = join,
     .paint = paint,
-    .map32 = map32,
+    .meet = meet,
 };

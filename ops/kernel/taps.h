@@ -44,11 +44,12 @@ typedef struct tg_taps_kernels {
                           int64_t n);
     void (*correlate_f32)(const float *const *rows, const float *w, int64_t count, float *out,
                           int64_t n);
-    /* Smallest of rows - height, largest of rows + height. */
-    void (*min_height)(const double *const *rows, const double *h, int64_t count, double *out,
-                       int64_t n);
-    void (*max_height)(const double *const *rows, const double *h, int64_t count, double *out,
-                       int64_t n);
+    /* Smallest of rows - height, largest of rows + height. Sums but the first go through `wrap`
+     * (NULL: none): SciPy holds them in the image's type, the first one in double. */
+    void (*min_height)(const double *const *rows, const double *h, int64_t count,
+                       void (*wrap)(double *row, int64_t n), double *out, int64_t n);
+    void (*max_height)(const double *const *rows, const double *h, int64_t count,
+                       void (*wrap)(double *row, int64_t n), double *out, int64_t n);
     /* out[i] = a[i] + b[i]; out may be a. */
     void (*add_f32)(const float *a, const float *b, float *out, int64_t n);
     void (*add_f64)(const double *a, const double *b, double *out, int64_t n);

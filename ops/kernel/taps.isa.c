@@ -110,27 +110,41 @@ correlate_f32(const float *const *rows, const float *w, int64_t count, float *ou
 }
 
 static void
-min_height(const double *const *rows, const double *h, int64_t count, double *out, int64_t n)
+fold_heights(const double *const *rows, const double *h, int64_t count, double sign,
+             void (*wrap)(double *row, int64_t n), double *out, int64_t n)
 {
-    for (int64_t k = 0; k < count; k++) {
-        const double *restrict row = rows[k];
-        for (int64_t i = 0; i < n; i++) {
-            double v = row[i] - h[k];
-            out[i] = k == 0 || v < out[i] ? v : out[i];
+    enum { CELLS = 256 };
+    double v[CELLS];
+    for (int64_t x = 0; x < n; x += CELLS) {
+        int64_t m = n - x < CELLS ? n - x : CELLS;
+        for (int64_t k = 0; k < count; k++) {
+            const double *restrict row = rows[k] + x;
+            for (int64_t i = 0; i < m; i++) {
+                v[i] = row[i] + sign * h[k];
+            }
+            if (k > 0 && wrap != NULL) {
+                wrap(v, m);
+            }
+            for (int64_t i = 0; i < m; i++) {
+                double so_far = out[x + i];
+                out[x + i] = k == 0 || sign * v[i] > sign * so_far ? v[i] : so_far;
+            }
         }
     }
 }
 
 static void
-max_height(const double *const *rows, const double *h, int64_t count, double *out, int64_t n)
+min_height(const double *const *rows, const double *h, int64_t count,
+           void (*wrap)(double *row, int64_t n), double *out, int64_t n)
 {
-    for (int64_t k = 0; k < count; k++) {
-        const double *restrict row = rows[k];
-        for (int64_t i = 0; i < n; i++) {
-            double v = row[i] + h[k];
-            out[i] = k == 0 || v > out[i] ? v : out[i];
-        }
-    }
+    fold_heights(rows, h, count, -1.0, wrap, out, n);
+}
+
+static void
+max_height(const double *const *rows, const double *h, int64_t count,
+           void (*wrap)(double *row, int64_t n), double *out, int64_t n)
+{
+    fold_heights(rows, h, count, 1.0, wrap, out, n);
 }
 
 static void

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * _label_apply: labels of tiles become labels of the array; _label_count: how many there are. See
- * ops/measure/label.c.
+ * _label_apply: a mask and the table of its components become labels of the array; _label_count:
+ * how many there are. See ops/measure/label.c.
  */
-#include "ops/kernel/runs.h"
+#include "ops/measure/label_runs.h"
 #include "ops/measure/label_state.h"
+#include "ops/overlap/filter_args.h"
 
 static tg_status
 infer_apply(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    const tg_array *local = infer->args[0];
+    const tg_array *table = infer->args[0];
+    const tg_array *mask = infer->args[1];
     int64_t cells = 1;
-    TG_CHECK(local->dtype == TG_DT_I32 && infer->args[1]->dtype == TG_DT_I64 &&
-                 infer->args[1]->ndim == 1,
-             err, TG_ERR_TYPE, "_label_apply: needs local labels and their table");
-    infer->ndim = local->ndim;
-    for (int a = 0; a < local->ndim; a++) {
-        infer->shape[a] = local->shape[a];
-        cells *= local->shape[a];
+    TG_CHECK(tg_array_made_by(table, "_label_merge") && table->args[0] == mask, err, TG_ERR_TYPE,
+             "_label_apply: needs the table of a mask and that mask");
+    infer->ndim = mask->ndim;
+    for (int a = 0; a < mask->ndim; a++) {
+        infer->shape[a] = mask->shape[a];
+        cells *= mask->shape[a];
     }
+    infer->state = tg_label_links_create(table->values[0].ints, mask->ndim);
+    infer->state_free = tg_state_free;
+    TG_CHECK(infer->state != NULL, err, TG_ERR_MEMORY, "_label_apply: out of memory");
     /* SciPy's rule. */
     infer->dtype = cells >= ((int64_t)1 << 31) - 2 ? TG_DT_I64 : TG_DT_I32;
 out:
@@ -29,10 +33,10 @@ out:
 static void
 demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 {
-    if (arg == 0) {
+    if (arg == 1) {
         tg_box_copy(in, out);
     } else {
-        tg_box_from_shape(in, 1, node->args[1]->shape);
+        tg_box_from_shape(in, 1, node->args[0]->shape);
     }
 }
 
@@ -69,23 +73,31 @@ find_tile(const int64_t *table, const tg_box *box)
 static void
 cost_apply(const tg_array *node, const tg_box *out, tg_cost *cost)
 {
-    (void)node;
-    cost->operations = (double)tg_box_count(out);
-    /* At worst every other cell is a component. */
-    cost->scratch_bytes = 4 * (tg_box_count(out) + 1) + 64;
+    cost->operations = 4.0 * (double)tg_box_count(out);
+    cost->scratch_bytes = tg_label_tile_bytes(node->state, out);
 }
 
+/* The components of a tile, with their labels in the array, as cells. */
 static void
-map_row(const int32_t *in, const int64_t *label, const int32_t *narrow, tg_dtype dtype, void *out,
-        int64_t n)
+paint(const tg_label_tile *t, const int64_t *table, const tg_view *out)
 {
-    if (dtype == TG_DT_I32) {
-        TG_ISA_PICK(tg_runs)->map32(in, narrow, out, n);
-    } else {
-        int64_t *to = out;
-        for (int64_t i = 0; i < n; i++) {
-            to[i] = in[i] > 0 ? label[in[i] - 1] : 0;
+    const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
+    int64_t index[TG_NDIM_MAX] = { 0 };
+    for (int32_t r = 0; r < t->runs && out->dtype == TG_DT_I32; r++) {
+        t->label[r] = (int32_t)table[t->label[r] - 1];
+    }
+    for (int64_t row = 0; row < t->rows; row++) {
+        const tg_run_row runs = tg_label_tile_row(t, row);
+        void *to = tg_label_row(out, index);
+        if (out->dtype == TG_DT_I32) {
+            kernels->paint(&runs, t->label + runs.before[0], t->connected, to, t->n);
+        } else { /* arrays of 2^31 cells and more */
+            for (int64_t x = 0; x < t->n; x++) {
+                int32_t label = tg_label_tile_cell(t, row, x);
+                ((int64_t *)to)[x] = label > 0 ? table[label - 1] : 0;
+            }
         }
+        (void)tg_label_next_row(out, index);
     }
 }
 
@@ -93,42 +105,22 @@ static tg_status
 run_apply(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 {
     tg_status status = TG_OK;
-    const int64_t *table = in[1].data;
-    const int64_t *tile = NULL;
-    int32_t *narrow = NULL;
-    int64_t index[TG_NDIM_MAX] = { 0 };
-    bool more = tg_view_count(out) > 0;
-    if (!more) {
+    const int64_t *table = in[0].data;
+    const int64_t *entry = NULL;
+    tg_label_tile tile;
+    if (tg_view_count(out) == 0) {
         goto out;
     }
-    tile = find_tile(table, run->out_box);
-    TG_CHECK(tile != NULL, err, TG_ERR_INTERNAL,
+    entry = find_tile(table, run->out_box);
+    TG_CHECK(entry != NULL, err, TG_ERR_INTERNAL,
              "label: a tile is not one of those that were labelled; please report it");
+    TG_TRY(tg_label_tile_make(run->node->state, &in[1], run->scratch, &tile, err));
+    TG_CHECK(tile.count == entry[2 * table[2] + 1], err, TG_ERR_INTERNAL,
+             "label: the input gave %lld components in a tile, and then %lld: it must be the same "
+             "each time it is computed",
+             (long long)entry[2 * table[2] + 1], (long long)tile.count);
     int64_t words = TG_LABEL_TABLE_TILE + 2 * table[2];
-    const int64_t *label = table + TG_LABEL_TABLE_HEAD + table[1] * words + tile[2 * table[2]];
-    int64_t count = tile[2 * table[2] + 1];
-    if (out->dtype == TG_DT_I32) {
-        narrow = tg_scratch_alloc(run->scratch, 4 * (count + 1));
-        TG_CHECK(narrow != NULL, err, TG_ERR_MEMORY, "label: out of scratch memory");
-        narrow[0] = 0;
-        for (int64_t i = 0; i < count; i++) {
-            narrow[i + 1] = (int32_t)label[i];
-        }
-    }
-    while (more) {
-        const char *from = in[0].data;
-        char *to = out->data;
-        for (int a = 0; a < out->ndim; a++) {
-            from += index[a] * in[0].strides[a];
-            to += index[a] * out->strides[a];
-        }
-        map_row((const int32_t *)from, label, narrow, out->dtype, to, out->shape[out->ndim - 1]);
-        more = false;
-        for (int a = out->ndim - 2; a >= 0 && !more; a--) {
-            more = ++index[a] < out->shape[a];
-            index[a] = more ? index[a] : 0;
-        }
-    }
+    paint(&tile, table + TG_LABEL_TABLE_HEAD + table[1] * words + entry[2 * table[2]], out);
 out:
     return status;
 }
@@ -143,12 +135,12 @@ label_apply_tiling(const tg_array *node, tg_tiling *tiling)
 const tg_op tg_op__label_apply = {
     .name = "_label_apply",
     .module = "_",
-    .summary = "Labels of tiles to labels of the array.",
+    .summary = "Writes the labels of a table on the components of a mask.",
     .version = 1,
     .cls = TG_CLASS_GATHER,
     .nargs_min = 2,
     .nargs_max = 2,
-    .arg_names = "labels|table",
+    .arg_names = "table|input",
     .tiling = label_apply_tiling,
     .infer = infer_apply,
     .demand = demand,
@@ -160,7 +152,7 @@ static tg_status
 infer_count(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK(infer->args[0]->dtype == TG_DT_I64 && infer->args[0]->ndim == 1, err, TG_ERR_TYPE,
+    TG_CHECK(tg_array_made_by(infer->args[0], "_label_merge"), err, TG_ERR_TYPE,
              "_label_count: needs the table of a labelling");
     infer->dtype = TG_DT_I64;
     infer->ndim = 0;

@@ -2,8 +2,9 @@
 #ifndef TG_MEASURE_LABEL_STATE_H
 #define TG_MEASURE_LABEL_STATE_H
 /*
- * What: what the internal ops of label share: the connectivity, and the table that maps labels of
- * tiles to labels of the array. ops/measure/label.c tells how they play together.
+ * What: what the internal ops of label share: the connectivity, the state of the merging reduction,
+ * and the table that maps labels of tiles to labels of the array. ops/measure/label.c tells how
+ * they play together.
  *
  * The table is a 1-D int64 array:
  *     [0] number of labels   [1] number of tiles   [2] ndim
@@ -26,17 +27,78 @@ enum {
     {                                                                                              \
         "structure", TG_PARAM_INT, true, true, NULL, NULL, "3^ndim marks of neighbours"            \
     }
-/* Checks it against the rank of argument 0. */
-TG_MUST_USE tg_status tg_label_check(const tg_infer *infer, const tg_value *structure,
+/* Checks it against the rank of the array to label. */
+TG_MUST_USE tg_status tg_label_check(const tg_infer *infer, int ndim, const tg_value *structure,
                                      tg_error *err);
 /* 3^ndim. */
 int64_t tg_label_structure_count(int ndim);
 /* From the structure argument of a public op (NULL: the cross) to the marks; at most 3^8. */
 TG_MUST_USE tg_status tg_label_structure(const char *op, int ndim, const tg_array *structure,
                                          int64_t *marks, tg_error *err);
-/* The table of a labelling, built in the scope; *local gets the labels of the tiles. NULL with
- * the scope's error set. */
-tg_array *tg_label_build_table(tg_scope *scope, const char *op, tg_array *input,
-                               tg_array *structure, tg_array **local);
+
+/* ---- the state: one flat block (it may travel) ----
+ *
+ *      head | tile entries | parent[components] | first[components] (int64) | faces (int32)
+ *
+ * A tile keeps the labels of face (axis, side) until all tiles that touch that face, also by an
+ * edge or a corner, are in the same state; faces at the edge of the array are never kept. Roots
+ * are the components with the smallest first cell. Tiles of a state stand in the order of their
+ * low corners, as those of a product grid in C order do.
+ *
+ * Its size: the boundary of the region, 4 bytes a cell, and 16 bytes per component of a tile. A
+ * tile of n cells has at most n / 2 components (with the cross; a checkerboard), so at most 8
+ * bytes a cell; the plan counts with 1 per 512 cells, which is what objects of some size have.
+ */
+typedef struct tg_label_head {
+    int64_t ndim, tiles, components, face_cells;
+} tg_label_head;
+
+typedef struct tg_label_state {
+    tg_label_head *head;
+    int64_t *tiles;
+    int64_t *parent;
+    int64_t *first; /* raster number, in the array, of the first cell */
+    int32_t *faces;
+} tg_label_state;
+
+/* Per tile 2 + 4 * ndim int64: base, count, lo[], hi[], face[2 * ndim] (offset into the faces,
+ * -1: not kept; low face of axis a at 2a, high at 2a + 1). */
+static inline int64_t
+tg_label_tile_words(int64_t ndim)
+{
+    return 2 + 4 * ndim;
+}
+
+static inline int64_t *
+tg_label_tile_at(const tg_label_state *s, int64_t i)
+{
+    return s->tiles + i * tg_label_tile_words(s->head->ndim);
+}
+
+static inline int64_t *
+tg_label_tile_lo(int64_t *tile)
+{
+    return tile + 2;
+}
+
+static inline int64_t *
+tg_label_tile_hi(int64_t *tile, int64_t ndim)
+{
+    return tile + 2 + ndim;
+}
+
+static inline int64_t *
+tg_label_tile_face(int64_t *tile, int64_t ndim)
+{
+    return tile + 2 + 2 * ndim;
+}
+
+int64_t tg_label_state_size(const tg_label_head *head);
+void tg_label_state_open(tg_label_state *state, void *bytes);
+/* A block for a state with this head. NULL: no memory. */
+tg_buffer *tg_label_state_create(tg_pool *pool, const tg_label_head *head, tg_label_state *state);
+/* The combine slot of the reduction: ops/measure/label_join.c. */
+TG_MUST_USE tg_status tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states,
+                                       const tg_box *boxes, tg_buffer **out, tg_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/array/dtype.h"
 #include "core/array/scope.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/rowcast.h"
@@ -90,7 +91,8 @@ typedef struct growing {
     double *rows;
     int64_t slots; /* a power of two; entries are row numbers + 1 */
     int32_t *slot;
-    int64_t last_label, last_row; /* runs of one object follow each other */
+    double last_label; /* runs of one object follow each other */
+    int64_t last_row;
 } growing;
 
 static void
@@ -101,16 +103,17 @@ growing_fini(growing *g)
 }
 
 static uint64_t
-hash_label(int64_t label)
+hash_label(double label)
 {
-    return ((uint64_t)label * 0x9e3779b97f4a7c15u) >> 20;
+    uint64_t bits = 0;
+    memcpy(&bits, &label, sizeof bits);
+    return (bits * 0x9e3779b97f4a7c15u) >> 20;
 }
 
 static void
 slot_put(growing *g, int64_t row)
 {
-    double label = g->rows[row * g->columns];
-    uint64_t at = hash_label((int64_t)label) & (uint64_t)(g->slots - 1);
+    uint64_t at = hash_label(g->rows[row * g->columns]) & (uint64_t)(g->slots - 1);
     while (g->slot[at] != 0) {
         at = (at + 1) & (uint64_t)(g->slots - 1);
     }
@@ -144,13 +147,13 @@ growing_enlarge(growing *g)
 
 /* The row of a label; -1: none yet. */
 static int64_t
-growing_find(const growing *g, int64_t label)
+growing_find(const growing *g, double label)
 {
     int64_t found = -1;
     uint64_t at = hash_label(label) & (uint64_t)(g->slots - 1);
     while (g->slots > 0 && found < 0 && g->slot[at] != 0) {
         int64_t row = g->slot[at] - 1;
-        if ((int64_t)g->rows[row * g->columns] == label) {
+        if (g->rows[row * g->columns] == label) {
             found = row;
         }
         at = (at + 1) & (uint64_t)(g->slots - 1);
@@ -160,10 +163,11 @@ growing_find(const growing *g, int64_t label)
 
 /* A stretch of one label in one row of the tile, as a row of the table. */
 typedef struct stretch {
-    int64_t label, begin, end; /* columns in the array */
-    const int64_t *at;         /* coordinates of the row in the array; the last one is unused */
-    int64_t raster;            /* number of the cell at column 0 of the array */
-    const double *value;       /* of the stretch; NULL: none */
+    double label;
+    int64_t begin, end;  /* columns in the array */
+    const int64_t *at;   /* coordinates of the row in the array; the last one is unused */
+    int64_t raster;      /* number of the cell at column 0 of the array */
+    const double *value; /* of the stretch; NULL: none */
 } stretch;
 
 static int64_t
@@ -184,7 +188,7 @@ stretch_row(const stretch *s, int ndim, double *row)
     double *lo = row + tg_measure_column(TG_MEASURE_LO, ndim);
     double *hi = row + tg_measure_column(TG_MEASURE_HI, ndim);
     double *position = row + tg_measure_column(TG_MEASURE_POSITION, ndim);
-    row[TG_MEASURE_LABEL] = (double)s->label;
+    row[TG_MEASURE_LABEL] = s->label;
     row[TG_MEASURE_AREA] = n;
     for (int a = 0; a < last; a++) {
         lo[a] = (double)s->at[a];
@@ -301,11 +305,14 @@ read_row(growing *g, stretch *s, const void *labels, tg_dtype dtype, int64_t n,
         if (labels != NULL && dtype == TG_DT_I32) {
             end = k->same32(labels, x, n);
             s->label = ((const int32_t *)labels)[x];
-        } else if (labels != NULL) {
+        } else if (labels != NULL && dtype == TG_DT_I64) {
             end = k->same64(labels, x, n);
-            s->label = ((const int64_t *)labels)[x];
+            s->label = (double)((const int64_t *)labels)[x];
+        } else if (labels != NULL) { /* equal doubles are equal bits, but for zeros and NaN */
+            end = k->same64(labels, x, n);
+            s->label = ((const double *)labels)[x] + 0.0;
         }
-        if (s->label != 0 || background) {
+        if ((s->label != 0 || background) && !isnan(s->label)) {
             s->begin = begin + x;
             s->end = begin + end;
             s->value = values != NULL ? values + x : NULL;
@@ -344,7 +351,7 @@ partial(const tg_run *run, const tg_view *in, tg_buffer **out, tg_error *err)
     int64_t index[TG_NDIM_MAX] = { 0 };
     int64_t at[TG_NDIM_MAX];
     int64_t n = in[0].shape[last];
-    double *values = tg_scratch_alloc(run->scratch, n * 8 + 8);
+    double *values = tg_scratch_alloc(run->scratch, input != NULL ? n * 8 + 8 : 8);
     TG_CHECK(values != NULL, err, TG_ERR_MEMORY, "_measure: out of scratch memory");
     bool more = tg_view_count(&in[0]) > 0;
     while (more) {
@@ -483,6 +490,22 @@ state_bytes(const tg_array *node, const tg_box *domain)
     return 8 + (tg_box_count(domain) / 4096 + 64) * 8 * columns;
 }
 
+/* One label per cell. */
+static int64_t
+state_bytes_max(const tg_array *node, const tg_box *domain)
+{
+    return 8 + tg_box_count(domain) * 8 * tg_measure_columns(domain->ndim, has_values(node));
+}
+
+/* A row of values. */
+static void
+cost(const tg_array *node, const tg_box *domain, tg_cost *cost)
+{
+    int last = domain->ndim - 1;
+    cost->operations = 8.0 * (double)tg_box_count(domain);
+    cost->scratch_bytes = has_values(node) ? (domain->hi[last] - domain->lo[last]) * 8 + 72 : 72;
+}
+
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
@@ -490,8 +513,10 @@ infer(tg_infer *infer, tg_error *err)
     const tg_array *a = infer->args[0];
     int64_t what = tg_value_int(&infer->values[WHAT], 0, WHAT_BOTH);
     TG_CHECK(a->ndim >= 1, err, TG_ERR_VALUE, "measure: the input must have at least one axis");
-    TG_CHECK(what == WHAT_INPUT || a->dtype == TG_DT_I32 || a->dtype == TG_DT_I64, err, TG_ERR_TYPE,
-             "measure: labels must be integers, got %s", tg_dtype_name(a->dtype));
+    TG_CHECK(what == WHAT_INPUT || a->dtype == TG_DT_I32 || a->dtype == TG_DT_I64 ||
+                 a->dtype == TG_DT_F64,
+             err, TG_ERR_TYPE, "measure: labels must be int32, int64 or float64, got %s",
+             tg_dtype_name(a->dtype));
     TG_CHECK((what == WHAT_BOTH) == (infer->nargs == 2), err, TG_ERR_VALUE,
              "_measure: %zu arguments do not fit", infer->nargs);
     for (size_t i = 0; i < infer->nargs; i++) {
@@ -529,10 +554,12 @@ tg_measure_build(tg_scope *scope, const char *op, tg_array *labels, tg_array *in
     };
     bool ok = true;
     if (labels != NULL) {
-        ok = labels->dtype >= TG_DT_BOOL && labels->dtype <= TG_DT_U64;
+        ok = !tg_dtype_is_complex(labels->dtype);
         if (!ok) {
-            (void)tg_scope_fail(scope, TG_ERR_TYPE, "%s: labels must be integers, got %s", op,
+            (void)tg_scope_fail(scope, TG_ERR_TYPE, "%s: labels must be real numbers, got %s", op,
                                 tg_dtype_name(labels->dtype));
+        } else if (labels->dtype > TG_DT_U64) {
+            args[0] = tg_scope_cast(scope, labels, TG_DT_F64);
         } else if (labels->dtype != TG_DT_I32 && labels->dtype != TG_DT_I64) {
             bool wide = labels->dtype == TG_DT_U32 || labels->dtype == TG_DT_U64;
             args[0] = tg_scope_cast(scope, labels, wide ? TG_DT_I64 : TG_DT_I32);
@@ -547,6 +574,7 @@ tg_measure_build(tg_scope *scope, const char *op, tg_array *labels, tg_array *in
 static const tg_reduce reduce = {
     .axes = axes,
     .state_bytes = state_bytes,
+    .state_bytes_max = state_bytes_max,
     .partial = partial,
     .combine = combine,
     .finish = finish,
@@ -564,5 +592,6 @@ const tg_op tg_op__measure = {
     .arg_names = "labels|input",
     .params = params,
     .infer = infer,
+    .cost = cost,
     .reduce = &reduce,
 };

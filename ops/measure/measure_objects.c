@@ -37,9 +37,12 @@ static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    int ndim = (int)infer->values[NDIM].ints[0];
-    TG_CHECK(infer->args[0]->dtype == TG_DT_F64 && infer->args[0]->ndim == 2, err, TG_ERR_VALUE,
+    TG_CHECK(tg_array_made_by(infer->args[0], "_measure"), err, TG_ERR_VALUE,
              "_measure_table: needs the table of _measure");
+    TG_CHECK(infer->values[NDIM].ints[0] == infer->args[0]->args[0]->ndim, err, TG_ERR_VALUE,
+             "_measure_table: ndim must be %d, that of the array that was measured, got %lld",
+             infer->args[0]->args[0]->ndim, (long long)infer->values[NDIM].ints[0]);
+    int ndim = infer->args[0]->args[0]->ndim;
     infer->shape[0] = -1;
     if (infer->values[LAYOUT].ints[0] == LAYOUT_TABLE) {
         infer->dtype = TG_DT_F64;

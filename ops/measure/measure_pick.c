@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "core/array/dtype.h"
 #include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/measure/measure.h"
@@ -34,14 +35,21 @@ infer(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     const tg_value *v = infer->values;
     int64_t what = tg_value_int(&v[WHAT], 0, 0);
-    TG_CHECK(what >= 0 && what < TG_PICK_COUNT && infer->args[0]->dtype == TG_DT_F64 &&
-                 infer->args[0]->ndim == 2,
-             err, TG_ERR_VALUE, "_measure_pick: needs the table of _measure");
+    TG_CHECK(what >= 0 && what < TG_PICK_COUNT && tg_array_made_by(infer->args[0], "_measure"), err,
+             TG_ERR_VALUE, "_measure_pick: needs the table of _measure");
+    const tg_array *measured = infer->args[0]->args[0];
+    TG_CHECK(
+        v[SHAPE].count == (uint32_t)measured->ndim &&
+            memcmp(v[SHAPE].ints, measured->shape, (size_t)measured->ndim * sizeof(int64_t)) == 0 &&
+            infer->args[0]->shape[1] == tg_measure_columns(measured->ndim, v[VALUES].ints[0] != 0),
+        err, TG_ERR_VALUE, "_measure_pick: shape and values are not those of the table");
+    TG_CHECK(v[VALUES].ints[0] != 0 || what == TG_PICK_AREA, err, TG_ERR_VALUE,
+             "_measure_pick: the table has no intensities");
     infer->dtype = (tg_dtype)v[DTYPE].ints[0];
     if (infer->nargs > 1) {
         const tg_array *index = infer->args[1];
-        TG_CHECK(index->dtype == TG_DT_I64, err, TG_ERR_TYPE,
-                 "measure: index must be integers, got %s", tg_dtype_name(index->dtype));
+        TG_CHECK(index->dtype == TG_DT_F64, err, TG_ERR_TYPE,
+                 "_measure_pick: index must be float64, got %s", tg_dtype_name(index->dtype));
         TG_CHECK(index->ndim < TG_NDIM_MAX, err, TG_ERR_LIMIT, "measure: index has %d axes",
                  index->ndim);
         infer->ndim = index->ndim;
@@ -162,16 +170,19 @@ fold_rows(const double *table, int64_t rows, int64_t columns, int ndim, bool val
     return any ? fold : NULL;
 }
 
+/* The columns of `value` that the box of the result has. */
 static void
-put(const tg_view *out, const int64_t *index, int extra, const double *value, int count)
+put(const tg_run *run, const tg_view *out, const int64_t *index, int extra, const double *value)
 {
+    int64_t first = extra > 0 ? run->out_box->lo[out->ndim - 1] : 0;
+    int64_t count = extra > 0 ? out->shape[out->ndim - 1] : 1;
     tg_row_store store = TG_ISA_PICK(tg_rowcast)->store[out->dtype];
     char *to = out->data;
     for (int a = 0; a < out->ndim - extra; a++) {
         to += index[a] * out->strides[a];
     }
-    for (int i = 0; i < count; i++) {
-        store(&value[i], to + (extra > 0 ? i * out->strides[out->ndim - 1] : 0), 1);
+    for (int64_t i = 0; i < count; i++) {
+        store(&value[first + i], to + (extra > 0 ? i * out->strides[out->ndim - 1] : 0), 1);
     }
 }
 
@@ -191,7 +202,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                 fold_rows(in[0].data, in[0].shape[0], in[0].shape[1], ndim, v[VALUES].ints[0] != 0,
                           fold),
                 ndim, &v[SHAPE], value);
-        put(out, index, extra, value, extra ? ndim : 1);
+        put(run, out, index, extra, value);
     } else {
         bool more = tg_view_count(&in[1]) > 0;
         while (more) {
@@ -200,10 +211,9 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                 label += index[a] * in[1].strides[a];
             }
             measure(what,
-                    find_row(in[0].data, in[0].shape[0], in[0].shape[1],
-                             (double)*(const int64_t *)label),
+                    find_row(in[0].data, in[0].shape[0], in[0].shape[1], *(const double *)label),
                     ndim, &v[SHAPE], value);
-            put(out, index, extra, value, extra ? ndim : 1);
+            put(run, out, index, extra, value);
             more = false;
             for (int a = in[1].ndim - 1; a >= 0 && !more; a--) {
                 more = ++index[a] < in[1].shape[a];
@@ -255,7 +265,8 @@ asks_background(const tg_array *index)
     return asks;
 }
 
-/* As numpy.sum, which SciPy's sums take their type from. */
+/* As numpy.sum, which SciPy's sums of one object take their type from; of several they are
+ * float64. */
 static tg_dtype
 sum_dtype(tg_dtype dtype)
 {
@@ -277,17 +288,17 @@ tg_measure_pick(tg_scope *scope, const char *op, tg_pick pick, tg_array *input, 
     int64_t dtype = whole ? TG_DT_I64 : TG_DT_F64;
     if ((pick == TG_PICK_MINIMUM || pick == TG_PICK_MAXIMUM) && input != NULL) {
         dtype = input->dtype;
-    } else if (pick == TG_PICK_SUM && input != NULL) {
+    } else if (pick == TG_PICK_SUM && input != NULL && (index == NULL || index->ndim == 0)) {
         dtype = sum_dtype(input->dtype);
     } else if (pick == TG_PICK_AREA) {
         dtype = TG_DT_I64;
     }
     args[0] = tg_measure_build(scope, op, labels, input, asks_background(index));
     if (index != NULL && args[0] != NULL) {
-        bool integer = index->dtype >= TG_DT_BOOL && index->dtype <= TG_DT_U64;
-        args[1] = integer ? tg_scope_cast(scope, index, TG_DT_I64)
-                          : tg_scope_fail(scope, TG_ERR_TYPE, "%s: index must be integers, got %s",
-                                          op, tg_dtype_name(index->dtype));
+        args[1] = !tg_dtype_is_complex(index->dtype)
+                      ? tg_scope_cast(scope, index, TG_DT_F64)
+                      : tg_scope_fail(scope, TG_ERR_TYPE, "%s: index must be real, got %s", op,
+                                      tg_dtype_name(index->dtype));
     }
     const tg_param given[4] = {
         { "what", TG_PARAM_INT, { .count = 1, .ints = &what } },

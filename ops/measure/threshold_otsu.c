@@ -409,6 +409,8 @@ static tg_status
 otsu_infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
+    TG_CHECK(tg_array_made_by(infer->args[1], "_value_range"), err, TG_ERR_VALUE,
+             "_otsu: needs the range of the image");
     TG_TRY(tg_filter_begin(infer, NULL, err));
     infer->dtype = is_float(infer->dtype) ? infer->dtype : TG_DT_I64;
     infer->ndim = 0;

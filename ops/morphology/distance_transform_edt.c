@@ -57,7 +57,8 @@ static void
 cost(const tg_array *node, const tg_box *out, tg_cost *cost)
 {
     int64_t axis = node->values[P_AXIS].ints[0];
-    int64_t row = out->hi[node->ndim - 1] - out->lo[node->ndim - 1];
+    int last = node->ndim - 1;
+    int64_t row = axis == last ? node->shape[last] : out->hi[last] - out->lo[last];
     cost->operations = 16.0 * (double)tg_box_count(out);
     cost->scratch_bytes = (node->shape[axis] * TG_EDT_BLOCK + TG_EDT_BLOCK + row) * 8 + 4 * 64;
 }
@@ -158,13 +159,14 @@ pass_across(const tg_run *run, const tg_view *in, const tg_view *out, void *line
                 memcpy(row, from + r * in->strides[axis], (size_t)count * size);
                 memset(row + (size_t)count * size, 0, (size_t)(TG_EDT_BLOCK - count) * size);
             }
-            for (int64_t y = 0; y < length; y++) {
+            for (int64_t y = run->out_box->lo[axis]; y < run->out_box->hi[axis]; y++) {
                 if (wide) {
                     k->envelope_f64(line, length, y, v[P_SPACING].floats[0], block);
                 } else {
                     k->envelope_i32(line, length, y, block);
                 }
-                put_block(block, wide, last, to + y * out->strides[axis], count);
+                put_block(block, wide, last, to, count);
+                to += out->strides[axis];
             }
         }
     } while (next_index(in, axis, index));
@@ -188,7 +190,8 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
     if (axis == in->ndim - 1) {
         do {
             scan_row((const uint8_t *)place(in, index, 0), row, n, v[P_SPACING].floats[0]);
-            store_squares(row, v[P_LAST].ints[0] != 0, out->dtype, place(out, index, 0), n);
+            store_squares(row + run->out_box->lo[axis], v[P_LAST].ints[0] != 0, out->dtype,
+                          place(out, index, 0), out->shape[axis]);
         } while (next_index(in, axis, index));
     } else {
         pass_across(run, in, out, line, row);

@@ -29,7 +29,7 @@ infer_1d(tg_infer *infer, bool convolve, tg_error *err)
     TG_TRY(tg_filter_begin(infer, &v[OUTPUT], err));
     TG_TRY(tg_normalize_axis(tg_value_int(&v[AXIS], 0, -1), infer->ndim, &spec.axis, err));
     TG_TRY(tg_filter_small(name, "weights", infer->args[1], &weights, &ndim, taps, err));
-    TG_CHECK(ndim == 1, err, TG_ERR_VALUE,
+    TG_CHECK(ndim == 1, err, TG_ERR_MISMATCH,
              "%s: no filter weights given: weights must have one "
              "axis, got %d",
              name, ndim);

@@ -80,11 +80,27 @@ int_param(const char *name, tg_param_kind kind, const int64_t *value, uint32_t c
     return (tg_param){ name, kind, { .count = count, .ints = value } };
 }
 
-/* A derivative of given order along each axis by gaussian_filter. */
+enum { G_SIGMA, G_OUTPUT, G_MODE, G_CVAL, G_AXES, G_TRUNCATE, G_RADIUS };
+
+static const tg_param_schema gaussian_params[] = {
+    { "sigma", TG_PARAM_FLOAT, true, true, NULL, NULL, "standard deviation, in cells" },
+    TG_SCHEMA_OUTPUT,
+    TG_SCHEMA_MODE,
+    TG_SCHEMA_CVAL,
+    TG_SCHEMA_AXES,
+    { "truncate", TG_PARAM_FLOAT, false, false, "4.0", NULL,
+      "cut the filter at this many standard deviations" },
+    { "radius", TG_PARAM_INT, true, false, "None", NULL, "cells to each side; None: by truncate" },
+    TG_SCHEMA_END,
+};
+
+/* A derivative of given order along one of the axes by gaussian_filter. The mode of that axis
+ * counts for all, as in SciPy. */
 static tg_array *
 gaussian_along(tg_scope *scope, tg_array *input, const axes_wanted *w, int which, int64_t order,
-               const tg_value *sigma, const tg_value *mode, const tg_value *cval, tg_dtype dtype)
+               const tg_value *values, tg_dtype dtype)
 {
+    int64_t mode = tg_value_int(&values[G_MODE], (uint32_t)which, 0);
     int64_t orders[TG_NDIM_MAX] = { 0 };
     int64_t axes[TG_NDIM_MAX];
     int64_t output = dtype;
@@ -92,15 +108,18 @@ gaussian_along(tg_scope *scope, tg_array *input, const axes_wanted *w, int which
         orders[i] = i == which ? order : 0;
         axes[i] = w->list[i];
     }
-    const tg_param given[6] = {
-        { "sigma", TG_PARAM_FLOAT, *sigma },
+    const tg_param given[8] = {
+        { "sigma", TG_PARAM_FLOAT, values[G_SIGMA] },
         int_param("order", TG_PARAM_INT, orders, (uint32_t)w->count),
         int_param("axes", TG_PARAM_INT, axes, (uint32_t)w->count),
         int_param("output", TG_PARAM_INT, &output, 1),
-        { "mode", TG_PARAM_INT, *mode },
-        { "cval", TG_PARAM_FLOAT, *cval },
+        int_param("mode", TG_PARAM_INT, &mode, 1),
+        { "cval", TG_PARAM_FLOAT, values[G_CVAL] },
+        { "truncate", TG_PARAM_FLOAT, values[G_TRUNCATE] },
+        { "radius", TG_PARAM_INT, values[G_RADIUS] },
     };
-    return tg_apply(scope, "gaussian_filter", 1, &input, 6, given);
+    size_t count = values[G_RADIUS].count > 0 ? 8 : 7;
+    return tg_apply(scope, "gaussian_filter", 1, &input, count, given);
 }
 
 static tg_array *
@@ -114,6 +133,13 @@ static tg_dtype
 result_dtype(const tg_array *input, const tg_value *output)
 {
     return output->count > 0 ? (tg_dtype)output->ints[0] : input->dtype;
+}
+
+/* What SciPy gives when there is no axis to derive along. */
+static tg_array *
+as_it_is(tg_scope *scope, tg_array *input, const tg_value *output)
+{
+    return tg_scope_cast(scope, input, result_dtype(input, output));
 }
 
 enum { L_OUTPUT, L_MODE, L_CVAL, L_AXES };
@@ -142,6 +168,7 @@ build_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_val
             tg_array *one = tg_apply(scope, "_second_difference", 1, args, 4, given);
             sum = i == 0 ? one : two(scope, "add", sum, one);
         }
+        sum = w.count == 0 ? as_it_is(scope, args[0], &values[L_OUTPUT]) : sum;
     }
     return sum;
 }
@@ -159,17 +186,6 @@ const tg_op tg_op_laplace = {
     .build = build_laplace,
 };
 
-enum { G_SIGMA, G_OUTPUT, G_MODE, G_CVAL, G_AXES };
-
-static const tg_param_schema gaussian_params[] = {
-    { "sigma", TG_PARAM_FLOAT, true, true, NULL, NULL, "standard deviation, in cells" },
-    TG_SCHEMA_OUTPUT,
-    TG_SCHEMA_MODE,
-    TG_SCHEMA_CVAL,
-    TG_SCHEMA_AXES,
-    TG_SCHEMA_END,
-};
-
 static tg_array *
 build_gaussian_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
@@ -178,11 +194,11 @@ build_gaussian_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, con
     (void)nargs;
     if (wanted(scope, &tg_op_gaussian_laplace, args[0], &values[G_AXES], &values[G_MODE], &w)) {
         for (int i = 0; i < w.count; i++) {
-            tg_array *one =
-                gaussian_along(scope, args[0], &w, i, 2, &values[G_SIGMA], &values[G_MODE],
-                               &values[G_CVAL], result_dtype(args[0], &values[G_OUTPUT]));
+            tg_array *one = gaussian_along(scope, args[0], &w, i, 2, values,
+                                           result_dtype(args[0], &values[G_OUTPUT]));
             sum = i == 0 ? one : two(scope, "add", sum, one);
         }
+        sum = w.count == 0 ? as_it_is(scope, args[0], &values[G_OUTPUT]) : sum;
     }
     return sum;
 }
@@ -211,12 +227,12 @@ build_gradient_magnitude(tg_scope *scope, size_t nargs, tg_array *const *args,
     if (wanted(scope, &tg_op_gaussian_gradient_magnitude, args[0], &values[G_AXES], &values[G_MODE],
                &w)) {
         for (int i = 0; i < w.count; i++) {
-            tg_array *one = gaussian_along(scope, args[0], &w, i, 1, &values[G_SIGMA],
-                                           &values[G_MODE], &values[G_CVAL], dtype);
+            tg_array *one = gaussian_along(scope, args[0], &w, i, 1, values, dtype);
             one = two(scope, "multiply", one, one);
             sum = i == 0 ? one : two(scope, "add", sum, one);
         }
-        sum = tg_apply(scope, "sqrt", 1, &sum, 0, NULL);
+        sum = w.count == 0 ? as_it_is(scope, args[0], &values[G_OUTPUT])
+                           : tg_apply(scope, "sqrt", 1, &sum, 0, NULL);
         sum = sum != NULL ? tg_scope_cast(scope, sum, dtype) : NULL;
     }
     return sum;

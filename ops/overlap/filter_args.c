@@ -48,7 +48,9 @@ tg_filter_begin(tg_infer *infer, const tg_value *output, tg_error *err)
     tg_status status = TG_OK;
     const tg_array *in = infer->args[0];
     const char *name = infer->op->name;
-    TG_CHECK(tg_rowcast_supported(in->dtype), err, TG_ERR_TYPE,
+    /* SciPy has RuntimeError for float16. */
+    TG_CHECK(tg_rowcast_supported(in->dtype), err,
+             in->dtype == TG_DT_F16 ? TG_ERR_MISMATCH : TG_ERR_TYPE,
              "%s: dtype %s is not supported; bool, integers, float32 and float64 are", name,
              tg_dtype_name(in->dtype));
     infer->dtype = output != NULL && output->count > 0 ? (tg_dtype)output->ints[0] : in->dtype;
@@ -77,9 +79,6 @@ tg_filter_axes(const tg_infer *infer, const tg_value *axes, int *list, int *coun
             list[(*count)++] = a;
         }
     } else {
-        TG_CHECK(axes->count <= (uint32_t)ndim, err, TG_ERR_VALUE,
-                 "%s: axes has %u entries for an array of dimension %d", infer->op->name,
-                 axes->count, ndim);
         for (uint32_t i = 0; i < axes->count; i++) {
             int64_t axis = axes->ints[i];
             TG_CHECK(axis >= -ndim && axis < ndim, err, TG_ERR_VALUE,
@@ -101,7 +100,7 @@ tg_filter_count(const tg_infer *infer, const char *name, const tg_value *value, 
                 tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK(value->count <= 1 || value->count == (uint32_t)count, err, TG_ERR_VALUE,
+    TG_CHECK(value->count <= 1 || value->count == (uint32_t)count, err, TG_ERR_MISMATCH,
              "%s: %s must have one entry or one per axis: %d axes, got %u entries", infer->op->name,
              name, count, value->count);
 out:

@@ -56,9 +56,8 @@ tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const
     uint64_t used = 0;
     tg_footprint *f = NULL;
     TG_TRY(tg_filter_small(infer->op->name, what, infer->args[arg], &data, &ndim, shape, err));
-    TG_CHECK(ndim == naxes, err, TG_ERR_VALUE,
-             "%s: %s has dimension %d, must be %d: one per filtered axis", infer->op->name, what,
-             ndim, naxes);
+    TG_CHECK(ndim == naxes, err, TG_ERR_MISMATCH, "%s: %s.ndim (%d) must match len(axes) (%d)",
+             infer->op->name, what, ndim, naxes);
     for (int i = 0; i < naxes; i++) {
         used |= (uint64_t)1 << axes[i];
     }

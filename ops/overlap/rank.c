@@ -43,7 +43,7 @@ box_of_size(wish *w, tg_error *err)
     TG_TRY(tg_filter_count(infer, "size", &w->v[TG_RANK_SIZE], w->naxes, err));
     for (int i = 0; i < w->naxes; i++) {
         int64_t s = tg_value_int(&w->v[TG_RANK_SIZE], (uint32_t)i, 1);
-        TG_CHECK(s >= 1 && s <= (int64_t)1 << 20, err, TG_ERR_VALUE,
+        TG_CHECK(s >= 1 && s <= (int64_t)1 << 20, err, TG_ERR_MISMATCH,
                  "%s: incorrect filter size %lld: must be from 1 to 1048576", infer->op->name,
                  (long long)s);
         size[w->axes[i]] = s;
@@ -67,7 +67,7 @@ read_footprint(wish *w, tg_error *err)
     tg_footprint *heights = NULL;
     bool foot = given(infer, 1);
     w->has_heights = given(infer, 2);
-    TG_CHECK(foot || w->has_heights || w->v[TG_RANK_SIZE].count > 0, err, TG_ERR_VALUE,
+    TG_CHECK(foot || w->has_heights || w->v[TG_RANK_SIZE].count > 0, err, TG_ERR_MISMATCH,
              "%s: size, footprint, or structure must be specified", infer->op->name);
     if (foot) {
         TG_TRY(tg_footprint_from_arg(infer, 1, "footprint", w->axes, w->naxes,
@@ -115,12 +115,12 @@ rank_of(const wish *w, const tg_rank_request *request, int64_t *rank, int64_t *m
         *rank = *members / 2;
     } else if (request->percentile) {
         double percent = request->percent + (request->percent < 0 ? 100.0 : 0.0);
-        TG_CHECK(percent >= 0 && percent <= 100, err, TG_ERR_VALUE,
+        TG_CHECK(percent >= 0 && percent <= 100, err, TG_ERR_MISMATCH,
                  "%s: invalid percentile %g: must be from -100 to 100", name, request->percent);
         *rank = percent == 100.0 ? *members - 1 : (int64_t)((double)*members * percent / 100.0);
     }
     *rank += *rank < 0 ? *members : 0;
-    TG_CHECK(*rank >= 0 && *rank < *members, err, TG_ERR_VALUE,
+    TG_CHECK(*rank >= 0 && *rank < *members, err, TG_ERR_MISMATCH,
              "%s: rank not within filter footprint size: %lld of %lld cells", name,
              (long long)*rank, (long long)*members);
 out:
@@ -155,11 +155,9 @@ set_taps(tg_infer *infer, wish *w, tg_taps_what what, int64_t rank, tg_error *er
     tg_status status = TG_OK;
     tg_footprint *footprint = w->footprint;
     const tg_value *mode = &w->v[TG_RANK_MODE];
-    for (uint32_t i = 1; i < mode->count; i++) {
-        TG_CHECK(mode->ints[i] == mode->ints[0], err, TG_ERR_UNSUPPORTED,
-                 "%s: a sequence of modes is not supported for non-separable footprints",
-                 infer->op->name);
-    }
+    TG_CHECK(mode->count <= 1, err, TG_ERR_MISMATCH,
+             "%s: a sequence of modes is not supported for non-separable footprints",
+             infer->op->name);
     w->footprint = NULL;
     TG_TRY(tg_taps_begin_take(infer, what, footprint,
                               tg_mode_boundary(mode->count > 0 ? mode->ints[0] : 0),

@@ -40,6 +40,27 @@ kind_of(const double *w, int64_t taps)
     return even ? TG_FIR_SYMMETRIC : (odd ? TG_FIR_ANTISYMMETRIC : TG_FIR_GENERAL);
 }
 
+/* Weights in single precision whose sum is that of the doubles: what rounding takes from it is put
+ * back from the middle outwards, to both sides alike, or a mean would drift by the error. */
+static void
+round_weights(const double *w, int64_t taps, float *w32)
+{
+    int64_t half = taps / 2;
+    double rest = 0;
+    for (int64_t k = 0; k < taps; k++) {
+        w32[k] = (float)w[k];
+        rest += w[k] - (double)w32[k];
+    }
+    for (int64_t k = 0; (taps & 1) != 0 && k <= half; k++) {
+        float was = w32[half + k];
+        if (was > 0 && w32[half - k] == was) {
+            w32[half + k] = (float)((double)was + (k == 0 ? rest : rest / 2));
+            w32[half - k] = w32[half + k];
+            rest -= ((double)w32[half + k] - (double)was) * (k == 0 ? 1 : 2);
+        }
+    }
+}
+
 tg_separable *
 tg_separable_create(tg_dtype in, tg_dtype out, double cval, int count,
                     const tg_separable_spec *specs)
@@ -61,8 +82,8 @@ tg_separable_create(tg_dtype in, tg_dtype out, double cval, int count,
             const tg_separable_spec *spec = &specs[p];
             for (int64_t k = 0; k < spec->taps; k++) {
                 w[k] = spec->weights[k];
-                w32[k] = (float)spec->weights[k];
             }
+            round_weights(w, spec->taps, w32);
             s->pass[p] = (tg_separable_pass){ .axis = spec->axis,
                                               .taps = spec->taps,
                                               .before = spec->taps / 2 + spec->origin,

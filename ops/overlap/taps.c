@@ -178,6 +178,14 @@ select_slowly(const call *c, void *out, int64_t n)
     }
 }
 
+/* How the image's type holds a height more or less: SciPy's bool is a byte. */
+static tg_row_round
+wrap_of(const call *c)
+{
+    bool is_float = c->t->in == TG_DT_F32 || c->t->in == TG_DT_F64;
+    return is_float ? NULL : c->cast->round[c->t->in == TG_DT_BOOL ? TG_DT_U8 : c->t->in];
+}
+
 static void
 filter_row(const call *c, void *to, int64_t n)
 {
@@ -199,10 +207,10 @@ filter_row(const call *c, void *to, int64_t n)
         c->k->max[t->in](c->rows, t->count, out, n);
         break;
     case TG_TAPS_MIN_HEIGHT:
-        c->k->min_height((const double *const *)c->rows, t->value, t->count, out, n);
+        c->k->min_height((const double *const *)c->rows, t->value, t->count, wrap_of(c), out, n);
         break;
     case TG_TAPS_MAX_HEIGHT:
-        c->k->max_height((const double *const *)c->rows, t->value, t->count, out, n);
+        c->k->max_height((const double *const *)c->rows, t->value, t->count, wrap_of(c), out, n);
         break;
     case TG_TAPS_SELECT:
         if (t->count == 27 && t->rank == 13) {

@@ -85,11 +85,11 @@ infer_box(tg_infer *infer, tg_error *err)
     for (int i = 0; i < naxes; i++) {
         int64_t size = tg_value_int(&v[SIZE], (uint32_t)i, 3);
         int64_t origin = tg_value_int(&v[ORIGIN], (uint32_t)i, 0);
-        TG_CHECK(size >= 1 && size <= (int64_t)1 << 20, err, TG_ERR_VALUE,
-                 "%s: incorrect filter size %lld: must be from 1 to 1048576", infer->op->name,
+        TG_CHECK(size <= (int64_t)1 << 20, err, TG_ERR_MISMATCH,
+                 "%s: incorrect filter size %lld: at most 1048576 is allowed", infer->op->name,
                  (long long)size);
-        TG_TRY(tg_filter_origin(infer, origin, size, err));
-        if (size > 1) {
+        if (size > 1) { /* as in SciPy, an axis with a smaller size is left alone */
+            TG_TRY(tg_filter_origin(infer, origin, size, err));
             passes[count++] =
                 (tg_boxes_pass){ axes[i], size, size / 2 + origin,
                                  tg_mode_boundary(tg_value_int(&v[MODE], (uint32_t)i, 0)) };
@@ -140,7 +140,7 @@ infer_line(tg_infer *infer, tg_boxes_what what, tg_error *err)
     tg_boxes_pass pass = { .size = size, .before = size / 2 + origin };
     TG_TRY(tg_filter_begin(infer, &v[OUTPUT1], err));
     TG_TRY(tg_normalize_axis(tg_value_int(&v[AXIS1], 0, -1), infer->ndim, &pass.axis, err));
-    TG_CHECK(size >= 1 && size <= (int64_t)1 << 20, err, TG_ERR_VALUE,
+    TG_CHECK(size >= 1 && size <= (int64_t)1 << 20, err, TG_ERR_MISMATCH,
              "%s: incorrect filter size %lld: must be from 1 to 1048576", infer->op->name,
              (long long)size);
     TG_TRY(tg_filter_origin(infer, origin, size, err));

@@ -20,10 +20,16 @@ static const tg_param_schema params[] = {
     { .name = NULL },
 };
 
+/* 0: no number of bins. */
 static int64_t
 edge_count(const tg_value *bins)
 {
-    return bins->count == 1 ? (int64_t)bins->floats[0] + 1 : bins->count;
+    int64_t count = bins->count;
+    if (count == 1) {
+        bool counts = bins->floats[0] >= 1 && bins->floats[0] < (double)TG_ARRAY_BYTES_MAX;
+        count = counts ? (int64_t)bins->floats[0] + 1 : 0;
+    }
+    return count;
 }
 
 static tg_status

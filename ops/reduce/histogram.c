@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * histogram: how many elements lie in each bin, [edge, next edge), the last bin with its upper
- * edge; or the density. The edges are those of histogram_edges.
+ * edge; or the sum of their weights; or the density. The edges are those of histogram_edges.
  */
 #include "ops/reduce/histogram_build.h"
 
@@ -23,9 +23,8 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
     int64_t even = values[BINS].count <= 1;
     tg_param uniform = { "uniform", TG_PARAM_BOOL, { .count = 1, .ints = &even } };
     tg_array *edges = tg_histogram_edges(scope, "histogram", args[0], values);
-    tg_array *both[] = { args[0], edges };
-    tg_array *counts = tg_apply(scope, "_histogram_counts", 2, both, 1, &uniform);
-    (void)nargs;
+    tg_array *both[] = { args[0], edges, nargs > 1 ? args[1] : NULL };
+    tg_array *counts = tg_apply(scope, "_histogram_counts", nargs + 1, both, 1, &uniform);
     if (tg_value_int(&values[DENSITY], 0, 0) != 0) {
         tg_array *total = tg_apply(scope, "sum", 1, &counts, 0, NULL);
         tg_array *width = edges == NULL ? NULL : tg_scope_cast(scope, edges, TG_DT_F64);
@@ -44,8 +43,8 @@ const tg_op tg_op_histogram = {
     .version = 1,
     .cls = TG_CLASS_COMPOSITE,
     .nargs_min = 1,
-    .nargs_max = 1,
-    .arg_names = "a",
+    .nargs_max = 2,
+    .arg_names = "a|weights",
     .params = params,
     .build = build,
 };

@@ -2,12 +2,14 @@
 /*
  * _histogram_counts: elements per bin for edges that are an array. With even spacing the bin is
  * guessed by one multiplication and set right by the edges themselves, as NumPy does; else it is
- * found by bisection. 8-bit elements are first counted by value.
+ * found by bisection. 8-bit elements are first counted by value. With weights the sums are kept in
+ * float64 and given as the type of the weights.
  */
 #include <string.h>
 
 #include "ops/kernel/cast.h"
 #include "ops/reduce/reduce.h"
+#include "ops/shape/odometer.h"
 
 enum { UNIFORM };
 enum { BLOCK = 512 };
@@ -28,6 +30,19 @@ infer(tg_infer *infer, tg_error *err)
     TG_CHECK(edges != NULL, err, TG_ERR_MEMORY, "_histogram_counts: cannot convert the edges");
     infer->args[1] = edges;
     infer->dtype = TG_DT_I64;
+    if (infer->nargs > 2) {
+        const tg_array *weights = infer->args[2];
+        TG_CHECK(!tg_dtype_is_complex(weights->dtype), err, TG_ERR_TYPE,
+                 "histogram: weights must be real numbers, got %s", tg_dtype_name(weights->dtype));
+        TG_CHECK(weights->ndim == infer->args[0]->ndim &&
+                     memcmp(weights->shape, infer->args[0]->shape,
+                            (size_t)weights->ndim * sizeof weights->shape[0]) == 0,
+                 err, TG_ERR_VALUE, "weights should have the same shape as a.");
+        infer->dtype = weights->dtype;
+        infer->args[2] = tg_scope_cast(infer->scope, infer->args[2], TG_DT_F64);
+        TG_CHECK(infer->args[2] != NULL, err, TG_ERR_MEMORY,
+                 "_histogram_counts: cannot convert the weights");
+    }
     infer->ndim = 1;
     infer->shape[0] = edges->shape[0] - 1;
 out:
@@ -43,7 +58,7 @@ axes(const tg_array *node)
 static void
 demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
 {
-    if (arg == 0) {
+    if (arg != 1) {
         tg_box_copy(in, domain);
     } else {
         tg_array_box(node->args[arg], in);
@@ -63,6 +78,7 @@ typedef struct bins {
     bool uniform;
     double lo, hi, scale;
     int64_t *counts;
+    double *sums; /* with weights, instead of counts */
 } bins;
 
 static inline double
@@ -125,6 +141,36 @@ count_row(const bins *b, int64_t *by_value, const char *row, int64_t stride, tg_
     }
 }
 
+/* Elements with their weights, one by one: both views have the same cells. */
+static void
+weigh_view(const bins *b, const tg_view *in, const tg_view *weights)
+{
+    int inner = in->ndim - 1;
+    int64_t at[TG_NDIM_MAX] = { 0 };
+    bool more = tg_view_count(in) > 0;
+    tg_loop cast = tg_cast_loop(in->dtype, TG_DT_F64);
+    while (more) {
+        char *row = in->data;
+        const char *weight = weights->data;
+        for (int a = 0; a < inner; a++) {
+            row += at[a] * in->strides[a];
+            weight += at[a] * weights->strides[a];
+        }
+        for (int64_t i = 0; i < (inner < 0 ? 1 : in->shape[inner]); i++) {
+            double x = 0;
+            char *const args[] = { row + (inner < 0 ? 0 : i * in->strides[inner]), (char *)&x };
+            const ptrdiff_t steps[] = { 0, sizeof x };
+            cast(args, steps, 1, NULL);
+            if (x >= b->lo && x <= b->hi) {
+                b->sums[find_bin(b, x)] +=
+                    *(const double *)(const void *)(weight +
+                                                    (inner < 0 ? 0 : i * weights->strides[inner]));
+            }
+        }
+        more = inner > 0 && tg__odometer_next(inner, in->shape, at);
+    }
+}
+
 static void
 count_view(const bins *b, const tg_view *in)
 {
@@ -164,8 +210,9 @@ partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
                .stride = in[1].strides[0],
                .count = count,
                .uniform = node->values[UNIFORM].ints[0] != 0,
-               .counts = tg_buffer_data(*state) };
-    memset(b.counts, 0, (size_t)count * sizeof(int64_t));
+               .counts = tg_buffer_data(*state),
+               .sums = tg_buffer_data(*state) };
+    memset(b.counts, 0, (size_t)count * sizeof(int64_t)); /* as doubles 0, too */
     if (tg_view_count(&in[0]) == 0) {
         goto out; /* nothing is demanded for an empty domain, the edges neither */
     }
@@ -173,7 +220,9 @@ partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *err)
     b.hi = edge(&b, count);
     b.scale = b.hi > b.lo ? (double)count / (b.hi - b.lo) : 0;
     /* Edges that are NaN hold nothing. */
-    if (b.hi >= b.lo) {
+    if (b.hi >= b.lo && node->nargs > 2) {
+        weigh_view(&b, &in[0], &in[2]);
+    } else if (b.hi >= b.lo) {
         count_view(&b, &in[0]);
     }
 out:
@@ -189,11 +238,16 @@ combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box 
     (void)boxes;
     TG_TRY(tg_reduce_state(run, bin_count * (int64_t)sizeof(int64_t), out, err));
     int64_t *to = tg_buffer_data(*out);
+    double *sum_to = tg_buffer_data(*out);
     memcpy(to, tg_buffer_data(states[0]), (size_t)bin_count * sizeof *to);
     for (size_t s = 1; s < count; s++) {
         const int64_t *from = tg_buffer_data(states[s]);
-        for (int64_t i = 0; i < bin_count; i++) {
+        const double *sum_from = tg_buffer_data(states[s]);
+        for (int64_t i = 0; i < bin_count && run->node->nargs == 2; i++) {
             to[i] += from[i];
+        }
+        for (int64_t i = 0; i < bin_count && run->node->nargs > 2; i++) {
+            sum_to[i] += sum_from[i];
         }
     }
 out:
@@ -210,7 +264,7 @@ static tg_status
 finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
     (void)err;
-    tg_reduce_store(out, TG_DT_I64, emit,
+    tg_reduce_store(out, run->node->nargs > 2 ? TG_DT_F64 : TG_DT_I64, emit,
                     (const int64_t *)tg_buffer_data(state) + run->out_box->lo[0]);
     return TG_OK;
 }
@@ -231,8 +285,8 @@ const tg_op tg_op_histogram_counts = {
     .version = 1,
     .cls = TG_CLASS_REDUCE,
     .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "a|edges",
+    .nargs_max = 3,
+    .arg_names = "a|edges|weights",
     .params = params,
     .infer = infer,
     .cost = tg_reduce_cost,

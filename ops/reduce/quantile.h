@@ -45,6 +45,15 @@ void tg_quantile_store(uint64_t below, uint64_t above, double share, bool is_nan
 /* Bits of a key; keys of a row of elements. NaN: UINT64_MAX. */
 unsigned tg_key_bits(tg_dtype dtype);
 void tg_keys_of(const char *data, int64_t stride, tg_dtype dtype, size_t count, uint64_t *keys);
+/* The same, but equal elements have equal keys: -0.0 has that of 0.0. */
+void tg_equal_keys_of(const char *data, int64_t stride, tg_dtype dtype, size_t count,
+                      uint64_t *keys);
+/* The bits of the element that has this key, in the low end. */
+uint64_t tg_key_element(uint64_t key, tg_dtype dtype);
+
+/* Are all of them 0 to 1, and elements of that dtype in an order? `op` for the message. */
+TG_MUST_USE tg_status tg_quantile_check(const char *op, const tg_value *q, tg_dtype dtype,
+                                        tg_error *err);
 
 /* quantile, percentile and their nan forms; `percent`: q is in percent. */
 tg_array *tg_quantile_build(tg_scope *scope, const char *name, tg_array *x, const tg_value *values,

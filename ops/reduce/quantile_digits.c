@@ -26,6 +26,9 @@ static const tg_param_schema params[] = {
     { .name = NULL },
 };
 
+/* A digit is no wider than the widest that tg_quantile_build asks for. */
+enum { DIGIT_BITS_MAX = 16 };
+
 /* Where the parts of a state are. */
 typedef struct parts {
     int64_t ranks; /* rows of the table but the last */
@@ -63,12 +66,30 @@ parts_of(const tg_array *node, tg_buffer *state)
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    (void)err;
+    tg_status status = TG_OK;
+    const tg_value *v = infer->values;
+    const tg_array *x = infer->args[0];
+    int64_t rows = 2 * (int64_t)v[Q].count + 1;
+    int64_t shift = v[SHIFT].ints[0], bits = v[BITS].ints[0];
+    TG_TRY(tg_quantile_check("_quantile_digits", &v[Q], x->dtype, err));
+    TG_CHECK(bits >= 1 && bits <= DIGIT_BITS_MAX && shift >= 0 &&
+                 shift + bits <= (int64_t)tg_key_bits(x->dtype) &&
+                 (infer->nargs > 1 || shift + bits == (int64_t)tg_key_bits(x->dtype)),
+             err, TG_ERR_VALUE, "_quantile_digits: %lld bits above %lld are no digit of %s",
+             (long long)bits, (long long)shift, tg_dtype_name(x->dtype));
+    /* The digit before this one, of the same numbers. */
+    for (size_t i = 1; i < infer->nargs; i++) {
+        const tg_array *table = infer->args[i];
+        TG_CHECK(tg_array_made_by(table, "_quantile_digits") && table->args[0] == x &&
+                     table->shape[0] == rows && table->values[SHIFT].ints[0] == shift + bits,
+                 err, TG_ERR_VALUE, "_quantile_digits: needs the table of the digit before");
+    }
     infer->dtype = TG_DT_U64;
     infer->ndim = 2;
-    infer->shape[0] = 2 * (int64_t)infer->values[Q].count + 1;
+    infer->shape[0] = rows;
     infer->shape[1] = 2;
-    return TG_OK;
+out:
+    return status;
 }
 
 static uint64_t

@@ -58,9 +58,20 @@ tg_keys_of(const char *data, int64_t stride, tg_dtype dtype, size_t count, uint6
     }
 }
 
-/* The bits of the element that has this key. */
-static uint64_t
-bits_of(uint64_t key, tg_dtype dtype)
+void
+tg_equal_keys_of(const char *data, int64_t stride, tg_dtype dtype, size_t count, uint64_t *keys)
+{
+    tg_keys_of(data, stride, dtype, count, keys);
+    if (tg_dtype_is_float(dtype)) {
+        uint64_t zero = UINT64_C(1) << (8 * tg_dtype_size(dtype) - 1);
+        for (size_t i = 0; i < count; i++) {
+            keys[i] += keys[i] == zero - 1;
+        }
+    }
+}
+
+uint64_t
+tg_key_element(uint64_t key, tg_dtype dtype)
 {
     uint64_t sign = UINT64_C(1) << (8 * tg_dtype_size(dtype) - 1);
     uint64_t bits = key;
@@ -75,7 +86,7 @@ bits_of(uint64_t key, tg_dtype dtype)
 static double
 value_of(uint64_t key, tg_dtype dtype)
 {
-    uint64_t bits = bits_of(key, dtype);
+    uint64_t bits = tg_key_element(key, dtype);
     size_t size = tg_dtype_size(dtype);
     double out = 0;
     char element[8];
@@ -128,6 +139,21 @@ tg_quantile_dtype(tg_dtype dtype, int64_t method, uint32_t count)
     return keeps || (tg_dtype_is_float(dtype) && count == 1) ? dtype : TG_DT_F64;
 }
 
+tg_status
+tg_quantile_check(const char *op, const tg_value *q, tg_dtype dtype, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(!tg_dtype_is_complex(dtype) && dtype != TG_DT_BOOL && dtype != TG_DT_NONE, err,
+             TG_ERR_TYPE, "%s: needs real numbers, not %s", op, tg_dtype_name(dtype));
+    TG_CHECK(q->count > 0, err, TG_ERR_VALUE, "%s: q must have at least one entry", op);
+    for (uint32_t i = 0; i < q->count; i++) {
+        TG_CHECK(q->floats[i] >= 0 && q->floats[i] <= 1, err, TG_ERR_VALUE,
+                 "%s: Quantiles must be in the range [0, 1]", op);
+    }
+out:
+    return status;
+}
+
 void
 tg_quantile_store(uint64_t below, uint64_t above, double share, bool is_nan, tg_dtype dtype,
                   tg_dtype out, int64_t method, char *to)
@@ -138,7 +164,7 @@ tg_quantile_store(uint64_t below, uint64_t above, double share, bool is_nan, tg_
     bool keeps = method == TG_QUANTILE_LOWER || method == TG_QUANTILE_HIGHER ||
                  method == TG_QUANTILE_NEAREST;
     if (!is_nan && keeps) {
-        uint64_t bits = bits_of(share > 0 ? above : below, dtype);
+        uint64_t bits = tg_key_element(share > 0 ? above : below, dtype);
         memcpy(to, &bits, tg_dtype_size(dtype));
     } else {
         value = is_nan ? value : tg_quantile_between(below, above, share, dtype);

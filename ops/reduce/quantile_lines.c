@@ -36,6 +36,9 @@ infer(tg_infer *infer, tg_error *err)
     const tg_array *x = infer->args[0];
     const tg_value *v = infer->values;
     uint64_t mask = 0;
+    TG_TRY(tg_quantile_check("_quantile_lines", &v[Q], x->dtype, err));
+    TG_CHECK(x->ndim < TG_NDIM_MAX || v[Q].count == 1, err, TG_ERR_LIMIT,
+             "quantile: several q of an array of %d axes", x->ndim);
     TG_TRY(tg_normalize_axes(&v[AXIS], x->ndim, &mask, err));
     infer->dtype = tg_quantile_dtype(x->dtype, tg_value_int(&v[METHOD], 0, 0), v[Q].count);
     infer->ndim = 0;

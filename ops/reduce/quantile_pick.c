@@ -24,17 +24,26 @@ static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
     const tg_value *v = infer->values;
+    tg_status status = TG_OK;
     tg_dtype of = (tg_dtype)v[OF].ints[0];
-    (void)err;
+    int64_t ndim = tg_value_int(&v[NDIM], 0, 0);
+    TG_TRY(tg_quantile_check("_quantile_pick", &v[Q], of, err));
+    TG_CHECK(tg_array_made_by(infer->args[0], "_quantile_digits") &&
+                 infer->args[0]->args[0]->dtype == of &&
+                 infer->args[0]->shape[0] == 2 * (int64_t)v[Q].count + 1,
+             err, TG_ERR_VALUE, "_quantile_pick: needs the table for these q and this dtype");
+    TG_CHECK(ndim >= 0 && ndim + (v[Q].count > 1) <= TG_NDIM_MAX, err, TG_ERR_LIMIT,
+             "quantile: the result would have more than %d axes", TG_NDIM_MAX);
     infer->dtype = tg_quantile_dtype(of, tg_value_int(&v[METHOD], 0, 0), v[Q].count);
     infer->ndim = 0;
     if (v[Q].count > 1) {
         infer->shape[infer->ndim++] = v[Q].count;
     }
-    for (int64_t i = 0; i < tg_value_int(&v[NDIM], 0, 0); i++) {
+    for (int64_t i = 0; i < ndim; i++) {
         infer->shape[infer->ndim++] = 1;
     }
-    return TG_OK;
+out:
+    return status;
 }
 
 static void

@@ -70,6 +70,31 @@ def test_timelines(tmp_path, lazy):
         empty.to_html(tmp_path / "e.html")
 
 
+def test_timelines_show_reads_writes_and_waits(tmp_path, lazy):
+    lazy.to_zarr(tmp_path / "x.zarr", chunks=(20, 100))
+    with tg.diagnostics.Profiler() as p:
+        tg.ndimage.gaussian_filter(tg.open(tmp_path / "x.zarr"), 2).to_zarr(tmp_path / "y.zarr")
+    p.to_chrome_trace(tmp_path / "t.json")
+    events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
+    slices = [e for e in events if e["ph"] == "X"]
+    tasks = [e for e in slices if e["cat"] == "compute"]
+    reads = [e for e in slices if e["cat"] == "read"]
+    writes = [e for e in slices if e["cat"] == "write"]
+    assert len(tasks) == p.tasks and reads and writes
+    assert all(e["args"]["bytes_in"] > 0 for e in reads)
+    assert all(e["args"]["bytes_out"] > 0 for e in writes)
+    for e in reads + writes:  # inside a task of the same thread, on the same tile
+        assert any(t["tid"] == e["tid"] and t["args"]["task"] == e["args"]["task"]
+                   and t["ts"] <= e["ts"] and e["ts"] + e["dur"] <= t["ts"] + t["dur"] + 0.002
+                   for t in tasks)
+    for e in tasks:
+        assert {"task", "tile", "stage", "wait_us", "bytes_in", "bytes_out"} <= set(e["args"])
+    counters = {e["name"] for e in events if e["ph"] == "C"}
+    assert counters == {"memory", "memory limit"}
+    text = p.to_text()
+    assert "reading" in text and "writing" in text
+
+
 def test_progress_bar(lazy):
     out = io.StringIO()
     with tg.diagnostics.ProgressBar(out=out):

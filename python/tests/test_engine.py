@@ -7,6 +7,8 @@ order of additions and are compared exactly; what is not exact says so with a to
 """
 
 import re
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -396,3 +398,109 @@ def test_computations_at_once():
     for thread in threads:
         thread.join()
     assert not failures, failures
+
+
+def enough(message):
+    """Bytes that the message of a MemoryError says would do."""
+    found = re.search(r"(?:set memory_limit to|a memory_limit of) ([0-9.]+) MiB", message)
+    assert found, message
+    return f"{found[1]} MiB"
+
+
+def checkerboard(shape):
+    return (np.indices(shape).sum(0) % 2).astype("uint8")
+
+
+@pytest.mark.parametrize("wanted", [
+    lambda x, cells: x[x >= 0],
+    lambda x, cells: x[x % 1000 == 0],
+    lambda x, cells: tg.ndimage.label(cells)[0],
+    lambda x, cells: tg.ndimage.label(cells, np.zeros((3, 3, 3)) + (np.indices((3, 3, 3)) == 1)
+                                      .all(0))[1],
+    lambda x, cells: tg.ndimage.sum_labels(cells, tg.arange(cells.size).reshape(cells.shape),
+                                           np.arange(9)),
+    lambda x, cells: tg.ndimage.gaussian_filter(x.reshape((512, 512)), 3),
+    lambda x, cells: x.reshape((512, 512)).T.sum(0),
+], ids=["mask-all", "mask-few", "label-checkerboard", "label-single-cells", "measure", "filter",
+        "transposed-sum"])
+def test_the_limit_that_is_said_to_be_enough_is(wanted):
+    """A limit that is too small says what would do, and that does, whatever the data."""
+    x = tg.arange(1 << 18, dtype="float64", chunks=1 << 14)
+    cells = tg.from_array(checkerboard((32, 64, 64)), (16, 32, 32))
+    lazy = wanted(x, cells)
+    with tg.config.set(memory_limit=1 << 28):
+        plain = lazy.compute()
+    limit = 1 << 20
+    for _ in range(3):  # first for the plan, then for any data
+        with tg.config.set(memory_limit=limit):
+            try:
+                same(lazy.compute(), plain)
+                break
+            except MemoryError as error:
+                limit = enough(str(error))
+    else:
+        pytest.fail(f"{limit} was not enough")
+
+
+def test_many_at_once_near_the_limit():
+    """Computations that only fit one by one wait for each other; none fails."""
+    plain = np.random.default_rng(0).normal(size=(700, 700))
+    x = tg.from_array(plain, (100, 700))
+    want = (plain * 2).sum()
+    with tg.config.set(memory_limit="1 MiB"), pytest.raises(MemoryError) as caught:
+        (x * 2).compute()
+    failures = []
+
+    def work():
+        try:
+            for _ in range(10):
+                same((x * 2).compute().sum(), want, rtol=1e-12)
+        except Exception as error:
+            failures.append(error)
+
+    with tg.config.set(memory_limit=enough(str(caught.value))):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[0]
+
+
+def test_computing_inside_a_function_near_the_limit():
+    """There a computation cannot wait for memory: it fits into what is left, or says so."""
+    inner = tg.ones((1 << 19,)) * 2  # 4 MiB
+
+    def nested(block):
+        return block + inner.compute()[0]
+
+    lazy = tg.map_blocks(nested, tg.zeros((1 << 19,), chunks=1 << 16), dtype="float64")
+    with tg.config.set(memory_limit="64 MiB"):
+        assert (lazy.compute() == 2).all()
+    with tg.config.set(memory_limit="7 MiB"):
+        with pytest.raises(MemoryError, match="cannot wait for memory"):
+            lazy.compute()
+        assert (inner.compute() == 2).all()
+
+
+MULTIPROCESSING = """
+import multiprocessing, sys
+import tilegraph as tg
+def work(n):
+    return float(tg.arange(n, chunks=10).sum().compute())
+if __name__ == "__main__":
+    assert work(100) == 4950  # the session has threads
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        assert pool.map(work, [10, 100, 1000]) == [45, 4950, 499500]
+    assert work(10) == 45
+    print("end")
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_after_use(tmp_path, method):
+    script = tmp_path / "script.py"
+    script.write_text(MULTIPROCESSING)
+    done = subprocess.run([sys.executable, str(script), method], capture_output=True, text=True,
+                          timeout=100)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr

@@ -40,7 +40,6 @@ def test_what_ufuncs_cannot_do(pair):
         lambda: np.add(x, 1, where=x > 0),
         lambda: np.add.at(x, 0, 1),
         lambda: np.add.reduceat(x, [0, 1]),
-        lambda: np.frexp(x),
     ):
         with pytest.raises(TypeError):
             call()
@@ -66,7 +65,7 @@ def test_functions(pair):
 
 
 @pytest.mark.parametrize("call", [
-    lambda x: np.linalg.svd(x), lambda x: np.fft.fft(x), lambda x: np.sort(x),
+    lambda x: np.linalg.svd(x), lambda x: np.fft.fft(x), lambda x: np.lexsort(x),
     lambda x: np.interp(x, [0], [1]), lambda x: np.pad(x, 1, mode="linear_ramp", end_values=3),
 ])
 def test_unknown_functions_are_named(pair, call):

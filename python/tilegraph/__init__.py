@@ -13,6 +13,8 @@ NumPy's names and meanings, SciPy's in `tilegraph.ndimage`, Dask's where Dask ha
 are made from the C library's table of ops when they are first asked for.
 """
 
+import builtins as _builtins
+
 from . import _optable, config, diagnostics, errors, ndimage
 from ._array import Array
 from ._convert import asanyarray, asarray, from_array, from_dlpack, from_zarr, open
@@ -23,22 +25,52 @@ __version__ = _text(_lib.tg_version_string())
 
 #: Modules that are loaded when one of their names is asked for.
 _LAZY = {
+    "_create": (
+        "arange", "array", "diag", "diagonal", "empty", "empty_like", "eye", "fromfunction", "full",
+        "full_like", "geomspace", "identity", "indices", "linspace", "logspace", "meshgrid", "ones",
+        "ones_like", "tri", "zeros", "zeros_like",
+    ),
     "_explain": ("explain", "visualize"),
     "_extra": (
-        "allclose", "arange", "array_equal", "average", "broadcast_arrays", "clip", "dstack",
-        "empty", "empty_like", "eye", "fliplr", "flipud", "full", "full_like", "histogram",
-        "hstack", "isclose", "linspace", "median", "ones", "ones_like", "permute_dims", "ptp",
-        "rechunk", "result_type", "shape", "tensordot", "vstack", "zeros", "zeros_like",
+        "allclose", "angle", "around", "array_equal", "array_equiv", "average", "clip", "histogram",
+        "histogram2d", "histogram_bin_edges", "histogramdd", "isclose", "result_type", "round",
+        "shape", "where",
+    ),
+    "_layout": (
+        "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block",
+        "broadcast_arrays", "broadcast_to", "column_stack", "concatenate", "diff", "dsplit",
+        "dstack", "ediff1d", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack",
+        "matrix_transpose", "pad", "permute_dims", "ravel", "rechunk", "reshape", "rollaxis",
+        "split", "squeeze", "stack", "take_along_axis", "tril_indices", "triu_indices", "unstack",
+        "vsplit", "vstack",
     ),
     "_map": ("map_blocks", "map_overlap"),
+    "_maths": (
+        "apply_along_axis", "apply_over_axes", "coarsen", "divmod", "fix", "frexp", "gradient",
+        "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal", "isrealobj", "ldexp", "modf",
+        "nan_to_num", "ndim", "sinc", "size", "trace", "trapezoid", "unwrap",
+    ),
+    "_products": ("corrcoef", "cov", "cross", "einsum", "inner", "kron", "tensordot", "vdot"),
+    "_reduce": (
+        "all", "any", "argmax", "argmin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
+        "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
+        "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile",
+        "nanstd", "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std", "sum", "var",
+    ),
     "_run": ("compute", "persist", "save", "store", "to_zarr"),
+    "_select": (
+        "argsort", "argtopk", "argwhere", "bincount", "choose", "compress", "delete", "digitize",
+        "extract", "flatnonzero", "insert", "intersect1d", "isin", "nonzero", "piecewise",
+        "ravel_multi_index", "repeat", "searchsorted", "select", "setdiff1d", "sort", "take",
+        "topk", "union1d", "unique", "unravel_index",
+    ),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
-#: The array API's names of what NumPy calls otherwise.
+#: Other names of the same, NumPy's and the array API's.
 _ALIASES = {
-    "abs": "absolute", "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh",
-    "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "bitwise_invert": "invert",
-    "bitwise_left_shift": "left_shift", "bitwise_not": "invert",
+    "abs": "absolute", "acos": "arccos", "acosh": "arccosh", "amax": "max", "amin": "min",
+    "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh",
+    "bitwise_invert": "invert", "bitwise_left_shift": "left_shift", "bitwise_not": "invert",
     "bitwise_right_shift": "right_shift", "concat": "concatenate", "conj": "conjugate",
     "mod": "remainder", "pow": "power", "true_divide": "divide",
 }
@@ -55,8 +87,8 @@ def __getattr__(name):
         made = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
     elif _optable.has(name, ""):
         made = _optable.function(name)
-    elif name in _ALIASES and _optable.has(_ALIASES[name], ""):
-        made = _optable.function(_ALIASES[name])
+    elif name in _ALIASES:
+        made = __getattr__(_ALIASES[name])
     elif name in _CONSTANTS:
         made = _CONSTANTS[name]
     elif name in _DTYPES:
@@ -71,11 +103,11 @@ def __getattr__(name):
 
 def __dir__():
     ops = _optable.names("")
-    aliases = [name for name, op in _ALIASES.items() if op in ops]
-    return sorted({*globals(), *_HOME, *ops, *aliases, *_CONSTANTS, *_DTYPES})
+    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_DTYPES})
 
 
 __all__ = [  # noqa: F822 (some are made by __getattr__)
     "Array", "TilegraphError", "asanyarray", "asarray", "config", "diagnostics", "errors",
-    "from_array", "from_dlpack", "from_zarr", "ndimage", "open", *_HOME,
+    "from_array", "from_dlpack", "from_zarr", "ndimage", "open",
+    *(name for name in _HOME if not hasattr(_builtins, name)),
 ]

@@ -14,15 +14,21 @@ from ._convert import from_zarr as from_zarr
 from ._convert import open as open
 from ._explain import explain as explain
 from ._explain import visualize as visualize
+from ._create import *
 from ._extra import *
+from ._layout import *
 from ._map import map_blocks as map_blocks
 from ._map import map_overlap as map_overlap
+from ._maths import *
 from ._ops import *
+from ._products import *
+from ._reduce import *
 from ._run import compute as compute
 from ._run import persist as persist
 from ._run import save as save
 from ._run import store as store
 from ._run import to_zarr as to_zarr
+from ._select import *
 from .errors import TilegraphError as TilegraphError
 
 __version__: str

@@ -88,7 +88,7 @@ class Array:
     @property
     def chunksize(self):
         """The largest chunk size along each axis."""
-        return tuple(max(sizes) for sizes in self.chunks)
+        return tuple(max(sizes, default=0) for sizes in self.chunks)
 
     @property
     def numblocks(self):
@@ -155,8 +155,11 @@ class Array:
 
     # --- shape and type ------------------------------------------------------------------------
 
-    def astype(self, dtype, *, copy=True):
-        """Converted to another dtype."""
+    def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+        """Converted to another dtype; refused if `casting` does not allow that."""
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TgTypeError(f"Cannot cast array data from {self.dtype!r} to {np.dtype(dtype)!r} "
+                              f"according to the rule {casting!r}")
         return _optable.function("astype")(self, dtype)
 
     def reshape(self, *shape, order="C"):
@@ -181,13 +184,19 @@ class Array:
         """As one axis."""
         return self.reshape(-1, order=order)
 
+    def compress(self, condition, axis=None, out=None):
+        """The slices along an axis where a condition is true."""
+        from ._select import compress
+
+        return compress(condition, self, axis, out)
+
     def swapaxes(self, axis1, axis2):
         """With two axes exchanged."""
         return _optable.function("swapaxes")(self, axis1, axis2)
 
     def rechunk(self, chunks="auto"):
         """With other chunks: "auto", a size, a tuple, a dict of axes, or Dask's tuple of tuples."""
-        from ._extra import rechunk
+        from ._layout import rechunk
 
         return rechunk(self, chunks)
 
@@ -201,15 +210,28 @@ class Array:
 
     conjugate = conj
 
-    def clip(self, min=None, max=None):
+    def clip(self, min=None, max=None, out=None):
         """With values limited to [min, max]."""
         from ._extra import clip
 
-        return clip(self, min, max)
+        return clip(self, min, max, out)
 
-    def round(self, decimals=0):
-        """Rounded to that many decimals."""
-        return _optable.function("round")(self, decimals)
+    def view(self, dtype, order="C"):
+        """The same bytes as elements of another dtype of the same size."""
+        dtype = np.dtype(dtype)
+        if dtype.itemsize != self.itemsize:
+            raise TgValueError(f"view: {dtype} has {dtype.itemsize} bytes, {self.dtype} has "
+                               f"{self.itemsize}; only a dtype of the same size is supported")
+        return self.map_blocks(lambda block: block.view(dtype), dtype=dtype)
+
+    @property
+    def blocks(self):
+        """The array indexed by whole chunks: x.blocks[1, :2]."""
+        from ._blocks import Blocks
+
+        return Blocks(self)
+
+    partitions = blocks
 
     # --- computing -----------------------------------------------------------------------------
 
@@ -289,9 +311,13 @@ class Array:
             raise TgTypeError("only integer scalar arrays can be converted to a scalar index")
         return operator.index(self._item("index"))
 
-    def item(self):
-        """The only element, as a Python number."""
-        return self._item("number").item()
+    def item(self, *place):
+        """The only element, or that at a place, as a Python number."""
+        if not place:
+            return self._item("number").item()
+        flat = len(place) == 1 and not isinstance(place[0], tuple)
+        return (self.reshape(-1)[place[0]] if flat else
+                self[place[0] if len(place) == 1 else place]).item()
 
     def tolist(self):
         """The computed array as nested lists."""
@@ -428,8 +454,9 @@ class _Method:
 
 #: Methods that are the function of the same name with the array in front.
 METHODS = (
-    "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "dot", "max", "mean",
-    "min", "prod", "ptp", "repeat", "squeeze", "std", "sum", "take", "var",
+    "all", "any", "argmax", "argmin", "argsort", "argtopk", "choose", "count_nonzero", "cumprod",
+    "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ptp", "repeat",
+    "round", "searchsorted", "sort", "squeeze", "std", "sum", "take", "topk", "trace", "var",
 )
 for _name in METHODS:
     setattr(Array, _name, _Method(_name))

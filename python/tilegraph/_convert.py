@@ -24,6 +24,9 @@ def from_array(x, chunks="auto"):
     if isinstance(x, Array):
         return x if isinstance(chunks, str) and chunks == "auto" else x.rechunk(chunks)
     array = _build.as_numpy(x)
+    if isinstance(chunks, tuple) and len(chunks) == array.ndim:
+        # An axis without cells has chunks without cells.
+        chunks = tuple(-1 if c == 0 and not n else c for c, n in zip(chunks, array.shape))
     edges, sizes = normal_chunks("from_array", chunks, array.shape)
     if sizes is not None:
         return _build.from_numpy(array).rechunk(sizes)

@@ -77,9 +77,13 @@ def _positions(array, items, place):
 
 
 def _select(array, items, mask):
-    if any(item is not mask and item is not Ellipsis for item in items):
-        raise TgUnsupportedError("a lazy or N-d mask has to be the only index")
-    if mask.ndim != array.ndim or tuple(mask.shape) != tuple(array.shape):
+    rest = [item for item in items if item is not mask]
+    if items[0] is not mask or any(
+            item is not Ellipsis and not (isinstance(item, slice) and item == slice(None))
+            for item in rest):
+        raise TgUnsupportedError("a lazy or N-d mask has to be the first index, and the only one "
+                                 "that selects")
+    if tuple(mask.shape) != tuple(array.shape[:mask.ndim]):
         raise TgIndexError(f"boolean index did not match indexed array: the array has shape "
                            f"{array.shape}, the mask {tuple(mask.shape)}")
     return apply("mask_select", (array, mask))

@@ -59,6 +59,19 @@ def map_overlap(func, *args, depth=None, boundary=None, trim=True, align_arrays=
     if args and callable(args[0]) and not callable(func):
         func, args = args[0], (func, *args[1:])  # Dask's old order
     overlap = (0 if depth is None else depth, "none" if boundary is None else boundary, trim)
+    lines = [i for i, arg in enumerate(args) if _is_array(arg)]
+    if len(lines) == 1 and not isinstance(boundary, list):
+        array = _lazy(args[lines[0]])
+        fills = _constants("map_overlap", overlap[1], array.ndim)
+        if len({repr(fill) for fill in fills if fill is not None}) > 1:
+            if drop_axis is not None or new_axis is not None or chunks is not None:
+                raise TgUnsupportedError("map_overlap: different constants at different axes are "
+                                         "not supported with drop_axis, new_axis or chunks")
+            args = list(args)
+            args[lines[0]], outer, bounds = _with_constants(array, *overlap[:2], fills)
+            made = _map("map_overlap", func, args, kwargs, dtype, meta, None, None, None,
+                        (overlap[0], bounds, trim))
+            return made[outer] if trim else made
     return _map("map_overlap", func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis,
                 overlap)
 
@@ -232,26 +245,55 @@ def _depth(op, value, ndim):
 
 def _boundary(op, value, ndim):
     """Names per axis, and the one constant."""
-    names, fills = [], []
+    names = []
     for entry in _per_axis(op, "boundary", value, ndim, "none"):
         if entry is None or isinstance(entry, str):
             if entry not in _BOUNDARIES:
                 known = ", ".join(repr(b) for b in _BOUNDARIES if b)
                 raise TgValueError(f"{op}: unknown boundary {entry!r}; known: {known}, or a number")
             names.append(_BOUNDARIES[entry])
-            if entry == "constant":
-                fills.append(0.0)
         else:
-            try:
-                fills.append(float(entry))
-            except (TypeError, ValueError):
-                raise TgTypeError(
-                    f"{op}: boundary must be a name or a number, got {entry!r}") from None
             names.append("constant")
+    fills = [fill for fill in _constants(op, value, ndim) if fill is not None]
     if len({repr(f) for f in fills}) > 1:
-        raise TgUnsupportedError(f"{op}: different constants at different axes are not supported, "
-                                 f"got {value!r}")
+        raise TgUnsupportedError(f"{op}: different constants at different axes of several arrays "
+                                 f"are not supported, got {value!r}")
     return names, fills[0] if fills else 0.0
+
+
+def _constants(op, value, ndim):
+    """The constant beyond each axis; None where the boundary is another."""
+    fills = []
+    for entry in _per_axis(op, "boundary", value, ndim, "none"):
+        if entry is None or isinstance(entry, str):
+            fills.append(0.0 if entry == "constant" else None)
+            continue
+        try:
+            fills.append(float(entry))
+        except (TypeError, ValueError):
+            raise TgTypeError(
+                f"{op}: boundary must be a name or a number, got {entry!r}") from None
+    return fills
+
+
+def _with_constants(array, depth, boundary, fills):
+    """The array with its constants round it, as part of the outermost chunks: what is not beyond
+    the array needs no boundary. Also where the array lies in that, and the other boundaries."""
+    from ._layout import pad
+
+    bounds = _per_axis("map_overlap", "boundary", boundary, array.ndim, "none")
+    inside, chunks = [], list(array.chunks)
+    for axis, (before, after) in enumerate(_depth("map_overlap", depth, array.ndim)):
+        if fills[axis] is None:
+            inside.append(slice(None))
+            continue
+        sizes = list(chunks[axis])
+        inside.append(slice(before, before + array.shape[axis]))
+        array = pad(array, {axis: (before, after)}, constant_values=fills[axis])
+        sizes[0] += before
+        sizes[-1] += after
+        chunks[axis], bounds[axis] = tuple(sizes), "none"
+    return array.rechunk(tuple(chunks)), tuple(inside), tuple(bounds)
 
 
 # --- the call ----------------------------------------------------------------------------------

@@ -8,16 +8,18 @@ into the type stubs.
 
 import math
 
+import numpy as np
+
 from . import _params
 from ._build import apply
 from ._engine import ffi, lib, text
+from .errors import TgTypeError
 
 __all__ = ["Op", "function", "names", "op"]
 
 #: Order of positional parameters where NumPy or SciPy mix arrays and numbers, which the table keeps
 #: apart. Names that an op does not have are passed over, its other parameters follow.
 ORDER = {
-    "average": "a axis weights keepdims",
     "binary_closing": "input structure iterations output origin mask border_value brute_force axes",
     "binary_dilation": "input structure iterations mask output border_value origin brute_force "
                        "axes",
@@ -32,7 +34,6 @@ ORDER = {
     "grey_dilation": "input size footprint structure output mode cval origin axes",
     "grey_erosion": "input size footprint structure output mode cval origin axes",
     "grey_opening": "input size footprint structure output mode cval origin axes",
-    "histogram": "a bins range density weights",
     "maximum_filter": "input size footprint output mode cval origin axes",
     "median_filter": "input size footprint output mode cval origin axes",
     "minimum_filter": "input size footprint output mode cval origin axes",
@@ -83,6 +84,12 @@ class Op:
     def is_variadic(self):
         """The last argument is a sequence of arrays: concatenate((a, b, ...))."""
         return self.nargs_max > len(self.args) > 0
+
+    @property
+    def is_ufunc(self):
+        """NumPy has a universal function of this name, so it has its keywords."""
+        return self.module == "" and not self.params and isinstance(
+            getattr(np, self.name, None), np.ufunc)
 
     def signature(self):
         """Pairs (name, default as Python writes it or None), in NumPy's and SciPy's order."""
@@ -148,21 +155,64 @@ def function(name):
     return _made[name]
 
 
+#: What NumPy's universal functions take by keyword.
+KEYWORDS = 'out=None, where=True, casting="same_kind", order="K", dtype=None'
+
+
 def _make(line):
     pairs = line.signature()
     head = ", ".join(name if default is None else f"{name}={default}" for name, default in pairs)
+    if line.is_ufunc:
+        return _make_ufunc(line, head)
     arrays = "".join(f"{name}, " for name in line.args)
     values = "".join(
         f"{p.name}, " for p in line.params if p.name not in _params.HIDDEN
     )
+    is_filter = line.module == "ndimage" and any(p.name == "output" for p in line.params)
     source = f"def {line.name}({head}):\n    return _call(_op, ({arrays}), ({values}))\n"
-    space = {"_call": call, "_op": line, "inf": math.inf, "nan": math.nan, "pi": math.pi}
+    space = {"_call": _filter if is_filter else build, "_op": line, "inf": math.inf,
+             "nan": math.nan, "pi": math.pi}
     exec(compile(source, f"<tilegraph op {line.name}>", "exec"), space)
-    made = space[line.name]
+    return _dress(space[line.name], line)
+
+
+def _dress(made, line):
     made.__module__ = "tilegraph" + ("." + line.module if line.module.isidentifier() else "")
     made.__qualname__ = line.name
-    made.__doc__ = document(line, pairs)
+    made.__doc__ = document(line, line.signature())
     return made
+
+
+def _make_ufunc(line, head):
+    source = (f"def {line.name}({head}, /, out=None, *, {KEYWORDS.partition(', ')[2]}):\n"
+              f"    return _call(_name, ({', '.join(line.args)},), out, where, casting, dtype)\n")
+    space = {"_call": call_ufunc, "_name": line.name}
+    exec(compile(source, f"<tilegraph op {line.name}>", "exec"), space)
+    return _dress(space[line.name], line)
+
+
+def call_ufunc(name, inputs, out=None, where=True, casting="same_kind", dtype=None):
+    """A universal function, with NumPy's keywords."""
+    if out is not None:
+        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
+                          "tilegraph.store(result, out)")
+    if where is not True:
+        raise TgTypeError(f"{name}: where= is not supported, it leaves cells without a value; use "
+                          "tilegraph.where(mask, result, other)")
+    if dtype is not None:
+        inputs = [_cast(name, i, x, dtype, casting) for i, x in enumerate(inputs)]
+    return apply(name, inputs)
+
+
+def _cast(name, place, x, dtype, casting):
+    from ._convert import asarray
+
+    known = isinstance(x, (bool, int, float, complex)) or np.can_cast(
+        asarray(x).dtype, dtype, casting)
+    if not known:
+        raise TgTypeError(f"Cannot cast ufunc '{name}' input {place} from {asarray(x).dtype!r} to "
+                          f"{np.dtype(dtype)!r} with casting rule {casting!r}")
+    return asarray(x).astype(dtype)
 
 
 def document(line, pairs):
@@ -186,7 +236,13 @@ def document(line, pairs):
     return "\n".join(lines) + "\n"
 
 
-def call(line, arrays, values):
+def _filter(line, arrays, values):
+    from . import _filters
+
+    return _filters.call(line, arrays, values)
+
+
+def build(line, arrays, values):
     """Builds an op from the arguments of its Python function."""
     args = list(arrays)
     if line.is_variadic:

@@ -7,9 +7,9 @@ import os
 import numpy as np
 
 from ._engine import ffi, lib
-from .errors import TgOverflowError, TgTypeError, TgValueError
+from .errors import TgAxisError, TgOverflowError, TgTypeError, TgValueError
 
-__all__ = ["chunk_params", "describe", "encode", "missing", "sequence"]
+__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "sequence"]
 
 #: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
 #: integers are handed over exactly beside the floats.
@@ -24,6 +24,14 @@ _KINDS = {
     lib.TG_PARAM_STR: "str",
     lib.TG_PARAM_POINTER: "callable",
 }
+
+
+def axis_index(axis, ndim):
+    """The axis, counted from the front."""
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise TgAxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+    return axis % ndim
 
 
 def describe(param):
@@ -73,6 +81,9 @@ def encode(line, pairs):
 
 def _one(op, param, value):
     kind = param.kind
+    if param.name in ("axis", "axes") and param.is_list and isinstance(value, (tuple, list)) and (
+            not value) and op != "transpose":
+        raise TgValueError(f"{op}: {param.name} is empty; None means all axes")
     if kind == lib.TG_PARAM_INT:
         return ints(op, param.name, _listed(op, param, value))
     if kind == lib.TG_PARAM_BOOL:
@@ -114,7 +125,7 @@ def _truth(op, param, value):
 
 
 def _words(op, param, value):
-    words = [value] if isinstance(value, str) else value
+    words = [value] if isinstance(value, str) else list(value) if np.ndim(value) else value
     if not isinstance(words, (list, tuple)) or not all(isinstance(w, str) for w in words):
         raise TgTypeError(f"{op}: {param.name} must be {describe(param)}, got {value!r}")
     return words
@@ -126,7 +137,8 @@ def ints(op, name, values):
         values = [operator.index(v) for v in values]
     except TypeError:
         bad = next(v for v in values if not hasattr(v, "__index__"))
-        raise TgTypeError(f"{op}: {name} must be an integer, got {bad!r}") from None
+        raise TgTypeError(f"{op}: {name} must be an integer, {bad!r} cannot be interpreted as an "
+                          "integer") from None
     try:
         return (name, lib.TG_PARAM_INT, len(values), ffi.new("int64_t[]", values))
     except OverflowError:

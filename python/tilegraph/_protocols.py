@@ -7,7 +7,7 @@ NumPy: the array may be larger than memory.
 
 import numpy as np
 
-from . import _build, _optable
+from . import _optable
 from ._array import Array
 from .errors import TgTypeError
 
@@ -20,14 +20,11 @@ _REDUCE = {
 }
 _ACCUMULATE = {"add": "cumsum", "multiply": "cumprod"}
 #: NumPy's functions whose names differ from ours.
-_RENAMED = {"amax": "max", "amin": "min", "around": "round", "row_stack": "vstack"}
+_RENAMED = {"amax": "max", "amin": "min", "around": "round", "row_stack": "vstack",
+            "trapz": "trapezoid"}
 _NOT_GIVEN = np._NoValue
 #: Functions that ask what an array is.
 _FACTS = {
-    "ndim": lambda x: x.ndim,
-    "size": lambda x, axis=None: x.size if axis is None else x.shape[axis],
-    "iscomplexobj": lambda x: x.dtype.kind == "c",
-    "isrealobj": lambda x: x.dtype.kind != "c",
     "copy": lambda a: a,
 }
 
@@ -36,7 +33,8 @@ def array_ufunc(ufunc, method, inputs, kwargs):
     """Array.__array_ufunc__."""
     name = ufunc.__name__
     if kwargs.pop("out", None) is not None:
-        raise TgTypeError(f"numpy.{name}: out= is not possible, arrays are immutable")
+        raise TgTypeError(f"numpy.{name}: out= must be None, arrays are immutable; use the "
+                          "result, or tilegraph.store(result, out)")
     if method == "reduce" and name in _REDUCE:
         return _reduce(_REDUCE[name], inputs, kwargs)
     if method == "accumulate" and name in _ACCUMULATE:
@@ -52,24 +50,14 @@ def array_ufunc(ufunc, method, inputs, kwargs):
 
 
 def _call(ufunc, name, inputs, kwargs):
-    dtype = kwargs.pop("dtype", None)
-    if kwargs.pop("where", True) is not True:
-        raise TgTypeError(f"numpy.{name}: where= is not supported; use tilegraph.where")
-    kwargs.pop("casting", None)
+    keywords = {key: kwargs.pop(key) for key in ("dtype", "where", "casting") if key in kwargs}
     _refuse(name, "", kwargs)
-    if dtype is not None:
-        from ._convert import asarray
-
-        inputs = [asarray(x).astype(dtype) for x in inputs]
-    if name == "divmod":
-        return _build.apply("floor_divide", inputs), _build.apply("remainder", inputs)
-    if name == "modf":
-        whole = _build.apply("trunc", inputs)
-        return inputs[0] - whole, whole
+    if name in ("divmod", "frexp", "ldexp", "modf"):
+        return _find(name)(*inputs)
     if name in _optable.names(""):
         if _optable.op(name).params:
             return _optable.function(name)(*inputs)
-        return _build.apply(name, inputs)
+        return _optable.call_ufunc(name, inputs, **keywords)
     if ufunc.nout == 1 and ufunc.signature is None:
         return _blockwise(ufunc, inputs)
     raise _unknown(name)
@@ -89,12 +77,10 @@ def _blockwise(ufunc, inputs):
 def _reduce(name, inputs, kwargs):
     axis = kwargs.pop("axis", 0)
     given = {"axis": axis, "keepdims": kwargs.pop("keepdims", False)}
-    for key in ("initial", "where"):
-        if kwargs.get(key) in (None, True, _NOT_GIVEN):
-            kwargs.pop(key, None)
-    if kwargs.get("dtype") is not None:
-        given["dtype"] = kwargs["dtype"]
-    kwargs.pop("dtype", None)
+    for key in ("initial", "where", "dtype"):
+        value = kwargs.pop(key, None)
+        if value is not None and value is not True and value is not _NOT_GIVEN:
+            given[key] = value
     _refuse(name, "reduce", kwargs)
     return _find(name)(*inputs, **given)
 

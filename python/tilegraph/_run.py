@@ -166,7 +166,7 @@ def compute(*things):
 
 def _collect(thing, wanted):
     if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
-        thing = thing.boxes  # ndimage.Objects
+        thing = thing.boxes  # ndimage.Deferred
     if isinstance(thing, (Array, Store)):
         if all(thing is not other for other in wanted):
             wanted.append(thing)
@@ -179,7 +179,7 @@ def _collect(thing, wanted):
 
 def _replace(thing, found):
     if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
-        return thing._finish(found[id(thing.boxes)])
+        return thing._finish(_replace(thing.boxes, found))
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
     if type(thing) in (list, tuple):
@@ -278,46 +278,51 @@ class Store:
 
 
 def to_zarr(array, path, *, chunks=None, shards=None, codec=None, zarr_version=3, overwrite=False,
-            attributes=None, dimension_names=None, compute=True):
+            attributes=None, dimension_names=None, sync=False, compute=True):
     """Writes an array as Zarr.
 
     chunks, shards: sizes per axis, or one size for all axes; chunks default to the array's.
     codec: "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none", ...; zarr_version: 2 or 3.
     overwrite: replaces what is there; without it that is an error.
-    attributes: a dict for the array's attributes. dimension_names: names of the axes (version 3).
+    attributes: a dict for the array's attributes. dimension_names: names of the axes.
+    sync: returns when the data would survive a power cut, which takes longer.
     compute: False returns an object for `tilegraph.compute`, so that several arrays are written in
     one pass. Returns the path.
     """
     return _save(array, path, "zarr", compute, chunks=chunks, shards=shards, codec=codec,
                  zarr_version=zarr_version, overwrite=overwrite, attributes=attributes,
-                 dimension_names=dimension_names)
+                 dimension_names=dimension_names, sync=sync)
 
 
 def save(array, path, *, format=None, chunks=None, shards=None, codec=None,  # noqa: A002
-         overwrite=False, attributes=None, compute=True):
-    """Writes an array to a file: .zarr, .npy, .tif by the path's suffix, or by `format`.
+         overwrite=False, attributes=None, sync=False, compute=True):
+    """Writes an array to a file: .zarr, .npy, .tif, .png by the path's suffix, or by `format`.
+
+    A TIFF gets pages of the last two axes, three where the last one is 3 or 4 colours of uint8 or
+    uint16. Its codecs are "none", "lzw", "deflate:6" and "zstd:3"; chunks narrower than a page make
+    tiles. A PNG is one picture of uint8, uint16 or bool.
 
     The other options are those of `to_zarr`. Returns the path.
     """
     return _save(array, path, format, compute, chunks=chunks, shards=shards, codec=codec,
-                 overwrite=overwrite, attributes=attributes)
+                 overwrite=overwrite, attributes=attributes, sync=sync)
 
 
 def _save(array, path, form, now, **options):
+    import json
+
     from ._convert import asarray
 
     array = asarray(array)
     for name in ("chunks", "shards"):
         options[name] = _edges(array, name, options.get(name))
     if options.get("attributes") is not None:
-        import json
-
         options["attributes"] = json.dumps(options["attributes"])
     names = options.get("dimension_names")
     if names is not None:
         if len(names) != array.ndim:
             raise TgValueError(f"to_zarr: {len(names)} dimension_names for {array.ndim} axes")
-        options["dimension_names"] = "|".join(names)
+        options["dimension_names"] = json.dumps(list(names))
     lazy = Store(array, os.fsdecode(path), {"format": form, **options})
     return compute(lazy)[0] if now else lazy
 

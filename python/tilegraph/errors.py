@@ -108,6 +108,12 @@ class TgExistsError(TilegraphError, FileExistsError):
     status = "ERR_EXISTS"
 
 
+class TgMismatchError(TilegraphError, RuntimeError, ValueError):
+    """An argument does not fit the others; scipy.ndimage raises RuntimeError for these."""
+
+    status = "ERR_MISMATCH"
+
+
 class TgInternalError(TilegraphError, RuntimeError):
     """An internal error; please report it."""
 
@@ -120,7 +126,8 @@ BY_STATUS = {
     for cls in (
         TgValueError, TgTypeError, TgIndexError, TgAxisError, TgMemoryError, TgIOError,
         TgNotFoundError, TgCorruptError, TgFormatError, TgUnsupportedError, TgOverflowError,
-        TgCancelledError, TgUserError, TgLimitError, TgExistsError, TgInternalError,
+        TgCancelledError, TgUserError, TgLimitError, TgExistsError, TgMismatchError,
+        TgInternalError,
     )
 }
 __all__ += [cls.__name__ for cls in BY_STATUS.values()]

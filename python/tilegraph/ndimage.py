@@ -8,22 +8,32 @@ they are first asked for.
 from . import _optable
 
 # What needs more than one op, or returns more than one array.
-_COMPOSED = ("find_objects", "generate_binary_structure", "iterate_structure", "label")
-# SciPy's names of ops that share the table with NumPy's functions of the same name.
-_RENAMED = {
-    "maximum": "maximum_labels", "mean": "mean_labels", "median": "median_labels",
-    "minimum": "minimum_labels", "sum": "sum_labels", "variance": "variance_labels",
+_COMPOSED = {
+    **dict.fromkeys((
+        "center_of_mass", "extrema", "find_objects", "histogram", "label", "labeled_comprehension",
+        "maximum", "maximum_position", "mean", "median", "minimum", "minimum_position",
+        "standard_deviation", "sum", "sum_labels", "value_indices", "variance",
+    ), "_measure"),
+    **dict.fromkeys((
+        "binary_closing", "binary_dilation", "binary_erosion", "binary_fill_holes",
+        "binary_hit_or_miss", "binary_opening", "binary_propagation", "distance_transform_bf",
+        "distance_transform_cdt", "distance_transform_edt", "generate_binary_structure",
+        "iterate_structure",
+    ), "_morphology"),
+    **dict.fromkeys((
+        "generic_filter", "generic_filter1d", "generic_gradient_magnitude", "generic_laplace",
+        "vectorized_filter",
+    ), "_filters"),
 }
 
 
 def __getattr__(name):
     if name in _COMPOSED:
-        from . import _measure
+        import importlib
 
-        made = getattr(_measure, name)
-    elif _optable.has(_RENAMED.get(name, name), "ndimage"):
-        name_of_op = _RENAMED.get(name, name)
-        made = _optable.function(name_of_op)
+        made = getattr(importlib.import_module("." + _COMPOSED[name], __package__), name)
+    elif _optable.has(name, "ndimage"):
+        made = _optable.function(name)
     else:
         raise AttributeError(f"module 'tilegraph.ndimage' has no attribute {name!r}")
     globals()[name] = made
@@ -31,5 +41,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    ops = _optable.names("ndimage")
-    return sorted({*ops, *_COMPOSED, *(name for name, op in _RENAMED.items() if op in ops)})
+    return sorted({*_optable.names("ndimage"), *_COMPOSED})

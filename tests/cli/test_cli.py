@@ -176,6 +176,45 @@ def test_convert_keeps_attributes(volume, tmp_path, version):
     assert np.array_equal(second[:], volume[1])
 
 
+@pytest.mark.parametrize("versions", ["22", "23", "32", "33"])
+def test_convert_keeps_names_of_axes(versions, tmp_path):
+    import zarr
+
+    names = ["z", 'y|"', "x"]
+    given = {"dimension_names": names} if versions[0] == "3" else {
+        "attributes": {"_ARRAY_DIMENSIONS": names}}
+    zarr.create_array(tmp_path / "a.zarr", shape=(2, 3, 4), dtype="u1",
+                      zarr_format=int(versions[0]), **given)[:] = 7
+    good("convert", tmp_path / "a.zarr", tmp_path / "b.zarr", "--zarr-version", versions[1])
+    assert info(tmp_path / "b.zarr")["dimension_names"] == names
+    back = zarr.open_array(tmp_path / "b.zarr", mode="r")
+    kept = back.metadata.dimension_names if versions[1] == "3" else back.attrs["_ARRAY_DIMENSIONS"]
+    assert list(kept) == names
+    assert "axes" in good("info", tmp_path / "b.zarr").stdout
+
+
+def test_convert_to_tiff_and_back(volume, tmp_path):
+    path, data = volume
+    for codec in ("none", "lzw", "deflate:6", "zstd"):
+        good("convert", path, tmp_path / "a.zarr", "--chunks", "16", "--overwrite")
+        good("convert", tmp_path / "a.zarr", tmp_path / "b.tif", "--codec", codec, "--overwrite",
+             "--sync")
+        good("convert", tmp_path / "b.tif", tmp_path / "c.npy", "--overwrite", "--quiet")
+        np.testing.assert_array_equal(np.load(tmp_path / "c.npy"), data)
+        assert info(tmp_path / "b.tif")["format"] == "tiff"
+
+
+def test_convert_to_a_picture(volume, tmp_path):
+    path, data = volume
+    np.save(path, data[3])
+    good("convert", path, tmp_path / "a.png")
+    from skimage.io import imread
+
+    np.testing.assert_array_equal(imread(tmp_path / "a.png"), data[3])
+    result = tg("info", tmp_path / "a.png")
+    assert result.returncode == 1 and "png files cannot be read" in result.stderr
+
+
 def test_convert_to_shards_and_back(volume, tmp_path):
     path, data = volume
     good("convert", path, tmp_path / "s.zarr", "--chunks", "8", "--shards=16,16,16", "--quiet")

@@ -20,6 +20,7 @@ enum {
     OPTION_LIMIT,
     OPTION_THREADS,
     OPTION_OVERWRITE,
+    OPTION_SYNC,
     OPTION_QUIET
 };
 
@@ -88,7 +89,8 @@ read_job(const tg_command_args *args, convert_job *job)
                           .save = { .struct_size = sizeof job->save,
                                     .codec = args->options[OPTION_CODEC],
                                     .format = args->options[OPTION_FORMAT],
-                                    .overwrite = args->options[OPTION_OVERWRITE] != NULL },
+                                    .overwrite = args->options[OPTION_OVERWRITE] != NULL,
+                                    .sync = args->options[OPTION_SYNC] != NULL },
                           .quiet = args->options[OPTION_QUIET] != NULL };
     int code = read_sizes("--chunks", args->options[OPTION_CHUNKS], job->chunks, &job->nchunks);
     if (code == TG_EXIT_OK) {
@@ -167,14 +169,19 @@ copy(tg_session *session, tg_array *array, const convert_job *job, tg_error *err
     return status;
 }
 
-/* The attributes of the source as text of their own, cut out of its description in place. */
-static const char *
-attributes_of(char *description)
+/* Attributes and names of axes of the source, cut out of its description in place. */
+static void
+keep_metadata(char *description, tg_save_options *save)
 {
     tg_json_piece json = { description, strlen(description) };
     tg_json_piece attributes = tg_json_get(json, "attributes");
+    tg_json_piece names = tg_json_get(json, "dimension_names");
     description[attributes.text - description + (ptrdiff_t)attributes.bytes] = '\0';
-    return attributes.text;
+    save->attributes = attributes.text;
+    if (names.bytes > 2) { /* not "[]" */
+        description[names.text - description + (ptrdiff_t)names.bytes] = '\0';
+        save->dimension_names = names.text;
+    }
 }
 
 static int
@@ -194,7 +201,7 @@ convert(tg_session *session, tg_scope *scope, convert_job *job)
         code = tg_command_failure(&tg_command_convert, &err);
     }
     if (code == TG_EXIT_OK) {
-        job->save.attributes = attributes_of(description);
+        keep_metadata(description, &job->save);
         tg_status status = copy(session, array, job, &err);
         if (status == TG_ERR_CANCELLED && tg_signals_caught() != 0) {
             fprintf(stderr, "tg convert: cancelled; %s was not written\n", job->to);
@@ -239,19 +246,21 @@ const tg_command tg_command_convert = {
     .summary = "Write a stored array in another format, chunking or codec",
     .details =
         "IN is anything that can be opened: Zarr, TIFF (a file or a folder of files), .npy. What\n"
-        "OUT becomes is told by its suffix (.zarr, .npy, .tif) or by --format. Attributes are\n"
-        "kept where the format has them. OUT appears when it is whole, and not before.",
+        "OUT becomes is told by its suffix (.zarr, .npy, .tif, .png) or by --format. Attributes\n"
+        "and names of axes are kept where the format has them: in Zarr. OUT appears when it is\n"
+        "whole, and not before. Codecs of TIFF: none, lzw, deflate:6, zstd:3.",
     .words_min = 2,
     .words_max = 2,
     .options = {
         [OPTION_CHUNKS] = { "--chunks", "Z,Y,X", "chunk sizes, or one for all axes (as IN)" },
         [OPTION_SHARDS] = { "--shards", "Z,Y,X", "shard sizes, whole multiples of the chunks" },
         [OPTION_CODEC] = { "--codec", "CODEC", "blosc:zstd:5:shuffle, zstd:3, gzip:5, none" },
-        [OPTION_FORMAT] = { "--format", "NAME", "zarr, npy or tiff, whatever the suffix says" },
+        [OPTION_FORMAT] = { "--format", "NAME", "zarr, npy, tiff, png, whatever the suffix says" },
         [OPTION_VERSION] = { "--zarr-version", "2|3", "of a Zarr store (3)" },
         [OPTION_LIMIT] = { "--memory-limit", "SIZE", "1GiB, 500MB (half of what there is)" },
         [OPTION_THREADS] = { "--threads", "N", "threads that work (one per core)" },
         [OPTION_OVERWRITE] = { "--overwrite", NULL, "replace OUT when it exists" },
+        [OPTION_SYNC] = { "--sync", NULL, "end when OUT would survive a power cut" },
         [OPTION_QUIET] = { "--quiet", NULL, "no progress and no summary" },
     },
     .run = convert_run,

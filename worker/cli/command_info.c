@@ -63,6 +63,12 @@ print_array(tg_json_piece json)
     printf("%-11s ", "dtype");
     tg_json_print_string(tg_json_get(json, "dtype"));
     printf("\n");
+    tg_json_piece names = tg_json_get(json, "dimension_names");
+    if (names.bytes > 2) { /* not "[]" */
+        printf("%-11s ", "axes");
+        tg_json_print(names, 12);
+        printf("\n");
+    }
     print_cells("chunks", shape, tg_json_get(json, "chunks"));
     if (tg_json_get(json, "shards").bytes > 0) {
         print_cells("shards", shape, tg_json_get(json, "shards"));

@@ -8,6 +8,7 @@
 
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
+#include "worker/exec/clock.h"
 #include "worker/exec/run.h"
 
 /* Inputs of most ops; larger lists (a stack of many arrays) are allocated. */
@@ -164,10 +165,15 @@ call_op(tg_eval *eval, uint32_t i, const tg_view *out, tg_buffer **state, tg_err
         }
     }
     tg_eval_context(eval, array, &eval->layout->nodes[i].box, in, &context);
-    tg_scratch_init(&eval->scratch, eval->run->pool, eval->block + eval->layout->op_scratch,
+    char *rest = eval->block != NULL ? eval->block + eval->layout->op_scratch : NULL;
+    tg_scratch_init(&eval->scratch, eval->run->pool, rest,
                     eval->layout->scratch_bytes - eval->layout->op_scratch);
     if (state != NULL) {
         status = array->op->reduce->partial(&context, views, state, err);
+    } else if (array->source != NULL) {
+        int64_t start_ns = tg_clock_ns(), before = eval->stats.bytes_stored;
+        status = array->op->run(&context, views, out, err);
+        tg_running_record_io(eval, TG_TIMELINE_READ, start_ns, eval->stats.bytes_stored - before);
     } else {
         status = array->op->run(&context, views, out, err);
     }

@@ -65,7 +65,7 @@ work_once(tg_exec *exec, int thread)
     bool did = false;
     size_t i = 0;
     for (tg_job *job = job_at(exec, i); job != NULL; job = job_at(exec, ++i)) {
-        did = tg__job_work(job, thread) || did;
+        did = tg__job_work(job, thread, INT64_MAX) || did;
         tg_job_release(job);
     }
     return did;

@@ -41,7 +41,11 @@ typedef struct tg_job_spec {
     /* The window; need NULL: none. */
     int64_t (*need)(void *ctx, uint32_t task);
     int64_t ahead_bytes;
-    bool stamp; /* record when tasks become ready */
+    /* A thread found no task to run for that long; `for_memory`: there were ready ones, held back
+     * by the window. Called by that thread, or when nobody is inside any more. NULL allowed. */
+    void (*waited)(void *ctx, int thread, int64_t start_ns, int64_t end_ns, bool for_memory);
+    bool stamp;  /* record when tasks become ready */
+    bool parked; /* nothing runs before tg_job_admit; stopping ends it all the same */
 } tg_job_spec;
 
 TG_MUST_USE tg_status tg_exec_create(int threads, tg_exec **out, tg_error *err);
@@ -55,6 +59,8 @@ int tg_exec_self(const tg_exec *exec);
 
 TG_MUST_USE tg_status tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out,
                                    tg_error *err);
+/* Lets a parked job go, with this for its window. */
+void tg_job_admit(tg_job *job, int64_t ahead_bytes);
 /* As tg_computation_wait. */
 TG_MUST_USE tg_status tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err);
 /* Stops with this error, unless it has ended. */

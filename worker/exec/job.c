@@ -15,40 +15,6 @@ enum { FLUSH_EVERY = 64 };
 /* In `inside`: the job is over, nobody may enter. */
 #define OVER ((unsigned)1 << 31)
 
-typedef struct job_thread {
-    _Alignas(64) tg_deque deque;
-    uint32_t unflushed;
-} job_thread;
-
-struct tg_job {
-    atomic_uint references;
-    tg_exec *exec;
-    tg_job_spec spec;
-    uint32_t count;
-    _Atomic uint32_t *waits; /* dependencies that have not ended */
-    int64_t *ready_ns;       /* with spec.stamp */
-    uint32_t *roots;         /* tasks without dependencies, ascending */
-    uint32_t root_count;
-    job_thread *threads;
-    int thread_count;
-    _Alignas(64) atomic_uint next_root;
-    _Alignas(64) atomic_uint remaining;
-    atomic_uint inside; /* threads */
-    atomic_bool stopped, ended;
-    /* The window. */
-    _Atomic uint8_t *done;            /* NULL: no window */
-    _Atomic uint32_t frontier, limit; /* tasks < limit may start */
-    int64_t window_bytes;             /* needs of [frontier, limit); window lock */
-    pthread_mutex_t window_lock;
-    uint32_t *held; /* heap of ready tasks at or beyond limit; window lock */
-    uint32_t held_count, held_capacity;
-    /* The outcome. */
-    pthread_mutex_t end_lock;
-    pthread_cond_t end_cond;
-    tg_error error;
-    tg_status status;
-};
-
 tg_job *
 tg__job_retain(tg_job *job)
 {
@@ -93,8 +59,8 @@ tg_job_stop(tg_job *job, tg_status code, const char *message)
     (void)pthread_mutex_unlock(&job->end_lock);
 }
 
-static void
-fail(tg_job *job, tg_status code, const tg_error *err)
+void
+tg__job_fail(tg_job *job, tg_status code, const tg_error *err)
 {
     (void)pthread_mutex_lock(&job->end_lock);
     if (job->status == TG_OK) {
@@ -106,161 +72,32 @@ fail(tg_job *job, tg_status code, const tg_error *err)
     atomic_store(&job->stopped, true);
 }
 
+/* -- running ------------------------------------------------------------------------------- */
+
 void
-tg__job_end(tg_job *job)
-{
-    (void)pthread_mutex_lock(&job->end_lock); /* from here on stopping changes nothing */
-    bool first = !atomic_exchange(&job->ended, true);
-    (void)pthread_mutex_unlock(&job->end_lock);
-    if (first) {
-        tg_exec *exec = job->exec;
-        (void)pthread_mutex_lock(&exec->lock);
-        for (size_t i = 0; i < exec->job_count; i++) {
-            if (exec->jobs[i] == job) {
-                memmove(&exec->jobs[i], &exec->jobs[i + 1],
-                        (exec->job_count - i - 1) * sizeof(tg_job *));
-                exec->job_count--;
-                break;
-            }
-        }
-        (void)pthread_mutex_unlock(&exec->lock);
-        if (job->spec.ended != NULL) {
-            job->spec.ended(job->spec.ctx, job->status, &job->error);
-        }
-        (void)pthread_mutex_lock(&job->end_lock);
-        job->exec = NULL;
-        (void)pthread_cond_broadcast(&job->end_cond);
-        (void)pthread_mutex_unlock(&job->end_lock);
-        tg_job_release(job); /* the executor's reference */
-    }
-}
-
-/* -- the window ---------------------------------------------------------------------------- */
-
-static void
-held_push(tg_job *job, uint32_t task)
-{
-    if (job->held_count == job->held_capacity) {
-        uint32_t next = job->held_capacity != 0 ? job->held_capacity * 2 : 64;
-        uint32_t *held =
-            tg_realloc(NULL, job->held, job->held_capacity * sizeof *held, next * sizeof *held);
-        if (held == NULL) {
-            tg_error err;
-            fail(job, tg_fail(&err, TG_ERR_MEMORY, "no memory for the queue of ready tasks"), &err);
-            return;
-        }
-        job->held = held;
-        job->held_capacity = next;
-    }
-    uint32_t at = job->held_count++;
-    while (at > 0 && job->held[(at - 1) / 2] > task) {
-        job->held[at] = job->held[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    job->held[at] = task;
-}
-
-static uint32_t
-held_pop(tg_job *job)
-{
-    uint32_t least = job->held[0];
-    uint32_t last = job->held[--job->held_count];
-    uint32_t at = 0;
-    for (uint32_t child = 1; child < job->held_count; child = 2 * at + 1) {
-        if (child + 1 < job->held_count && job->held[child + 1] < job->held[child]) {
-            child++;
-        }
-        if (job->held[child] >= last) {
-            break;
-        }
-        job->held[at] = job->held[child];
-        at = child;
-    }
-    job->held[at] = last;
-    return least;
-}
-
-/* Widens the window as far as the budget goes. Lock held. */
-static void
-widen(tg_job *job)
-{
-    uint32_t limit = atomic_load(&job->limit);
-    uint32_t frontier = atomic_load(&job->frontier);
-    bool room = limit < job->count;
-    while (room) {
-        int64_t need = job->spec.need(job->spec.ctx, limit);
-        /* The frontier's own need is in the serial peak: it is not counted. */
-        room = limit == frontier || job->window_bytes + need <= job->spec.ahead_bytes;
-        if (room) {
-            job->window_bytes += limit == frontier ? 0 : need;
-            limit++;
-            room = limit < job->count;
-        }
-    }
-    atomic_store(&job->limit, limit);
-}
-
-static void
-push(tg_job *job, int thread, uint32_t task)
+tg__job_push(tg_job *job, int thread, uint32_t task)
 {
     if (!tg_deque_push(&job->threads[thread].deque, task)) {
         tg_error err;
-        fail(job, tg_fail(&err, TG_ERR_MEMORY, "no memory for the queue of ready tasks"), &err);
+        tg__job_fail(job, tg_fail(&err, TG_ERR_MEMORY, "no memory for the queue of ready tasks"),
+                     &err);
     }
 }
-
-/* Moves the frontier over tasks that have ended and lets held tasks go. */
-static void
-advance(tg_job *job, int thread)
-{
-    bool more = true;
-    (void)pthread_mutex_lock(&job->window_lock);
-    while (more) {
-        uint32_t frontier = atomic_load(&job->frontier);
-        while (frontier < job->count && atomic_load(&job->done[frontier]) != 0) {
-            frontier++;
-            if (frontier < atomic_load(&job->limit)) {
-                job->window_bytes -= job->spec.need(job->spec.ctx, frontier);
-            }
-            atomic_store(&job->frontier, frontier);
-        }
-        widen(job);
-        /* A task that ended while we looked has seen the old frontier: look again. */
-        more = frontier < job->count && atomic_load(&job->done[frontier]) != 0;
-    }
-    bool released = false;
-    while (job->held_count > 0 && job->held[0] < atomic_load(&job->limit)) {
-        push(job, thread, held_pop(job));
-        released = true;
-    }
-    (void)pthread_mutex_unlock(&job->window_lock);
-    if (released || atomic_load(&job->next_root) < job->root_count) {
-        tg__exec_wake(job->exec);
-    }
-}
-
-/* -- running ------------------------------------------------------------------------------- */
 
 /* Queues a task that has become ready; false: it has to wait for the window. */
 static bool
 make_ready(tg_job *job, int thread, uint32_t task)
 {
-    bool may = true;
+    bool queued = true;
     if (job->ready_ns != NULL) {
         job->ready_ns[task] = tg_clock_ns();
     }
-    if (job->done != NULL && task >= atomic_load(&job->limit)) {
-        (void)pthread_mutex_lock(&job->window_lock);
-        may = task < atomic_load(&job->limit);
-        if (!may) {
-            held_push(job, task);
-        }
-        (void)pthread_mutex_unlock(&job->window_lock);
+    if (job->done != NULL) {
+        queued = tg__window_push(job, thread, task);
+    } else {
+        tg__job_push(job, thread, task);
     }
-    if (may) {
-        push(job, thread, task);
-    }
-    return may;
+    return queued;
 }
 
 static void
@@ -271,7 +108,7 @@ run_task(tg_job *job, int thread, uint32_t task)
     tg_status status = job->spec.run(job->spec.ctx, task, thread,
                                      job->ready_ns != NULL ? job->ready_ns[task] : 0, &err);
     if (status != TG_OK) {
-        fail(job, status, &err);
+        tg__job_fail(job, status, &err);
         return;
     }
     const tg_tasks *tasks = job->spec.tasks;
@@ -288,7 +125,7 @@ run_task(tg_job *job, int thread, uint32_t task)
     if (job->done != NULL) {
         atomic_store(&job->done[task], 1);
         if (atomic_load(&job->frontier) == task) {
-            advance(job, thread);
+            tg__window_advance(job, thread);
         }
     }
     if (++job->threads[thread].unflushed == FLUSH_EVERY) {
@@ -328,22 +165,90 @@ next_root(tg_job *job, uint32_t *task)
     return got;
 }
 
+/* The thread has found something to run, or the job is over. */
+static void
+stop_waiting(tg_job *job, int thread, int64_t now_ns)
+{
+    tg_job_thread *mine = &job->threads[thread];
+    if (mine->waits_since != 0) {
+        job->spec.waited(job->spec.ctx, thread, mine->waits_since, now_ns, mine->waits_for_memory);
+        mine->waits_since = 0;
+    }
+}
+
+/* The thread has found nothing: it waits from now on, or still. */
+static void
+start_waiting(tg_job *job, int thread)
+{
+    tg_job_thread *mine = &job->threads[thread];
+    bool for_memory = job->done != NULL && tg__window_holds(job);
+    int64_t now = tg_clock_ns();
+    if (mine->waits_since != 0 && for_memory != mine->waits_for_memory) {
+        stop_waiting(job, thread, now);
+    }
+    mine->waits_for_memory = for_memory;
+    mine->waits_since = mine->waits_since != 0 ? mine->waits_since : now;
+}
+
+void
+tg__job_end(tg_job *job)
+{
+    (void)pthread_mutex_lock(&job->end_lock); /* from here on stopping changes nothing */
+    bool first = !atomic_exchange(&job->ended, true);
+    (void)pthread_mutex_unlock(&job->end_lock);
+    if (first) {
+        tg_exec *exec = job->exec;
+        (void)pthread_mutex_lock(&exec->lock);
+        for (size_t i = 0; i < exec->job_count; i++) {
+            if (exec->jobs[i] == job) {
+                memmove(&exec->jobs[i], &exec->jobs[i + 1],
+                        (exec->job_count - i - 1) * sizeof(tg_job *));
+                exec->job_count--;
+                break;
+            }
+        }
+        (void)pthread_mutex_unlock(&exec->lock);
+        int64_t now = tg_clock_ns();
+        for (int t = 0; t < job->thread_count; t++) { /* nobody is inside any more */
+            stop_waiting(job, t, now);
+        }
+        if (job->spec.ended != NULL) {
+            job->spec.ended(job->spec.ctx, job->status, &job->error);
+        }
+        (void)pthread_mutex_lock(&job->end_lock);
+        job->exec = NULL;
+        (void)pthread_cond_broadcast(&job->end_cond);
+        (void)pthread_mutex_unlock(&job->end_lock);
+        tg_job_release(job); /* the executor's reference */
+    }
+}
+
 bool
-tg__job_work(tg_job *job, int thread)
+tg__job_work(tg_job *job, int thread, int64_t until_ns)
 {
     bool did = false, more = true;
     uint32_t task = 0;
+    if (atomic_load(&job->parked) && !atomic_load(&job->stopped)) {
+        return false;
+    }
     if ((atomic_fetch_add(&job->inside, 1) & OVER) != 0) {
         return false; /* the count does not matter any more */
     }
-    job_thread *mine = &job->threads[thread];
-    while (more && !atomic_load_explicit(&job->stopped, memory_order_relaxed)) {
+    tg_job_thread *mine = &job->threads[thread];
+    while (more && !atomic_load_explicit(&job->stopped, memory_order_relaxed) &&
+           (until_ns == INT64_MAX || tg_clock_ns() < until_ns)) {
         more =
             tg_deque_pop(&mine->deque, &task) || steal(job, thread, &task) || next_root(job, &task);
         if (more) {
+            if (mine->waits_since != 0) {
+                stop_waiting(job, thread, tg_clock_ns());
+            }
             run_task(job, thread, task);
             did = true;
         }
+    }
+    if (!more && job->spec.waited != NULL) {
+        start_waiting(job, thread);
     }
     if (mine->unflushed != 0) {
         atomic_fetch_sub(&job->remaining, mine->unflushed);
@@ -393,8 +298,8 @@ prepare(tg_job *job, tg_error *err)
             job->roots[job->root_count++] = id;
         }
     }
-    if (job->done != NULL) {
-        widen(job);
+    if (job->done != NULL && !job->spec.parked) {
+        tg__window_widen(job);
     }
 out:
     return status;
@@ -440,6 +345,7 @@ tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err
     job->count = spec->tasks->count;
     job->thread_count = exec->thread_count;
     atomic_init(&job->remaining, job->count);
+    atomic_init(&job->parked, spec->parked);
     TG_TRY(prepare(job, err));
     TG_TRY(enlist(exec, job, err));
     *out = job;
@@ -453,17 +359,33 @@ out:
     return status;
 }
 
+void
+tg_job_admit(tg_job *job, int64_t ahead_bytes)
+{
+    (void)pthread_mutex_lock(&job->window_lock);
+    job->spec.ahead_bytes = ahead_bytes;
+    if (job->done != NULL) {
+        tg__window_widen(job);
+    }
+    (void)pthread_mutex_unlock(&job->window_lock);
+    atomic_store(&job->parked, false);
+    (void)pthread_mutex_lock(&job->end_lock);
+    if (job->exec != NULL) {
+        tg__exec_wake(job->exec);
+    }
+    (void)pthread_mutex_unlock(&job->end_lock);
+}
+
 /* A thread of the executor that waits (a user function that computes) works along. */
 static void
-work_along(tg_job *job, tg_exec *exec, int thread)
+work_along(tg_job *job, int thread, int64_t until_ns)
 {
-    while (!atomic_load(&job->ended)) {
-        if (!tg__job_work(job, thread)) {
+    while (!atomic_load(&job->ended) && (until_ns == INT64_MAX || tg_clock_ns() < until_ns)) {
+        if (!tg__job_work(job, thread, until_ns)) {
             struct timespec nap = { 0, 50000 };
             (void)nanosleep(&nap, NULL);
         }
     }
-    (void)exec;
 }
 
 tg_status
@@ -471,15 +393,15 @@ tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err)
 {
     tg_status status = TG_OK;
     bool over = false;
+    int64_t end = tg_clock_ns() + (timeout_ns > 0 ? timeout_ns : 0);
+    struct timespec until = { end / 1000000000, end % 1000000000 };
     (void)pthread_mutex_lock(&job->end_lock);
     tg_exec *exec = job->exec;
     (void)pthread_mutex_unlock(&job->end_lock);
     int thread = exec != NULL ? tg_exec_self(exec) : -1;
     if (thread >= 0) {
-        work_along(job, exec, thread);
+        work_along(job, thread, timeout_ns >= 0 ? end : INT64_MAX);
     }
-    int64_t end = tg_clock_ns() + (timeout_ns > 0 ? timeout_ns : 0);
-    struct timespec until = { end / 1000000000, end % 1000000000 };
     (void)pthread_mutex_lock(&job->end_lock);
     int rc = 0;
     while (job->exec != NULL && rc != ETIMEDOUT) {

@@ -2,6 +2,7 @@
 /* One computation: its tiles from birth to death, its targets, its measurements. */
 #include "worker/exec/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/assert.h"
@@ -20,7 +21,7 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
     TG_CHECK(run != NULL, err, TG_ERR_MEMORY, "no memory to run");
     run->pool = pool;
     run->streaming_bytes = STREAMING_BYTES;
-    run->plan = plan;
+    run->plan = tg_plan_retain(plan);
     run->tiles = tg_calloc(NULL, (size_t)plan->tasks.count + 1, sizeof *run->tiles);
     run->givens = tg_calloc(NULL, (size_t)plan->stage_count + 1, sizeof *run->givens);
     run->targets = tg_calloc(NULL, plan->target_count + 1, sizeof *run->targets);
@@ -35,25 +36,61 @@ tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out, tg_error 
             tg_layout_memory(&plan->stages[s]) + plan->stages[s].local_count * sizeof(tg_view) + 64;
         run->layout_bytes = bytes > run->layout_bytes ? bytes : run->layout_bytes;
     }
-    for (size_t t = 0; t < plan->target_count; t++) {
-        if (plan->targets[t].own_bytes > 0) {
-            run->targets[t].own = tg_buffer_create(pool, (size_t)plan->targets[t].own_bytes);
-            TG_CHECK(run->targets[t].own != NULL, err, TG_ERR_MEMORY,
-                     "no memory for a result of %lld bytes under the memory limit",
-                     (long long)plan->targets[t].own_bytes);
-        }
-    }
     if (plan->edge_bytes != NULL) {
         TG_TRY(tg_trim_start(run, err));
     }
     *out = run;
     run = NULL;
 out:
-    if (run != NULL) {
-        run->plan = NULL; /* a failed call takes nothing */
-        tg_running_destroy(run);
-    }
+    tg_running_destroy(run);
     return status;
+}
+
+tg_status
+tg_running_admit(tg_running *run, tg_error *err)
+{
+    tg_status status = TG_OK;
+    for (size_t t = 0; t < run->plan->target_count; t++) {
+        int64_t bytes = run->plan->targets[t].own_bytes;
+        if (bytes > 0) {
+            run->targets[t].own = tg_buffer_create(run->pool, (size_t)bytes);
+            TG_CHECK(run->targets[t].own != NULL, err, TG_ERR_MEMORY,
+                     "no memory for a result of %lld bytes under the memory limit",
+                     (long long)bytes);
+        }
+    }
+out:
+    return status;
+}
+
+/* Drops a result, or gives it to the user. */
+static void
+settle_result(tg_buffer **buffer, bool keeps)
+{
+    if (*buffer != NULL && keeps) {
+        tg_buffer_disown(*buffer);
+    } else {
+        tg_buffer_release(*buffer);
+        *buffer = NULL;
+    }
+}
+
+void
+tg_running_end(tg_running *run, bool succeeded)
+{
+    const tg_plan_core *plan = run->plan;
+    for (uint32_t t = 0; t < plan->tasks.count; t++) {
+        tg_buffer_release(run->tiles[t].buffer); /* what a stopped computation left */
+        run->tiles[t].buffer = NULL;
+    }
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        tg_buffer_release(run->givens[s].data);
+        run->givens[s].data = NULL;
+    }
+    for (size_t t = 0; t < plan->target_count; t++) {
+        settle_result(&run->targets[t].own, succeeded);
+        settle_result(&run->targets[t].given.data, succeeded);
+    }
 }
 
 void
@@ -61,24 +98,22 @@ tg_running_destroy(tg_running *run)
 {
     if (run != NULL) {
         const tg_plan_core *plan = run->plan;
-        for (uint32_t t = 0; plan != NULL && run->tiles != NULL && t < plan->tasks.count; t++) {
+        for (uint32_t t = 0; run->tiles != NULL && t < plan->tasks.count; t++) {
             tg_buffer_release(run->tiles[t].buffer);
         }
-        for (uint32_t s = 0; plan != NULL && run->givens != NULL && s < plan->stage_count; s++) {
+        for (uint32_t s = 0; run->givens != NULL && s < plan->stage_count; s++) {
             tg_buffer_release(run->givens[s].data);
         }
-        for (size_t t = 0; plan != NULL && run->targets != NULL && t < plan->target_count; t++) {
+        for (size_t t = 0; run->targets != NULL && t < plan->target_count; t++) {
             tg_buffer_release(run->targets[t].own);
             tg_buffer_release(run->targets[t].given.data);
         }
-        if (plan != NULL) {
-            tg_trim_free(run);
-            tg_free(NULL, run->tiles, ((size_t)plan->tasks.count + 1) * sizeof *run->tiles);
-            tg_free(NULL, run->givens, ((size_t)plan->stage_count + 1) * sizeof *run->givens);
-            tg_free(NULL, run->targets, (plan->target_count + 1) * sizeof *run->targets);
-        }
+        tg_trim_free(run);
+        tg_free(NULL, run->tiles, ((size_t)plan->tasks.count + 1) * sizeof *run->tiles);
+        tg_free(NULL, run->givens, ((size_t)plan->stage_count + 1) * sizeof *run->givens);
+        tg_free(NULL, run->targets, (plan->target_count + 1) * sizeof *run->targets);
         tg_timeline_destroy(run->timeline);
-        tg_plan_free(run->plan);
+        tg_plan_release(run->plan);
         tg_free(NULL, run, sizeof *run);
     }
 }
@@ -148,7 +183,9 @@ deliver(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffer *bu
     if (sink != NULL) {
         tg_io_stats stats = { 0 };
         tg_scratch_init(&eval->scratch, run->pool, eval->block, eval->block_bytes);
+        int64_t start_ns = tg_clock_ns();
         status = sink->ops->write(sink, box, out, &eval->scratch, &stats, err);
+        tg_running_record_io(eval, TG_TIMELINE_WRITE, start_ns, stats.bytes_stored);
         tg_scratch_reset(&eval->scratch);
         atomic_fetch_add(&run->stored_written, stats.bytes_stored);
         atomic_fetch_add(&run->bytes_written,
@@ -338,10 +375,52 @@ record(tg_running *run, const tg_eval *eval, uint32_t task, int thread, const in
         .kind = TG_TIMELINE_TASK,
     };
     if (run->timeline != NULL) {
-        tg_pool_stats stats = tg_pool_get_stats(run->pool);
         tg_timeline_record(run->timeline, &event);
-        tg_timeline_memory(run->timeline, event.end_ns, stats.used_bytes, stats.limit_bytes,
+    }
+}
+
+void
+tg_running_record_io(const tg_eval *eval, tg_timeline_kind kind, int64_t start_ns, int64_t bytes)
+{
+    const tg_running *run = eval->run;
+    tg_timeline_event event = {
+        .start_ns = start_ns,
+        .end_ns = tg_clock_ns(),
+        .bytes_in = kind == TG_TIMELINE_READ ? bytes : 0,
+        .bytes_out = kind == TG_TIMELINE_WRITE ? bytes : 0,
+        .task = eval->task,
+        .tile = (uint32_t)eval->tile,
+        .stage = (uint16_t)(eval->stage - run->plan->stages),
+        .thread = (uint16_t)eval->thread,
+        .kind = (uint8_t)kind,
+        .flags = TG_TIMELINE_INSIDE,
+    };
+    if (run->timeline != NULL) {
+        tg_timeline_record(run->timeline, &event);
+    }
+}
+
+/* The moment of a task at which it holds the most: all is made, nothing is let go. */
+static void
+record_memory(tg_running *run)
+{
+    if (run->timeline != NULL) {
+        tg_pool_stats stats = tg_pool_get_stats(run->pool);
+        tg_timeline_memory(run->timeline, tg_clock_ns(), stats.used_bytes, stats.limit_bytes,
                            stats.kept_bytes);
+    }
+}
+
+/* A task found no room. Where the plan is a proof that cannot be; else it says what would do. */
+static void
+say_what_is_enough(const tg_plan_core *plan, tg_error *err)
+{
+    size_t used = strlen(err->message);
+    if (plan->enough_bytes > 0 && !plan->any_data) {
+        (void)snprintf(err->message + used, sizeof err->message - used,
+                       "; how much the computation needs depends on the data: a memory_limit of "
+                       "%.1f MiB is enough for any",
+                       (double)plan->enough_bytes / 1048576.0 + 0.1);
     }
 }
 
@@ -362,6 +441,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "no memory to run a tile");
     tg_plan_task(plan, task, &index, &eval.tile);
     eval.task = task;
+    eval.thread = thread;
     eval.stage = &plan->stages[index];
     eval.given = &run->givens[index];
     tg_plan_tile_box(plan, eval.stage, eval.tile, &box);
@@ -388,6 +468,7 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
         TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
+    record_memory(run);
     if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
         tg_buffer_release(run->tiles[task].buffer);
         run->tiles[task].buffer = NULL;
@@ -402,6 +483,8 @@ out:
     tg_free(NULL, memory, run->layout_bytes);
     if (status == TG_OK) {
         record(run, &eval, task, thread, times, &box);
+    } else if (status == TG_ERR_MEMORY) {
+        say_what_is_enough(plan, err);
     }
     return status;
 }

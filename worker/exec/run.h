@@ -11,7 +11,7 @@
  *    last of its readers' tasks.
  * 2. All memory of a task is one scratch block and its result; both come from the pool.
  *
- * Ownership: the run holds the plan, the buffers of its tiles and results.
+ * Ownership: the run shares the plan and holds the buffers of its tiles and results.
  * Threads: many tasks at once; a tile has one writer, then readers.
  * Errors: a task's error says op and tile before the op's own words.
  */
@@ -60,11 +60,11 @@ typedef struct tg_run_target {
 typedef struct tg_running {
     tg_plan_core *plan;
     tg_pool *pool;
-    tg_tile *tiles;                            /* by task */
-    tg_trimmed *trims;                         /* by task; NULL: nothing is trimmed */
-    atomic_uchar *done;                        /* by task, with trims */
-    pthread_mutex_t trim_locks[TG_TRIM_LOCKS]; /* of tile and trims of a task, by its number */
-    tg_given *givens;                          /* by stage */
+    tg_tile *tiles;                             /* by task */
+    tg_trimmed *trims;                          /* by task; NULL: nothing is trimmed */
+    atomic_uchar *done;                         /* by task, with trims */
+    pthread_rwlock_t trim_locks[TG_TRIM_LOCKS]; /* of tile and trims of a task, by its number */
+    tg_given *givens;                           /* by stage */
     tg_run_target *targets;
     tg_timeline *timeline;   /* NULL: none */
     size_t layout_bytes;     /* the most that a layout of a stage needs */
@@ -81,6 +81,7 @@ typedef struct tg_eval {
     const tg_layout *layout;
     int64_t tile;
     uint32_t task;
+    int thread;
     char *block;
     int64_t block_bytes;
     tg_scratch scratch;
@@ -95,8 +96,16 @@ typedef struct tg_eval {
 TG_MUST_USE tg_status tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out,
                                         tg_error *err);
 void tg_running_destroy(tg_running *run);
+/* Takes the memory of the results: before the first task. */
+TG_MUST_USE tg_status tg_running_admit(tg_running *run, tg_error *err);
+/* After the last task: frees the tiles, and the results of a failure; those of a success leave the
+ * account of the budget, because they are the user's now. */
+void tg_running_end(tg_running *run, bool succeeded);
 /* Runs one task: the executor's callback. */
 tg_status tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err);
+/* Tells the timeline of reading or writing `bytes` in a store since `start_ns`, inside a task. */
+void tg_running_record_io(const tg_eval *eval, tg_timeline_kind kind, int64_t start_ns,
+                          int64_t bytes);
 /* Bytes a task needs: the window's callback. */
 int64_t tg_running_need(void *ctx, uint32_t task);
 

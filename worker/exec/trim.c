@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Cutting tiles down to what their remaining readers need. See core/plan/trim.c for when; here is
- * how: one buffer with a piece for each reader to come takes the place of the tile. A reader that
- * copies holds a reference, so the tile may be replaced under it.
+ * how: one buffer with a piece for each reader to come takes the place of the tile. Readers copy
+ * under the shared side of a lock and cuts take the other side: a tile that is being replaced is
+ * held by nobody else, so that the moment of both is as short as the plan counts with.
  */
 #include <string.h>
 
@@ -17,7 +18,7 @@ tg_trim_start(tg_running *run, tg_error *err)
     const tg_plan_core *plan = run->plan;
     size_t count = (size_t)plan->tasks.count + 1;
     for (int i = 0; i < TG_TRIM_LOCKS; i++) {
-        (void)pthread_mutex_init(&run->trim_locks[i], NULL);
+        (void)pthread_rwlock_init(&run->trim_locks[i], NULL);
     }
     run->trims = tg_calloc(NULL, count, sizeof *run->trims);
     run->done = tg_calloc(NULL, count, sizeof *run->done);
@@ -57,7 +58,7 @@ tg_trim_free(tg_running *run)
             free_pieces(&run->trims[t]);
         }
         for (int i = 0; i < TG_TRIM_LOCKS; i++) {
-            (void)pthread_mutex_destroy(&run->trim_locks[i]);
+            (void)pthread_rwlock_destroy(&run->trim_locks[i]);
         }
     }
     tg_free(NULL, run->trims, count * sizeof *run->trims);
@@ -98,16 +99,14 @@ void
 tg_trim_read(tg_running *run, uint32_t maker, uint32_t reader, const tg_box *whole,
              const tg_box *part, const tg_view *into)
 {
-    pthread_mutex_t *lock = &run->trim_locks[maker % TG_TRIM_LOCKS];
+    pthread_rwlock_t *lock = &run->trim_locks[maker % TG_TRIM_LOCKS];
     tg_view view, from;
     tg_box covers;
-    (void)pthread_mutex_lock(lock);
-    tg_buffer *held = tg_buffer_retain(run->tiles[maker].buffer);
+    (void)pthread_rwlock_rdlock(lock);
     readable(run, maker, reader, whole, &view, &covers);
-    (void)pthread_mutex_unlock(lock);
     tg_view_sub(&from, &view, &covers, part);
     tg_view_copy(into, &from);
-    tg_buffer_release(held);
+    (void)pthread_rwlock_unlock(lock);
 }
 
 /* Makes the pieces of the readers to come. Lock held. */
@@ -171,14 +170,14 @@ tg_trim_after(tg_running *run, uint32_t maker, uint64_t edge, void *memory, tg_e
 {
     tg_status status = TG_OK;
     tg_trimmed *trimmed = &run->trims[maker];
-    pthread_mutex_t *lock = &run->trim_locks[maker % TG_TRIM_LOCKS];
-    (void)pthread_mutex_lock(lock);
+    pthread_rwlock_t *lock = &run->trim_locks[maker % TG_TRIM_LOCKS];
+    (void)pthread_rwlock_wrlock(lock);
     trimmed->rest -= run->plan->edge_bytes[edge];
     int level = tg_trim_level(trimmed->full, trimmed->rest);
     if (level > trimmed->level && atomic_load(&run->tiles[maker].readers) > 1) {
         trimmed->level = level;
         status = cut(run, maker, memory, err);
     }
-    (void)pthread_mutex_unlock(lock);
+    (void)pthread_rwlock_unlock(lock);
     return status;
 }

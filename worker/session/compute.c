@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Plans and computations: targets to plan, plan to a running job, and what came of it.
+ * Computations: from a plan to a running job, and what came of it.
  *
  * A computation is counted: one reference for the caller, one for the job that runs. So letting go
  * of a cancelled computation returns at once, and what it holds is freed when its last task ends.
@@ -8,141 +8,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "core/base/assert.h"
 #include "core/mem/alloc.h"
+#include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
-#include "worker/exec/run.h"
-#include "worker/profile/timeline_export.h"
-#include "worker/session/session.h"
-
-/* 1.3 MiB a thread: the last 20,000 tasks; totals are exact however many there were. */
-enum { EVENTS_PER_THREAD = 1 << 14 };
-
-struct tg_plan {
-    tg_plan_core *core;
-    double seconds;
-    char *text, *dot;
-    size_t text_capacity, dot_capacity;
-};
-
-struct tg_computation {
-    atomic_uint references;
-    tg_session *session;
-    tg_running *run;
-    tg_job *job;
-    double plan_seconds;
-    int64_t start_ns;
-    _Atomic int64_t end_ns;
-    int64_t peak_bytes;
-    tg_report predicted;
-    pthread_mutex_t settle_lock;
-    bool settled; /* the sinks were committed or aborted; settle_lock */
-    tg_status outcome;
-    tg_error error;
-};
-
-static tg_status
-make_core(tg_session *session, size_t count, const tg_target *targets, tg_plan_core **out,
-          tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_plan_target *planned = NULL;
-    tg_plan_options options = { .threads = session->threads,
-                                .memory_limit = session->memory_limit };
-    *out = NULL;
-    TG_CHECK(count >= 1 && count <= TG_TARGETS_MAX, err, TG_ERR_VALUE,
-             "a computation has 1 to %d targets, got %zu", TG_TARGETS_MAX, count);
-    planned = tg_calloc(NULL, count, sizeof *planned);
-    TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
-    for (size_t t = 0; t < count; t++) {
-        TG_CHECK(targets[t].array != NULL, err, TG_ERR_VALUE,
-                 "target %zu has no array: look at the error of its scope", t);
-        planned[t].array = targets[t].array;
-        planned[t].sink = targets[t].sink;
-        if (targets[t].sink == NULL && targets[t].data == NULL &&
-            tg_array_is_known(targets[t].array)) {
-            planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(targets[t].array));
-        }
-        TG_CHECK(targets[t].sink == NULL || tg_array_is_known(targets[t].array), err, TG_ERR_VALUE,
-                 "%s: an array of unknown length cannot be stored; compute it first",
-                 targets[t].array->op->name);
-    }
-    TG_TRY(tg_plan_make(count, planned, &options, out, err));
-out:
-    tg_free(NULL, planned, count * sizeof *planned);
-    return status;
-}
-
-static void
-predict(const tg_plan_core *core, double seconds, tg_report *report)
-{
-    *report = (tg_report){ .tasks = core->tasks.count,
-                           .peak_bytes = core->peak_bytes,
-                           .chunks_read = core->chunks_read,
-                           .chunks_decoded = core->chunks_decoded,
-                           .bytes_read = core->bytes_read,
-                           .bytes_written = core->bytes_written,
-                           .plan_seconds = seconds };
-}
-
-tg_status
-tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
-               tg_error *err)
-{
-    tg_status status = TG_OK;
-    int64_t start = tg_clock_ns();
-    tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
-    *out = NULL;
-    TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
-    TG_TRY(make_core(session, count, targets, &plan->core, err));
-    plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
-    *out = plan;
-    plan = NULL;
-out:
-    tg_plan_destroy(plan);
-    return status;
-}
-
-void
-tg_plan_destroy(tg_plan *plan)
-{
-    if (plan != NULL) {
-        tg_plan_free(plan->core);
-        tg_free(NULL, plan->text, plan->text_capacity);
-        tg_free(NULL, plan->dot, plan->dot_capacity);
-        tg_free(NULL, plan, sizeof *plan);
-    }
-}
-
-void
-tg_plan_report(const tg_plan *plan, tg_report *report)
-{
-    predict(plan->core, plan->seconds, report);
-}
-
-const char *
-tg_plan_text(tg_plan *plan)
-{
-    if (plan->text == NULL &&
-        tg_plan_explain(plan->core, &plan->text, &plan->text_capacity) != TG_OK) {
-        tg_free(NULL, plan->text, plan->text_capacity);
-        plan->text = NULL;
-    }
-    return plan->text != NULL ? plan->text : "";
-}
-
-const char *
-tg_plan_dot(tg_plan *plan)
-{
-    if (plan->dot == NULL &&
-        tg_plan_graphviz(plan->core, &plan->dot, &plan->dot_capacity) != TG_OK) {
-        tg_free(NULL, plan->dot, plan->dot_capacity);
-        plan->dot = NULL;
-    }
-    return plan->dot != NULL ? plan->dot : "";
-}
-
-/* -- running -------------------------------------------------------------------------------- */
+#include "worker/session/computation.h"
 
 /* Once, after the end: every sink is put in its place, or all traces of it are removed. */
 static void
@@ -192,26 +61,44 @@ task_need(void *ctx, uint32_t task)
     return tg_running_need(computation->run, task);
 }
 
+/* Does the limit keep the window smaller than the planner would have it? */
+static bool
+is_short_of_memory(const tg_computation *computation)
+{
+    const tg_plan_core *plan = computation->run->plan;
+    return computation->request.ahead_bytes < plan->ahead_bytes ||
+           plan->serial_peak_bytes + plan->ahead_bytes >= plan->options.memory_limit;
+}
+
+/* A thread found nothing to run. */
+static void
+thread_waited(void *ctx, int thread, int64_t start_ns, int64_t end_ns, bool for_memory)
+{
+    tg_computation *computation = ctx;
+    bool memory = for_memory && is_short_of_memory(computation);
+    tg_timeline_event event = { .start_ns = start_ns,
+                                .end_ns = end_ns,
+                                .stage = TG_TIMELINE_NO_STAGE,
+                                .thread = (uint16_t)thread,
+                                .kind = memory ? TG_TIMELINE_MEMORY_WAIT : TG_TIMELINE_IDLE };
+    tg_timeline_record(computation->run->timeline, &event);
+}
+
+/* Lets go of the tiles; what is left are the results, which are the user's from here on: their
+ * room is free for others. Nobody gets the results of a failure. */
 static void
 job_ended(void *ctx, tg_status outcome, const tg_error *err)
 {
     tg_computation *computation = ctx;
+    tg_running *run = computation->run;
     int64_t now = tg_clock_ns();
     (void)err;
-    atomic_store(&computation->end_ns, now);
+    tg_admission_withdraw(&computation->session->admission, &computation->request);
     computation->peak_bytes = tg_pool_get_stats(computation->session->pool).peak_bytes;
-    tg_timeline_end(computation->run->timeline, now);
-    for (uint32_t t = 0; t < computation->run->plan->tasks.count; t++) {
-        tg_tile *tile = &computation->run->tiles[t];
-        tg_buffer_release(tile->buffer); /* what a stopped computation left */
-        tile->buffer = NULL;
-    }
-    /* Nobody gets the results of a failure: their room is free at once, not when whoever looks at
-     * the error lets go of the computation. */
-    for (size_t t = 0; t < computation->run->plan->target_count && outcome != TG_OK; t++) {
-        tg_buffer_release(computation->run->targets[t].own);
-        computation->run->targets[t].own = NULL;
-    }
+    tg_timeline_end(run->timeline, now);
+    tg_running_end(run, outcome == TG_OK);
+    tg_admission_leave(&computation->session->admission, &computation->request);
+    atomic_store(&computation->end_ns, now);
 }
 
 static void
@@ -220,31 +107,176 @@ job_destroyed(void *ctx)
     computation_release(ctx);
 }
 
+/* -- admission ------------------------------------------------------------------------------ */
+
+static tg_computation *
+of_request(tg_request *request)
+{
+    return (tg_computation *)(void *)((char *)request - offsetof(tg_computation, request));
+}
+
+/* Takes the memory of the results and lets the job go. */
+static void
+admit(tg_request *request)
+{
+    tg_computation *computation = of_request(request);
+    tg_error err;
+    if (computation->queued_ns != 0) {
+        tg__timeline_waited(computation, tg_clock_ns());
+    }
+    tg_status status = tg_running_admit(computation->run, &err);
+    if (status != TG_OK) {
+        tg_job_stop(computation->job, status, err.message);
+    }
+    tg_job_admit(computation->job, request->ahead_bytes);
+}
+
+static void
+refuse(tg_request *request)
+{
+    tg_job_stop(of_request(request)->job, TG_ERR_MEMORY,
+                "memory_limit was lowered while the computation waited for room: it does not fit "
+                "any more");
+}
+
+static bool
+try_room(tg_computation *computation, const tg_plan_core *core, bool may_wait)
+{
+    tg_request *request = &computation->request;
+    request->serial_bytes = core->serial_peak_bytes;
+    request->ahead_bytes = core->ahead_bytes;
+    return tg_admission_try(&computation->session->admission, request, may_wait);
+}
+
 static tg_status
-start_timeline(tg_computation *computation, tg_error *err)
+no_room_inside(const tg_session *session, int64_t left, tg_error *err)
+{
+    int64_t limit = session->memory_limit;
+    tg__error_prefix(err,
+                     "inside a function of another computation, which has reserved %.1f of %.1f "
+                     "MiB, one cannot wait for memory",
+                     (double)(limit - left) / 1048576.0, (double)limit / 1048576.0);
+    return TG_ERR_MEMORY;
+}
+
+/* Plans with the memory that is left; when that is too little, with all of it, to wait for it. */
+static tg_status
+plan_in_room(tg_computation *computation, size_t count, const tg_target *targets, bool may_wait,
+             tg_plan **plan, bool *reserved, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_running *run = computation->run;
-    const tg_plan_core *plan = run->plan;
-    size_t bytes = plan->stage_count * (sizeof(tg_timeline_stage) + 160);
-    tg_timeline_stage *stages = tg_calloc(NULL, 1, bytes);
-    TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
-    char *labels = (char *)(stages + plan->stage_count);
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        const tg_stage *stage = &plan->stages[s];
-        tg_stage_label(stage, labels + 160 * s, 160);
-        stages[s] = (tg_timeline_stage){ .label = labels + 160 * s,
-                                         .ops = labels + 160 * s,
-                                         .tile_count = stage->tiles,
-                                         .predicted_bytes = stage->tiles * stage->out_bytes };
-    }
-    uint32_t events =
-        plan->tasks.count + 64 < EVENTS_PER_THREAD ? plan->tasks.count + 64 : EVENTS_PER_THREAD;
-    run->timeline = tg_timeline_create((uint32_t)computation->session->threads, events);
-    TG_CHECK(run->timeline != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
-    TG_TRY(tg_timeline_begin(run->timeline, tg_clock_ns(), stages, plan->stage_count, err));
+    tg_session *session = computation->session;
+    do {
+        int64_t limit = session->memory_limit;
+        int64_t left = tg_admission_left(&session->admission, may_wait);
+        tg_plan_destroy(*plan);
+        status = tg__plan_within(session, count, targets, left, plan, err);
+        if (status == TG_ERR_MEMORY && may_wait && left < limit) {
+            status = tg__plan_within(session, count, targets, limit, plan, err);
+        } else if (status == TG_ERR_MEMORY && left < limit) {
+            status = no_room_inside(session, left, err);
+        }
+        TG_TRY(status);
+        *reserved = try_room(computation, (*plan)->core, may_wait);
+    } while (!*reserved && !may_wait); /* somebody was quicker: there is less left now */
 out:
-    tg_free(NULL, stages, bytes);
+    return status;
+}
+
+static tg_computation *
+create(tg_session *session, int64_t start_ns)
+{
+    tg_computation *computation = tg_calloc(NULL, 1, sizeof *computation);
+    if (computation != NULL) {
+        atomic_init(&computation->references, 1);
+        (void)pthread_mutex_init(&computation->settle_lock, NULL);
+        computation->session = session;
+        computation->start_ns = start_ns;
+        computation->request = (tg_request){ .admit = admit, .refuse = refuse };
+    }
+    return computation;
+}
+
+static tg_status
+start_job(tg_computation *computation, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_job_spec spec = { .tasks = &computation->run->plan->tasks,
+                         .ctx = computation,
+                         .run = run_task,
+                         .ended = job_ended,
+                         .destroy = job_destroyed,
+                         .need = task_need,
+                         .waited = thread_waited,
+                         .stamp = true,
+                         .parked = true };
+    atomic_fetch_add(&computation->references, 1); /* the job's */
+    status = tg_session_start(computation->session, &spec, &computation->job, err);
+    if (status != TG_OK) {
+        atomic_fetch_sub(&computation->references, 1);
+    }
+    return status;
+}
+
+/* Runs the plan, now or when there is room for it; lets go of the computation when it fails. */
+static tg_status
+start_plan(tg_computation *computation, tg_plan *plan, bool reserved, tg_computation **out,
+           tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_session *session = computation->session;
+    int64_t now = tg_clock_ns();
+    TG_CHECK(!plan->writes || !atomic_exchange(&plan->started, true), err, TG_ERR_VALUE,
+             "the plan writes to a store and has run: it cannot run again");
+    tg_pool_reset_peak(session->pool);
+    TG_TRY(tg_running_create(plan->core, session->pool, &computation->run, err));
+    for (size_t t = 0; t < plan->place_count; t++) {
+        tg_run_target *target = &computation->run->targets[t];
+        target->data = plan->places[t].data;
+        memcpy(target->strides, plan->places[t].strides, sizeof target->strides);
+    }
+    TG_TRY(tg__timeline_start(computation, err));
+    tg_plan_report(plan, &computation->predicted);
+    computation->predicted.plan_seconds += (double)(tg_clock_ns() - now) * 1e-9;
+    TG_TRY(start_job(computation, err));
+    *out = computation;
+    if (reserved) {
+        admit(&computation->request);
+    } else {
+        computation->queued_ns = tg_clock_ns();
+        tg_admission_wait(&session->admission, &computation->request);
+    }
+    computation = NULL;
+out:
+    if (computation != NULL) {
+        tg_admission_leave(&session->admission, &computation->request);
+        computation_release(computation);
+    }
+    return status;
+}
+
+tg_status
+tg_plan_start(tg_session *session, tg_plan *plan, tg_computation **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool may_wait = !tg_session_is_inside(session);
+    tg_computation *computation = NULL;
+    *out = NULL;
+    TG_CHECK(plan->core->serial_peak_bytes <= session->memory_limit, err, TG_ERR_MEMORY,
+             "memory_limit is smaller than when the plan was made: plan again");
+    computation = create(session, tg_clock_ns());
+    TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
+    bool reserved = try_room(computation, plan->core, may_wait);
+    if (!reserved && !may_wait) {
+        int64_t left = tg_admission_left(&session->admission, false);
+        (void)tg_fail(err, TG_ERR_MEMORY, "the plan needs %.1f MiB",
+                      (double)plan->core->serial_peak_bytes / 1048576.0);
+        status = no_room_inside(session, left, err);
+        computation_release(computation);
+        goto out;
+    }
+    status = start_plan(computation, plan, reserved, out, err);
+out:
     return status;
 }
 
@@ -253,53 +285,20 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
                  tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_plan_core *core = NULL;
-    tg_computation *computation = NULL;
-    int64_t start = tg_clock_ns();
+    bool reserved = false;
+    tg_plan *plan = NULL;
+    tg_computation *computation = create(session, tg_clock_ns());
     *out = NULL;
-    TG_TRY(make_core(session, count, targets, &core, err));
-    computation = tg_calloc(NULL, 1, sizeof *computation);
     TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
-    atomic_init(&computation->references, 1);
-    (void)pthread_mutex_init(&computation->settle_lock, NULL);
-    computation->session = session;
-    computation->start_ns = start;
-    tg_pool_reset_peak(session->pool);
-    TG_TRY(tg_running_create(core, session->pool, &computation->run, err));
-    core = NULL;
-    for (size_t t = 0; t < count; t++) {
-        tg_run_target *target = &computation->run->targets[t];
-        tg_view layout;
-        target->data = targets[t].data;
-        tg_view_from_shape(&layout, target->data, targets[t].array->dtype, targets[t].array->ndim,
-                           targets[t].array->shape);
-        memcpy(target->strides, targets[t].strides != NULL ? targets[t].strides : layout.strides,
-               (size_t)layout.ndim * sizeof layout.strides[0]);
-    }
-    TG_TRY(start_timeline(computation, err));
-    computation->plan_seconds = (double)(tg_clock_ns() - start) * 1e-9;
-    predict(computation->run->plan, computation->plan_seconds, &computation->predicted);
-    tg_job_spec spec = { .tasks = &computation->run->plan->tasks,
-                         .ctx = computation,
-                         .run = run_task,
-                         .ended = job_ended,
-                         .destroy = job_destroyed,
-                         .need = task_need,
-                         .ahead_bytes = computation->run->plan->ahead_bytes,
-                         .stamp = true };
-    atomic_fetch_add(&computation->references, 1); /* the job's */
-    status = tg_session_start(session, &spec, &computation->job, err);
+    status = plan_in_room(computation, count, targets, !tg_session_is_inside(session), &plan,
+                          &reserved, err);
     if (status != TG_OK) {
-        atomic_fetch_sub(&computation->references, 1);
+        computation_release(computation);
         goto out;
     }
-    *out = computation;
-    computation = NULL;
+    status = start_plan(computation, plan, reserved, out, err);
 out:
-    tg_plan_free(core);
-    if (computation != NULL) {
-        computation_release(computation);
-    }
+    tg_plan_destroy(plan);
     return status;
 }
 
@@ -358,7 +357,6 @@ tg_computation_result(tg_computation *computation, size_t target, tg_result *out
         memcpy(out->shape, array->shape, (size_t)out->ndim * sizeof out->shape[0]);
         out->owner_ = tg_buffer_retain(held->own);
     }
-    tg_buffer_disown(out->owner_);
     out->data = tg_buffer_data(out->owner_);
 out:
     return status;
@@ -386,7 +384,6 @@ tg_computation_report(tg_computation *computation, tg_report *report)
     report->bytes_read = atomic_load(&run->bytes_read);
     report->bytes_written = atomic_load(&run->bytes_written);
     report->seconds = (double)((end != 0 ? end : tg_clock_ns()) - computation->start_ns) * 1e-9;
-    report->plan_seconds = computation->plan_seconds;
 }
 
 void
@@ -400,73 +397,6 @@ tg_computation_destroy(tg_computation *computation)
         computation_release(computation);
         tg_job_release(job);
     }
-}
-
-/* -- the timeline ---------------------------------------------------------------------------- */
-
-typedef struct text_sink {
-    tg_write_fn write;
-    void *ctx;
-} text_sink;
-
-static tg_status
-forward(void *ctx, const char *bytes, size_t count)
-{
-    const text_sink *sink = ctx;
-    return sink->write(sink->ctx, bytes, count) == 0 ? TG_OK : TG_ERR_IO;
-}
-
-typedef tg_status (*exporter)(const tg_timeline_snapshot *snapshot, const tg_timeline_about *about,
-                              tg_timeline_write write, void *ctx);
-
-static tg_status export(tg_computation *computation, exporter format, tg_write_fn write, void *ctx,
-                        tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_timeline_snapshot *snapshot = NULL;
-    text_sink sink = { write, ctx };
-    tg_report measured;
-    tg_computation_report(computation, &measured);
-    const tg_report *predicted = &computation->predicted;
-    tg_timeline_figure figures[] = {
-        { "tasks", "", (double)predicted->tasks, (double)measured.tasks },
-        { "peak memory", "bytes", (double)predicted->peak_bytes, (double)measured.peak_bytes },
-        { "chunks decoded", "", (double)predicted->chunks_decoded,
-          (double)measured.chunks_decoded },
-        { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
-        { "bytes written", "bytes", (double)predicted->bytes_written,
-          (double)measured.bytes_written },
-    };
-    tg_timeline_about about = { .title = "tilegraph",
-                                .version = tg_version_string(),
-                                .figures = figures,
-                                .figure_count = sizeof figures / sizeof figures[0] };
-    TG_TRY(tg_timeline_snapshot_create(computation->run->timeline, &snapshot, err));
-    status = format(snapshot, &about, forward, &sink);
-    if (status != TG_OK) {
-        status = tg_fail(err, status, "the timeline could not be written");
-    }
-out:
-    tg_timeline_snapshot_destroy(snapshot);
-    return status;
-}
-
-tg_status
-tg_computation_to_html(tg_computation *computation, tg_write_fn write, void *ctx, tg_error *err)
-{
-    return export(computation, tg_timeline_write_html, write, ctx, err);
-}
-
-tg_status
-tg_computation_to_trace(tg_computation *computation, tg_write_fn write, void *ctx, tg_error *err)
-{
-    return export(computation, tg_timeline_write_trace, write, ctx, err);
-}
-
-tg_status
-tg_computation_to_text(tg_computation *computation, tg_write_fn write, void *ctx, tg_error *err)
-{
-    return export(computation, tg_timeline_write_text, write, ctx, err);
 }
 
 tg_status

@@ -90,6 +90,8 @@ say_info(json_text *json, const char *path, const tg_format_info *info)
         say_string(json, info->codec);
         say(json, ", \"nbytes\": %lld, \"stored_bytes\": %lld, \"stored_files\": %lld",
             (long long)bytes, (long long)info->stored_bytes, (long long)info->stored_files);
+        say(json, ", \"dimension_names\": ");
+        append(json, info->dimension_names, strlen(info->dimension_names));
     }
     say(json, ", \"members\": [");
     for (size_t i = 0; i < info->member_count; i++) {
@@ -97,8 +99,7 @@ say_info(json_text *json, const char *path, const tg_format_info *info)
         say_string(json, info->members[i]);
     }
     say(json, "], \"attributes\": ");
-    append(json, info->attributes != NULL ? info->attributes : "{}",
-           info->attributes != NULL ? strlen(info->attributes) : 2);
+    append(json, info->attributes, strlen(info->attributes));
     say(json, "}");
 }
 

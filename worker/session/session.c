@@ -53,6 +53,7 @@ tg_session_open(const tg_session_options *options, tg_session **out, tg_error *e
     session->pool = tg_pool_create(NULL, limit);
     TG_CHECK(session->context != NULL && session->pool != NULL, err, TG_ERR_MEMORY,
              "no memory for a session");
+    tg_admission_init(&session->admission, session->pool, limit);
     *out = session;
     session = NULL;
 out:
@@ -69,6 +70,9 @@ tg_session_close(tg_session *session)
             tg_context_destroy(session->context);
         }
         tg_registry_destroy(session->registry);
+        if (session->pool != NULL) {
+            tg_admission_fini(&session->admission);
+        }
         tg_pool_destroy(session->pool);
         (void)pthread_mutex_destroy(&session->lock);
         tg_free(NULL, session, sizeof *session);
@@ -104,7 +108,7 @@ tg_session_configure(tg_session *session, int threads, int64_t memory_limit, tg_
     }
     session->threads = threads;
     session->memory_limit = memory_limit;
-    tg_pool_set_limit(session->pool, memory_limit);
+    tg_admission_set_limit(&session->admission, memory_limit);
 out:
     (void)pthread_mutex_unlock(&session->lock);
     tg_exec_retire(old); /* the old threads finish what runs */
@@ -129,6 +133,15 @@ tg_scope *
 tg_scope_create(tg_session *session)
 {
     return tg_scope_create_in(session->context);
+}
+
+bool
+tg_session_is_inside(tg_session *session)
+{
+    (void)pthread_mutex_lock(&session->lock);
+    bool inside = session->exec != NULL && tg_exec_self(session->exec) >= 0;
+    (void)pthread_mutex_unlock(&session->lock);
+    return inside;
 }
 
 tg_status

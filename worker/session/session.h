@@ -2,16 +2,19 @@
 #ifndef TG_SESSION_SESSION_H
 #define TG_SESSION_SESSION_H
 /*
- * What: the inside of a session: what open, compute and save share.
+ * What: the inside of sessions and plans: what open, plan, compute and save share.
  *
  * Ownership, Threads, Errors: see include/tilegraph/session.h.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/array/scope.h"
 #include "core/mem/pool.h"
+#include "core/plan/plan.h"
 #include "tilegraph/session.h"
 #include "worker/exec/exec.h"
+#include "worker/session/admission.h"
 
 struct tg_session {
     pthread_mutex_t lock; /* configuration */
@@ -19,14 +22,34 @@ struct tg_session {
     tg_registry *registry;
     tg_pool *pool;
     tg_exec *exec;
-    int threads;
-    int64_t memory_limit;
+    tg_admission admission;
+    atomic_int threads;
+    _Atomic int64_t memory_limit;
+};
+
+/* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
+typedef struct tg_place {
+    void *data;
+    int64_t strides[TG_NDIM_MAX];
+} tg_place;
+
+struct tg_plan {
+    tg_plan_core *core;
+    double seconds;
+    size_t place_count;
+    tg_place *places; /* by target */
+    bool writes;      /* to a sink: it runs once */
+    atomic_bool started;
+    char *text, *dot;
+    size_t text_capacity, dot_capacity;
 };
 
 /* Starts a job on session->exec, which the first one makes: importing and building start no
  * threads. */
 TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *spec, tg_job **out,
                                        tg_error *err);
+/* Is the caller a task of this session? */
+bool tg_session_is_inside(tg_session *session);
 
 /* The smallest limit that makes sense: room for a few tiles. */
 #define TG_MEMORY_LIMIT_MIN ((int64_t)1 << 20)

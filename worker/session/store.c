@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "io/format/format.h"
+#include "io/format/json.h"
 #include "worker/session/session.h"
 
 tg_array *
@@ -24,6 +25,22 @@ tg_open(tg_scope *scope, const char *path)
         tg_source_release(source);
     }
     return array;
+}
+
+/* The names in a JSON list, which must have one for each axis; they live in *root. */
+static tg_status
+list_names(const char *text, const char **names, int ndim, tg_json **root, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_TRY(tg_json_parse("save: dimension_names", text, strlen(text), root, err));
+    TG_CHECK(tg_json_type_of(*root) == TG_JSON_ARRAY && tg_json_count(*root) == (size_t)ndim, err,
+             TG_ERR_VALUE, "save: dimension_names must be a list of %d names, one for each axis",
+             ndim);
+    for (int a = 0; a < ndim; a++) {
+        names[a] = tg_json_string(tg_json_at(*root, (size_t)a)); /* NULL: an axis without one */
+    }
+out:
+    return status;
 }
 
 /* "z|y|x" as a list of names; the text is cut up in place. */
@@ -63,6 +80,7 @@ tg_sink_open(tg_session *session, const char *path, const tg_array *like,
     int64_t chunks[TG_NDIM_MAX];
     const char *names[TG_NDIM_MAX];
     char text[1024] = { 0 };
+    tg_json *root = NULL;
     (void)session;
     *out = NULL;
     TG_CHECK(path != NULL && like != NULL, err, TG_ERR_VALUE,
@@ -81,11 +99,15 @@ tg_sink_open(tg_session *session, const char *path, const tg_array *like,
                              .codec = options->codec,
                              .zarr_version = options->zarr_version,
                              .overwrite = options->overwrite,
+                             .sync = options->sync,
                              .attributes = options->attributes };
     if (sink.chunks == NULL && sink.shards == NULL && chunks_of(like, chunks)) {
-        sink.chunks = chunks;
+        sink.advice = chunks;
     }
-    if (options->dimension_names != NULL) {
+    if (options->dimension_names != NULL && options->dimension_names[0] == '[') {
+        TG_TRY(list_names(options->dimension_names, names, like->ndim, &root, err));
+        sink.dimension_names = names;
+    } else if (options->dimension_names != NULL) {
         TG_CHECK(strlen(options->dimension_names) < sizeof text, err, TG_ERR_VALUE,
                  "save: dimension_names is longer than %zu bytes", sizeof text - 1);
         memcpy(text, options->dimension_names, strlen(options->dimension_names));
@@ -94,6 +116,7 @@ tg_sink_open(tg_session *session, const char *path, const tg_array *like,
     }
     TG_TRY(tg_format_create(path, options->format, &sink, out, err));
 out:
+    tg_json_destroy(root);
     return status;
 }
 

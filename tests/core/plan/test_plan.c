@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #include "core/plan/plan.h"
 #include "tests/support/eval_node.h"
@@ -83,7 +83,7 @@ test_one_plane_of_a_million_chunks(void **state)
         double took = seconds_now() - begin;
         best = took < best ? took : best;
         assert_true(plan->tasks.count < 2000);
-        tg_plan_free(plan);
+        tg_plan_release(plan);
     }
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
     assert_true(best < 0.005);
@@ -112,7 +112,7 @@ test_same_plan_every_time(void **state)
                             plan->tasks.edges * sizeof(uint32_t));
         assert_memory_equal(plan->slot_of_task, first->slot_of_task,
                             plan->tasks.count * sizeof(uint64_t));
-        tg_plan_free(plan);
+        tg_plan_release(plan);
     }
     for (uint32_t t = 0; t < first->tasks.count; t++) { /* slot and task are each other's inverse */
         uint32_t stage = 0;
@@ -120,7 +120,7 @@ test_same_plan_every_time(void **state)
         tg_plan_task(first, t, &stage, &tile);
         assert_int_equal(first->task_of_slot[first->stages[stage].slot + (uint64_t)tile], t);
     }
-    tg_plan_free(first);
+    tg_plan_release(first);
     eval_close(&e);
 }
 
@@ -147,7 +147,7 @@ test_limit_that_would_do(void **state)
             limit = limit > (int64_t)enough ? (int64_t)enough : limit;
         }
         assert_true(plan->serial_peak_bytes + plan->ahead_bytes <= plan->options.memory_limit);
-        tg_plan_free(plan);
+        tg_plan_release(plan);
     }
     eval_close(&e);
 }
@@ -174,8 +174,8 @@ test_text(void **state)
     assert_int_equal(tg_plan_graphviz(plan, &text, &capacity), TG_OK);
     assert_non_null(strstr(text, "digraph"));
     tg_free(NULL, text, capacity);
-    tg_plan_free(plan);
-    tg_plan_free(NULL);
+    tg_plan_release(plan);
+    tg_plan_release(NULL);
     eval_close(&e);
 }
 

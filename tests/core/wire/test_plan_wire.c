@@ -230,25 +230,41 @@ test_sources_are_opened_again(void **state)
 /* --- what cannot travel ---------------------------------------------------------------------- */
 
 static void
-test_what_belongs_to_this_process_is_refused(void **state)
+test_memory_travels_by_value(void **state)
 {
     mini *m = *state;
-    static char memory[8];
-    tg_view view;
+    static char memory[8] = "abcdefgh";
+    tg_view view, whole;
     tg_wire_bytes bytes;
+    tg_wire_arrays arrays;
     tg_error err;
-    tg_view_from_shape(&view, memory, TG_DT_U8, 1, (int64_t[]){ 8 });
+    tg_view_from_shape(&view, memory + 7, TG_DT_U8, 1, (int64_t[]){ 4 });
+    view.strides[0] = -2;
     tg_buffer *data = tg_buffer_create_foreign(memory, sizeof memory, NULL, NULL);
     tg_array *a = tg_scope_from_memory(m->scope, data, &view, NULL, 0);
     tg_array *b = mini_add(m->scope, a, a);
     tg_buffer_release(data);
-    assert_int_equal(tg_wire_write_nodes(1, &b, &bytes, &err), TG_ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "'from_memory' belongs to this process"));
-    assert_null(bytes.data);
+    bytes = write_all(2, (tg_array *[]){ a, b });
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, NULL, &arrays, &err),
+                     TG_OK);
+    assert_ptr_equal(arrays.arrays[1]->args[0], arrays.arrays[0]);
+    assert_true(tg_array_direct(arrays.arrays[0], &whole));
+    assert_memory_equal(whole.data, "hfdb", 4);
+    tg_wire_arrays_fini(&arrays);
+    tg_wire_bytes_fini(&bytes);
+}
+
+static void
+test_functions_of_this_process_are_refused(void **state)
+{
+    mini *m = *state;
+    tg_wire_bytes bytes;
+    tg_error err;
     tg_array *c =
         tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 0, NULL);
     assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'call'"));
+    assert_null(bytes.data);
     assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, &bytes, &err), TG_ERR_LIMIT);
 }
 
@@ -266,18 +282,23 @@ read_text(mini *m, const char *bytes, size_t size, tg_error *err)
 }
 
 #define HEADER(version, nodes, targets)                                                            \
-    "\x94\xae"                                                                                     \
-    "tilegraph.plan" version nodes targets
+    "\x96\xae"                                                                                     \
+    "tilegraph.plan" version nodes targets "\x00\xc2"
 #define SCALAR                                                                                     \
     "\x95\xa6"                                                                                     \
     "scalar\x01\x90\x92" KIND "\x93\xa7integer\x01\xc4\x08" EIGHT "\xc0"
 /* One node, two nodes; one target. */
-#define ONE HEADER("\x01", "\x01", "\x01")
-#define TWO HEADER("\x01", "\x02", "\x01")
+#define ONE HEADER("\x02", "\x01", "\x01")
+#define TWO HEADER("\x02", "\x02", "\x01")
 #define KIND                                                                                       \
     "\x93\xa4"                                                                                     \
     "kind\x01\xc4\x08\x01\0\0\0\0\0\0\0"
-#define EIGHT "\x07\0\0\0\0\0\0\0"
+#define EIGHT  "\x07\0\0\0\0\0\0\0"
+#define TARGET "\x92\x00\x00"
+/* A uint8 array of three cells with `size` bytes of data. */
+#define MEMORY(dtype, size, data)                                                                  \
+    "\x95\xab"                                                                                     \
+    "from_memory\x01\x90\x90\x94" dtype "\xc4\x08\x03\0\0\0\0\0\0\0\xc0\xc4" size data
 
 static void
 test_hand_made_messages(void **state)
@@ -289,16 +310,15 @@ test_hand_made_messages(void **state)
         const char *message;
     } cases[] = {
 #define CASE(text, status, message) { text, sizeof(text) - 1, status, message }
-        CASE(ONE SCALAR "\x91\x00", TG_OK, ""),
-        CASE(HEADER("\x02", "\x01", "\x01") SCALAR "\x91\x00", TG_ERR_UNSUPPORTED,
-             "format version 2"),
-        CASE(ONE SCALAR "\x91\x01", TG_ERR_FORMAT, "plan: target"),
-        CASE(HEADER("\x01", "\x01", "\x02") SCALAR "\x91\x00", TG_ERR_FORMAT, "plan: target"),
-        CASE(ONE SCALAR "\x91\x00\x00", TG_ERR_FORMAT, "follow"),
-        CASE(HEADER("\x01", "\xcd\xff\xff", "\x01") SCALAR, TG_ERR_FORMAT, "declared"),
-        CASE(HEADER("\x01", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x01"), TG_ERR_FORMAT,
+        CASE(ONE SCALAR TARGET, TG_OK, ""),
+        CASE(HEADER("\x03", "\x01", "\x01") SCALAR TARGET, TG_ERR_UNSUPPORTED, "format version 3"),
+        CASE(ONE SCALAR "\x92\x01\x00", TG_ERR_FORMAT, "plan: target"),
+        CASE(HEADER("\x02", "\x01", "\x02") SCALAR TARGET, TG_ERR_FORMAT, "plan: message ends"),
+        CASE(ONE SCALAR TARGET "\x00", TG_ERR_FORMAT, "follow"),
+        CASE(HEADER("\x02", "\xcd\xff\xff", "\x01") SCALAR, TG_ERR_FORMAT, "declared"),
+        CASE(HEADER("\x02", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x01"), TG_ERR_FORMAT,
              "number of nodes"),
-        CASE(HEADER("\x01", "\x00", "\x01") "\x91\x00", TG_ERR_FORMAT, "no node yet"),
+        CASE(HEADER("\x02", "\x00", "\x01") TARGET, TG_ERR_FORMAT, "no node yet"),
         CASE("\x94\xa3"
              "abc\x01\x00\x00",
              TG_ERR_FORMAT, "not a plan"),
@@ -339,7 +359,7 @@ test_hand_made_messages(void **state)
              TG_ERR_FORMAT, "binary"),
         CASE(ONE "\x95\xa6"
                  "scalar\x01\x90\x91" KIND "\x95\xc0\xc0\xc0\xc0\xc0",
-             TG_ERR_FORMAT, "has a source"),
+             TG_ERR_FORMAT, "has data"),
         CASE(ONE "\x95\xab"
                  "from_source\x01\x90\x90\xc0",
              TG_ERR_TYPE, "needs its data"),
@@ -347,6 +367,13 @@ test_hand_made_messages(void **state)
                  "from_source\x01\x90\x90"
                  "\x95\xa4zarr\xa1x\xa2u2\xc4\x00\xc0",
              TG_ERR_NOT_FOUND, "x: no such store"),
+        CASE(ONE MEMORY("\xa5uint8", "\x03", "abc") TARGET, TG_OK, ""),
+        CASE(ONE MEMORY("\xa5uint8", "\x02", "ab") TARGET, TG_ERR_FORMAT, "2 bytes of data"),
+        CASE(ONE MEMORY("\xa5uint9", "\x03", "abc") TARGET, TG_ERR_FORMAT, "'uint9' is no dtype"),
+        CASE(ONE MEMORY("\xa4"
+                        "bool",
+                        "\x03", "\x01\x00\x02") TARGET,
+             TG_ERR_FORMAT, "neither 0 nor 1"),
 #undef CASE
     };
     mini *m = *state;
@@ -401,7 +428,8 @@ main(void)
         TEST(test_another_process_gets_the_same),
         TEST(test_long_chains),
         TEST(test_sources_are_opened_again),
-        TEST(test_what_belongs_to_this_process_is_refused),
+        TEST(test_memory_travels_by_value),
+        TEST(test_functions_of_this_process_are_refused),
         TEST(test_hand_made_messages),
         TEST(test_cut_and_changed_messages),
     };

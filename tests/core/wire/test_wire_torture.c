@@ -65,11 +65,54 @@ test_writing_and_reading(void **state)
     assert_int_equal(fault_live, 0);
 }
 
+/* A plan into bytes and back into a plan, whichever allocation fails. */
+static void
+test_writing_and_expanding_a_plan(void **state)
+{
+    const tg_plan_options options = { .threads = 1, .memory_limit = (int64_t)64 << 20 };
+    mini m;
+    int rounds = 0;
+    (void)state;
+    mini_open(&m);
+    tg_plan_target target = { .array = build_chain(m.scope) };
+    tg_plan_core *plan = NULL;
+    assert_int_equal(tg_plan_make(1, &target, &options, &plan, NULL), TG_OK);
+    const long live = fault_live;
+    for (fault_begin(); fault_next(); rounds++) {
+        tg_wire_bytes bytes;
+        tg_wire_plan wire = { 0 };
+        tg_plan_core *read = NULL;
+        tg_error err;
+        tg_status status = tg_wire_write_plan(plan, &bytes, &err);
+        if (status == TG_OK) {
+            status = tg_wire_read_plan(m.context, bytes.data, bytes.size, NULL, &wire, &err);
+        }
+        if (status == TG_OK) {
+            target.stage = wire.stage_of_target[0];
+            status = tg_plan_expand(1, &target, &options, &wire.choice, &read, &err);
+            assert_int_equal(status == TG_OK, read != NULL);
+        }
+        assert_int_equal(status, fault_hit ? TG_ERR_MEMORY : TG_OK);
+        if (status == TG_OK) {
+            assert_int_equal(read->tasks.count, plan->tasks.count);
+        }
+        tg_plan_release(read);
+        tg_wire_plan_fini(&wire);
+        tg_wire_bytes_fini(&bytes);
+        assert_int_equal(fault_live, live);
+    }
+    assert_true(rounds > 30);
+    tg_plan_release(plan);
+    mini_close(&m);
+    assert_int_equal(fault_live, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writing_and_reading),
+        cmocka_unit_test(test_writing_and_expanding_a_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,25 +179,25 @@ test_stage(void **state)
     struct stat st;
     remove_path("staged");
     /* Discarded: nothing is left. */
-    assert_ok(tg_store_file_stage("staged", false, &s, err));
+    assert_ok(tg_store_file_stage("staged", false, false, &s, err));
     assert_ok(tg_store_put(s, "a/b", "1", 1, err));
     tg_store_discard(s);
     tg_store_release(s);
     assert_int_not_equal(stat("staged", &st), 0);
     /* Published. */
-    assert_ok(tg_store_file_stage("staged", false, &s, err));
+    assert_ok(tg_store_file_stage("staged", false, false, &s, err));
     assert_ok(tg_store_put(s, "a/b", "1", 1, err));
     assert_int_not_equal(stat("staged", &st), 0);
     assert_ok(tg_store_publish(s, err));
     tg_store_release(s);
     assert_int_equal(stat("staged/a/b", &st), 0);
     /* Not over what exists, unless told to; and then only when complete. */
-    assert_fails(tg_store_file_stage("staged", false, &s, err), TG_ERR_EXISTS, "staged");
-    assert_ok(tg_store_file_stage("staged", true, &s, err));
+    assert_fails(tg_store_file_stage("staged", false, false, &s, err), TG_ERR_EXISTS, "staged");
+    assert_ok(tg_store_file_stage("staged", true, true, &s, err));
     assert_ok(tg_store_put(s, "new", "1", 1, err));
     tg_store_release(s); /* never published */
     assert_int_equal(stat("staged/a/b", &st), 0);
-    assert_ok(tg_store_file_stage("staged", true, &s, err));
+    assert_ok(tg_store_file_stage("staged", true, true, &s, err));
     assert_ok(tg_store_put(s, "new", "1", 1, err));
     assert_ok(tg_store_publish(s, err));
     tg_store_release(s);
@@ -205,13 +205,13 @@ test_stage(void **state)
     assert_int_not_equal(stat("staged/a", &st), 0);
     /* What appears meanwhile is not lost. */
     remove_path("staged");
-    assert_ok(tg_store_file_stage("staged", false, &s, err));
+    assert_ok(tg_store_file_stage("staged", false, false, &s, err));
     assert_int_equal(mkdir("staged", 0777), 0);
     assert_fails(tg_store_publish(s, err), TG_ERR_EXISTS, "staged");
     tg_store_release(s);
     assert_int_equal(system("test -z \"$(ls -d staged.tmp-* 2>/dev/null)\""), 0);
-    assert_fails(tg_store_file_stage("no/such/dir/x", false, &s, err), TG_ERR_IO, "no/such/dir/x",
-                 "No such file");
+    assert_fails(tg_store_file_stage("no/such/dir/x", false, false, &s, err), TG_ERR_IO,
+                 "no/such/dir/x", "No such file");
 }
 
 int

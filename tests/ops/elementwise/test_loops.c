@@ -408,6 +408,7 @@ test_mixed_comparison(void **state)
     const ptrdiff_t strides[] = { 8, 8, 1 };
     tg_op_less.loop (&f.node)(args, strides, 6, NULL);
     assert_memory_equal(out, less, 6);
+    f.node.op = &tg_op_equal;
     tg_op_equal.loop (&f.node)(args, strides, 6, NULL);
     assert_memory_equal(out, equal, 6);
     make_fake(&f, &tg_op_greater, TG_DT_U64, TG_DT_BOOL);

@@ -11,7 +11,11 @@
 
 #include "tests/support/eval_node.h"
 
-#define INTS(...) (const int64_t[]){ __VA_ARGS__ }
+#define INTS(...)                                                                                  \
+    (const int64_t[])                                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 static int32_t six[6] = { 0, 1, 2, 3, 4, 5 };
 
@@ -82,6 +86,42 @@ test_running(void **unused)
     eval_close(&e);
 }
 
+static void
+test_sorted_and_distinct(void **unused)
+{
+    static int32_t sorted[] = { 1, 3, 3, 4 };
+    static const char *const parts[] = { "values", "counts", "index" };
+    static const int64_t wanted[3][5] = { { 0, 1, 2, 3, 5 }, { 1, 2, 1, 1, 1 }, { 0, 1, 2, 3, 5 } };
+    static int32_t cells[6] = { 0, 1, 2, 3, 1, 5 };
+    eval e;
+    (void)unused;
+    eval_open(&e);
+    tg_array *x = eval_memory(&e, TG_DT_I32, 2, INTS(2, 3), cells, 2);
+    tg_array *both[] = { eval_memory(&e, TG_DT_I32, 1, INTS(4), sorted, 1), x };
+    eval_expect(&e, tg_apply(e.scope, "searchsorted", 2, both, 0, NULL), TG_DT_I64, 2, INTS(2, 3),
+                (const int64_t[]){ 0, 0, 1, 1, 0, 4 });
+    both[0] = x;
+    assert_null(tg_apply(e.scope, "searchsorted", 2, both, 0, NULL));
+    eval_expect_error(&e, TG_ERR_VALUE, "a must be 1-dimensional");
+    for (size_t p = 0; p < 3; p++) {
+        const tg_param param = { "part",
+                                 TG_PARAM_STR,
+                                 { .count = (uint32_t)strlen(parts[p]), .text = parts[p] } };
+        const tg_array *r = tg_apply(e.scope, "_unique", 1, &x, 1, &param);
+        for (int64_t tile = 0; tile < 4; tile++) {
+            int64_t count = 0;
+            void *data = eval_node(&e, r, tile, &count);
+            assert_int_equal(count, 5);
+            for (int64_t i = 0; i < 5; i++) {
+                const int64_t got = p == 0 ? ((int32_t *)data)[i] : ((int64_t *)data)[i];
+                assert_int_equal(got, wanted[p][i]);
+            }
+            free(data);
+        }
+    }
+    eval_close(&e);
+}
+
 int
 main(void)
 {
@@ -89,6 +129,7 @@ main(void)
         cmocka_unit_test(test_take),
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_running),
+        cmocka_unit_test(test_sorted_and_distinct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

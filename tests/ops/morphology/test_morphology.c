@@ -117,6 +117,121 @@ distances_are_exact(void **state)
     }
 }
 
+/* Steps of a chessboard king, by the definition of the distance. */
+static void
+steps_are_counted(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { H, W };
+    const int64_t sshape[2] = { 3, 3 };
+    uint8_t king[9] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    uint8_t v[CELLS];
+    int32_t expected[CELLS];
+    eval e;
+    eval_open(&e);
+    fill_random(v, CELLS, 5, 250);
+    v[W + 3] = 0;
+    for (int64_t i = 0; i < CELLS; i++) {
+        int64_t best = CELLS;
+        for (int64_t k = 0; k < CELLS; k++) {
+            int64_t dy = llabs(k / W - i / W);
+            int64_t dx = llabs(k % W - i % W);
+            int64_t d = dy > dx ? dy : dx;
+            best = v[k] == 0 && d < best ? d : best;
+        }
+        expected[i] = (int32_t)best;
+    }
+    tg_array *args[2] = { eval_memory(&e, TG_DT_BOOL, 2, shape, v, 0),
+                          eval_memory(&e, TG_DT_BOOL, 2, sshape, king, 0) };
+    tg_array *node = tg_apply(e.scope, "_chamfer", 2, args, 0, NULL);
+    assert_non_null(node);
+    assert_int_equal(node->dtype, TG_DT_I32);
+    int32_t *got = eval_node(&e, node, 2, NULL);
+    for (int64_t i = 0; i < CELLS; i++) {
+        int64_t from = got[CELLS + i];
+        int64_t dy = llabs(from / W - i / W);
+        int64_t dx = llabs(from % W - i % W);
+        assert_int_equal(got[i], expected[i]);
+        assert_int_equal(v[from], 0);
+        assert_int_equal(dy > dx ? dy : dx, expected[i]);
+    }
+    free(got);
+    eval_close(&e);
+}
+
+/* _nearest_pass along both axes: a background cell at the smallest distance, the last such one. */
+static void
+nearest_cells_are_nearest(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { H, W };
+    static const double sampling[2] = { 2.0, 1.0 };
+    uint8_t v[CELLS];
+    int64_t expected[CELLS];
+    eval e;
+    eval_open(&e);
+    fill_random(v, CELLS, 7, 240);
+    v[W + 3] = 0;
+    for (int64_t i = 0; i < CELLS; i++) {
+        int64_t best = INT64_MAX;
+        for (int64_t k = 0; k < CELLS; k++) {
+            int64_t dy = 2 * (k / W - i / W);
+            int64_t dx = k % W - i % W;
+            if (v[k] == 0 && dy * dy + dx * dx <= best) {
+                best = dy * dy + dx * dx;
+                expected[i] = k;
+            }
+        }
+    }
+    tg_array *x = eval_memory(&e, TG_DT_BOOL, 2, shape, v, 0);
+    for (int64_t axis = 1; axis >= 0; axis--) {
+        const int64_t euclidean = 0;
+        const tg_param given[3] = {
+            { "axis", TG_PARAM_INT, { .count = 1, .ints = &axis } },
+            { "metric", TG_PARAM_INT, { .count = 1, .ints = &euclidean } },
+            { "sampling", TG_PARAM_FLOAT, { .count = 2, .floats = sampling } },
+        };
+        x = tg_apply(e.scope, "_nearest_pass", 1, &x, 3, given);
+    }
+    eval_expect(&e, x, TG_DT_I64, 2, shape, expected);
+    eval_close(&e);
+}
+
+/* _binary_settle: dilations in a mask, one after the other, until the last one changes nothing. */
+static void
+spreading_settles(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { H, W };
+    const int64_t sshape[2] = { SH, SW };
+    uint8_t lopsided[SH * SW] = { 0, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 0 };
+    uint8_t seed[CELLS];
+    uint8_t mask[CELLS];
+    uint8_t now[CELLS];
+    uint8_t next[CELLS];
+    eval e;
+    eval_open(&e);
+    fill_random(seed, CELLS, 9, 6);
+    fill_random(mask, CELLS, 11, 150);
+    memcpy(now, seed, sizeof now);
+    for (bool changed = true; changed;) {
+        slow(now, next, true, false);
+        for (int64_t i = 0; i < CELLS; i++) {
+            next[i] = mask[i] != 0 ? next[i] : now[i];
+        }
+        changed = memcmp(now, next, sizeof now) != 0;
+        memcpy(now, next, sizeof now);
+    }
+    tg_array *args[3] = { eval_memory(&e, TG_DT_BOOL, 2, shape, seed, 0),
+                          eval_memory(&e, TG_DT_BOOL, 2, sshape, lopsided, 0),
+                          eval_memory(&e, TG_DT_BOOL, 2, shape, mask, 0) };
+    tg_array *node = tg_apply(e.scope, "_binary_spread", 3, args, 0, NULL);
+    assert_non_null(node);
+    assert_string_equal(node->op->name, "_binary_settle");
+    eval_expect(&e, node, TG_DT_BOOL, 2, shape, now);
+    eval_close(&e);
+}
+
 static void
 bad_arguments_are_named(void **state)
 {
@@ -130,7 +245,7 @@ bad_arguments_are_named(void **state)
     const int64_t line = 3;
     args[1] = eval_memory(&e, TG_DT_BOOL, 1, &line, v, 0);
     assert_null(tg_apply(e.scope, "binary_erosion", 2, args, 0, NULL));
-    eval_expect_error(&e, TG_ERR_VALUE, "structure has dimension 1, must be 2");
+    eval_expect_error(&e, TG_ERR_MISMATCH, "structure.ndim (1) must match len(axes) (2)");
     const tg_param p = { "iterations", TG_PARAM_INT, { .count = 1, .ints = &none } };
     assert_null(tg_apply(e.scope, "binary_dilation", 1, args, 1, &p));
     eval_expect_error(&e, TG_ERR_UNSUPPORTED, "iterations must be >= 1");
@@ -141,9 +256,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(erosion_and_dilation_repeat),
-        cmocka_unit_test(distances_are_exact),
-        cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(erosion_and_dilation_repeat), cmocka_unit_test(distances_are_exact),
+        cmocka_unit_test(steps_are_counted),           cmocka_unit_test(nearest_cells_are_nearest),
+        cmocka_unit_test(spreading_settles),           cmocka_unit_test(bad_arguments_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,9 +255,9 @@ bad_arguments_are_named(void **state)
     eval_expect_error(&e, TG_ERR_VALUE, "sigma must be >= 0");
     p = (tg_param){ "size", TG_PARAM_INT, { .count = 1, .ints = &zero } };
     assert_null(tg_apply(e.scope, "median_filter", 1, both, 1, &p));
-    eval_expect_error(&e, TG_ERR_VALUE, "incorrect filter size 0");
+    eval_expect_error(&e, TG_ERR_MISMATCH, "incorrect filter size 0");
     assert_null(tg_apply(e.scope, "correlate", 2, both, 0, NULL));
-    eval_expect_error(&e, TG_ERR_VALUE, "weights has dimension 1, must be 2");
+    eval_expect_error(&e, TG_ERR_MISMATCH, "weights.ndim (1) must match len(axes) (2)");
     p = (tg_param){ "origin", TG_PARAM_INT, { .count = 1, .ints = &five } };
     assert_null(tg_apply(e.scope, "correlate1d", 2, both, 1, &p));
     eval_expect_error(&e, TG_ERR_VALUE, "invalid origin 5");

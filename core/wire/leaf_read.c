@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The leaves of an expression that are data: arrays in stores, which are opened, and arrays in
+ * memory, which travel as they are.
+ */
+#include "core/wire/leaf_read.h"
+
+#include <string.h>
+
+#include "core/mem/alloc.h"
+#include "core/wire/plan_format.h"
+
+/* The visible chunks; *out NULL: the store's own, or for memory our own choice. */
+static tg_status
+read_chunks(tg__decoder *r, const msgpack_object *object, int ndim, const int64_t *shape,
+            tg_grid **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const msgpack_object_array *fields = NULL;
+    tg_grid_axis axes[TG_NDIM_MAX];
+    *out = NULL;
+    if (object->type == MSGPACK_OBJECT_NIL) {
+        goto out;
+    }
+    TG_TRY(tg__want_array(object, (uint32_t)ndim, (uint32_t)ndim, "chunks", &fields, err));
+    for (int a = 0; a < ndim; a++) {
+        const int64_t *cuts = NULL;
+        uint32_t count = 0;
+        int64_t end = shape[a];
+        TG_TRY(tg__want_words(r, &fields->ptr[a], UINT32_MAX, "chunks", &cuts, &count, err));
+        TG_CHECK(count >= 2, err, TG_ERR_FORMAT, "chunks: too few numbers for axis %d", a);
+        if (count == 2) {
+            TG_CHECK(cuts[1] >= 1 && cuts[1] <= TG_ARRAY_BYTES_MAX && cuts[0] <= 0 &&
+                         cuts[0] > -cuts[1],
+                     err, TG_ERR_FORMAT, "chunks: bad origin or step for axis %d", a);
+            axes[a] = (tg_grid_axis){ .end = end, .origin = cuts[0], .step = cuts[1] };
+        } else {
+            bool rising = cuts[0] == 0 && cuts[count - 1] == end;
+            for (uint32_t i = 1; i < count; i++) {
+                rising = rising && cuts[i] >= cuts[i - 1];
+            }
+            TG_CHECK(rising, err, TG_ERR_FORMAT, "chunks: bad boundaries for axis %d", a);
+            axes[a] = (tg_grid_axis){ .count = count - 1, .bounds = cuts };
+        }
+    }
+    *out = tg_grid_create(ndim, axes);
+    TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "out of memory");
+out:
+    return status;
+}
+
+/* An array in a store: opened here, and the same as where it was written. */
+static tg_status
+read_source(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener,
+            const msgpack_object_array *fields, tg_array **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const char *format = NULL;
+    const char *uri = NULL;
+    const char *dtype = NULL;
+    const int64_t *shape = NULL;
+    uint32_t ndim = 0;
+    uint32_t length = 0;
+    tg_source *source = NULL;
+    tg_grid *chunks = NULL;
+    TG_TRY(tg__want_text(r, &fields->ptr[0], 15, "format", &format, &length, err));
+    TG_TRY(tg__want_text(r, &fields->ptr[1], 1023, "path", &uri, &length, err));
+    TG_TRY(tg__want_text(r, &fields->ptr[2], 15, "dtype", &dtype, &length, err));
+    TG_TRY(tg__want_words(r, &fields->ptr[3], TG_NDIM_MAX, "shape", &shape, &ndim, err));
+    TG_CHECK(opener != NULL, err, TG_ERR_UNSUPPORTED, "%s: stores cannot be opened here", uri);
+    TG_TRY(opener->open(opener->ctx, format, uri, &source, err));
+    TG_CHECK(source->dtype == tg_dtype_parse(dtype) && source->ndim == (int)ndim &&
+                 (ndim == 0 || memcmp(source->shape, shape, ndim * sizeof *shape) == 0),
+             err, TG_ERR_VALUE, "%s: is not the array that it was when the plan was made", uri);
+    TG_TRY(read_chunks(r, &fields->ptr[4], source->ndim, source->shape, &chunks, err));
+    *out = tg_scope_from_source(scope, source, chunks);
+out:
+    tg_grid_release(chunks);
+    tg_source_release(source);
+    return status;
+}
+
+/* Any bytes are numbers, but not every byte is a bool. */
+static bool
+are_bools(const char *bytes, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
+        good = (unsigned char)bytes[i] <= 1;
+    }
+    return good;
+}
+
+/* Data that came with the message, behind its own size. It is the plan's, and not of the pool. */
+typedef struct packed {
+    size_t bytes;
+    _Alignas(16) char data[];
+} packed;
+
+static void
+free_packed(void *owner, void *data)
+{
+    const packed *held = owner;
+    (void)data;
+    tg_free(NULL, owner, held->bytes);
+}
+
+static tg_buffer *
+copy_data(const msgpack_object_bin *data)
+{
+    size_t bytes = sizeof(packed) + data->size;
+    packed *held = tg_malloc(NULL, bytes);
+    tg_buffer *buffer = NULL;
+    if (held != NULL) {
+        held->bytes = bytes;
+        memcpy(held->data, data->ptr, data->size);
+        buffer = tg_buffer_create_foreign(held->data, data->size, held, free_packed);
+    }
+    if (buffer == NULL) {
+        tg_free(NULL, held, bytes);
+    }
+    return buffer;
+}
+
+static tg_status
+read_memory(tg__decoder *r, tg_scope *scope, const msgpack_object_array *fields, tg_array **out,
+            tg_error *err)
+{
+    tg_status status = TG_OK;
+    const msgpack_object *data = &fields->ptr[3];
+    const char *name = NULL;
+    const int64_t *shape = NULL;
+    uint32_t ndim = 0, length = 0;
+    tg_buffer *buffer = NULL;
+    tg_grid *chunks = NULL;
+    tg_view view;
+    TG_TRY(tg__want_text(r, &fields->ptr[0], 15, "dtype", &name, &length, err));
+    TG_TRY(tg__want_words(r, &fields->ptr[1], TG_NDIM_MAX, "shape", &shape, &ndim, err));
+    tg_dtype dtype = tg_dtype_parse(name);
+    int64_t bytes = (int64_t)tg_dtype_size(dtype);
+    TG_CHECK(dtype != TG_DT_NONE, err, TG_ERR_FORMAT, "'%s' is no dtype", name);
+    TG_CHECK(data->type == MSGPACK_OBJECT_BIN, err, TG_ERR_FORMAT, "data must be binary");
+    for (uint32_t a = 0; a < ndim; a++) {
+        TG_CHECK(shape[a] >= 0 && tg_mul_size(bytes, tg_max_i64(shape[a], 1), &bytes) &&
+                     bytes <= TG_ARRAY_BYTES_MAX,
+                 err, TG_ERR_FORMAT, "axis %u of data has a length of %lld", a,
+                 (long long)shape[a]);
+    }
+    tg_view_from_shape(&view, NULL, dtype, (int)ndim, shape);
+    bytes = tg_view_count(&view) * (int64_t)tg_dtype_size(dtype);
+    TG_CHECK(data->via.bin.size == (uint64_t)bytes, err, TG_ERR_FORMAT,
+             "%u bytes of data where shape and dtype want %lld", data->via.bin.size,
+             (long long)bytes);
+    TG_CHECK(dtype != TG_DT_BOOL || are_bools(data->via.bin.ptr, data->via.bin.size), err,
+             TG_ERR_FORMAT, "data has a bool that is neither 0 nor 1");
+    TG_TRY(read_chunks(r, &fields->ptr[2], (int)ndim, shape, &chunks, err));
+    buffer = copy_data(&data->via.bin);
+    TG_CHECK(buffer != NULL, err, TG_ERR_MEMORY, "no memory for %lld bytes of data",
+             (long long)bytes);
+    view.data = tg_buffer_data(buffer);
+    *out = tg_scope_from_memory(scope, buffer, &view, chunks, 0);
+out:
+    tg_grid_release(chunks);
+    tg_buffer_release(buffer);
+    return status;
+}
+
+tg_status
+tg__wire_read_leaf(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener, const tg_op *op,
+                   const msgpack_object *object, tg_array **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool stored = strcmp(op->name, "from_source") == 0;
+    uint32_t count = stored ? TG__PLAN_SOURCE_FIELDS : TG__PLAN_MEMORY_FIELDS;
+    const msgpack_object_array *fields = NULL;
+    TG_CHECK(stored || strcmp(op->name, "from_memory") == 0, err, TG_ERR_FORMAT, "op '%s' has data",
+             op->name);
+    TG_TRY(tg__want_array(object, count, count, "data", &fields, err));
+    if (stored) {
+        TG_TRY(read_source(r, scope, opener, fields, out, err));
+    } else {
+        TG_TRY(read_memory(r, scope, fields, out, err));
+    }
+out:
+    return status;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_TILEGRAPH_PLAN_H
+#define TG_TILEGRAPH_PLAN_H
+/*
+ * What: plans that are kept: run when it suits, run again, or written as bytes and read by another
+ * process, which computes the very same.
+ *
+ *     tg_plan_create(here, 1, &target, &plan, &err);        session.h
+ *     tg_plan_to_bytes(plan, &bytes, &size, &err);
+ *     ...                                                   a file, a socket
+ *     tg_plan_from_bytes(there, bytes, size, 0, NULL, &plan, &err);
+ *     tg_plan_start(there, plan, &computation, &err);
+ *
+ * The bytes hold the expressions and what the planner has chosen: stages, what they read, their
+ * tiles. Tasks and their order follow from that, so a plan of a million tiles is a few hundred
+ * bytes. A plan that was read has the tasks, the order and the results of the one that was written,
+ * bit for bit; its peak of memory is predicted for the session that reads it, and it is refused
+ * when that session's memory_limit is too small for it.
+ *
+ * What travels. Arrays in stores go by their path, are opened by the reader, and must have the
+ * shape and dtype that they had. Arrays in memory go by value, up to 16 MiB each. Functions of the
+ * user's do not travel. Where results go does not either: that is for the reader to say.
+ *
+ * Trust. Bytes are not believed: counts, ranges, shapes, dtypes and tiles are checked, the
+ * expressions as if a user had built them, before any memory is taken for them; a plan may expand
+ * to 16,777,216 tasks. But the paths in it are opened with the rights of the process that reads.
+ *
+ * Ownership: as said at each function. Threads: any; a plan is immutable once it is made.
+ * Errors: TG_ERR_FORMAT for bytes that are no plan; TG_ERR_UNSUPPORTED for what cannot travel, and
+ * for a version or an op that is not known here; TG_ERR_LIMIT; TG_ERR_VALUE for a store that has
+ * changed; TG_ERR_MEMORY for a memory_limit that is too small; what opening a store says.
+ */
+#include "tilegraph/session.h"
+
+/* Gives `size` bytes, freed with tg_plan_bytes_free. */
+TG_API TG_MUST_USE tg_status tg_plan_to_bytes(const tg_plan *plan, void **bytes, size_t *size,
+                                              tg_error *err);
+TG_API void tg_plan_bytes_free(void *bytes, size_t size);
+
+/*
+ * Reads a plan; the bytes are not needed afterwards. `targets` says where the results go: as many
+ * as the plan has, their `array` is not looked at. count 0: all results are memory of the engine's.
+ * A sink must have chunks of which the tiles of the plan are made up.
+ */
+TG_API TG_MUST_USE tg_status tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size,
+                                                size_t count, const tg_target *targets,
+                                                tg_plan **out, tg_error *err);
+/* The arrays that a plan in bytes computes: to open sinks like them. *count gets how many there
+ * are; `arrays` at most `max` of them, one reference each. */
+TG_API TG_MUST_USE tg_status tg_plan_bytes_targets(tg_session *session, const void *bytes,
+                                                   size_t size, size_t max, tg_array **arrays,
+                                                   size_t *count, tg_error *err);
+
+TG_API size_t tg_plan_array_count(const tg_plan *plan);
+/* Borrowed from the plan; NULL when the index is too large. */
+TG_API tg_array *tg_plan_array(const tg_plan *plan, size_t index);
+
+/* Runs a plan as it is; returns at once. It may be run again, and destroyed while it runs. But a
+ * plan that writes to a sink runs once: TG_ERR_VALUE the second time. */
+TG_API TG_MUST_USE tg_status tg_plan_start(tg_session *session, tg_plan *plan, tg_computation **out,
+                                           tg_error *err);
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which labels of different tiles are one component: states of the merging reduction into one. Rows
+ * of faces are compared 16 cells at a time, and only cells in which the pair of labels changes are
+ * looked at.
+ */
+#include <stdlib.h>
+
+#include "core/mem/alloc.h"
+#include "ops/kernel/runs.h"
+#include "ops/measure/label_state.h"
+
+int64_t
+tg_label_state_size(const tg_label_head *head)
+{
+    return (int64_t)sizeof *head + 8 * head->tiles * tg_label_tile_words(head->ndim) +
+           16 * head->components + 4 * head->face_cells;
+}
+
+void
+tg_label_state_open(tg_label_state *state, void *bytes)
+{
+    state->head = bytes;
+    state->tiles = (int64_t *)(state->head + 1);
+    state->parent = state->tiles + state->head->tiles * tg_label_tile_words(state->head->ndim);
+    state->first = state->parent + state->head->components;
+    state->faces = (int32_t *)(state->first + state->head->components);
+}
+
+tg_buffer *
+tg_label_state_create(tg_pool *pool, const tg_label_head *head, tg_label_state *state)
+{
+    tg_buffer *buffer = tg_buffer_create(pool, (size_t)tg_label_state_size(head));
+    if (buffer != NULL) {
+        memcpy(tg_buffer_data(buffer), head, sizeof *head);
+        tg_label_state_open(state, tg_buffer_data(buffer));
+    }
+    return buffer;
+}
+
+static int64_t
+find_root(int64_t *parent, int64_t i)
+{
+    while (parent[i] != i) {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
+    }
+    return i;
+}
+
+static void
+unite(tg_label_state *s, int64_t a, int64_t b)
+{
+    a = find_root(s->parent, a);
+    b = find_root(s->parent, b);
+    if (a != b) {
+        if (s->first[a] < s->first[b]) {
+            s->parent[b] = a;
+        } else {
+            s->parent[a] = b;
+        }
+    }
+}
+
+/* The cuts of one axis that the tiles of a state know: cells of the product grid by their index. */
+typedef struct cuts {
+    int64_t count;
+    int64_t *lo;
+    int64_t *hi;
+} cuts;
+
+typedef struct merge {
+    tg_label_state s;
+    int ndim;
+    const int64_t *shape;
+    const int64_t *structure;
+    cuts cuts[TG_LABEL_NDIM_MAX];
+    int64_t *index;  /* per tile: its index in the cuts, ndim each */
+    int32_t *source; /* per tile: the input state it came from */
+} merge;
+
+static int
+compare_i64(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int64_t
+cut_find(const cuts *c, int64_t lo)
+{
+    int64_t begin = 0;
+    int64_t end = c->count;
+    while (begin < end) {
+        int64_t middle = (begin + end) / 2;
+        if (c->lo[middle] < lo) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return begin;
+}
+
+/* Collects the cuts. `memory` holds 2 * tiles int64 per axis. */
+static void
+collect_cuts(merge *m, int64_t *memory)
+{
+    int64_t tiles = m->s.head->tiles;
+    for (int a = 0; a < m->ndim; a++) {
+        cuts *c = &m->cuts[a];
+        c->lo = memory + 2 * a * tiles;
+        c->hi = c->lo + tiles;
+        for (int64_t t = 0; t < tiles; t++) {
+            c->lo[t] = tg_label_tile_lo(tg_label_tile_at(&m->s, t))[a];
+        }
+        qsort(c->lo, (size_t)tiles, sizeof *c->lo, compare_i64);
+        for (int64_t t = 0; t < tiles; t++) {
+            if (c->count == 0 || c->lo[t] != c->lo[c->count - 1]) {
+                c->lo[c->count++] = c->lo[t];
+            }
+        }
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t *tile = tg_label_tile_at(&m->s, t);
+            int64_t at = cut_find(c, tg_label_tile_lo(tile)[a]);
+            c->hi[at] = tg_label_tile_hi(tile, m->ndim)[a];
+            m->index[t * m->ndim + a] = at;
+        }
+    }
+}
+
+/* The tile next to tile t by step[] in {-1, 0, 1}: its number, -1 if it is not in the state, -2 if
+ * the array ends there. */
+static int64_t
+neighbour(const merge *m, int64_t t, const int *step)
+{
+    int64_t want[TG_LABEL_NDIM_MAX];
+    int64_t *tile = tg_label_tile_at(&m->s, t);
+    int64_t found = 0;
+    for (int a = 0; a < m->ndim && found != -2; a++) {
+        int64_t lo = tg_label_tile_lo(tile)[a];
+        int64_t hi = tg_label_tile_hi(tile, m->ndim)[a];
+        int64_t at = m->index[t * m->ndim + a] + step[a];
+        const cuts *c = &m->cuts[a];
+        if ((step[a] < 0 && lo == 0) || (step[a] > 0 && hi == m->shape[a])) {
+            found = -2;
+        } else if ((step[a] < 0 && (at < 0 || c->hi[at] != lo)) ||
+                   (step[a] > 0 && (at >= c->count || c->lo[at] != hi))) {
+            found = -1;
+        } else {
+            want[a] = at;
+        }
+    }
+    if (found == 0) {
+        int64_t begin = 0;
+        int64_t end = m->s.head->tiles;
+        found = -1;
+        while (begin < end && found < 0) {
+            int64_t middle = (begin + end) / 2;
+            int order = 0;
+            for (int a = 0; a < m->ndim && order == 0; a++) {
+                int64_t x = m->index[middle * m->ndim + a];
+                order = (x > want[a]) - (x < want[a]);
+            }
+            if (order == 0) {
+                found = middle;
+            } else if (order < 0) {
+                begin = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+    }
+    return found;
+}
+
+/* Strides of the cells of a face of `tile` across `axis`. */
+static void
+face_strides(const merge *m, int64_t *tile, int axis, int64_t *stride)
+{
+    int64_t cells = 1;
+    for (int a = m->ndim - 1; a >= 0; a--) {
+        stride[a] = a == axis ? 0 : cells;
+        cells *= a == axis ? 1 : tg_label_tile_hi(tile, m->ndim)[a] - tg_label_tile_lo(tile)[a];
+    }
+}
+
+/* Unites the labels of two rows of n cells that lie face to face. */
+static void
+join_rows(merge *m, int64_t base_a, int64_t base_b, const int32_t *a, const int32_t *b, int64_t n)
+{
+    enum { PIECE = 1024 };
+    const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
+    int32_t at[PIECE];
+    for (int64_t x = 0; x < n; x += PIECE) {
+        int64_t count = kernels->meet(a + x, b + x, tg_min_i64(n - x, PIECE), at);
+        for (int64_t k = 0; k < count; k++) {
+            unite(&m->s, base_a + a[x + at[k]] - 1, base_b + b[x + at[k]] - 1);
+        }
+    }
+}
+
+/* Unites the labels of the high face of A and the low face of B across `axis` that touch by the
+ * offset `s` (s[axis] = 1). */
+static void
+join_offset(merge *m, int64_t *A, int64_t *B, int axis, const int *s)
+{
+    int64_t sa[TG_LABEL_NDIM_MAX];
+    int64_t sb[TG_LABEL_NDIM_MAX];
+    int64_t at[TG_LABEL_NDIM_MAX];
+    tg_box box = { .ndim = m->ndim };
+    const int32_t *fa = m->s.faces + tg_label_tile_face(A, m->ndim)[2 * axis + 1];
+    const int32_t *fb = m->s.faces + tg_label_tile_face(B, m->ndim)[2 * axis];
+    int inner = axis == m->ndim - 1 ? m->ndim - 2 : m->ndim - 1; /* its cells are neighbours */
+    face_strides(m, A, axis, sa);
+    face_strides(m, B, axis, sb);
+    for (int a = 0; a < m->ndim; a++) {
+        int64_t lo_a = tg_label_tile_lo(A)[a];
+        int64_t lo_b = tg_label_tile_lo(B)[a];
+        int64_t hi_b = tg_label_tile_hi(B, m->ndim)[a];
+        box.lo[a] = a == axis ? 0 : tg_max_i64(lo_a, lo_b - s[a]);
+        box.hi[a] = a == axis ? 1 : tg_min_i64(tg_label_tile_hi(A, m->ndim)[a], hi_b - s[a]);
+        at[a] = box.lo[a];
+        fa += a == axis ? 0 : (box.lo[a] - lo_a) * sa[a];
+        fb += a == axis ? 0 : (box.lo[a] + s[a] - lo_b) * sb[a];
+    }
+    bool more = !tg_box_is_empty(&box);
+    while (more) {
+        join_rows(m, A[0], B[0], fa, fb, inner >= 0 ? box.hi[inner] - box.lo[inner] : 1);
+        more = false;
+        for (int a = inner - 1; a >= 0 && !more; a--) {
+            more = ++at[a] < box.hi[a];
+            if (more) {
+                fa += sa[a];
+                fb += sb[a];
+            } else {
+                fa -= (box.hi[a] - 1 - box.lo[a]) * sa[a];
+                fb -= (box.hi[a] - 1 - box.lo[a]) * sb[a];
+                at[a] = box.lo[a];
+            }
+        }
+    }
+}
+
+static void
+steps_of(int64_t number, int ndim, int *step)
+{
+    for (int a = ndim - 1; a >= 0; a--) {
+        step[a] = (int)(number % 3) - 1;
+        number /= 3;
+    }
+}
+
+/* Unites what touches between tile t and tiles after it that came from another state. */
+static void
+join_tile(merge *m, int64_t t)
+{
+    int64_t count = tg_label_structure_count(m->ndim);
+    for (int64_t d = count / 2 + 1; d < count; d++) {
+        int step[TG_LABEL_NDIM_MAX];
+        steps_of(d, m->ndim, step);
+        int64_t other = neighbour(m, t, step);
+        if (other >= 0 && m->source[other] != m->source[t]) {
+            int axis = 0;
+            while (step[axis] == 0) {
+                axis++;
+            }
+            for (int64_t k = 0; k < count; k++) {
+                int s[TG_LABEL_NDIM_MAX];
+                steps_of(k, m->ndim, s);
+                if (s[axis] == 1 && m->structure[k] != 0) {
+                    join_offset(m, tg_label_tile_at(&m->s, t), tg_label_tile_at(&m->s, other), axis,
+                                s);
+                }
+            }
+        }
+    }
+}
+
+/* True when every tile that touches this face is in the state. */
+static bool
+face_done(const merge *m, int64_t t, int axis, int side)
+{
+    bool done = true;
+    int64_t count = tg_label_structure_count(m->ndim);
+    for (int64_t d = 0; d < count && done; d++) {
+        int step[TG_LABEL_NDIM_MAX];
+        steps_of(d, m->ndim, step);
+        done = step[axis] != (side == 0 ? -1 : 1) || neighbour(m, t, step) != -1;
+    }
+    return done;
+}
+
+static bool
+has_face(const merge *m, int64_t t)
+{
+    const int64_t *face = tg_label_tile_face(tg_label_tile_at(&m->s, t), m->ndim);
+    bool any = false;
+    for (int f = 0; f < 2 * m->ndim; f++) {
+        any = any || face[f] >= 0;
+    }
+    return any;
+}
+
+/* Puts the states one after the other into one. */
+static void
+concatenate(merge *m, size_t count, tg_buffer *const *states)
+{
+    tg_label_state *to = &m->s;
+    int64_t tile = 0;
+    int64_t component = 0;
+    int64_t cell = 0;
+    for (size_t i = 0; i < count; i++) {
+        tg_label_state from;
+        tg_label_state_open(&from, tg_buffer_data(states[i]));
+        const tg_label_head *h = from.head;
+        memcpy(tg_label_tile_at(to, tile), from.tiles,
+               (size_t)(8 * h->tiles * tg_label_tile_words(h->ndim)));
+        for (int64_t t = tile; t < tile + h->tiles; t++) {
+            tg_label_tile_at(to, t)[0] += component;
+            for (int f = 0; f < 2 * m->ndim; f++) {
+                int64_t *face = tg_label_tile_face(tg_label_tile_at(to, t), m->ndim) + f;
+                *face += *face >= 0 ? cell : 0;
+            }
+            m->source[t] = (int32_t)i;
+        }
+        for (int64_t k = 0; k < h->components; k++) {
+            to->parent[component + k] = from.parent[k] + component;
+            to->first[component + k] = from.first[k];
+        }
+        memcpy(to->faces + cell, from.faces, (size_t)(4 * h->face_cells));
+        tile += h->tiles;
+        component += h->components;
+        cell += h->face_cells;
+    }
+}
+
+/* Forgets faces that are done and moves the others together. */
+static void
+drop_faces(merge *m)
+{
+    int64_t at = 0;
+    for (int64_t t = 0; t < m->s.head->tiles; t++) {
+        int64_t *tile = tg_label_tile_at(&m->s, t);
+        for (int f = 0; has_face(m, t) && f < 2 * m->ndim; f++) {
+            int64_t *face = tg_label_tile_face(tile, m->ndim) + f;
+            if (*face >= 0 && face_done(m, t, f / 2, f % 2)) {
+                *face = -1;
+            } else if (*face >= 0) {
+                int64_t cells = 1;
+                for (int a = 0; a < m->ndim; a++) {
+                    int64_t length = tg_label_tile_hi(tile, m->ndim)[a] - tg_label_tile_lo(tile)[a];
+                    cells *= a == f / 2 ? 1 : length;
+                }
+                memmove(m->s.faces + at, m->s.faces + *face, (size_t)(4 * cells));
+                *face = at;
+                at += cells;
+            }
+        }
+    }
+    m->s.head->face_cells = at;
+}
+
+tg_status
+tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box *boxes,
+                 tg_buffer **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_label_head head = { .ndim = run->node->args[0]->ndim };
+    merge m = { .ndim = run->node->args[0]->ndim,
+                .shape = run->node->args[0]->shape,
+                .structure = run->node->values[0].ints };
+    size_t bytes = 0;
+    char *memory = NULL;
+    tg_buffer *whole = NULL;
+    (void)boxes;
+    for (size_t i = 0; i < count; i++) {
+        const tg_label_head *h = tg_buffer_data(states[i]);
+        head.tiles += h->tiles;
+        head.components += h->components;
+        head.face_cells += h->face_cells;
+    }
+    whole = tg_label_state_create(run->pool, &head, &m.s);
+    bytes = (size_t)head.tiles * (24 * (size_t)m.ndim + 4) + 8;
+    memory = tg_malloc(NULL, bytes);
+    TG_CHECK(whole != NULL && memory != NULL, err, TG_ERR_MEMORY,
+             "label: out of memory for %lld components of %lld tiles", (long long)head.components,
+             (long long)head.tiles);
+    m.index = (int64_t *)memory + 2 * m.ndim * head.tiles;
+    m.source = (int32_t *)(m.index + m.ndim * head.tiles);
+    concatenate(&m, count, states);
+    collect_cuts(&m, (int64_t *)memory);
+    for (int64_t t = 0; t < head.tiles; t++) {
+        if (has_face(&m, t)) {
+            join_tile(&m, t);
+        }
+    }
+    drop_faces(&m);
+    /* A block of its true size: the faces inside are gone. */
+    int64_t size = tg_label_state_size(m.s.head);
+    *out = tg_buffer_create(run->pool, (size_t)size);
+    TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "label: out of memory for the boundary of tiles");
+    memcpy(tg_buffer_data(*out), m.s.head, (size_t)size);
+out:
+    tg_free(NULL, memory, bytes);
+    if (whole != NULL) {
+        tg_buffer_release(whole);
+    }
+    return status;
+}

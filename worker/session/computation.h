@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_SESSION_COMPUTATION_H
+#define TG_SESSION_COMPUTATION_H
+/*
+ * What: the inside of a computation, which compute.c runs and timeline.c shows; and planning
+ * (planning.c) within a part of the memory.
+ *
+ * Ownership, Threads, Errors: see include/tilegraph/session.h.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "worker/exec/run.h"
+#include "worker/session/session.h"
+
+struct tg_computation {
+    atomic_uint references;
+    tg_session *session;
+    tg_running *run;
+    tg_job *job;
+    tg_request request;
+    int64_t start_ns;
+    int64_t queued_ns, waited_ns; /* for room; written before the job may run */
+    _Atomic int64_t end_ns;
+    int64_t peak_bytes;
+    tg_report predicted;
+    pthread_mutex_t settle_lock;
+    bool settled; /* the sinks were committed or aborted; settle_lock */
+    tg_status outcome;
+    tg_error error;
+};
+
+/* planning.c: as tg_plan_create, within that much memory. */
+TG_MUST_USE tg_status tg__plan_within(tg_session *session, size_t count, const tg_target *targets,
+                                      int64_t memory_limit, tg_plan **out, tg_error *err);
+
+/* timeline.c */
+TG_MUST_USE tg_status tg__timeline_start(tg_computation *computation, tg_error *err);
+/* It waited for room from queued_ns on, until now. */
+void tg__timeline_waited(tg_computation *computation, int64_t now_ns);
+
+#endif

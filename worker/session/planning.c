@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Plans: from targets or from bytes, what they predict, and into bytes. */
+#include <string.h>
+
+#include "core/mem/alloc.h"
+#include "core/wire/plan_wire.h"
+#include "io/format/format.h"
+#include "tilegraph/plan.h"
+#include "worker/exec/clock.h"
+#include "worker/session/computation.h"
+
+static tg_status
+check_target(size_t index, const tg_array *array, const tg_target *target, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_sink *sink = target->sink;
+    TG_CHECK(array != NULL, err, TG_ERR_VALUE,
+             "target %zu has no array: look at the error of its scope", index);
+    TG_CHECK(sink == NULL || tg_array_is_known(array), err, TG_ERR_VALUE,
+             "%s: an array of unknown length cannot be stored; compute it first", array->op->name);
+    TG_CHECK(sink == NULL ||
+                 (sink->dtype == array->dtype && sink->ndim == array->ndim &&
+                  memcmp(sink->shape, array->shape, (size_t)array->ndim * sizeof(int64_t)) == 0),
+             err, TG_ERR_VALUE, "target %zu: %s was opened for an array of another shape or dtype",
+             index, sink->uri);
+out:
+    return status;
+}
+
+/* The targets as the planner sees them, and for the plan where their results go. */
+static tg_status
+take_targets(tg_plan *plan, size_t count, tg_array *const *arrays, const tg_target *targets,
+             tg_plan_target *planned, tg_error *err)
+{
+    tg_status status = TG_OK;
+    plan->places = tg_calloc(NULL, count, sizeof *plan->places);
+    TG_CHECK(plan->places != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    plan->place_count = count;
+    for (size_t t = 0; t < count; t++) {
+        static const tg_target memory = { .data = NULL };
+        const tg_target *target = targets != NULL ? &targets[t] : &memory;
+        tg_place *place = &plan->places[t];
+        tg_array *array = arrays != NULL ? arrays[t] : target->array;
+        tg_view layout;
+        TG_TRY(check_target(t, array, target, err));
+        planned[t].array = array;
+        planned[t].sink = target->sink;
+        plan->writes = plan->writes || target->sink != NULL;
+        if (target->sink == NULL && target->data == NULL && tg_array_is_known(array)) {
+            planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(array));
+        }
+        place->data = target->data;
+        tg_view_from_shape(&layout, place->data, array->dtype, array->ndim, array->shape);
+        memcpy(place->strides, target->strides != NULL ? target->strides : layout.strides,
+               (size_t)layout.ndim * sizeof layout.strides[0]);
+    }
+out:
+    return status;
+}
+
+tg_status
+tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
+               tg_error *err)
+{
+    return tg__plan_within(session, count, targets, session->memory_limit, out, err);
+}
+
+tg_status
+tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
+                tg_plan **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t start = tg_clock_ns();
+    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
+    tg_plan_target *planned = NULL;
+    tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
+    *out = NULL;
+    TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    TG_CHECK(count >= 1 && count <= TG_TARGETS_MAX, err, TG_ERR_VALUE,
+             "a computation has 1 to %d targets, got %zu", TG_TARGETS_MAX, count);
+    planned = tg_calloc(NULL, count, sizeof *planned);
+    TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    TG_TRY(take_targets(plan, count, NULL, targets, planned, err));
+    TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+    plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
+    *out = plan;
+    plan = NULL;
+out:
+    tg_free(NULL, planned, count * sizeof *planned);
+    tg_plan_destroy(plan);
+    return status;
+}
+
+/* -- bytes ----------------------------------------------------------------------------------- */
+
+tg_status
+tg_plan_to_bytes(const tg_plan *plan, void **bytes, size_t *size, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_bytes written = { 0 };
+    *bytes = NULL;
+    *size = 0;
+    TG_TRY(tg_wire_write_plan(plan->core, &written, err));
+    *bytes = tg_malloc(NULL, written.size);
+    TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for a plan of %zu bytes", written.size);
+    memcpy(*bytes, written.data, written.size);
+    *size = written.size;
+out:
+    tg_wire_bytes_fini(&written);
+    return status;
+}
+
+void
+tg_plan_bytes_free(void *bytes, size_t size)
+{
+    tg_free(NULL, bytes, size);
+}
+
+static tg_status
+open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)ctx;
+    TG_TRY(tg_format_open(uri, out, err));
+    if (strcmp((*out)->format, format) != 0) {
+        status =
+            tg_fail(err, TG_ERR_VALUE, "%s: is of format %s, and was %s when the plan was made",
+                    uri, (*out)->format, format);
+        tg_source_release(*out);
+        *out = NULL;
+    }
+out:
+    return status;
+}
+
+static const tg_wire_opener opener = { NULL, open_store };
+
+tg_status
+tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t count,
+                   const tg_target *targets, tg_plan **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t start = tg_clock_ns();
+    tg_plan_options options = { .threads = session->threads,
+                                .memory_limit = session->memory_limit,
+                                .tasks_max = TG_PLAN_TASKS_MAX };
+    tg_wire_plan wire = { 0 };
+    tg_plan_target *planned = NULL;
+    size_t wanted = 0;
+    tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
+    *out = NULL;
+    TG_CHECK(plan != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    TG_TRY(tg_wire_read_plan(session->context, bytes, size, &opener, &wire, err));
+    wanted = wire.targets.count;
+    TG_CHECK(wanted >= 1, err, TG_ERR_FORMAT, "plan: it has no targets");
+    TG_CHECK(count == 0 || count == wanted, err, TG_ERR_VALUE,
+             "plan: it has %zu targets, got places for %zu", wanted, count);
+    planned = tg_calloc(NULL, wanted, sizeof *planned);
+    TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    TG_TRY(
+        take_targets(plan, wanted, wire.targets.arrays, count != 0 ? targets : NULL, planned, err));
+    for (size_t t = 0; t < wanted; t++) {
+        planned[t].stage = wire.stage_of_target[t];
+    }
+    TG_TRY(tg_plan_expand(wanted, planned, &options, &wire.choice, &plan->core, err));
+    plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
+    *out = plan;
+    plan = NULL;
+out:
+    tg_free(NULL, planned, wanted * sizeof *planned);
+    tg_wire_plan_fini(&wire);
+    tg_plan_destroy(plan);
+    return status;
+}
+
+tg_status
+tg_plan_bytes_targets(tg_session *session, const void *bytes, size_t size, size_t max,
+                      tg_array **arrays, size_t *count, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_arrays read = { 0 };
+    *count = 0;
+    TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
+    *count = read.count;
+    for (size_t t = 0; t < read.count && t < max; t++) {
+        arrays[t] = tg_array_retain(read.arrays[t]);
+    }
+out:
+    tg_wire_arrays_fini(&read);
+    return status;
+}
+
+/* -- what a plan says ------------------------------------------------------------------------ */
+
+void
+tg_plan_destroy(tg_plan *plan)
+{
+    if (plan != NULL) {
+        tg_plan_release(plan->core);
+        tg_free(NULL, plan->places, plan->place_count * sizeof *plan->places);
+        tg_free(NULL, plan->text, plan->text_capacity);
+        tg_free(NULL, plan->dot, plan->dot_capacity);
+        tg_free(NULL, plan, sizeof *plan);
+    }
+}
+
+void
+tg_plan_report(const tg_plan *plan, tg_report *report)
+{
+    const tg_plan_core *core = plan->core;
+    *report = (tg_report){ .tasks = core->tasks.count,
+                           .peak_bytes = core->peak_bytes,
+                           .chunks_read = core->chunks_read,
+                           .chunks_decoded = core->chunks_decoded,
+                           .bytes_read = core->bytes_read,
+                           .bytes_written = core->bytes_written,
+                           .plan_seconds = plan->seconds };
+}
+
+size_t
+tg_plan_array_count(const tg_plan *plan)
+{
+    return plan->core->target_count;
+}
+
+tg_array *
+tg_plan_array(const tg_plan *plan, size_t index)
+{
+    return index < plan->core->target_count ? plan->core->targets[index].array : NULL;
+}
+
+const char *
+tg_plan_text(tg_plan *plan)
+{
+    if (plan->text == NULL &&
+        tg_plan_explain(plan->core, &plan->text, &plan->text_capacity) != TG_OK) {
+        tg_free(NULL, plan->text, plan->text_capacity);
+        plan->text = NULL;
+    }
+    return plan->text != NULL ? plan->text : "";
+}
+
+const char *
+tg_plan_dot(tg_plan *plan)
+{
+    if (plan->dot == NULL &&
+        tg_plan_graphviz(plan->core, &plan->dot, &plan->dot_capacity) != TG_OK) {
+        tg_free(NULL, plan->dot, plan->dot_capacity);
+        plan->dot = NULL;
+    }
+    return plan->dot != NULL ? plan->dot : "";
+}
