@@ -264,7 +264,7 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     TG_CHECK(copy != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
     tg_view_from_shape(&packed, copy, node->dtype, node->ndim, node->shape);
     if (bytes > 0) {
-        tg_view_copy(&packed, &node->data_view_);
+        tg_view_copy(&packed, node->data_view_);
     }
     (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
     put_text(w, dtype, strlen(dtype));
