@@ -233,7 +233,7 @@ bytes_with(const tg_box *domain, int64_t components)
         int64_t length = domain->hi[a] - domain->lo[a];
         faces += length > 0 ? 2 * (cells / length) : 0;
     }
-    return 512 + 8 * tile_words(domain->ndim) + 4 * faces + 16 * components;
+    return 512 + 8 * tg_label_tile_words(domain->ndim) + 4 * faces + 16 * components;
 }
 
 /* An estimate: one component per 512 cells. */
