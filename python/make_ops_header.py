@@ -52,8 +52,9 @@ MANUAL = """\
  * Options: what is left out has its default; tilegraph/options.h says how each type of member is
  * given, and why programs that are compiled go on working when an op gets more of them. NULL for
  * all of them is allowed unless one is required. "None" is what is left out.
- * Arrays: those named "or NULL" may be left out. Where there may be any number of them they are
- * given as `count` and an array of arrays. A name that is a keyword of C or C++ ends in `_`.
+ * Arrays: those that may be NULL are left out so, the last first. Where there may be any number of
+ * them they are given as `count` and an array of arrays. A name that is a keyword of C or C++ ends
+ * in `_`.
  * Arrays from memory, from files, and plain numbers are made by tg_from_memory, tg_open and
  * tg_scalar (tilegraph/array.h).
  *
@@ -107,9 +108,10 @@ def form(param):
 
 def comment(text, indent=""):
     """A comment of as many lines as it takes."""
-    lines = textwrap.wrap(f"/* {text} */", WIDTH, initial_indent=indent, break_on_hyphens=False,
+    # The end stays with the last word.
+    lines = textwrap.wrap(f"/* {text}\0*/", WIDTH, initial_indent=indent, break_on_hyphens=False,
                           subsequent_indent=indent + " * ", break_long_words=False)
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).replace("\0", " ") + "\n"
 
 
 def member(param):
@@ -158,7 +160,7 @@ def declaration(op):
     text = op.summary
     optional = [] if op.is_variadic else [c_name(name) for name in op.args[op.nargs_min:]]
     if optional:
-        text += f" {' and '.join(optional)}: or NULL."
+        text += f" {', '.join(optional)} may be NULL."
     lines = comment(text)
     if op.params:
         lines += f"typedef struct tg_{op.name}_options {{\n"

@@ -14,8 +14,9 @@
  * Options: what is left out has its default; tilegraph/options.h says how each type of member is
  * given, and why programs that are compiled go on working when an op gets more of them. NULL for
  * all of them is allowed unless one is required. "None" is what is left out.
- * Arrays: those named "or NULL" may be left out. Where there may be any number of them they are
- * given as `count` and an array of arrays. A name that is a keyword of C or C++ ends in `_`.
+ * Arrays: those that may be NULL are left out so, the last first. Where there may be any number of
+ * them they are given as `count` and an array of arrays. A name that is a keyword of C or C++ ends
+ * in `_`.
  * Arrays from memory, from files, and plain numbers are made by tg_from_memory, tg_open and
  * tg_scalar (tilegraph/array.h).
  *
@@ -323,7 +324,7 @@ static inline tg_array *tg_greater_equal(tg_scope *scope, tg_array *x1, tg_array
 /* 0 below zero, 1 above, the second argument at zero. */
 static inline tg_array *tg_heaviside(tg_scope *scope, tg_array *x1, tg_array *x2);
 
-/* Counts the elements in each bin. */
+/* Counts the elements in each bin. weights may be NULL. */
 typedef struct tg_histogram_options {
     /* number of bins, or all edges; default 10 */
     tg_floats bins;
@@ -332,7 +333,7 @@ typedef struct tg_histogram_options {
     /* divide by total and width, so that the integral is 1; default false */
     bool density;
 } tg_histogram_options;
-static inline tg_array *tg_histogram(tg_scope *scope, tg_array *a,
+static inline tg_array *tg_histogram(tg_scope *scope, tg_array *a, tg_array *weights,
                                      const tg_histogram_options *options);
 
 /* The edges of the bins of a histogram. */
@@ -713,8 +714,8 @@ static inline tg_array *tg_outer(tg_scope *scope, tg_array *a, tg_array *b);
 typedef struct tg_pad_options {
     /* cells before and after: one number, a pair, or a pair per axis; required */
     tg_ints pad_width;
-    /* what the margin is made of; one of constant, edge, reflect, symmetric, wrap; default constant
-     * */
+    /* what the margin is made of; one of constant, edge, reflect, symmetric, wrap; default
+     * constant */
     const char *mode;
     /* for 'constant': one number, a pair, or a pair per axis; default 0 */
     tg_floats constant_values;
@@ -850,6 +851,14 @@ typedef struct tg_round_options {
     int64_t decimals;
 } tg_round_options;
 static inline tg_array *tg_round(tg_scope *scope, tg_array *a, const tg_round_options *options);
+
+/* The places where elements would go into a sorted array. */
+typedef struct tg_searchsorted_options {
+    /* before or behind equal elements; one of left, right; default left */
+    const char *side;
+} tg_searchsorted_options;
+static inline tg_array *tg_searchsorted(tg_scope *scope, tg_array *a, tg_array *v,
+                                        const tg_searchsorted_options *options);
 
 /* -1, 0 or 1; a complex number divided by its magnitude. */
 static inline tg_array *tg_sign(tg_scope *scope, tg_array *x);
@@ -1027,10 +1036,11 @@ static inline tg_array *tg_zeros(tg_scope *scope, const tg_zeros_options *option
 
 /* --- SciPy's names: tg.ndimage.* in Python --------------------------------------------------- */
 
-/* The number of cells of every labelled object. index: or NULL. */
+/* The number of cells of every labelled object. index may be NULL. */
 static inline tg_array *tg_area(tg_scope *scope, tg_array *labels, tg_array *index);
 
-/* A dilation, then an erosion: fills what the structure does not fit into. structure: or NULL. */
+/* A dilation, then an erosion: fills what the structure does not fit into. structure may be
+ * NULL. */
 typedef struct tg_binary_closing_options {
     /* how often it is applied, at least 1; default 1 */
     tg_opt_int iterations;
@@ -1044,7 +1054,7 @@ typedef struct tg_binary_closing_options {
 static inline tg_array *tg_binary_closing(tg_scope *scope, tg_array *input, tg_array *structure,
                                           const tg_binary_closing_options *options);
 
-/* Cells that the structure reaches from a true cell. structure: or NULL. */
+/* Cells that the structure reaches from a true cell. structure may be NULL. */
 typedef struct tg_binary_dilation_options {
     /* how often it is applied, at least 1; default 1 */
     tg_opt_int iterations;
@@ -1058,7 +1068,7 @@ typedef struct tg_binary_dilation_options {
 static inline tg_array *tg_binary_dilation(tg_scope *scope, tg_array *input, tg_array *structure,
                                            const tg_binary_dilation_options *options);
 
-/* Cells on which the structure fits into the true cells. structure: or NULL. */
+/* Cells on which the structure fits into the true cells. structure may be NULL. */
 typedef struct tg_binary_erosion_options {
     /* how often it is applied, at least 1; default 1 */
     tg_opt_int iterations;
@@ -1072,10 +1082,16 @@ typedef struct tg_binary_erosion_options {
 static inline tg_array *tg_binary_erosion(tg_scope *scope, tg_array *input, tg_array *structure,
                                           const tg_binary_erosion_options *options);
 
-/* Fill the background that is not connected to the border. structure: or NULL. */
-static inline tg_array *tg_binary_fill_holes(tg_scope *scope, tg_array *input, tg_array *structure);
+/* Fill the background that is not connected to the border. structure may be NULL. */
+typedef struct tg_binary_fill_holes_options {
+    /* shift of the footprint, in cells, for all axes or for each; default 0 */
+    tg_ints origin;
+} tg_binary_fill_holes_options;
+static inline tg_array *tg_binary_fill_holes(tg_scope *scope, tg_array *input, tg_array *structure,
+                                             const tg_binary_fill_holes_options *options);
 
-/* An erosion, then a dilation: removes what the structure does not fit into. structure: or NULL. */
+/* An erosion, then a dilation: removes what the structure does not fit into. structure may be
+ * NULL. */
 typedef struct tg_binary_opening_options {
     /* how often it is applied, at least 1; default 1 */
     tg_opt_int iterations;
@@ -1089,7 +1105,7 @@ typedef struct tg_binary_opening_options {
 static inline tg_array *tg_binary_opening(tg_scope *scope, tg_array *input, tg_array *structure,
                                           const tg_binary_opening_options *options);
 
-/* The closing minus the input. footprint and structure: or NULL. */
+/* The closing minus the input. footprint, structure may be NULL. */
 typedef struct tg_black_tophat_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1109,7 +1125,7 @@ static inline tg_array *tg_black_tophat(tg_scope *scope, tg_array *input, tg_arr
                                         tg_array *structure,
                                         const tg_black_tophat_options *options);
 
-/* The mean position of every labelled object, weighted by the values. labels and index: or NULL. */
+/* The mean position of every labelled object, weighted by the values. labels, index may be NULL. */
 static inline tg_array *tg_center_of_mass(tg_scope *scope, tg_array *input, tg_array *labels,
                                           tg_array *index);
 
@@ -1261,6 +1277,10 @@ typedef struct tg_gaussian_gradient_magnitude_options {
     double cval;
     /* the axes to filter along; None: all */
     tg_ints axes;
+    /* cut the filter at this many standard deviations; default 4.0 */
+    tg_opt_float truncate;
+    /* cells to each side; None: by truncate */
+    tg_ints radius;
 } tg_gaussian_gradient_magnitude_options;
 static inline tg_array *
 tg_gaussian_gradient_magnitude(tg_scope *scope, tg_array *input,
@@ -1279,11 +1299,15 @@ typedef struct tg_gaussian_laplace_options {
     double cval;
     /* the axes to filter along; None: all */
     tg_ints axes;
+    /* cut the filter at this many standard deviations; default 4.0 */
+    tg_opt_float truncate;
+    /* cells to each side; None: by truncate */
+    tg_ints radius;
 } tg_gaussian_laplace_options;
 static inline tg_array *tg_gaussian_laplace(tg_scope *scope, tg_array *input,
                                             const tg_gaussian_laplace_options *options);
 
-/* A dilation, then an erosion. footprint and structure: or NULL. */
+/* A dilation, then an erosion. footprint, structure may be NULL. */
 typedef struct tg_grey_closing_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1303,7 +1327,7 @@ static inline tg_array *tg_grey_closing(tg_scope *scope, tg_array *input, tg_arr
                                         tg_array *structure,
                                         const tg_grey_closing_options *options);
 
-/* The largest value under the mirrored structure. footprint and structure: or NULL. */
+/* The largest value under the mirrored structure. footprint, structure may be NULL. */
 typedef struct tg_grey_dilation_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1323,7 +1347,7 @@ static inline tg_array *tg_grey_dilation(tg_scope *scope, tg_array *input, tg_ar
                                          tg_array *structure,
                                          const tg_grey_dilation_options *options);
 
-/* The smallest value under the structure. footprint and structure: or NULL. */
+/* The smallest value under the structure. footprint, structure may be NULL. */
 typedef struct tg_grey_erosion_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1343,7 +1367,7 @@ static inline tg_array *tg_grey_erosion(tg_scope *scope, tg_array *input, tg_arr
                                         tg_array *structure,
                                         const tg_grey_erosion_options *options);
 
-/* An erosion, then a dilation. footprint and structure: or NULL. */
+/* An erosion, then a dilation. footprint, structure may be NULL. */
 typedef struct tg_grey_opening_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1363,10 +1387,10 @@ static inline tg_array *tg_grey_opening(tg_scope *scope, tg_array *input, tg_arr
                                         tg_array *structure,
                                         const tg_grey_opening_options *options);
 
-/* Number the connected components of the cells that are not zero. structure: or NULL. */
+/* Number the connected components of the cells that are not zero. structure may be NULL. */
 static inline tg_array *tg_label(tg_scope *scope, tg_array *input, tg_array *structure);
 
-/* The number of connected components; shares the work with label. structure: or NULL. */
+/* The number of connected components; shares the work with label. structure may be NULL. */
 static inline tg_array *tg_label_count(tg_scope *scope, tg_array *input, tg_array *structure);
 
 /* The sum of second differences along the axes. */
@@ -1384,7 +1408,7 @@ typedef struct tg_laplace_options {
 static inline tg_array *tg_laplace(tg_scope *scope, tg_array *input,
                                    const tg_laplace_options *options);
 
-/* The largest value around each cell. footprint: or NULL. */
+/* The largest value around each cell. footprint may be NULL. */
 typedef struct tg_maximum_filter_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1422,24 +1446,24 @@ typedef struct tg_maximum_filter1d_options {
 static inline tg_array *tg_maximum_filter1d(tg_scope *scope, tg_array *input,
                                             const tg_maximum_filter1d_options *options);
 
-/* The largest value of every labelled object. labels and index: or NULL. */
+/* The largest value of every labelled object. labels, index may be NULL. */
 static inline tg_array *tg_maximum_labels(tg_scope *scope, tg_array *input, tg_array *labels,
                                           tg_array *index);
 
-/* Where the largest value of every labelled object is; the first, if there are more. labels and
- * index: or NULL. */
+/* Where the largest value of every labelled object is; the first, if there are more. labels, index
+ * may be NULL. */
 static inline tg_array *tg_maximum_position(tg_scope *scope, tg_array *input, tg_array *labels,
                                             tg_array *index);
 
-/* The mean of the values of every labelled object. labels and index: or NULL. */
+/* The mean of the values of every labelled object. labels, index may be NULL. */
 static inline tg_array *tg_mean_labels(tg_scope *scope, tg_array *input, tg_array *labels,
                                        tg_array *index);
 
 /* Per object label, area, centroid, bounding box low and high, and with an intensity image mean,
- * min, max, standard deviation, sum: float64 [objects, columns]. input: or NULL. */
+ * min, max, standard deviation, sum: float64 [objects, columns]. input may be NULL. */
 static inline tg_array *tg_measure_objects(tg_scope *scope, tg_array *labels, tg_array *input);
 
-/* The median around each cell. footprint: or NULL. */
+/* The median around each cell. footprint may be NULL. */
 typedef struct tg_median_filter_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1458,7 +1482,7 @@ typedef struct tg_median_filter_options {
 static inline tg_array *tg_median_filter(tg_scope *scope, tg_array *input, tg_array *footprint,
                                          const tg_median_filter_options *options);
 
-/* The smallest value around each cell. footprint: or NULL. */
+/* The smallest value around each cell. footprint may be NULL. */
 typedef struct tg_minimum_filter_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1496,16 +1520,16 @@ typedef struct tg_minimum_filter1d_options {
 static inline tg_array *tg_minimum_filter1d(tg_scope *scope, tg_array *input,
                                             const tg_minimum_filter1d_options *options);
 
-/* The smallest value of every labelled object. labels and index: or NULL. */
+/* The smallest value of every labelled object. labels, index may be NULL. */
 static inline tg_array *tg_minimum_labels(tg_scope *scope, tg_array *input, tg_array *labels,
                                           tg_array *index);
 
-/* Where the smallest value of every labelled object is; the first, if there are more. labels and
- * index: or NULL. */
+/* Where the smallest value of every labelled object is; the first, if there are more. labels, index
+ * may be NULL. */
 static inline tg_array *tg_minimum_position(tg_scope *scope, tg_array *input, tg_array *labels,
                                             tg_array *index);
 
-/* The dilation minus the erosion. footprint and structure: or NULL. */
+/* The dilation minus the erosion. footprint, structure may be NULL. */
 typedef struct tg_morphological_gradient_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1525,7 +1549,7 @@ static inline tg_array *tg_morphological_gradient(tg_scope *scope, tg_array *inp
                                                   tg_array *footprint, tg_array *structure,
                                                   const tg_morphological_gradient_options *options);
 
-/* The dilation plus the erosion minus twice the input. footprint and structure: or NULL. */
+/* The dilation plus the erosion minus twice the input. footprint, structure may be NULL. */
 typedef struct tg_morphological_laplace_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;
@@ -1545,7 +1569,7 @@ static inline tg_array *tg_morphological_laplace(tg_scope *scope, tg_array *inpu
                                                  tg_array *footprint, tg_array *structure,
                                                  const tg_morphological_laplace_options *options);
 
-/* The value of one percentile around each cell. footprint: or NULL. */
+/* The value of one percentile around each cell. footprint may be NULL. */
 typedef struct tg_percentile_filter_options {
     /* from 0 to 100; -20 is 80; required */
     double percentile;
@@ -1581,7 +1605,7 @@ typedef struct tg_prewitt_options {
 static inline tg_array *tg_prewitt(tg_scope *scope, tg_array *input,
                                    const tg_prewitt_options *options);
 
-/* The value of one rank around each cell. footprint: or NULL. */
+/* The value of one rank around each cell. footprint may be NULL. */
 typedef struct tg_rank_filter_options {
     /* 0: the smallest, -1: the largest; required */
     int64_t rank;
@@ -1616,11 +1640,11 @@ typedef struct tg_sobel_options {
 } tg_sobel_options;
 static inline tg_array *tg_sobel(tg_scope *scope, tg_array *input, const tg_sobel_options *options);
 
-/* The standard deviation of every labelled object. labels and index: or NULL. */
+/* The standard deviation of every labelled object. labels, index may be NULL. */
 static inline tg_array *tg_standard_deviation(tg_scope *scope, tg_array *input, tg_array *labels,
                                               tg_array *index);
 
-/* The sum of the values of every labelled object. labels and index: or NULL. */
+/* The sum of the values of every labelled object. labels, index may be NULL. */
 static inline tg_array *tg_sum_labels(tg_scope *scope, tg_array *input, tg_array *labels,
                                       tg_array *index);
 
@@ -1662,11 +1686,11 @@ typedef struct tg_uniform_filter1d_options {
 static inline tg_array *tg_uniform_filter1d(tg_scope *scope, tg_array *input,
                                             const tg_uniform_filter1d_options *options);
 
-/* The variance of every labelled object. labels and index: or NULL. */
+/* The variance of every labelled object. labels, index may be NULL. */
 static inline tg_array *tg_variance_labels(tg_scope *scope, tg_array *input, tg_array *labels,
                                            tg_array *index);
 
-/* The input minus its opening. footprint and structure: or NULL. */
+/* The input minus its opening. footprint, structure may be NULL. */
 typedef struct tg_white_tophat_options {
     /* of a box, for all axes or for each; ignored when there is a footprint */
     tg_ints size;

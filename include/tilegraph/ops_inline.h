@@ -487,15 +487,16 @@ tg_heaviside(tg_scope *scope, tg_array *x1, tg_array *x2)
 }
 
 static inline tg_array *
-tg_histogram(tg_scope *scope, tg_array *a, const tg_histogram_options *options)
+tg_histogram(tg_scope *scope, tg_array *a, tg_array *weights, const tg_histogram_options *options)
 {
     static const tg_option members[] = {
         { "bins", TG_PARAM_FLOAT, TG_OPTION_LIST, offsetof(tg_histogram_options, bins) },
         { "range", TG_PARAM_FLOAT, TG_OPTION_LIST, offsetof(tg_histogram_options, range) },
         { "density", TG_PARAM_BOOL, TG_OPTION_PLAIN, offsetof(tg_histogram_options, density) },
     };
-    tg_array *const args[] = { a };
-    return tg_apply_options(scope, "histogram", 1, args, 3, members, options);
+    tg_array *const args[] = { a, weights };
+    size_t count = weights != NULL ? 2 : 1;
+    return tg_apply_options(scope, "histogram", count, args, 3, members, options);
 }
 
 static inline tg_array *
@@ -1183,6 +1184,16 @@ tg_round(tg_scope *scope, tg_array *a, const tg_round_options *options)
 }
 
 static inline tg_array *
+tg_searchsorted(tg_scope *scope, tg_array *a, tg_array *v, const tg_searchsorted_options *options)
+{
+    static const tg_option members[] = {
+        { "side", TG_PARAM_ENUM, TG_OPTION_PLAIN, offsetof(tg_searchsorted_options, side) },
+    };
+    tg_array *const args[] = { a, v };
+    return tg_apply_options(scope, "searchsorted", 2, args, 1, members, options);
+}
+
+static inline tg_array *
 tg_sign(tg_scope *scope, tg_array *x)
 {
     tg_array *const args[] = { x };
@@ -1481,11 +1492,15 @@ tg_binary_erosion(tg_scope *scope, tg_array *input, tg_array *structure,
 }
 
 static inline tg_array *
-tg_binary_fill_holes(tg_scope *scope, tg_array *input, tg_array *structure)
+tg_binary_fill_holes(tg_scope *scope, tg_array *input, tg_array *structure,
+                     const tg_binary_fill_holes_options *options)
 {
+    static const tg_option members[] = {
+        { "origin", TG_PARAM_INT, TG_OPTION_LIST, offsetof(tg_binary_fill_holes_options, origin) },
+    };
     tg_array *const args[] = { input, structure };
     size_t count = structure != NULL ? 2 : 1;
-    return tg_apply_options(scope, "binary_fill_holes", count, args, 0, NULL, NULL);
+    return tg_apply_options(scope, "binary_fill_holes", count, args, 1, members, options);
 }
 
 static inline tg_array *
@@ -1669,9 +1684,13 @@ tg_gaussian_gradient_magnitude(tg_scope *scope, tg_array *input,
           offsetof(tg_gaussian_gradient_magnitude_options, cval) },
         { "axes", TG_PARAM_INT, TG_OPTION_LIST,
           offsetof(tg_gaussian_gradient_magnitude_options, axes) },
+        { "truncate", TG_PARAM_FLOAT, TG_OPTION_ONE,
+          offsetof(tg_gaussian_gradient_magnitude_options, truncate) },
+        { "radius", TG_PARAM_INT, TG_OPTION_LIST,
+          offsetof(tg_gaussian_gradient_magnitude_options, radius) },
     };
     tg_array *const args[] = { input };
-    return tg_apply_options(scope, "gaussian_gradient_magnitude", 1, args, 5, members, options);
+    return tg_apply_options(scope, "gaussian_gradient_magnitude", 1, args, 7, members, options);
 }
 
 static inline tg_array *
@@ -1684,9 +1703,12 @@ tg_gaussian_laplace(tg_scope *scope, tg_array *input, const tg_gaussian_laplace_
         { "mode", TG_PARAM_ENUM, TG_OPTION_PLAIN, offsetof(tg_gaussian_laplace_options, mode) },
         { "cval", TG_PARAM_FLOAT, TG_OPTION_PLAIN, offsetof(tg_gaussian_laplace_options, cval) },
         { "axes", TG_PARAM_INT, TG_OPTION_LIST, offsetof(tg_gaussian_laplace_options, axes) },
+        { "truncate", TG_PARAM_FLOAT, TG_OPTION_ONE,
+          offsetof(tg_gaussian_laplace_options, truncate) },
+        { "radius", TG_PARAM_INT, TG_OPTION_LIST, offsetof(tg_gaussian_laplace_options, radius) },
     };
     tg_array *const args[] = { input };
-    return tg_apply_options(scope, "gaussian_laplace", 1, args, 5, members, options);
+    return tg_apply_options(scope, "gaussian_laplace", 1, args, 7, members, options);
 }
 
 static inline tg_array *

@@ -63,8 +63,8 @@ main(void)
     tg_scope *g = tg_scope_create(session);
     tg_array *ones = tg_add(g, tg_zeros(g, &shape), tg_scalar_int(g, 1));
     tg_array *sums = tg_sum(g, ones, &first);
-    target.array = tg_histogram(g, tg_squeeze(g, sums, NULL), NULL);
-    target.array = tg_multiply(g, tg_histogram(g, ones, &bins), tg_max(g, sums, NULL));
+    target.array = tg_histogram(g, tg_squeeze(g, sums, NULL), NULL, NULL);
+    target.array = tg_multiply(g, tg_histogram(g, ones, NULL, &bins), tg_max(g, sums, NULL));
     target.sink = NULL;
     target.data = NULL;
     target.strides = NULL;

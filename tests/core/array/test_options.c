@@ -142,7 +142,7 @@ test_long_lists(void **state)
         edges[i] = i;
     }
     tg_array *counts = tg_histogram(
-        g, volume(g), &(tg_histogram_options){ .bins = { .count = 100, .at = edges } });
+        g, volume(g), NULL, &(tg_histogram_options){ .bins = { .count = 100, .at = edges } });
     assert_non_null(counts);
     assert_int_equal(tg_array_shape(counts)[0], 99);
 }
