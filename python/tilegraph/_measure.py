@@ -140,7 +140,7 @@ def _arguments(op, input, labels, index):  # noqa: A002 (SciPy's names)
         return (x if x.ndim else x[None],)
     labels = asarray(labels)
     if labels.shape != x.shape:
-        from ._extra import broadcast_arrays
+        from ._layout import broadcast_arrays
 
         try:
             x, labels = broadcast_arrays(x, labels)
@@ -282,7 +282,7 @@ def value_indices(arr, *, ignore_value=None):
 def median(input, labels=None, index=None):  # noqa: A002
     """The median of the values of objects. Not in bounded memory when there are labels."""
     if labels is None:
-        from ._extra import median
+        from ._reduce import median
 
         return median(asarray(input))
     x = asarray(input)
