@@ -3,13 +3,16 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 
 # Modules that tests share stand beside them.
 sys.path.insert(0, os.path.dirname(__file__))
-# The user's own settings must not change what is tested.
-os.environ["XDG_CONFIG_HOME"] = os.path.join(os.path.dirname(__file__), "no-such-folder")
+# The user's own settings must not change what is tested. A browser under test makes the folder, so
+# it is not one of the tree.
+_settings = tempfile.TemporaryDirectory(prefix="tilegraph-no-settings-", ignore_cleanup_errors=True)
+os.environ["XDG_CONFIG_HOME"] = _settings.name
 for _name in ("TG_CONFIG", "TG_THREADS", "TG_MEMORY_LIMIT"):
     os.environ.pop(_name, None)
 
