@@ -100,6 +100,23 @@ make_ready(tg_job *job, int thread, uint32_t task)
     return queued;
 }
 
+static unsigned
+count_ended(tg_job_thread *mine)
+{
+    unsigned ended = atomic_load_explicit(&mine->unflushed, memory_order_relaxed) + 1;
+    atomic_store_explicit(&mine->unflushed, ended, memory_order_relaxed);
+    return ended;
+}
+
+static void
+flush(tg_job *job, tg_job_thread *mine)
+{
+    unsigned ended = atomic_exchange_explicit(&mine->unflushed, 0, memory_order_relaxed);
+    if (ended != 0) {
+        atomic_fetch_sub(&job->remaining, ended);
+    }
+}
+
 static void
 run_task(tg_job *job, int thread, uint32_t task)
 {
@@ -128,9 +145,8 @@ run_task(tg_job *job, int thread, uint32_t task)
             tg__window_advance(job, thread);
         }
     }
-    if (++job->threads[thread].unflushed == FLUSH_EVERY) {
-        atomic_fetch_sub(&job->remaining, FLUSH_EVERY);
-        job->threads[thread].unflushed = 0;
+    if (count_ended(&job->threads[thread]) == FLUSH_EVERY) {
+        flush(job, &job->threads[thread]);
     }
 }
 
@@ -250,10 +266,7 @@ tg__job_work(tg_job *job, int thread, int64_t until_ns)
     if (!more && job->spec.waited != NULL) {
         start_waiting(job, thread);
     }
-    if (mine->unflushed != 0) {
-        atomic_fetch_sub(&job->remaining, mine->unflushed);
-        mine->unflushed = 0;
-    }
+    flush(job, mine);
     /* The last to leave looks after it has left: all that others counted and stopped is seen then.
      * Somebody may have entered meanwhile; then that one looks. */
     if (atomic_fetch_sub(&job->inside, 1) == 1 &&
@@ -423,6 +436,10 @@ tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err)
 void
 tg_job_progress(const tg_job *job, uint32_t *done, uint32_t *count)
 {
+    uint32_t ended = job->count - atomic_load(&job->remaining);
+    for (int t = 0; t < job->thread_count; t++) {
+        ended += atomic_load_explicit(&job->threads[t].unflushed, memory_order_relaxed);
+    }
     *count = job->count;
-    *done = job->count - atomic_load(&job->remaining);
+    *done = ended < job->count ? ended : job->count;
 }

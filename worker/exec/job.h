@@ -28,7 +28,8 @@ struct tg_exec {
 
 typedef struct tg_job_thread {
     _Alignas(64) tg_deque deque;
-    uint32_t unflushed;
+    atomic_uint
+        unflushed;       /* tasks it has ended that `remaining` still counts; written by it alone */
     int64_t waits_since; /* it found nothing to run then; 0: it runs */
     bool waits_for_memory;
 } tg_job_thread;
