@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/mem/stream.h"
 
 /* A rectangle with axes of fewer cells than this inside is walked along its other axis. */
 #define SHORT_ROW 8
@@ -27,6 +28,7 @@
 
 typedef struct copy_plan {
     int ndim;
+    bool past_caches;
     size_t size; /* bytes of one element */
     char *to;
     const char *from;
@@ -189,6 +191,21 @@ is_transposition(const copy_rect *r, size_t size)
            r->cols >= TILE;
 }
 
+/* Rows that fill whole lines, mostly: shorter ones would be written in halves. */
+enum { STREAM_ROW_MIN = 128 };
+
+static bool
+stream_rect(const copy_plan *p, const copy_rect *r)
+{
+    size_t bytes = (size_t)r->cols * p->size;
+    bool streams = p->past_caches && r->to_col == (int64_t)p->size &&
+                   r->from_col == (int64_t)p->size && bytes >= STREAM_ROW_MIN;
+    for (int64_t row = 0; streams && row < r->rows; row++) {
+        tg_stream_copy(r->to + row * r->to_row, r->from + row * r->from_row, bytes);
+    }
+    return streams;
+}
+
 static void
 copy_one_rect(const copy_rect *r, size_t size)
 {
@@ -343,7 +360,9 @@ run_plan(const copy_plan *p)
         index[a] = 0;
     }
     while (more) {
-        copy_one_rect(&r, p->size);
+        if (!stream_rect(p, &r)) {
+            copy_one_rect(&r, p->size);
+        }
         int a = outer - 1;
         while (a >= 0 && ++index[a] == p->shape[a]) {
             r.to -= p->to_strides[a] * (p->shape[a] - 1);
@@ -358,8 +377,8 @@ run_plan(const copy_plan *p)
     }
 }
 
-void
-tg_view_copy(const tg_view *to, const tg_view *from)
+static void
+copy_view(const tg_view *to, const tg_view *from, bool past_caches)
 {
     copy_plan p;
     TG_ASSERT_CMP(to->ndim, ==, from->ndim);
@@ -367,6 +386,7 @@ tg_view_copy(const tg_view *to, const tg_view *from)
     for (int a = 0; a < to->ndim; a++) {
         TG_ASSERT_CMP(to->shape[a], ==, from->shape[a]);
     }
+    p.past_caches = past_caches;
     p.size = tg_dtype_size(to->dtype);
     p.to = to->data;
     p.from = from->data;
@@ -375,6 +395,29 @@ tg_view_copy(const tg_view *to, const tg_view *from)
         bring_source_axis_in(&p);
         run_plan(&p);
     }
+}
+
+void
+tg_view_copy(const tg_view *to, const tg_view *from)
+{
+    copy_view(to, from, false);
+}
+
+void
+tg_view_copy_past_caches(const tg_view *to, const tg_view *from)
+{
+    copy_view(to, from, true);
+    tg_stream_end();
+}
+
+int64_t
+tg_view_extent(const tg_view *view)
+{
+    int64_t bytes = tg_view_count(view) > 0 ? (int64_t)tg_dtype_size(view->dtype) : 0;
+    for (int a = 0; a < view->ndim && bytes > 0; a++) {
+        bytes += (view->shape[a] - 1) * magnitude(view->strides[a]);
+    }
+    return bytes;
 }
 
 void
@@ -387,6 +430,7 @@ tg_view_fill(const tg_view *to, const void *value)
     for (int a = 0; a < to->ndim; a++) {
         from.strides[a] = 0;
     }
+    p.past_caches = false;
     p.size = tg_dtype_size(to->dtype);
     p.to = to->data;
     p.from = value;

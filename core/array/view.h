@@ -32,6 +32,11 @@ int64_t tg_view_count(const tg_view *view);
 /* Copies element by element; shapes and dtypes must be equal, memory must not overlap. Rows that
  * are contiguous on both sides go by memcpy; axes that line up are joined first. */
 void tg_view_copy(const tg_view *to, const tg_view *from);
+/* The same, writing past the caches where rows are long: for a target that nobody reads soon. A
+ * line is then not read only to be overwritten. */
+void tg_view_copy_past_caches(const tg_view *to, const tg_view *from);
+/* Bytes from the first to the last one that the view shows, with what lies between. */
+int64_t tg_view_extent(const tg_view *view);
 /* Sets every element to the one at `value`. */
 void tg_view_fill(const tg_view *to, const void *value);
 

@@ -126,6 +126,19 @@ out:
     return status;
 }
 
+/* A target that is strewn over more than the caches hold is part of a large result. */
+enum { CACHES = 16 << 20 };
+
+static void
+copy_out(const tg_view *to, const tg_view *from, int64_t extent)
+{
+    if (extent > CACHES) {
+        tg_view_copy_past_caches(to, from);
+    } else {
+        tg_view_copy(to, from);
+    }
+}
+
 /*
  * A cell that lies scattered in its target, a few slices of its first axis at a time: they are
  * still in the second-level cache when they are copied out, where a whole cell is not. Only where
@@ -164,7 +177,7 @@ decode_slices(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t 
             tg_view_from_box(&whole, buffers->raw, meta->dtype, &slices);
             tg_view_sub(&from, &whole, &slices, &wanted);
             tg_view_sub(&to, out, part, &wanted);
-            tg_view_copy(&to, &from);
+            copy_out(&to, &from, tg_view_extent(out));
         }
     }
     *done = true;
@@ -193,7 +206,7 @@ tg_zarr_decode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, int64_t
         tg_view from;
         cell_view(meta, to, &whole);
         tg_view_sub(&from, &whole, cell, part);
-        tg_view_copy(out, &from);
+        copy_out(out, &from, tg_view_extent(out));
     }
 out:
     return status;

@@ -9,7 +9,7 @@
 
 #include "core/base/assert.h"
 #include "worker/exec/run.h"
-#include "worker/exec/stream.h"
+#include "core/mem/stream.h"
 
 /* Inputs are asked for this many strips before they are wanted: 8 KiB cover the latency of memory
  * at its full rate. */

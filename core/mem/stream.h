@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef TG_EXEC_STREAM_H
-#define TG_EXEC_STREAM_H
+#ifndef TG_MEM_STREAM_H
+#define TG_MEM_STREAM_H
 /*
  * What: a copy that writes past the caches, for results that are larger than them.
  *

@@ -2,7 +2,7 @@
 /* Streaming stores that fill whole lines, so that a line is written without being read. The copy is
  * made of the widest registers there are: its source is in the first-level cache, and with 16 bytes
  * at a time it would cost as much as a kernel. */
-#include "worker/exec/stream.h"
+#include "core/mem/stream.h"
 
 #include <stdint.h>
 #include <string.h>
