@@ -24,13 +24,10 @@ tg_new_file_create(tg_new_file *f, const char *path, bool overwrite, bool sync, 
     *f = (tg_new_file){ .fd = -1, .overwrite = overwrite, .sync = sync };
     TG_CHECK(path[0] != '\0' && strlen(path) < sizeof f->path, err, TG_ERR_VALUE,
              "the path '%.80s' is empty or too long", path);
-    memcpy(f->path, path, strlen(path) + 1);
-    bool something = lstat(path, &st) == 0;
-    TG_CHECK(!something || !S_ISDIR(st.st_mode), err, TG_ERR_EXISTS,
+    TG_CHECK(stat(path, &st) != 0 || !S_ISDIR(st.st_mode), err, TG_ERR_EXISTS,
              "%s: is a directory; a file cannot be put in its place", path);
-    TG_CHECK(!something || overwrite, err, TG_ERR_EXISTS,
-             "%s: exists already; give overwrite to replace it", path);
-    (void)snprintf(f->temporary, sizeof f->temporary, "%s.tmp-%ld-%u", path, (long)getpid(),
+    TG_TRY(tg_store_target(path, overwrite, f->path, err));
+    (void)snprintf(f->temporary, sizeof f->temporary, "%s.tmp-%ld-%u", f->path, (long)getpid(),
                    atomic_fetch_add(&counter, 1));
     f->fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     TG_CHECK(f->fd >= 0, err, TG_ERR_IO, "%s: cannot create: %s", path, strerror(errno));

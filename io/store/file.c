@@ -14,9 +14,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -47,6 +49,22 @@ io_error(const char *path, const char *key, const char *what, int code, tg_error
     const char *slash = key[0] != '\0' ? "/" : "";
     return tg_fail(err, status, "%s%s%s: %s: %s", path, slash, key, what,
                    code == EXDEV ? "it leads outside the store" : strerror(code));
+}
+
+/* A value that is missing: of a store that is no longer there it would read as the fill value. */
+static tg_status
+missing_error(const file_store *f, const char *key, int code, tg_error *err)
+{
+    struct stat mine, now;
+    bool gone = code == ENOENT && !f->staged && fstat(f->dir, &mine) == 0 &&
+                (mine.st_nlink == 0 ||
+                 (stat(f->base.path, &now) == 0 &&
+                  (now.st_ino != mine.st_ino || now.st_dev != mine.st_dev)));
+    return gone ? tg_fail(err, TG_ERR_IO,
+                          "%s/%s: the store was removed or replaced since it was opened; open it "
+                          "again",
+                          f->base.path, key)
+                : io_error(f->base.path, key, "cannot open", code, err);
 }
 
 static int
@@ -116,7 +134,7 @@ file_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t *
     /* O_NONBLOCK: a named pipe in place of a chunk must not hang us. */
     int fd = open_beneath(f->dir, key, O_RDONLY | O_NONBLOCK);
     if (fd < 0) {
-        status = io_error(store->path, key, "cannot open", errno, err);
+        status = missing_error(f, key, errno, err);
         goto out;
     }
     /* The first call usually returns everything; asking again for the end costs a system call, so
@@ -162,7 +180,7 @@ file_open(tg_store *store, const char *key, tg_store_value *out, tg_error *err)
     struct stat st;
     int fd = open_beneath(f->dir, key, O_RDONLY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        status = io_error(store->path, key, "cannot open", errno, err);
+        status = missing_error(f, key, errno, err);
         goto out;
     }
     TG_CHECK(S_ISREG(st.st_mode), err, TG_ERR_IO, "%s/%s: not a file", store->path, key);
@@ -370,6 +388,31 @@ remove_tree(int at, const char *name)
 }
 
 tg_status
+tg_store_target(const char *path, bool overwrite, char *real, tg_error *err)
+{
+    tg_status status = TG_OK;
+    struct stat st;
+    char followed[PATH_MAX];
+    const char *end = path;
+    if (lstat(path, &st) == 0) {
+        TG_CHECK(overwrite, err, TG_ERR_EXISTS, "%s: exists already; give overwrite to replace it",
+                 path);
+        if (S_ISLNK(st.st_mode)) {
+            TG_CHECK(realpath(path, followed) != NULL && stat(followed, &st) == 0, err, TG_ERR_IO,
+                     "%s: cannot follow the link: %s", path, strerror(errno));
+            end = followed;
+        }
+        TG_CHECK(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode), err, TG_ERR_EXISTS,
+                 "%s: is a device, a pipe or a socket; it is not replaced", path);
+    }
+    TG_CHECK(strlen(end) < TG_STORE_PATH_MAX, err, TG_ERR_VALUE, "the path '%.80s...' is too long",
+             end);
+    memmove(real, end, strlen(end) + 1);
+out:
+    return status;
+}
+
+tg_status
 tg_store_sync_parent(const char *path, tg_error *err)
 {
     tg_status status = TG_OK;
@@ -518,11 +561,9 @@ tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
 {
     tg_status status = TG_OK;
     file_store *f = NULL;
-    struct stat st;
     *out = NULL;
     TG_TRY(make(path, &f, err));
-    TG_CHECK(overwrite || lstat(f->base.path, &st) != 0, err, TG_ERR_EXISTS,
-             "%s: exists already; give overwrite to replace it", f->base.path);
+    TG_TRY(tg_store_target(f->base.path, overwrite, f->base.path, err));
     (void)snprintf(f->stage, sizeof f->stage, "%s.tmp-%ld-%u", f->base.path, (long)getpid(),
                    atomic_fetch_add(&temporary_counter, 1));
     if (mkdir(f->stage, 0777) != 0) {

@@ -459,3 +459,38 @@ def test_read_only_disk(small_disk, name):
     np.save(small_disk.parent / "in.npy", picture())
     result = run_tg("convert", small_disk.parent / "in.npy", path)
     assert result.returncode == 1 and "Read-only file system" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["p.npy", "p.tif", "p.png", "p.zarr"])
+def test_a_pipe_is_not_replaced(tmp_path, name):
+    # As root a device would have been replaced too: /dev/null by a file of data.
+    path = tmp_path / name
+    os.mkfifo(path)
+    fails(OSError, (name, "is a device, a pipe or a socket"),
+          lambda: tg.save(tg.zeros((8, 8), dtype="u1"), path, overwrite=True))
+    assert path.is_fifo() and os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".zarr"])
+def test_a_link_is_followed_and_stays(tmp_path, suffix):
+    real, link = tmp_path / ("real" + suffix), tmp_path / ("link" + suffix)
+    tg.save(tg.zeros((4, 4), dtype="u1"), real)
+    link.symlink_to(real)
+    tg.save(tg.ones((4, 4), dtype="u1"), link, overwrite=True)
+    assert link.is_symlink() and not real.is_symlink()
+    assert (tg.open(real).compute() == 1).all()
+    assert sorted(os.listdir(tmp_path)) == [link.name, real.name]
+
+
+def test_a_store_that_was_replaced_does_not_read_as_fill_values(tmp_path):
+    path = tmp_path / "x.zarr"
+    ones = tg.ones((8, 8), dtype="u1", chunks=(4, 4))
+    ones.to_zarr(path)
+    before = tg.open(path)
+    (before * 2).to_zarr(path, overwrite=True)  # onto its own source: written from the old one
+    assert (tg.open(path).compute() == 2).all()
+    fails(OSError, ("x.zarr/c/0/0", "removed or replaced since it was opened"),
+          before[:4, :4].compute)
+    gone = tg.open(path)
+    shutil.rmtree(path)
+    fails(OSError, ("x.zarr", "removed or replaced since it was opened"), gone.compute)
