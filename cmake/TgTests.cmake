@@ -31,6 +31,14 @@ function(tg_internal_executable target source)
                           RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
 endfunction()
 
+# The tool as a wheel has it, linked statically with all layers: no two may have one name.
+add_executable(tests.cli.static ${TG_cli_SOURCES})
+target_include_directories(tests.cli.static PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(tests.cli.static PRIVATE tilegraph_testing Threads::Threads m)
+set_target_properties(tests.cli.static PROPERTIES OUTPUT_NAME tg_static
+                      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/cli)
+add_test(NAME cli/static COMMAND tests.cli.static --version)
+
 # --- cmocka -------------------------------------------------------------------------------------
 
 file(GLOB support CONFIGURE_DEPENDS tests/support/*.c)

@@ -211,14 +211,15 @@ static void
 map_blocks_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 {
     const tg_array *input = node->args[arg];
-    const bool empty = tg_box_is_empty(out);
     in->ndim = input->ndim;
     for (int a = 0; a < input->ndim; a++) {
         const tg_grid_axis *axis = tg_grid_axis_at(input->chunks, a);
         const int o = out_axis(node, input, a);
         in->lo[a] = 0;
-        in->hi[a] = empty ? 0 : input->shape[a];
-        if (o >= 0 && !empty) {
+        in->hi[a] = input->shape[a];
+        if (o >= 0 && out->lo[o] == out->hi[o]) { /* the other axes keep their lengths */
+            in->hi[a] = 0;
+        } else if (o >= 0) {
             const tg_grid_axis *blocks = tg_grid_axis_at(node->chunks, o);
             in->lo[a] = tg_grid_lo(axis, tg_grid_find(blocks, out->lo[o]));
             in->hi[a] = tg_grid_hi(axis, tg_grid_find(blocks, out->hi[o] - 1));

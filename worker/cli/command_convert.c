@@ -174,8 +174,8 @@ static void
 keep_metadata(char *description, tg_save_options *save)
 {
     tg_json_piece json = { description, strlen(description) };
-    tg_json_piece attributes = tg_json_get(json, "attributes");
-    tg_json_piece names = tg_json_get(json, "dimension_names");
+    tg_json_piece attributes = tg_json_text_get(json, "attributes");
+    tg_json_piece names = tg_json_text_get(json, "dimension_names");
     description[attributes.text - description + (ptrdiff_t)attributes.bytes] = '\0';
     save->attributes = attributes.text;
     if (names.bytes > 2) { /* not "[]" */

@@ -19,7 +19,7 @@ print_sizes(tg_json_piece list)
     size_t at = 0;
     int count = 0;
     tg_json_piece size;
-    for (; tg_json_next(list, &at, NULL, &size); count++) {
+    for (; tg_json_text_next(list, &at, NULL, &size); count++) {
         printf("%s%.*s", count > 0 ? " x " : "", (int)size.bytes, size.text);
     }
     return count;
@@ -32,10 +32,10 @@ count_cells(tg_json_piece shape, tg_json_piece cells)
     size_t at_shape = 0, at_cells = 0;
     int64_t count = 1;
     tg_json_piece length, edge;
-    while (tg_json_next(shape, &at_shape, NULL, &length) &&
-           tg_json_next(cells, &at_cells, NULL, &edge)) {
-        int64_t step = tg_json_int(edge) > 0 ? tg_json_int(edge) : 1;
-        count *= tg_json_int(length) / step + (tg_json_int(length) % step != 0 ? 1 : 0);
+    while (tg_json_text_next(shape, &at_shape, NULL, &length) &&
+           tg_json_text_next(cells, &at_cells, NULL, &edge)) {
+        int64_t step = tg_json_text_int(edge) > 0 ? tg_json_text_int(edge) : 1;
+        count *= tg_json_text_int(length) / step + (tg_json_text_int(length) % step != 0 ? 1 : 0);
     }
     return count;
 }
@@ -54,27 +54,27 @@ static void
 print_array(tg_json_piece json)
 {
     char size[32];
-    tg_json_piece shape = tg_json_get(json, "shape");
-    int64_t decoded = tg_json_int(tg_json_get(json, "nbytes"));
-    int64_t stored = tg_json_int(tg_json_get(json, "stored_bytes"));
-    int64_t files = tg_json_int(tg_json_get(json, "stored_files"));
+    tg_json_piece shape = tg_json_text_get(json, "shape");
+    int64_t decoded = tg_json_text_int(tg_json_text_get(json, "nbytes"));
+    int64_t stored = tg_json_text_int(tg_json_text_get(json, "stored_bytes"));
+    int64_t files = tg_json_text_int(tg_json_text_get(json, "stored_files"));
     printf("%-11s ", "shape");
     printf(print_sizes(shape) == 0 ? "()\n" : "\n");
     printf("%-11s ", "dtype");
-    tg_json_print_string(tg_json_get(json, "dtype"));
+    tg_json_text_print_string(tg_json_text_get(json, "dtype"));
     printf("\n");
-    tg_json_piece names = tg_json_get(json, "dimension_names");
+    tg_json_piece names = tg_json_text_get(json, "dimension_names");
     if (names.bytes > 2) { /* not "[]" */
         printf("%-11s ", "axes");
-        tg_json_print(names, 12);
+        tg_json_text_print(names, 12);
         printf("\n");
     }
-    print_cells("chunks", shape, tg_json_get(json, "chunks"));
-    if (tg_json_get(json, "shards").bytes > 0) {
-        print_cells("shards", shape, tg_json_get(json, "shards"));
+    print_cells("chunks", shape, tg_json_text_get(json, "chunks"));
+    if (tg_json_text_get(json, "shards").bytes > 0) {
+        print_cells("shards", shape, tg_json_text_get(json, "shards"));
     }
     printf("%-11s ", "codec");
-    tg_json_print_string(tg_json_get(json, "codec"));
+    tg_json_text_print_string(tg_json_text_get(json, "codec"));
     printf("\n%-11s %s\n", "decoded", tg_report_bytes(size, sizeof size, decoded));
     printf("%-11s %s in %lld file%s", "stored", tg_report_bytes(size, sizeof size, stored),
            (long long)files, files == 1 ? "" : "s");
@@ -89,10 +89,10 @@ print_group(tg_json_piece json)
 {
     size_t at = 0;
     tg_json_piece member;
-    tg_json_piece members = tg_json_get(json, "members");
-    for (int i = 0; tg_json_next(members, &at, NULL, &member); i++) {
+    tg_json_piece members = tg_json_text_get(json, "members");
+    for (int i = 0; tg_json_text_next(members, &at, NULL, &member); i++) {
         printf("%-11s ", i == 0 ? "members" : "");
-        tg_json_print_string(member);
+        tg_json_text_print_string(member);
         printf("\n");
     }
 }
@@ -100,12 +100,12 @@ print_group(tg_json_piece json)
 static void
 print_info(tg_json_piece json)
 {
-    bool group = tg_json_is(tg_json_get(json, "kind"), "group");
-    tg_json_piece attributes = tg_json_get(json, "attributes");
+    bool group = tg_json_text_is(tg_json_text_get(json, "kind"), "group");
+    tg_json_piece attributes = tg_json_text_get(json, "attributes");
     printf("%-11s ", "path");
-    tg_json_print_string(tg_json_get(json, "path"));
+    tg_json_text_print_string(tg_json_text_get(json, "path"));
     printf("\n%-11s ", "format");
-    tg_json_print_string(tg_json_get(json, "format"));
+    tg_json_text_print_string(tg_json_text_get(json, "format"));
     printf("%s\n", group ? " group" : "");
     if (group) {
         print_group(json);
@@ -114,7 +114,7 @@ print_info(tg_json_piece json)
     }
     if (attributes.bytes > 2) {
         printf("%-11s ", "attributes");
-        tg_json_print(attributes, 12);
+        tg_json_text_print(attributes, 12);
         printf("\n");
     }
 }

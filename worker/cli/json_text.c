@@ -58,7 +58,7 @@ skip_value(tg_json_piece in, size_t at)
 }
 
 bool
-tg_json_next(tg_json_piece list, size_t *at, tg_json_piece *key, tg_json_piece *value)
+tg_json_text_next(tg_json_piece list, size_t *at, tg_json_piece *key, tg_json_piece *value)
 {
     size_t start = skip_space(list, *at == 0 ? 1 : *at);
     if (start >= list.bytes || list.text[start] == '}' || list.text[start] == ']') {
@@ -75,32 +75,32 @@ tg_json_next(tg_json_piece list, size_t *at, tg_json_piece *key, tg_json_piece *
 }
 
 bool
-tg_json_is(tg_json_piece value, const char *text)
+tg_json_text_is(tg_json_piece value, const char *text)
 {
     size_t bytes = strlen(text);
     return value.bytes == bytes + 2 && memcmp(value.text + 1, text, bytes) == 0;
 }
 
 tg_json_piece
-tg_json_get(tg_json_piece object, const char *key)
+tg_json_text_get(tg_json_piece object, const char *key)
 {
     size_t at = 0;
     tg_json_piece name = { 0 }, value = { 0 };
     bool found = false;
-    while (!found && tg_json_next(object, &at, &name, &value)) {
-        found = tg_json_is(name, key);
+    while (!found && tg_json_text_next(object, &at, &name, &value)) {
+        found = tg_json_text_is(name, key);
     }
     return found ? value : (tg_json_piece){ 0 };
 }
 
 int64_t
-tg_json_int(tg_json_piece value)
+tg_json_text_int(tg_json_piece value)
 {
     return value.bytes > 0 ? strtoll(value.text, NULL, 10) : 0;
 }
 
 void
-tg_json_print_string(tg_json_piece value)
+tg_json_text_print_string(tg_json_piece value)
 {
     size_t end = value.bytes > 0 ? value.bytes - 1 : 0;
     for (size_t i = 1; i < end; i++) {
@@ -124,9 +124,9 @@ is_flat(tg_json_piece value)
     tg_json_piece key, item;
     bool flat = true;
     if (is_nested(value) && value.text[0] == '{') {
-        flat = !tg_json_next(value, &at, &key, &item);
+        flat = !tg_json_text_next(value, &at, &key, &item);
     } else if (is_nested(value)) {
-        while (flat && tg_json_next(value, &at, NULL, &item)) {
+        while (flat && tg_json_text_next(value, &at, NULL, &item)) {
             flat = !is_nested(item);
         }
     }
@@ -135,7 +135,7 @@ is_flat(tg_json_piece value)
 
 /* Metadata is at most some tens of levels deep: the library's reader limits it. */
 void
-tg_json_print(tg_json_piece value, int indent)
+tg_json_text_print(tg_json_piece value, int indent)
 {
     size_t at = 0;
     tg_json_piece key = { 0 }, item = { 0 };
@@ -145,13 +145,13 @@ tg_json_print(tg_json_piece value, int indent)
         return;
     }
     putchar(value.text[0]);
-    for (int i = 0; tg_json_next(value, &at, object ? &key : NULL, &item); i++) {
+    for (int i = 0; tg_json_text_next(value, &at, object ? &key : NULL, &item); i++) {
         printf("%s\n%*s", i > 0 ? "," : "", indent + 2, "");
         if (object) {
             fwrite(key.text, 1, key.bytes, stdout);
             fputs(": ", stdout);
         }
-        tg_json_print(item, indent + 2);
+        tg_json_text_print(item, indent + 2);
     }
     printf("\n%*s%c", indent, "", object ? '}' : ']');
 }
