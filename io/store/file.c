@@ -57,9 +57,8 @@ missing_error(const file_store *f, const char *key, int code, tg_error *err)
 {
     struct stat mine, now;
     bool gone = code == ENOENT && !f->staged && fstat(f->dir, &mine) == 0 &&
-                (mine.st_nlink == 0 ||
-                 (stat(f->base.path, &now) == 0 &&
-                  (now.st_ino != mine.st_ino || now.st_dev != mine.st_dev)));
+                (mine.st_nlink == 0 || (stat(f->base.path, &now) == 0 &&
+                                        (now.st_ino != mine.st_ino || now.st_dev != mine.st_dev)));
     return gone ? tg_fail(err, TG_ERR_IO,
                           "%s/%s: the store was removed or replaced since it was opened; open it "
                           "again",

@@ -118,9 +118,9 @@ tg_status tg_store_file_open(const char *path, tg_store **out, tg_error *err);
  */
 tg_status tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
                               tg_error *err);
-/* Where a target of this path goes, into `real` of TG_STORE_PATH_MAX: a symbolic link is followed, so
- * that what it names is replaced and the link stays. TG_ERR_EXISTS when something is there that is
- * not to be replaced; devices, pipes and sockets never are. */
+/* Where a target of this path goes, into `real` of TG_STORE_PATH_MAX: a symbolic link is followed,
+ * so that what it names is replaced and the link stays. TG_ERR_EXISTS when something is there that
+ * is not to be replaced; devices, pipes and sockets never are. */
 tg_status tg_store_target(const char *path, bool overwrite, char *real, tg_error *err);
 /* Makes a rename of `path` last: fsync of the directory it is in. */
 tg_status tg_store_sync_parent(const char *path, tg_error *err);

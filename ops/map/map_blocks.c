@@ -242,6 +242,22 @@ map_blocks_cost(const tg_array *node, const tg_box *out, tg_cost *cost)
     cost->scratch_bytes = tg__call_scratch(node->nargs);
 }
 
+/* The engine has one box for all that is empty; a function is handed the lengths of the block. */
+static void
+restore_lengths(const tg_run *run, size_t arg, tg_block *block, tg_view *view, tg_box *box)
+{
+    map_blocks_demand(run->node, arg, run->out_box, box);
+    if (tg_box_is_empty(block->box) && tg_box_is_empty(box)) {
+        *view = *block->view;
+        for (int a = 0; a < box->ndim; a++) {
+            view->shape[a] = box->hi[a] - box->lo[a];
+        }
+        block->view = view;
+        block->box = box;
+        block->core = box;
+    }
+}
+
 static tg_status
 map_blocks_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 {
@@ -249,7 +265,10 @@ map_blocks_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_erro
     const tg_array *node = run->node;
     tg_block *blocks = tg_scratch_alloc(run->scratch, (int64_t)(node->nargs * sizeof *blocks));
     tg_block result = { .view = out, .array = node, .box = run->out_box, .core = run->out_box };
-    TG_CHECK(blocks != NULL, err, TG_ERR_MEMORY, "map_blocks: no memory for the arguments");
+    tg_view *views = tg_scratch_alloc(run->scratch, (int64_t)(node->nargs * sizeof *views));
+    tg_box *boxes = tg_scratch_alloc(run->scratch, (int64_t)(node->nargs * sizeof *boxes));
+    TG_CHECK(blocks != NULL && views != NULL && boxes != NULL, err, TG_ERR_MEMORY,
+             "map_blocks: no memory for the arguments");
     for (size_t i = 0; i < node->nargs; i++) {
         const tg_array *arg = node->args[i];
         blocks[i] = (tg_block){
@@ -258,6 +277,7 @@ map_blocks_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_erro
         for (int a = 0; a < arg->ndim; a++) {
             blocks[i].whole |= (uint64_t)(out_axis(node, arg, a) < 0) << a;
         }
+        restore_lengths(run, i, &blocks[i], &views[i], &boxes[i]);
     }
     TG_TRY(tg__call_block(run, blocks, node->nargs, &result, err));
 out:

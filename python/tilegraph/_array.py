@@ -8,9 +8,13 @@ import numpy as np
 
 from . import _build, _optable
 from ._engine import ffi, lib, text
-from .errors import TgTypeError, TgValueError
+from ._params import dtype_name
+from .errors import TgLimitError, TgTypeError, TgValueError
 
 __all__ = ["Array"]
+
+#: Chunks along one axis of which `chunks` lists the sizes; only regular ones are so many.
+_LISTED_MAX = 1 << 26
 
 
 class Array:
@@ -81,21 +85,33 @@ class Array:
         count = lib.tg_array_chunk_count(self._ptr, axis)
         if count <= 0:
             return (self.shape[axis],)
+        if count > _LISTED_MAX:
+            raise TgLimitError(f"chunks: {count} chunks along axis {axis} are too many for a "
+                               "tuple; chunksize and numblocks say the same")
         sizes = ffi.new("int64_t[]", count)
         lib.tg_array_chunk_sizes(self._ptr, axis, sizes, count)
         return tuple(sizes)
 
+    def _chunk_count(self, axis):
+        return max(lib.tg_array_chunk_count(self._ptr, axis), 1)
+
+    def _chunk_edge(self, axis):
+        """The largest chunk size along an axis."""
+        if self._chunk_count(axis) <= _LISTED_MAX:
+            return max(self._axis_chunks(axis), default=0)
+        first = ffi.new("int64_t[1]")  # so many are regular: none is larger than the first
+        lib.tg_array_chunk_sizes(self._ptr, axis, first, 1)
+        return first[0]
+
     @property
     def chunksize(self):
         """The largest chunk size along each axis."""
-        return tuple(max(sizes, default=0) for sizes in self.chunks)
+        return tuple(self._chunk_edge(axis) for axis in range(self.ndim))
 
     @property
     def numblocks(self):
         """Number of chunks along each axis."""
-        return tuple(
-            max(lib.tg_array_chunk_count(self._ptr, axis), 1) for axis in range(self.ndim)
-        )
+        return tuple(self._chunk_count(axis) for axis in range(self.ndim))
 
     @property
     def npartitions(self):
@@ -157,8 +173,9 @@ class Array:
 
     def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
         """Converted to another dtype; refused if `casting` does not allow that."""
+        dtype = np.dtype(dtype_name(dtype))
         if not np.can_cast(self.dtype, dtype, casting):
-            raise TgTypeError(f"Cannot cast array data from {self.dtype!r} to {np.dtype(dtype)!r} "
+            raise TgTypeError(f"Cannot cast array data from {self.dtype!r} to {dtype!r} "
                               f"according to the rule {casting!r}")
         return _optable.function("astype")(self, dtype)
 

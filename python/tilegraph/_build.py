@@ -150,6 +150,9 @@ def as_numpy(value):
     """A NumPy array that the engine can read where it lies, if possible without a copy."""
     from ._params import dtype_name
 
+    if isinstance(value, np.ma.MaskedArray):
+        raise TgTypeError("masked arrays are not supported, the mask would be lost: give the result "
+                          "of filled(), or data and mask as two arrays")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -157,6 +160,8 @@ def as_numpy(value):
     if array.dtype.kind == "O":
         raise TgTypeError(f"cannot make an array of {type(value).__name__}: dtype object is not "
                           "supported")
+    if isinstance(value, (str, bytes)):
+        raise TgTypeError(f"cannot make an array of the text {value!r}; tilegraph.open opens a file")
     dtype_name(array.dtype)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))

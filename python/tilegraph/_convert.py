@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _build
 from ._array import Array
-from ._params import dtype_name, normal_chunks
+from ._params import dtype_name, normal_chunks, path_text
 
 __all__ = ["asanyarray", "asarray", "from_array", "from_dlpack", "from_zarr", "open"]
 
@@ -61,13 +61,13 @@ def open(path, chunks=None):  # noqa: A001 (the name is part of the interface)
 
     Reads metadata only. chunks: other chunks than the stored ones.
     """
-    array = _build.open_path(os.fsdecode(path))
+    array = _build.open_path(path_text("open", path))
     return array if chunks is None else array.rechunk(chunks)
 
 
 def from_zarr(path, component=None, chunks=None):
     """Opens a Zarr array, version 2 or 3. component: path of the array inside a group."""
-    path = os.fsdecode(path)
+    path = path_text("from_zarr", path)
     if component:
         path = os.path.join(path, component)
     return open(path, chunks)

@@ -426,13 +426,20 @@ def _run_block(call, info, inputs, count, output):
             block.flags.writeable = False
             blocks.append(block)
     target = _numpy(output)
-    result = np.asarray(call.run(
+    result = _no_mask(call.run(
         blocks,
         lambda: _list(info.out.index, info.out.ndim),
         lambda: _block_info(call, info, target),
-    ))
+    ), call)
     _check_result(call, result, target, info)
     target[...] = result
+
+
+def _no_mask(result, call):
+    if isinstance(result, np.ma.MaskedArray):
+        raise TgTypeError(f"{call.op}: {call.name} returned a masked array, whose mask would be "
+                          "lost; return filled() of it")
+    return np.asarray(result)
 
 
 def _block_info(call, info, target):

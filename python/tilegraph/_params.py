@@ -160,6 +160,17 @@ def string(name, value):
     return (name, lib.TG_PARAM_STR, len(encoded), ffi.new("char[]", encoded))
 
 
+def path_text(op, value):
+    """A path as text."""
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise TgTypeError(f"{op}: the path must be text or os.PathLike, got {value!r}") from None
+    if "\0" in path:
+        raise TgValueError(f"{op}: there is a null character in the path {path!r}")
+    return path
+
+
 def dtype_name(value):
     """NumPy's name of a dtype that the engine has."""
     try:
@@ -198,6 +209,8 @@ def normal_chunks(op, chunks, shape=None):
     if isinstance(chunks, (str, bytes)) or (isinstance(chunks, dict) and ndim is None):
         raise TgValueError(f"{op}: chunks must be 'auto', a number or a tuple, got {chunks!r}")
     if isinstance(chunks, dict):
+        for axis in chunks:
+            axis_index(axis, ndim)
         chunks = [chunks.get(axis, chunks.get(axis - ndim, -1)) for axis in range(ndim)]
     if not isinstance(chunks, (list, tuple, np.ndarray)):
         return [_edge(op, chunks)], None

@@ -27,6 +27,8 @@ _NOT_GIVEN = np._NoValue
 _FACTS = {
     "copy": lambda a: a,
 }
+#: NumPy's functions whose namesake here is another function.
+_OTHERS = frozenset({"save"})
 
 
 def array_ufunc(ufunc, method, inputs, kwargs):
@@ -118,7 +120,7 @@ def array_function(func, types, args, kwargs):
     if name in _FACTS and len(args) == 1:
         return _FACTS[name](*args, **kwargs)
     try:
-        ours = _find(name)
+        ours = _find(name) if name not in _OTHERS else None
     except AttributeError:
         raise _unknown(name) from None
     if not callable(ours):

@@ -73,9 +73,9 @@ def chunk_svg(array):
     shape = array.shape
     if not shape or any(n != n for n in shape) or 0 in shape:
         return ""
-    last = array.chunks[-3:]
-    edges = _edges(shape[-3:])
-    lines = [_positions(sizes, edge) for sizes, edge in zip(last, edges)]
+    axes = range(max(len(shape) - 3, 0), len(shape))
+    last = shape[-3:]
+    lines = [_positions(array, axis, edge) for axis, edge in zip(axes, _edges(last))]
     names = [str(n) for n in shape[-3:]]
     if len(last) == 1:
         body, width, height = _flat([0.0, 30.0], lines[0], ["", names[0]])
@@ -98,9 +98,12 @@ def _edges(shape):
     return [_SIZE * max(n / longest, 0.2) for n in shape]
 
 
-def _positions(sizes, pixels):
+def _positions(array, axis, pixels):
     """Where lines are drawn: chunk borders, thinned to LINES_MAX."""
-    total = sum(sizes)
+    total = array.shape[axis]
+    if array.numblocks[axis] > 1 << 20:  # regular, and closer than a pixel
+        return [pixels * i / (LINES_MAX - 1) for i in range(LINES_MAX)]
+    sizes = array.chunks[axis]
     borders, at = [0], 0
     for size in sizes:
         at += size

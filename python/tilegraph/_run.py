@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Computing: one pass for any number of results, with Ctrl-C, progress and profiles."""
 
-import os
-
 import numpy as np
 
 from . import _build, _engine, _watch
@@ -312,19 +310,32 @@ def _save(array, path, form, now, **options):
     import json
 
     from ._convert import asarray
+    from ._params import path_text
 
+    path = path_text("save", path)
     array = asarray(array)
     for name in ("chunks", "shards"):
         options[name] = _edges(array, name, options.get(name))
     if options.get("attributes") is not None:
-        options["attributes"] = json.dumps(options["attributes"])
+        options["attributes"] = _json(options["attributes"])
     names = options.get("dimension_names")
     if names is not None:
         if len(names) != array.ndim:
             raise TgValueError(f"to_zarr: {len(names)} dimension_names for {array.ndim} axes")
         options["dimension_names"] = json.dumps(list(names))
-    lazy = Store(array, os.fsdecode(path), {"format": form, **options})
+    lazy = Store(array, path, {"format": form, **options})
     return compute(lazy)[0] if now else lazy
+
+
+def _json(attributes):
+    import json
+
+    if not isinstance(attributes, dict):
+        raise TgTypeError(f"save: attributes must be a dict, got {attributes!r}")
+    try:
+        return json.dumps(attributes)
+    except (TypeError, ValueError) as error:
+        raise TgTypeError(f"save: attributes must be what JSON can hold: {error}") from None
 
 
 def _edges(array, name, sizes):
@@ -361,15 +372,20 @@ def store(sources, targets, *, lock=True, regions=None, compute=True):
     if not len(sources) == len(targets) == len(regions):
         raise TgValueError(f"store: {len(sources)} sources for {len(targets)} targets and "
                            f"{len(regions)} regions")
-    wanted = []
+    wanted, written = [], []
     for source, target, region in zip(sources, targets, regions):
         if isinstance(target, np.ndarray):
             memory = target if region is None else target[region]
             _check_target(source, memory.shape)
+            _check_memory(memory, written)
+            written.append(memory)
             wanted.append((source.astype(memory.dtype), ffi.NULL, memory))
         else:
             from ._map import write_blocks
 
+            if not hasattr(target, "shape") or not hasattr(target, "__setitem__"):
+                raise TgTypeError("store: a target must be a NumPy array or have a shape and "
+                                  f"__setitem__, got {target!r}; tilegraph.save writes files")
             _check_target(source, _region_shape(target, region))
             wanted.append((write_blocks(source, target, region, lock), ffi.NULL, None))
     Computation(wanted).run()
@@ -379,6 +395,13 @@ def _region_shape(target, region):
     if region is None:
         return tuple(target.shape)
     return tuple(len(range(*part.indices(n))) for part, n in zip(region, target.shape))
+
+
+def _check_memory(memory, others):
+    if not memory.flags.writeable:
+        raise TgValueError("store: the target is read-only")
+    if any(np.shares_memory(memory, other) for other in others):
+        raise TgValueError("store: two targets share memory; each cell can be written once")
 
 
 def _check_target(source, shape):

@@ -206,9 +206,9 @@ def _parse(key, value, place):
         return _parse_bytes(value, place)
     try:
         threads = int(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         threads = 0
-    if threads < 1 or (isinstance(value, float) and threads != value):
+    if not 0 < threads < 1 << 31 or (isinstance(value, float) and threads != value):
         raise TgValueError(f"{place}: threads must be a whole number of at least 1, got {value!r}")
     return threads
 
@@ -217,8 +217,9 @@ def _parse_bytes(value, place):
     from ._engine import check, ffi, lib
 
     if not isinstance(value, str):
-        if value < 1 or value != value:
-            raise TgValueError(f"{place}: memory_limit must be positive, got {value!r}")
+        if not 1 <= value < 1 << 63:
+            raise TgValueError(f"{place}: memory_limit must be positive and less than 2^63, got "
+                               f"{value!r}")
         return int(value)
     err = ffi.new("tg_error *")
     out = ffi.new("int64_t *")
