@@ -72,7 +72,8 @@ def test_astype_of_what_is_no_dtype(dtype):
 def test_attributes_that_json_cannot_hold(tmp_path):
     fails(TypeError, "attributes must be a dict",
           lambda: ones().to_zarr(tmp_path / "a.zarr", attributes="a"))
-    fails(TypeError, "JSON", lambda: ones().to_zarr(tmp_path / "a.zarr", attributes={"a": object()}))
+    fails(TypeError, "JSON",
+          lambda: ones().to_zarr(tmp_path / "a.zarr", attributes={"a": object()}))
     assert not list(tmp_path.iterdir())
 
 

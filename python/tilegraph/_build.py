@@ -151,8 +151,8 @@ def as_numpy(value):
     from ._params import dtype_name
 
     if isinstance(value, np.ma.MaskedArray):
-        raise TgTypeError("masked arrays are not supported, the mask would be lost: give the result "
-                          "of filled(), or data and mask as two arrays")
+        raise TgTypeError("masked arrays are not supported, the mask would be lost: give what "
+                          "filled() returns, or data and mask as two arrays")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -161,7 +161,8 @@ def as_numpy(value):
         raise TgTypeError(f"cannot make an array of {type(value).__name__}: dtype object is not "
                           "supported")
     if isinstance(value, (str, bytes)):
-        raise TgTypeError(f"cannot make an array of the text {value!r}; tilegraph.open opens a file")
+        raise TgTypeError(f"cannot make an array of the text {value!r}; tilegraph.open opens "
+                          "a file")
     dtype_name(array.dtype)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
