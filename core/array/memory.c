@@ -31,6 +31,7 @@ make_view(void *data, tg_dtype dtype, int ndim, const int64_t *shape, const int6
     TG_CHECK(bytes > 0, err, TG_ERR_TYPE, "from_memory: %d is no dtype", (int)dtype);
     TG_CHECK(ndim >= 0 && ndim <= TG_NDIM_MAX, err, TG_ERR_VALUE,
              "from_memory: an array has 0 to %d axes, got %d", TG_NDIM_MAX, ndim);
+    TG_CHECK(ndim == 0 || shape != NULL, err, TG_ERR_VALUE, "from_memory: shape is NULL");
     for (int a = 0; a < ndim; a++) {
         TG_CHECK(shape[a] >= 0, err, TG_ERR_VALUE, "from_memory: negative length %lld of axis %d",
                  (long long)shape[a], a);

@@ -392,6 +392,7 @@ tg_params_check(const char *op, const tg_param_schema *schema, size_t count, con
     for (size_t i = 0; i < entries; i++) {
         out->values[i] = (tg_value){ 0 };
     }
+    TG_CHECK(count == 0 || params != NULL, err, TG_ERR_VALUE, "%s: params is NULL", op);
     TG_TRY(check_names(op, schema, count, params, &total, err));
     if (total > sizeof out->inline_ / sizeof out->inline_[0]) {
         out->block_bytes = total * sizeof(int64_t);

@@ -333,6 +333,7 @@ check_args(const tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const
     list_names(op->arg_names, names, sizeof names);
     (void)snprintf(wanted, sizeof wanted, op->nargs_min == op->nargs_max ? "%d" : "%d to %d",
                    op->nargs_min, op->nargs_max);
+    TG_CHECK(nargs == 0 || args != NULL, err, TG_ERR_VALUE, "%s: args is NULL", op->name);
     TG_CHECK(nargs <= TG_NARGS_MAX, err, TG_ERR_LIMIT, "%s: %zu arguments, at most %d", op->name,
              nargs, TG_NARGS_MAX);
     TG_CHECK(nargs >= (size_t)op->nargs_min && nargs <= (size_t)op->nargs_max, err, TG_ERR_TYPE,
@@ -364,6 +365,7 @@ tg_apply(tg_scope *scope, const char *name, size_t nargs, tg_array *const *args,
     if (scope->failed) {
         return NULL;
     }
+    name = name != NULL ? name : "";
     op = tg_registry_find(tg_context_registry(scope->context), name);
     status = op != NULL ? check_args(scope, op, nargs, args, &err) : fail_op(scope, name, &err);
     if (status == TG_OK) {

@@ -341,7 +341,8 @@ def pad(array, pad_width, mode="constant", **kwargs):
                            f"pad_width must be a number, a pair, or a pair for each of the "
                            f"{array.ndim} axes, got {pad_width!r}") from None
     if min((n for pair in widths for n in pair), default=0) < 0:
-        raise TgValueError("index can't contain negative values")
+        raise TgValueError("pad: pad_width: index can't contain negative values, got "
+                           f"{pad_width!r}")
     if not array.ndim:
         return array
     if mode == "constant":

@@ -139,6 +139,12 @@ test_mistakes_are_named(void **state)
                         "total: axis 2 is out of bounds for array of dimension 2");
     assert_null(tg_apply(s, "twice", 1, (tg_array *[]){ NULL }, 0, NULL));
     assert_string_equal(take_message(s, TG_ERR_VALUE), "twice: argument 0 (x) is NULL");
+    assert_null(tg_apply(s, "twice", 1, NULL, 0, NULL));
+    assert_string_equal(take_message(s, TG_ERR_VALUE), "twice: args is NULL");
+    assert_null(tg_apply(s, "twice", 1, &a, 1, NULL));
+    assert_string_equal(take_message(s, TG_ERR_VALUE), "twice: params is NULL");
+    assert_null(tg_apply(s, NULL, 1, &a, 0, NULL));
+    assert_non_null(strstr(take_message(s, TG_ERR_VALUE), "unknown op ''"));
     assert_null(tg_apply(s, "nothing", 0, NULL, 0, NULL));
     assert_string_equal(take_message(s, TG_ERR_INTERNAL), "nothing: nothing was built");
     assert_null(tg_apply(s, "from_memory", 0, NULL, 0, NULL));
