@@ -2,6 +2,10 @@
 """Bad arguments that are no op's own: paths, settings, chunks, targets in memory, odd arrays. All
 must be found before anything runs, as an error of ours and of the built-in kind."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -122,3 +126,22 @@ def test_a_function_sees_the_lengths_of_an_empty_block():
     x = tg.zeros((0, 3), dtype="f4", chunks=(1, 2))
     assert x.map_blocks(look, dtype="f4").compute().shape == (0, 3)
     assert set(seen) == {(0, 2), (0, 1)}
+
+
+INTERRUPTED = """
+import os, signal, threading, tilegraph as tg
+x = tg.ones((400, 400, 400), dtype="f4", chunks=(100, 100, 100))
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    tg.ndimage.median_filter(x, 11).to_zarr("a.zarr")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_program_that_is_interrupted_leaves_nothing(tmp_path):
+    # It ended before the last tasks did, and left the store under its temporary name.
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=tmp_path, text=True, timeout=60,
+                          capture_output=True)
+    assert done.stdout == "interrupted\n", done.stderr
+    assert os.listdir(tmp_path) == []

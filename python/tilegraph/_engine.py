@@ -105,6 +105,8 @@ _session = None
 _session_lock = threading.Lock()
 #: Computations that have not ended, to be cancelled when the interpreter ends.
 running = weakref.WeakSet()
+#: Threads that wait for cancelled computations, whose last tasks may still run, and write.
+abandoned = []
 
 
 def session():
@@ -142,12 +144,16 @@ def _forget_after_fork():
     _session_lock = threading.Lock()
     _raised_lock = threading.Lock()
     running.clear()
+    abandoned.clear()
 
 
 def _end():
-    """Ends what runs, and then no engine thread enters Python any more."""
+    """Ends what runs, and then no engine thread enters Python any more. What was given up is waited
+    for a while: it removes what it has half written when its last task has ended."""
     for computation in list(running):
         computation.cancel()
+    for thread in abandoned:
+        thread.join(10)
     lib.tg_bridge_close()
 
 

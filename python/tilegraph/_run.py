@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Computing: one pass for any number of results, with Ctrl-C, progress and profiles."""
 
+import threading
+
 import numpy as np
 
 from . import _build, _engine, _watch
@@ -84,12 +86,19 @@ class Computation:
         if self._ended:
             return
         self.cancel()
-        if len(self._keep) > 1:
-            try:
-                if not self.wait(2_000_000_000):
-                    _abandoned.append(self)
-            except Exception:  # what it failed with is already on its way
-                pass
+        _engine.abandoned[:] = [t for t in _engine.abandoned if t.is_alive()]
+        if not self.ended(2_000_000_000 if len(self._keep) > 1 else 0):
+            # Holds the computation until it has ended; then what is half written is removed.
+            thread = threading.Thread(target=self.ended, args=(-1,), daemon=True)
+            _engine.abandoned.append(thread)
+            thread.start()
+
+    def ended(self, timeout_ns):
+        """Whether it has ended, whatever with."""
+        try:
+            return self.wait(timeout_ns)
+        except Exception:  # what it failed with is already on its way
+            return True
 
     def result(self, index):
         """One result as a NumPy array over the engine's memory."""
@@ -112,10 +121,6 @@ class Computation:
         function = getattr(lib, f"tg_computation_to_{kind}")
         check(function(self._ptr, lib.tg_py_write, handle, err), err)
         return b"".join(pieces)
-
-
-#: Cancelled computations whose tasks may still write into a caller's memory.
-_abandoned = []
 
 
 class Result:
