@@ -504,3 +504,14 @@ def test_multiprocessing_after_use(tmp_path, method):
     done = subprocess.run([sys.executable, str(script), method], capture_output=True, text=True,
                           timeout=100)
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def filled(value):
+    return tg.from_array(np.full((16, 16), float(value)), chunks=(8, 8))
+
+
+def test_many_targets_end():
+    """256 targets filled the planner's table of nodes, and looking for the next one never ended."""
+    base = filled(1)
+    results = tg.compute(*[base + i for i in range(600)])
+    assert all((result == i + 1).all() for i, result in enumerate(results))
