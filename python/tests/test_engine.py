@@ -515,3 +515,9 @@ def test_many_targets_end():
     base = filled(1)
     results = tg.compute(*[base + i for i in range(600)])
     assert all((result == i + 1).all() for i, result in enumerate(results))
+
+
+def test_stack_of_computed_arrays():
+    """Pictures that are cheap to compute all joined the stack's stage, more than one may have."""
+    stack = tg.stack([(filled(i) + i) * 2 for i in range(1000)]).compute()
+    assert (stack == np.arange(1000).reshape(-1, 1, 1) * 4).all()
