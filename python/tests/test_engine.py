@@ -521,3 +521,14 @@ def test_stack_of_computed_arrays():
     """Pictures that are cheap to compute all joined the stack's stage, more than one may have."""
     stack = tg.stack([(filled(i) + i) * 2 for i in range(1000)]).compute()
     assert (stack == np.arange(1000).reshape(-1, 1, 1) * 4).all()
+
+
+def test_group_with_many_inputs():
+    """A chain of where() with a mask and a value each had more inputs than a group has room for."""
+    n = 124
+    low, high = [filled(i) for i in range(n)], [filled(i + 0.5) for i in range(n)]
+    values = [filled(i + 1) for i in range(n)]
+    result = tg.ndimage.gaussian_filter(filled(5), 1)
+    for mask, value in zip([a < b for a, b in zip(low, high)], values):
+        result = tg.where(mask, result, value)
+    assert np.allclose(result.compute(), 5)
