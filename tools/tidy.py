@@ -86,7 +86,7 @@ FENCES = [
     Fence(r"(sys/socket|netinet/.*|arpa/inet|netdb|sys/un)\.h|sys/(e)?poll\.h|poll\.h", NET),
     Fence(r"(fcntl|dirent|sys/stat|sys/file)\.h", r"(core|io|worker)/|" + NET),
     Fence(r"([a-z]mmintrin|immintrin|x86intrin|cpuid|arm_neon)\.h",
-          r"ops/kernel/|worker/exec/stream\.c$"),
+          r"ops/kernel/|core/mem/stream\.c$"),
 ]
 
 # What may be included without a fence: C11, POSIX, Linux and ourselves.
