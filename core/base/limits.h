@@ -16,6 +16,7 @@ enum {
     TG_STR_MAX = 4096,          /* bytes of one string parameter: a path */
     TG_NODES_MAX = 1 << 20,     /* nodes reachable from one computation */
     TG_STAGE_NODES_MAX = 256,   /* nodes evaluated together: bounds the views kept per tile */
+    TG_STAGE_LOCALS_MAX = 2048, /* those, and what they read: TG_NARGS_MAX, and a few for each */
     TG_STAGES_MAX = 1 << 16,    /* stages of one plan */
     TG_TARGETS_MAX = 1024,      /* results of one computation */
     TG_THREADS_MAX = 512,       /* threads of one executor */

@@ -40,8 +40,8 @@ struct tg_plan_choice {
 
 /* Stages of the plan that are choices: those before the first TG_STAGE_COMBINE. */
 uint32_t tg_plan_choice_count(const tg_plan_core *plan);
-/* What was chosen for stage `index` of them. `reads` has room for TG_STAGE_NODES_MAX +
- * TG_NARGS_MAX + 1, `tiles` for 2 * TG_NDIM_MAX; the result points there. */
+/* What was chosen for stage `index` of them. `reads` has room for TG_STAGE_LOCALS_MAX,
+ * `tiles` for 2 * TG_NDIM_MAX; the result points there. */
 void tg_plan_choice_at(const tg_plan_core *plan, uint32_t index, tg_choice_read *reads,
                        int64_t *tiles, tg_stage_choice *out);
 

@@ -108,6 +108,19 @@ is_elementwise(const tg_local *local)
     return local->role == TG_LOCAL_COMPUTE && local->array->op->cls == TG_CLASS_ELEMENTWISE;
 }
 
+/* Joins the group of its readers while that has room for its operands; else begins one. */
+static void
+enter_group(tg_layout *layout, uint32_t i)
+{
+    tg_layout_node *node = &layout->nodes[i];
+    uint32_t nargs = (uint32_t)layout->stage->locals[i].array->nargs;
+    if (node->group < 0 || layout->nodes[node->group].operands + nargs > TG_GROUP_OPERANDS_MAX) {
+        node->group = (int32_t)i;
+        node->operands = 0;
+    }
+    layout->nodes[node->group].operands += nargs;
+}
+
 /* An elementwise node joins the group of its readers when they are all in one group. */
 static void
 make_groups(tg_layout *layout)
@@ -117,7 +130,7 @@ make_groups(tg_layout *layout)
         const tg_local *local = &stage->locals[i];
         tg_layout_node *node = &layout->nodes[i];
         if (is_elementwise(local)) {
-            node->group = node->group >= 0 ? node->group : (int32_t)i;
+            enter_group(layout, i);
         } else {
             node->group = -1;
         }

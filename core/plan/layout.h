@@ -19,6 +19,7 @@ typedef struct tg_layout_node {
     bool needed;    /* false: nothing of it is needed for this tile */
     int64_t offset; /* of its buffer in the scratch block; -1: none (a view, a leaf, in a group) */
     int32_t group;  /* the local that roots its group of elementwise nodes; -1: none */
+    uint32_t operands; /* roots of groups: of all members together */
 } tg_layout_node;
 
 typedef struct tg_layout {
@@ -34,6 +35,9 @@ typedef struct tg_layout {
 /* Bytes of one strip of a group: of its widest member. A chain of a few members with their inputs
  * stays in the first-level cache, and a strip is short enough for memory to be asked ahead. */
 enum { TG_STRIP_BYTES = 2048 };
+
+/* Operands of all members of a group, so that its table is of fixed size. */
+enum { TG_GROUP_OPERANDS_MAX = 256 };
 
 /* An argument of a member of a group that gets a strip of its own: one element, everywhere. */
 bool tg_layout_is_scalar(const tg_array *array);

@@ -49,10 +49,18 @@ out:
     return status;
 }
 
+/* Adds a node, unless it is there. The set stays at most half full, so that looking for what is not
+ * in it ends. */
 static tg_status
-append(tg_planner *planner, tg_array *array, tg_error *err)
+reach(tg_planner *planner, seen_set *set, tg_array *array, tg_error *err)
 {
     tg_status status = TG_OK;
+    if (set->count * 2 >= set->capacity) {
+        TG_TRY(seen_grow(set, err));
+    }
+    if (seen_before(set, array)) {
+        goto out;
+    }
     if (planner->node_count == planner->node_capacity) {
         size_t next = planner->node_capacity != 0 ? planner->node_capacity * 2 : 64;
         tg_planned_node *nodes = tg_realloc(
@@ -82,21 +90,13 @@ tg_planner_reach(tg_planner *planner, tg_error *err)
 {
     tg_status status = TG_OK;
     seen_set set = { 0 };
-    TG_TRY(seen_grow(&set, err));
     for (size_t t = 0; t < planner->plan->target_count; t++) {
-        if (!seen_before(&set, planner->plan->targets[t].array)) {
-            TG_TRY(append(planner, planner->plan->targets[t].array, err));
-        }
+        TG_TRY(reach(planner, &set, planner->plan->targets[t].array, err));
     }
     for (size_t next = 0; next < planner->node_count; next++) {
         const tg_array *array = planner->nodes[next].array;
         for (size_t a = 0; a < array->nargs; a++) {
-            if (set.count * 2 > set.capacity) {
-                TG_TRY(seen_grow(&set, err));
-            }
-            if (!seen_before(&set, array->args[a])) {
-                TG_TRY(append(planner, array->args[a], err));
-            }
+            TG_TRY(reach(planner, &set, array->args[a], err));
         }
     }
     qsort(planner->nodes, planner->node_count, sizeof *planner->nodes, by_age);

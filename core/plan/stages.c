@@ -169,7 +169,10 @@ decide(tg_planner *planner, size_t index)
     const tg_array *array = node->array;
     bool cheap = node->cheap_ops < TG_NOT_CHEAP;
     node->root = is_target(planner->plan, array) || tg_node_stands_alone(array);
-    if (!node->root && !cheap) {
+    if (!node->root && cheap && array->nargs > 0 && node->home >= 0) {
+        /* Arguments of a wide node, such as the pictures of a stack: no stage takes them all. */
+        node->root = planner->nodes[node->home].locals >= TG_STAGE_NODES_MAX;
+    } else if (!node->root && !cheap) {
         node->root = node->forced || node->shared || node->home < 0 ||
                      planner->nodes[node->home].locals >= TG_STAGE_NODES_MAX / 2 ||
                      (array->source != NULL && !source_joins(planner, index));
@@ -234,7 +237,7 @@ tg_planner_collect(tg_planner *planner, uint32_t index, tg_error *err)
     tg_status status = TG_OK;
     tg_local *locals = NULL;
     uint32_t count = 1, args = 0;
-    const size_t capacity = TG_STAGE_NODES_MAX + TG_NARGS_MAX + 1;
+    const size_t capacity = TG_STAGE_LOCALS_MAX;
     tg_stage *stage = &planner->plan->stages[index];
     locals = tg_malloc(NULL, capacity * sizeof *locals);
     TG_CHECK(locals != NULL, err, TG_ERR_MEMORY, "no memory to plan");

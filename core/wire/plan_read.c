@@ -280,7 +280,7 @@ static tg_status
 read_stage(reader *r, tg_stage_choice *stage, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_choice_read reads[TG_STAGE_NODES_MAX + TG_NARGS_MAX + 1];
+    tg_choice_read reads[TG_STAGE_LOCALS_MAX];
     const msgpack_object *object = NULL;
     const msgpack_object_array *fields = NULL;
     const int64_t *pairs = NULL, *tiles = NULL;

@@ -374,7 +374,7 @@ put_target(writer *w, const node_set *set, const tg_array *target, uint32_t stag
 static void
 put_stage(writer *w, const node_set *set, const tg_plan_core *plan, uint32_t index)
 {
-    tg_choice_read reads[TG_STAGE_NODES_MAX + TG_NARGS_MAX + 1];
+    tg_choice_read reads[TG_STAGE_LOCALS_MAX];
     int64_t pairs[2 * (sizeof reads / sizeof reads[0])];
     int64_t tiles[2 * TG_NDIM_MAX];
     tg_stage_choice stage;

@@ -506,3 +506,31 @@ def test_multiprocessing_after_use(tmp_path, method):
     done = subprocess.run([sys.executable, str(script), method], capture_output=True, text=True,
                           timeout=100)
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def filled(value):
+    return tg.from_array(np.full((16, 16), float(value)), chunks=(8, 8))
+
+
+def test_many_targets_end():
+    """256 targets filled the planner's table of nodes, and looking for the next one never ended."""
+    base = filled(1)
+    results = tg.compute(*[base + i for i in range(600)])
+    assert all((result == i + 1).all() for i, result in enumerate(results))
+
+
+def test_stack_of_computed_arrays():
+    """Pictures that are cheap to compute all joined the stack's stage, more than one may have."""
+    stack = tg.stack([(filled(i) + i) * 2 for i in range(1000)]).compute()
+    assert (stack == np.arange(1000).reshape(-1, 1, 1) * 4).all()
+
+
+def test_group_with_many_inputs():
+    """A chain of where() with a mask and a value each had more inputs than a group has room for."""
+    n = 124
+    low, high = [filled(i) for i in range(n)], [filled(i + 0.5) for i in range(n)]
+    values = [filled(i + 1) for i in range(n)]
+    result = tg.ndimage.gaussian_filter(filled(5), 1)
+    for mask, value in zip([a < b for a, b in zip(low, high)], values):
+        result = tg.where(mask, result, value)
+    assert np.allclose(result.compute(), 5)

@@ -205,10 +205,6 @@ def _counted(name, a, where, skip_nan):
     return counts & ~_build.apply("isnan", (a,)) if skip_nan and a.dtype.kind in "fc" else counts
 
 
-def _moment(name, a, axis, dtype, keepdims, where, **params):
-    return _op(name, a, axis, keepdims, dtype, **params)
-
-
 def _mean(name, a, axis, dtype, out, keepdims, where):
     _no_out(name, out)
     a = asarray(a)

@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "core/base/assert.h"
-#include "worker/exec/run.h"
 #include "core/mem/stream.h"
+#include "worker/exec/run.h"
 
 /* Inputs are asked for this many strips before they are wanted: 8 KiB cover the latency of memory
  * at its full rate. */
 enum { STRIPS_AHEAD = 4 };
-enum { MEMBERS_MAX = TG_STAGE_NODES_MAX, OPERANDS_MAX = 8 };
+enum { MEMBERS_MAX = TG_GROUP_OPERANDS_MAX, OPERANDS_MAX = 8 };
 
 typedef struct member {
     tg_loop loop;
@@ -30,7 +30,7 @@ typedef struct group {
     int scalar_count; /* inputs that the layout has a strip for */
     member members[MEMBERS_MAX];
     tg_view inputs[MEMBERS_MAX + 1]; /* broadcast to the output's shape; strides only */
-    int16_t member_of[MEMBERS_MAX * 2 + TG_NARGS_MAX];
+    int16_t member_of[TG_STAGE_LOCALS_MAX];
 } group;
 
 /* A view of the input with the strides it has under the output's shape. */

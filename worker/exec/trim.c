@@ -122,6 +122,7 @@ cut(tg_running *run, uint32_t maker, void *memory, tg_error *err)
     tg_buffer *buffer = NULL;
     uint64_t first = plan->tasks.succ_start[maker], last = plan->tasks.succ_start[maker + 1];
     uint32_t room = (uint32_t)(last - first);
+    tg_piece *kept = NULL;
     tg_piece *pieces = tg_malloc(NULL, room * sizeof *pieces);
     tg_plan_task(plan, maker, &stage, &tile);
     tg_plan_tile_box(plan, &plan->stages[stage], tile, &whole);
@@ -142,6 +143,9 @@ cut(tg_running *run, uint32_t maker, void *memory, tg_error *err)
         trimmed->level = 0; /* no room for both just now: the next reader tries again */
         goto out;
     }
+    kept = tg_malloc(NULL, count * sizeof *kept);
+    TG_CHECK(kept != NULL, err, TG_ERR_MEMORY, "no memory to cut a tile down");
+    memcpy(kept, pieces, count * sizeof *kept);
     for (uint32_t i = 0; i < count; i++) {
         tg_view to, view, from;
         tg_box covers;
@@ -151,10 +155,9 @@ cut(tg_running *run, uint32_t maker, void *memory, tg_error *err)
                          &pieces[i].box);
         tg_view_copy(&to, &from);
     }
+    /* Nothing fails from here on: others may read as soon as the lock is let go. */
     free_pieces(trimmed);
-    trimmed->pieces = tg_malloc(NULL, count * sizeof *pieces);
-    TG_CHECK(trimmed->pieces != NULL, err, TG_ERR_MEMORY, "no memory to cut a tile down");
-    memcpy(trimmed->pieces, pieces, count * sizeof *pieces);
+    trimmed->pieces = kept;
     trimmed->piece_count = count;
     tg_buffer_release(run->tiles[maker].buffer);
     run->tiles[maker].buffer = buffer;
