@@ -12,8 +12,8 @@
 
 enum { ROW_ELEMENTS = 65536 };
 
-void
-tg_folder_start(const tg_folder *folder, void *acc, size_t count)
+static void
+start(const tg_folder *folder, void *acc, size_t count)
 {
     _Alignas(16) char one[16];
     size_t size = tg_dtype_size(folder->acc);
@@ -27,27 +27,13 @@ tg_folder_start(const tg_folder *folder, void *acc, size_t count)
     if (kind == TG_KIND_COMPLEX && number - number != 0) {
         memcpy(one + size / 2, one, size / 2);
     }
-    tg_strided_copy(acc, (ptrdiff_t)size, one, 0, count, size);
+    tg_strided_fill(acc, one, count, size);
 }
 
-void
-tg_folder_row(const tg_folder *folder, size_t element_bytes, void *acc, const void *x, size_t count)
+size_t
+tg_reduce_lanes(size_t count)
 {
-    _Alignas(64) char lanes[TG_REDUCE_LANES * 16];
-    size_t size = tg_dtype_size(folder->acc);
-    size_t wide = count >= 4 * TG_REDUCE_LANES ? TG_REDUCE_LANES : count >= 128 ? 32 : 8;
-    for (size_t done = 0; done < count; done += ROW_ELEMENTS) {
-        size_t end = count - done < ROW_ELEMENTS ? count : done + ROW_ELEMENTS;
-        tg_folder_start(folder, lanes, wide);
-        for (size_t i = done; i < end; i += wide) {
-            size_t now = end - i < wide ? end - i : wide;
-            folder->element(lanes, (const char *)x + i * element_bytes, now);
-        }
-        for (size_t half = wide / 2; half > 0; half /= 2) {
-            folder->join(lanes, lanes + half * size, half);
-        }
-        folder->join(acc, lanes, 1);
-    }
+    return count >= 4 * TG_REDUCE_LANES ? TG_REDUCE_LANES : count >= 128 ? 32 : 8;
 }
 
 typedef struct context {
@@ -55,23 +41,51 @@ typedef struct context {
     size_t element_bytes;
     size_t size;
     char *acc;
+    const char *identities; /* TG_REDUCE_LANES of them, for rows */
 } context;
 
 static void
 row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
 {
     const context *c = vcontext;
+    const tg_folder *folder = c->folder;
+    _Alignas(64) char lanes[TG_REDUCE_LANES * 16];
+    size_t wide = tg_reduce_lanes(count);
     (void)index;
     (void)step;
-    tg_folder_row(c->folder, c->element_bytes, c->acc + (size_t)cell * c->size, x, count);
+    for (size_t done = 0; done < count; done += ROW_ELEMENTS) {
+        size_t now = count - done < ROW_ELEMENTS ? count - done : ROW_ELEMENTS;
+        const char *from = (const char *)x + done * c->element_bytes;
+        size_t whole = now - now % wide;
+        memcpy(lanes, c->identities, wide * c->size);
+        folder->element(lanes, from, wide, whole / wide, (ptrdiff_t)wide);
+        folder->element(lanes, from + whole * c->element_bytes, now - whole, 1, 0);
+        for (size_t half = wide / 2; half > 0; half /= 2) {
+            folder->join(lanes, lanes + half * c->size, half, 1, 0);
+        }
+        folder->join(c->acc + (size_t)cell * c->size, lanes, 1, 1, 0);
+    }
 }
 
 static void
-column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
+column(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, ptrdiff_t apart,
+       int64_t index)
 {
     const context *c = vcontext;
     (void)index;
-    c->folder->element(c->acc + (size_t)cell * c->size, x, count);
+    c->folder->element(c->acc + (size_t)cell * c->size, x, count, rows, apart);
+}
+
+void
+tg_folder_fold(const tg_run *run, const tg_view *in, const tg_folder *folder, void *acc)
+{
+    _Alignas(64) char identities[TG_REDUCE_LANES * 16];
+    context c = { folder, tg_reduce_element_bytes(in->dtype), tg_dtype_size(folder->acc), acc,
+                  identities };
+    tg_walk walk = { .context = &c, .row = row, .column = column };
+    start(folder, identities, TG_REDUCE_LANES);
+    start(folder, acc, (size_t)tg_reduce_cells(run->node, run->out_box));
+    tg_reduce_walk(run->node, run->out_box, in, &walk);
 }
 
 static tg_folder
@@ -92,13 +106,8 @@ tg_folder_partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_er
 {
     tg_status status = TG_OK;
     tg_folder folder = folder_of(run->node);
-    int64_t cells = tg_reduce_cells(run->node, run->out_box);
     TG_TRY(tg_reduce_state(run, tg_folder_state_bytes(run->node, run->out_box), state, err));
-    context c = { &folder, tg_reduce_element_bytes(in->dtype), tg_dtype_size(folder.acc),
-                  tg_buffer_data(*state) };
-    tg_walk walk = { .context = &c, .row = row, .column = column };
-    tg_folder_start(&folder, c.acc, (size_t)cells);
-    tg_reduce_walk(run->node, run->out_box, in, &walk);
+    tg_folder_fold(run, in, &folder, tg_buffer_data(*state));
 out:
     return status;
 }
@@ -114,7 +123,7 @@ tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states, con
     TG_TRY(tg_reduce_state(run, bytes, out, err));
     memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
     for (size_t i = 1; i < count; i++) {
-        folder.join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells);
+        folder.join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells, 1, 0);
     }
 out:
     return status;

@@ -68,70 +68,47 @@ static void
 row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
 {
     const context *c = vcontext;
-    _Alignas(64) char means[TG_REDUCE_LANES * 16];
-    double sums[TG_REDUCE_LANES] = { 0 };
-    size_t size = c->m.mean_bytes;
-    size_t wide = count < TG_REDUCE_LANES ? count : TG_REDUCE_LANES;
-    double total = 0;
+    _Alignas(64) double means[2 * TG_REDUCE_LANES];
+    _Alignas(64) double sums[TG_REDUCE_LANES];
+    size_t wide = tg_reduce_lanes(count);
+    size_t parts = c->m.mean_bytes / sizeof(double);
+    size_t whole = count - count % wide;
+    const double *mean = (const double *)(const void *)c->m.mean + (size_t)cell * parts;
     (void)index;
     (void)step;
+    memset(sums, 0, wide * sizeof *sums);
     for (size_t i = 0; i < wide; i++) {
-        memcpy(means + i * size, c->m.mean + (size_t)cell * size, size);
+        means[i * parts] = mean[0];
+        means[i * parts + parts - 1] = mean[parts - 1];
     }
-    for (size_t i = 0; i < count; i += wide) {
-        size_t now = count - i < wide ? count - i : wide;
-        c->deviate(sums, means, (const char *)x + i * c->element_bytes, now);
+    c->deviate(sums, means, x, wide, whole / wide, (ptrdiff_t)wide);
+    c->deviate(sums, means, (const char *)x + whole * c->element_bytes, count - whole, 1, 0);
+    for (size_t half = wide / 2; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; i++) {
+            sums[i] += sums[i + half];
+        }
     }
-    for (size_t i = 0; i < wide; i++) {
-        total += sums[i];
-    }
-    c->m.square[cell] += total;
+    c->m.square[cell] += sums[0];
 }
 
 static void
-column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
+column(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, ptrdiff_t apart,
+       int64_t index)
 {
     const context *c = vcontext;
     (void)index;
-    c->deviate(c->m.square + cell, c->m.mean + (size_t)cell * c->m.mean_bytes, x, count);
+    c->deviate(c->m.square + cell, c->m.mean + (size_t)cell * c->m.mean_bytes, x, count, rows,
+               apart);
 }
 
 /* The first pass of one kernel, into one of the arrays. */
-typedef struct pass {
-    tg_folder folder;
-    size_t element_bytes;
-    char *acc;
-} pass;
-
-static void
-pass_row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
-{
-    const pass *p = vcontext;
-    size_t size = tg_dtype_size(p->folder.acc);
-    (void)index;
-    (void)step;
-    tg_folder_row(&p->folder, p->element_bytes, p->acc + (size_t)cell * size, x, count);
-}
-
-static void
-pass_column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
-{
-    const pass *p = vcontext;
-    (void)index;
-    p->folder.element(p->acc + (size_t)cell * tg_dtype_size(p->folder.acc), x, count);
-}
-
 static void
 fold_into(const tg_run *run, const tg_view *in, tg_fold element, tg_dtype acc, void *to)
 {
-    pass p = {
-        .folder = { .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum)->at[acc] },
-        .element_bytes = tg_reduce_element_bytes(in->dtype),
-        .acc = to
-    };
-    tg_walk walk = { .context = &p, .row = pass_row, .column = pass_column };
-    tg_folder_start(&p.folder, to, (size_t)tg_reduce_cells(run->node, run->out_box));
-    tg_reduce_walk(run->node, run->out_box, in, &walk);
+    tg_folder folder = { .acc = acc,
+                         .element = element,
+                         .join = TG_ISA_PICK(tg_folds_sum)->at[acc] };
+    tg_folder_fold(run, in, &folder, to);
 }
 
 /* Sums and counts of a tile, then sums to means. Integer sums are uint64 with the sign's bits. */

@@ -60,9 +60,13 @@ row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, in
 }
 
 static void
-column(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index)
+column(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, ptrdiff_t apart,
+       int64_t index)
 {
     const context *c = vcontext;
+    TG_DCHECK(rows == 1);
+    (void)rows;
+    (void)apart;
     c->folds->column[c->dtype](c->best + (size_t)cell * c->element_bytes, c->place + cell, x, count,
                                index);
 }

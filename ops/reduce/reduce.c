@@ -234,6 +234,8 @@ typedef struct walker {
     int naxes;
     axis axes[TG_NDIM_MAX];
     int64_t index0; /* place of the box's first element */
+    size_t rows;    /* that columns are taken of at once, and their distance in elements */
+    ptrdiff_t apart;
 } walker;
 
 /* Axes of the view; those of length 1 are left out, neighbours that continue each other joined. */
@@ -316,6 +318,28 @@ block_limit(const walker *w, const char *x, const axis *inner)
     return direct ? (size_t)inner->length + 1 : BLOCK;
 }
 
+/* Hands the fastest of the outer reduced axes to the kernels, which then keep accumulators in
+ * registers from row to row, when rows need no packing. */
+static void
+take_rows(walker *w, const void *data, const axis *inner)
+{
+    int64_t align = (int64_t)(w->stored < 8 ? w->stored : 8);
+    bool direct = !w->walk->places && !inner->reduced && w->dtype != TG_DT_F16 &&
+                  inner->stride == (int64_t)w->stored && (uintptr_t)data % (uintptr_t)align == 0;
+    axis *outer = NULL;
+    for (int i = 0; i < w->naxes; i++) {
+        direct = direct && w->axes[i].stride % align == 0;
+        outer = w->axes[i].reduced ? &w->axes[i] : outer;
+    }
+    w->rows = 1;
+    w->apart = 0;
+    if (direct && outer != NULL && outer->stride % (int64_t)w->stored == 0) {
+        w->rows = (size_t)outer->length;
+        w->apart = (ptrdiff_t)(outer->stride / (int64_t)w->stored);
+        outer->length = 1;
+    }
+}
+
 static void
 walk_inner(const walker *w, const axis *inner, int64_t from, int64_t to, const char *x,
            int64_t cell, int64_t index)
@@ -328,7 +352,7 @@ walk_inner(const walker *w, const axis *inner, int64_t from, int64_t to, const c
         if (inner->reduced) {
             w->walk->row(w->walk->context, cell, row, now, index + i * inner->index, inner->index);
         } else {
-            w->walk->column(w->walk->context, cell + i, row, now, index);
+            w->walk->column(w->walk->context, cell + i, row, now, w->rows, w->apart, index);
         }
         i += (int64_t)now;
     }
@@ -382,6 +406,7 @@ tg_reduce_walk(const tg_array *node, const tg_box *domain, const tg_view *in, co
             w.axes[0].cell = 0;
         }
         const axis *along = &w.axes[inner];
+        take_rows(&w, in->data, along);
         TG_ASSERT(along->reduced || along->cell == 1 || along->length == 1);
         do {
             int64_t offset = 0;

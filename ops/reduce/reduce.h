@@ -80,8 +80,11 @@ typedef struct tg_walk {
     void *context;
     void (*row)(void *context, int64_t cell, const void *x, size_t count, int64_t index,
                 int64_t step);
-    void (*column)(void *context, int64_t cell, const void *x, size_t count, int64_t index);
-    bool places; /* whether index and step are wanted; without, more axes can be joined */
+    /* Of `rows` rows that are `apart` elements from one another, one after the other. */
+    void (*column)(void *context, int64_t cell, const void *x, size_t count, size_t rows,
+                   ptrdiff_t apart, int64_t index);
+    bool places; /* whether index and step are wanted, row by row; without, more axes can be joined
+                  */
 } tg_walk;
 void tg_reduce_walk(const tg_array *node, const tg_box *domain, const tg_view *in,
                     const tg_walk *walk);
@@ -112,10 +115,11 @@ tg_status tg_folder_partial(const tg_run *run, const tg_view *in, tg_buffer **st
 tg_status tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states,
                             const tg_box *boxes, tg_buffer **out, tg_error *err);
 
-/* Sets accumulators to the identity; brings a row into one of them. */
-void tg_folder_start(const tg_folder *folder, void *acc, size_t count);
-void tg_folder_row(const tg_folder *folder, size_t element_bytes, void *acc, const void *x,
-                   size_t count);
+/* A tile into accumulators, one per kept cell of the run's box, which start from the identity. */
+void tg_folder_fold(const tg_run *run, const tg_view *in, const tg_folder *folder, void *acc);
+/* The lanes that a row of `count` elements is reduced to: a power of two, TG_REDUCE_LANES at most.
+ */
+size_t tg_reduce_lanes(size_t count);
 
 /* A fresh state; the error names the op. */
 TG_MUST_USE tg_status tg_reduce_state(const tg_run *run, int64_t bytes, tg_buffer **state,

@@ -85,6 +85,30 @@ def test_values(name, dtype):
     check(name, arrays)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+def test_remainders_of_hostile_floats(name, dtype):
+    """Quotients that round to the next whole number, huge ones, subnormals, zeros, NaN."""
+    random = np.random.default_rng(5)
+    info = np.finfo(dtype)
+    # A whole number of times the divisor and its neighbours, in groups that stay or leave the quick
+    # way together.
+    for exponent in (1, 8, info.nmant - 2, info.nmant, info.nmant + 3, 60):
+        divisor = (random.uniform(-10, 10, 4099) * 2.0 ** random.integers(-9, 9)).astype(dtype)
+        times = np.floor(random.uniform(0, 2.0**exponent, 4099))
+        product = (divisor * times).astype(dtype)
+        for dividend in (product, np.nextafter(product, np.asarray(0, dtype)),
+                         np.nextafter(product, np.asarray(np.inf, dtype))):
+            check(name, [dividend.astype(dtype), divisor])
+    tiny = (random.integers(1, 999, 611) * float(info.smallest_subnormal)).astype(dtype)
+    check(name, [tiny, tiny[::-1].copy()])
+    check(name, [tiny, np.full(611, 1.5, dtype)])
+    special = np.array([0, -0.0, 1, -1, 3.5, info.max, -info.max, info.tiny, np.inf, -np.inf,
+                        np.nan], dtype)
+    for divisor in special:
+        check(name, [special, np.full(len(special), divisor, dtype)])
+
+
 @pytest.mark.parametrize("name", UFUNCS)
 def test_layouts_and_chunks(name):
     dtype = "float32"

@@ -116,6 +116,59 @@ def test_positions_of_extremes(name, dtype):
         getattr(tg, name)(tg.zeros((0,))).compute()
 
 
+def strided(array):
+    """Views whose outer axes step in ways that kernels must not take for rows of elements."""
+    wide = np.empty((array.shape[0], array.shape[1], array.shape[2] + 3), array.dtype)
+    wide[..., :-3] = array
+    yield array
+    yield array[::-1]
+    yield array[::2, ::-3]
+    yield wide[..., :-3]
+    record = np.dtype([("pad", "u1"), ("cell", array.dtype)])
+    packed = np.zeros(array.shape, record)
+    packed["cell"] = array
+    yield packed["cell"]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint32", "int64", "float16",
+                                   "float32", "float64", "complex64"])
+@pytest.mark.parametrize("name", NAMES)
+def test_outer_axes_take_several_rows_at_once(name, dtype):
+    for rows in (1, 3, 4, 7, 9):
+        for array in strided(numbers((rows, 6, 37), dtype, name)):
+            for axis in (0, 1, (0, 1), (0, 2)):
+                check(name, array, array.shape, axis=axis)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32"])
+def test_extreme_integers_do_not_wrap_in_sums_of_four(dtype):
+    for value in (np.iinfo(dtype).max, np.iinfo(dtype).min):
+        array = np.full((9, 1031), value, dtype)
+        for axis in (None, 0, 1):
+            check("sum", array, axis=axis)
+            check("count_nonzero", array, axis=axis)
+
+
+@pytest.mark.parametrize("name", [n for n in ("min", "max", "nanmin", "nanmax", *ARG)
+                                  if n in _optable.names("")])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "uint8"])
+def test_extremes_wherever_they_are(name, dtype):
+    """The largest, or a NaN, anywhere in a row of several blocks, the last not whole."""
+    for count in (1, 5, 63, 64, 65, 131, 2051):
+        for at in sorted({0, 3 % count, count // 2, max(count - 2, 0), count - 1}):
+            array = numbers((3, count), dtype, "min")
+            array[:, at] = array.max() if np.dtype(dtype).kind == "u" else 1000
+            check(name, array, array.shape, axis=1)
+            check(name, array, array.shape)
+            check(name, -array, array.shape, axis=1)
+            if np.dtype(dtype).kind in "fc" and count > 1:
+                array[:, at] = np.nan
+                check(name, array, array.shape, axis=1)
+                check(name, array.T.copy(), array.T.shape, axis=0)
+                array[:, : count - 1] = np.nan
+                check(name, array, array.shape, axis=1)
+
+
 @pytest.mark.parametrize("name", [n for n in SCAN if n in _optable.names("")])
 @pytest.mark.parametrize("dtype", ["int16", "uint8", "float32", "float64", "bool", "complex64"])
 def test_scans(name, dtype):
