@@ -20,7 +20,7 @@ print_sizes(tg_json_piece list)
     int count = 0;
     tg_json_piece size;
     for (; tg_json_next(list, &at, NULL, &size); count++) {
-        printf("%s%.*s", count > 0 ? " x " : "", (int)size.bytes, size.text);
+        (void)printf("%s%.*s", count > 0 ? " x " : "", (int)size.bytes, size.text);
     }
     return count;
 }
@@ -43,11 +43,11 @@ count_cells(tg_json_piece shape, tg_json_piece cells)
 static void
 print_cells(const char *name, tg_json_piece shape, tg_json_piece cells)
 {
-    printf("%-11s ", name);
+    (void)printf("%-11s ", name);
     if (print_sizes(cells) == 0) {
-        printf("()");
+        (void)printf("()");
     }
-    printf("  (%lld)\n", (long long)count_cells(shape, cells));
+    (void)printf("  (%lld)\n", (long long)count_cells(shape, cells));
 }
 
 static void
@@ -58,30 +58,30 @@ print_array(tg_json_piece json)
     int64_t decoded = tg_json_int(tg_json_get(json, "nbytes"));
     int64_t stored = tg_json_int(tg_json_get(json, "stored_bytes"));
     int64_t files = tg_json_int(tg_json_get(json, "stored_files"));
-    printf("%-11s ", "shape");
-    printf(print_sizes(shape) == 0 ? "()\n" : "\n");
-    printf("%-11s ", "dtype");
+    (void)printf("%-11s ", "shape");
+    (void)printf(print_sizes(shape) == 0 ? "()\n" : "\n");
+    (void)printf("%-11s ", "dtype");
     tg_json_print_string(tg_json_get(json, "dtype"));
-    printf("\n");
+    (void)printf("\n");
     tg_json_piece names = tg_json_get(json, "dimension_names");
     if (names.bytes > 2) { /* not "[]" */
-        printf("%-11s ", "axes");
+        (void)printf("%-11s ", "axes");
         tg_json_print(names, 12);
-        printf("\n");
+        (void)printf("\n");
     }
     print_cells("chunks", shape, tg_json_get(json, "chunks"));
     if (tg_json_get(json, "shards").bytes > 0) {
         print_cells("shards", shape, tg_json_get(json, "shards"));
     }
-    printf("%-11s ", "codec");
+    (void)printf("%-11s ", "codec");
     tg_json_print_string(tg_json_get(json, "codec"));
-    printf("\n%-11s %s\n", "decoded", tg_report_bytes(size, sizeof size, decoded));
-    printf("%-11s %s in %lld file%s", "stored", tg_report_bytes(size, sizeof size, stored),
-           (long long)files, files == 1 ? "" : "s");
+    (void)printf("\n%-11s %s\n", "decoded", tg_report_bytes(size, sizeof size, decoded));
+    (void)printf("%-11s %s in %lld file%s", "stored", tg_report_bytes(size, sizeof size, stored),
+                 (long long)files, files == 1 ? "" : "s");
     if (stored > 0 && decoded > 0) {
-        printf(", %.3g of the decoded size", (double)stored / (double)decoded);
+        (void)printf(", %.3g of the decoded size", (double)stored / (double)decoded);
     }
-    printf("\n");
+    (void)printf("\n");
 }
 
 static void
@@ -91,9 +91,9 @@ print_group(tg_json_piece json)
     tg_json_piece member;
     tg_json_piece members = tg_json_get(json, "members");
     for (int i = 0; tg_json_next(members, &at, NULL, &member); i++) {
-        printf("%-11s ", i == 0 ? "members" : "");
+        (void)printf("%-11s ", i == 0 ? "members" : "");
         tg_json_print_string(member);
-        printf("\n");
+        (void)printf("\n");
     }
 }
 
@@ -102,20 +102,20 @@ print_info(tg_json_piece json)
 {
     bool group = tg_json_is(tg_json_get(json, "kind"), "group");
     tg_json_piece attributes = tg_json_get(json, "attributes");
-    printf("%-11s ", "path");
+    (void)printf("%-11s ", "path");
     tg_json_print_string(tg_json_get(json, "path"));
-    printf("\n%-11s ", "format");
+    (void)printf("\n%-11s ", "format");
     tg_json_print_string(tg_json_get(json, "format"));
-    printf("%s\n", group ? " group" : "");
+    (void)printf("%s\n", group ? " group" : "");
     if (group) {
         print_group(json);
     } else {
         print_array(json);
     }
     if (attributes.bytes > 2) {
-        printf("%-11s ", "attributes");
+        (void)printf("%-11s ", "attributes");
         tg_json_print(attributes, 12);
-        printf("\n");
+        (void)printf("\n");
     }
 }
 
@@ -128,7 +128,7 @@ info_run(const tg_command_args *args)
         return tg_command_failure(&tg_command_info, &err);
     }
     if (args->options[OPTION_JSON] != NULL) {
-        printf("%s\n", text);
+        (void)printf("%s\n", text);
     } else {
         print_info((tg_json_piece){ text, strlen(text) });
     }

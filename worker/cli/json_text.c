@@ -146,12 +146,12 @@ tg_json_print(tg_json_piece value, int indent)
     }
     putchar(value.text[0]);
     for (int i = 0; tg_json_next(value, &at, object ? &key : NULL, &item); i++) {
-        printf("%s\n%*s", i > 0 ? "," : "", indent + 2, "");
+        (void)printf("%s\n%*s", i > 0 ? "," : "", indent + 2, "");
         if (object) {
             fwrite(key.text, 1, key.bytes, stdout);
             fputs(": ", stdout);
         }
         tg_json_print(item, indent + 2);
     }
-    printf("\n%*s%c", indent, "", object ? '}' : ']');
+    (void)printf("\n%*s%c", indent, "", object ? '}' : ']');
 }
