@@ -28,7 +28,12 @@ tg_status tg__fail(tg_error *err, tg_status code, const char *file, int line, co
 /* Puts "text: " before the message that is in `err`, to say where it happened. */
 void tg__error_prefix(tg_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define tg_fail(err, code, ...) tg__fail((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+#ifndef __clang_analyzer__
+#    define tg_fail(err, code, ...) tg__fail((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+#else /* which does not see that it is the code that comes back, and that it is never TG_OK */
+#    define tg_fail(err, code, ...)                                                                \
+        ((void)tg__fail((err), (code), __FILE__, __LINE__, __VA_ARGS__), (code))
+#endif
 
 /* Both need a local `tg_status status` and a label `out:`. Neither returns. */
 #define TG_TRY(call)                                                                               \

@@ -27,8 +27,12 @@ reached_infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_array *labels = infer->args[0];
-    TG_CHECK((labels->dtype == TG_DT_I32 || labels->dtype == TG_DT_I64) &&
-                 infer->args[1]->ndim == 2 && infer->args[1]->dtype == TG_DT_F64,
+    const tg_array *table = infer->args[1];
+    int ndim = labels->ndim;
+    TG_CHECK((labels->dtype == TG_DT_I32 || labels->dtype == TG_DT_I64) && ndim > 0 &&
+                 table->ndim == 2 && table->dtype == TG_DT_F64 &&
+                 (table->shape[1] == tg_measure_columns(ndim, true) ||
+                  table->shape[1] == tg_measure_columns(ndim, false)),
              err, TG_ERR_TYPE, "_reached: needs labels and their measurements");
     TG_CHECK(infer->values[0].count == (uint32_t)labels->ndim, err, TG_ERR_VALUE,
              "_reached: open must have one entry per axis: %d axes, got %u", labels->ndim,
@@ -74,9 +78,10 @@ reached_row(const void *labels, const tg_view *table, const tg_array *node, uint
     for (int64_t x = 0; x < n; x++) {
         int64_t label = narrow ? ((const int32_t *)labels)[x] : ((const int64_t *)labels)[x];
         if (label != last) {
-            /* Labels count from 1 without gaps: label k is row k - 1. */
-            const double *row = (const double *)table->data + (label - 1) * table->shape[1];
-            value = label != 0 && is_reached(row, node);
+            /* Labels count from 1 without gaps: label k is row k - 1. Others have no row. */
+            bool known = label > 0 && label <= table->shape[0];
+            int64_t row = known ? label - 1 : 0;
+            value = known && is_reached((const double *)table->data + row * table->shape[1], node);
             last = label;
         }
         to[x] = value;
@@ -141,7 +146,15 @@ settle_infer(tg_infer *infer, tg_error *err)
     for (int a = 0; a < count; a++) {
         axes[a] = a;
     }
+    const tg_array *mask = infer->args[infer->nargs > 2 ? 2 : 0];
     TG_TRY(tg_filter_begin(infer, NULL, err));
+    TG_CHECK(infer->dtype == TG_DT_BOOL && mask->dtype == TG_DT_BOOL, err, TG_ERR_TYPE,
+             "binary_propagation: input and mask must be bool, got %s and %s",
+             tg_dtype_name(infer->dtype), tg_dtype_name(mask->dtype));
+    TG_CHECK(count > 0 && mask->ndim == count &&
+                 memcmp(mask->shape, infer->shape, (size_t)count * sizeof infer->shape[0]) == 0,
+             err, TG_ERR_VALUE,
+             "binary_propagation: input and mask must have the same shape, of one axis or more");
     TG_TRY(tg_footprint_from_arg(infer, 1, "structure", axes, count, &infer->values[ORIGIN], false,
                                  &f, err));
     tg_footprint_mirror(f);

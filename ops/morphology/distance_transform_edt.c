@@ -28,10 +28,18 @@ static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
+    const tg_array *in = infer->args[0];
     const tg_value *v = infer->values;
     bool last = v[P_LAST].ints[0] != 0;
     bool wide = v[P_WIDE].ints[0] != 0;
+    int64_t axis = v[P_AXIS].ints[0];
     TG_TRY(tg_filter_begin(infer, NULL, err));
+    /* A plan may come from afar, and the other slots take axis and cells as they are. */
+    TG_CHECK(axis >= 0 && axis < in->ndim, err, TG_ERR_VALUE,
+             "_edt_pass: axis must be one of the %d axes, got %lld", in->ndim, (long long)axis);
+    tg_dtype needs = axis == in->ndim - 1 ? TG_DT_BOOL : wide ? TG_DT_F64 : TG_DT_I32;
+    TG_CHECK(in->dtype == needs, err, TG_ERR_TYPE, "_edt_pass: axis %lld needs %s, got %s",
+             (long long)axis, tg_dtype_name(needs), tg_dtype_name(in->dtype));
     infer->dtype = last || wide ? TG_DT_F64 : TG_DT_I32;
 out:
     return status;
@@ -178,7 +186,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
     tg_status status = TG_OK;
     const tg_value *v = run->node->values;
     int axis = (int)v[P_AXIS].ints[0];
-    int64_t n = in->ndim > 0 ? in->shape[in->ndim - 1] : 1;
+    int64_t n = in->shape[in->ndim - 1];
     int64_t index[TG_NDIM_MAX] = { 0 };
     if (tg_view_count(out) == 0) {
         goto out;

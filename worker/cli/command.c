@@ -38,19 +38,20 @@ int
 tg_command_usage(const tg_command *command, const char *format, ...)
 {
     va_list args;
-    fprintf(stderr, "tg%s%s: ", command != NULL ? " " : "", command != NULL ? command->name : "");
+    (void)fprintf(stderr, "tg%s%s: ", command != NULL ? " " : "",
+                  command != NULL ? command->name : "");
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
-    fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
-            command != NULL ? command->name : "");
+    (void)fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
+                  command != NULL ? command->name : "");
     return TG_EXIT_USAGE;
 }
 
 int
 tg_command_failure(const tg_command *command, const tg_error *err)
 {
-    fprintf(stderr, "tg %s: %s\n", command->name, err->message);
+    (void)fprintf(stderr, "tg %s: %s\n", command->name, err->message);
     return TG_EXIT_FAILURE;
 }
 
@@ -163,33 +164,33 @@ tg_command_read_sizes(const char *text, int64_t *sizes)
 void
 tg_command_print_all(void)
 {
-    printf("tg %s: images that are larger than memory, from the command line\n\n"
-           "usage: tg COMMAND [ARGUMENTS]\n\n",
-           tg_version_string());
+    (void)printf("tg %s: images that are larger than memory, from the command line\n\n"
+                 "usage: tg COMMAND [ARGUMENTS]\n\n",
+                 tg_version_string());
     for (size_t i = 0; tg_command_at(i) != NULL; i++) {
         char head[40];
         snprintf(head, sizeof head, "%s %s", commands[i]->name, commands[i]->synopsis);
-        printf("  %-18s %s\n", head, commands[i]->summary);
+        (void)printf("  %-18s %s\n", head, commands[i]->summary);
     }
-    printf("\n  %-18s %s\n  %-18s %s\n\n`tg help COMMAND` shows the options of a command.\n",
-           "--version", "print the version", "--help", "print this");
+    (void)printf("\n  %-18s %s\n  %-18s %s\n\n`tg help COMMAND` shows the options of a command.\n",
+                 "--version", "print the version", "--help", "print this");
 }
 
 void
 tg_command_print_help(const tg_command *command)
 {
-    printf("usage: tg %s %s%s\n\n%s.\n", command->name, command->synopsis,
-           command->options[0].name != NULL ? " [OPTIONS]" : "", command->summary);
+    (void)printf("usage: tg %s %s%s\n\n%s.\n", command->name, command->synopsis,
+                 command->options[0].name != NULL ? " [OPTIONS]" : "", command->summary);
     if (command->details[0] != '\0') {
-        printf("\n%s\n", command->details);
+        (void)printf("\n%s\n", command->details);
     }
     if (command->options[0].name != NULL) {
-        printf("\nOptions:\n");
+        (void)printf("\nOptions:\n");
     }
     for (const tg_command_option *o = command->options; o->name != NULL; o++) {
         char head[48];
         snprintf(head, sizeof head, "%s%s%s", o->name, o->value != NULL ? " " : "",
                  o->value != NULL ? o->value : "");
-        printf("  %-24s %s\n", head, o->summary);
+        (void)printf("  %-24s %s\n", head, o->summary);
     }
 }

@@ -141,9 +141,9 @@ print_done(const convert_job *job, tg_computation *computation, double seconds)
     tg_report report = { 0 };
     tg_computation_report(computation, &report);
     double per_second = seconds > 0 ? (double)report.bytes_written / seconds : 0.0;
-    fprintf(stderr, "%s: %s in %.1f s, %s/s\n", job->to,
-            tg_report_bytes(size, sizeof size, report.bytes_written), seconds,
-            tg_report_bytes(rate, sizeof rate, (int64_t)per_second));
+    (void)fprintf(stderr, "%s: %s in %.1f s, %s/s\n", job->to,
+                  tg_report_bytes(size, sizeof size, report.bytes_written), seconds,
+                  tg_report_bytes(rate, sizeof rate, (int64_t)per_second));
 }
 
 static tg_status
@@ -204,7 +204,7 @@ convert(tg_session *session, tg_scope *scope, convert_job *job)
         keep_metadata(description, &job->save);
         tg_status status = copy(session, array, job, &err);
         if (status == TG_ERR_CANCELLED && tg_signals_caught() != 0) {
-            fprintf(stderr, "tg convert: cancelled; %s was not written\n", job->to);
+            (void)fprintf(stderr, "tg convert: cancelled; %s was not written\n", job->to);
             code = TG_EXIT_SIGNAL + tg_signals_caught();
         } else if (status != TG_OK) {
             code = tg_command_failure(&tg_command_convert, &err);
@@ -232,7 +232,7 @@ convert_run(const tg_command_args *args)
     if (scope != NULL) {
         code = convert(session, scope, &job);
     } else {
-        fprintf(stderr, "tg convert: out of memory\n");
+        (void)fprintf(stderr, "tg convert: out of memory\n");
         code = TG_EXIT_FAILURE;
     }
     tg_scope_destroy(scope);

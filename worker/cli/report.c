@@ -63,10 +63,10 @@ tg_progress_show(tg_progress *progress, int64_t done, int64_t total)
         int full = (int)(part * BAR_WIDTH);
         memset(bar, ' ', BAR_WIDTH);
         memset(bar, '#', (size_t)full);
-        fprintf(stderr, "\r[%s] %3d %%  %.1f s", bar, percent, seconds);
+        (void)fprintf(stderr, "\r[%s] %3d %%  %.1f s", bar, percent, seconds);
         fflush(stderr);
     } else if (percent > progress->shown_percent) {
-        fprintf(stderr, "%d %% after %.0f s\n", percent, seconds);
+        (void)fprintf(stderr, "%d %% after %.0f s\n", percent, seconds);
     }
     progress->shown_percent = percent;
 }
@@ -75,7 +75,7 @@ double
 tg_progress_end(tg_progress *progress)
 {
     if (progress->terminal && !progress->quiet) {
-        fprintf(stderr, "\r\033[K");
+        (void)fprintf(stderr, "\r\033[K");
     }
     return (double)(tg_report_now_ns() - progress->start_ns) * 1e-9;
 }

@@ -18,7 +18,7 @@ run(int argc, char **argv)
         return tg_command_usage(NULL, "which command? (tg COMMAND [ARGUMENTS])");
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("tg %s\n", tg_version_string());
+        (void)printf("tg %s\n", tg_version_string());
         return TG_EXIT_OK;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {

@@ -137,7 +137,7 @@ TG_MUST_USE tg_status tg_gather_window(tg_eval *eval, uint32_t consumer, uint32_
                                        const tg_window *window, tg_box *cover, tg_view *view,
                                        tg_error *err);
 
-/* strips.c: evaluates the group rooted at local `root` into `out`. */
-void tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *out);
+/* strips.c: evaluates the group rooted at local `root` into `target`. */
+void tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *target);
 
 #endif

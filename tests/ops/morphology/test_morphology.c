@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ops/measure/measure.h"
 #include "tests/support/eval_node.h"
 
 /* Rows longer than one word of bits. */
@@ -252,13 +253,90 @@ bad_arguments_are_named(void **state)
     eval_close(&e);
 }
 
+/* Steps of composed ops may come from afar, in a plan: what no builder would give is an error. */
+static void
+steps_refuse_what_does_not_fit(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { 2, 3 };
+    const int64_t wider[2] = { 2, 4 };
+    const int64_t axes[] = { -1, 2, 1000 };
+    const int64_t open[2] = { 1, 1 };
+    const double spacing = 1.0;
+    const int64_t no = 0;
+    uint8_t bits[8] = { 0 };
+    int32_t labels[6] = { 0 };
+    double table[4] = { 0 };
+    eval e;
+    eval_open(&e);
+    tg_array *flags = eval_memory(&e, TG_DT_BOOL, 2, shape, bits, 0);
+    tg_array *numbers = eval_memory(&e, TG_DT_I32, 2, shape, labels, 0);
+    tg_array *point = eval_memory(&e, TG_DT_BOOL, 0, shape, bits, 0);
+    for (size_t i = 0; i < 5; i++) {
+        /* Three axes that are not there, an array without axes, and cells of another type. */
+        int64_t axis = i < 3 ? axes[i] : i == 3 ? 0 : 1;
+        const tg_param params[4] = {
+            { "axis", TG_PARAM_INT, { .count = 1, .ints = &axis } },
+            { "spacing", TG_PARAM_FLOAT, { .count = 1, .floats = &spacing } },
+            { "last", TG_PARAM_BOOL, { .count = 1, .ints = &no } },
+            { "wide", TG_PARAM_BOOL, { .count = 1, .ints = &no } },
+        };
+        tg_array *input = i == 3 ? point : i == 4 ? numbers : flags;
+        assert_null(tg_apply(e.scope, "_edt_pass", 1, &input, 4, params));
+        eval_expect_error(&e, i < 4 ? TG_ERR_VALUE : TG_ERR_TYPE, "axis");
+    }
+    tg_array *settle[3] = { flags, flags, eval_memory(&e, TG_DT_BOOL, 2, wider, bits, 0) };
+    assert_null(tg_apply(e.scope, "_binary_settle", 3, settle, 0, NULL));
+    eval_expect_error(&e, TG_ERR_VALUE, "the same shape");
+    settle[2] = numbers;
+    assert_null(tg_apply(e.scope, "_binary_settle", 3, settle, 0, NULL));
+    eval_expect_error(&e, TG_ERR_TYPE, "must be bool");
+    tg_array *reached[2] = { numbers,
+                             eval_memory(&e, TG_DT_F64, 2, (int64_t[2]){ 2, 2 }, table, 0) };
+    const tg_param sides = { "open", TG_PARAM_INT, { .count = 2, .ints = open } };
+    assert_null(tg_apply(e.scope, "_reached", 2, reached, 1, &sides));
+    eval_expect_error(&e, TG_ERR_TYPE, "measurements");
+    eval_close(&e);
+}
+
+/* A label that has no row of measurements was read behind the table. */
+static void
+labels_without_a_row_are_not_reached(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 64 };
+    const int64_t shape[1] = { 4 };
+    const int64_t open[1] = { 1 };
+    int32_t labels[4] = { 1, 2000000, -7, 0 };
+    const uint8_t expected[4] = { 1, 0, 0, 0 };
+    eval e;
+    eval_open(&e);
+    int64_t rows[2] = { 1, tg_measure_columns(1, true) };
+    double table[COLUMNS];
+    assert_true(rows[1] <= COLUMNS);
+    for (int i = 0; i < COLUMNS; i++) {
+        table[i] = 1;
+    }
+    tg_array *args[2] = { eval_memory(&e, TG_DT_I32, 1, shape, labels, 0),
+                          eval_memory(&e, TG_DT_F64, 2, rows, table, 0) };
+    const tg_param sides = { "open", TG_PARAM_INT, { .count = 1, .ints = open } };
+    eval_expect(&e, tg_apply(e.scope, "_reached", 2, args, 1, &sides), TG_DT_BOOL, 1, shape,
+                expected);
+    eval_close(&e);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(erosion_and_dilation_repeat), cmocka_unit_test(distances_are_exact),
-        cmocka_unit_test(steps_are_counted),           cmocka_unit_test(nearest_cells_are_nearest),
-        cmocka_unit_test(spreading_settles),           cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(erosion_and_dilation_repeat),
+        cmocka_unit_test(distances_are_exact),
+        cmocka_unit_test(steps_are_counted),
+        cmocka_unit_test(nearest_cells_are_nearest),
+        cmocka_unit_test(spreading_settles),
+        cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(steps_refuse_what_does_not_fit),
+        cmocka_unit_test(labels_without_a_row_are_not_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

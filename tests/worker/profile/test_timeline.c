@@ -470,7 +470,9 @@ test_recording_costs_less_than_two_percent(void **state)
         int64_t took = tg_clock_ns() - start;
         best = took < best ? took : best;
     }
+#if !defined(__SANITIZE_THREAD__) /* which makes every access many times as long */
     assert_true(best / TASKS < 2000);
+#endif
     tg_timeline_destroy(t);
 }
 
