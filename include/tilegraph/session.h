@@ -75,7 +75,8 @@ TG_API TG_MUST_USE tg_status tg_save(tg_session *session, tg_array *array, const
                                      const tg_save_options *options, tg_error *err);
 
 /* One wanted result. With neither sink nor data the result is memory of the engine's, fetched with
- * tg_computation_result. */
+ * tg_computation_result. `data` may be memory that the array is computed from: the result is then
+ * made apart, counts as one of the engine's, and is copied in the end. */
 typedef struct tg_target {
     tg_array *array;
     tg_sink *sink; /* write there */

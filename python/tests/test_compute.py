@@ -357,3 +357,22 @@ def test_threads_may_compute_at_once(pair):
     for thread in threads:
         thread.join()
     assert not failures, failures[0]
+
+
+@pytest.mark.parametrize("name", ["reversed", "rolled", "blurred", "scaled", "transposed", "part"])
+def test_store_into_the_memory_of_its_own_input(name):
+    """Tiles that are still to be read are not overwritten."""
+    array = np.random.default_rng(3).random((300, 300))
+    x = tg.from_array(array, chunks=64)
+    wanted, target = {
+        "reversed": (x[::-1], array),
+        "rolled": (tg.roll(x, 7, 0), array),
+        "blurred": (tg.ndimage.uniform_filter(x, 5), array),
+        "scaled": (x * 2, array),
+        "transposed": (x.T, array),
+        "part": (x[:200] + x[100:], array[50:250]),
+    }[name]
+    expected = wanted.compute()
+    with tg.config.set(threads=1):
+        tg.store(wanted, target)
+    np.testing.assert_array_equal(target, expected)

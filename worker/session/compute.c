@@ -13,6 +13,25 @@
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
 
+/* Results that had to be kept apart from the inputs go where they are wanted. */
+static void
+copy_kept_apart(const tg_running *run)
+{
+    for (size_t t = 0; t < run->plan->target_count; t++) {
+        const tg_run_target *target = &run->targets[t];
+        const tg_array *array = run->plan->targets[t].array;
+        if (target->own != NULL && target->data != NULL) {
+            tg_view from, to;
+            tg_view_from_shape(&from, tg_buffer_data(target->own), array->dtype, array->ndim,
+                               array->shape);
+            to = from;
+            to.data = target->data;
+            memcpy(to.strides, target->strides, sizeof to.strides);
+            tg_view_copy(&to, &from);
+        }
+    }
+}
+
 /* Once, after the end: every sink is put in its place, or all traces of it are removed. */
 static void
 settle(tg_computation *computation, tg_status outcome, const tg_error *error)
@@ -22,6 +41,9 @@ settle(tg_computation *computation, tg_status outcome, const tg_error *error)
         const tg_plan_core *plan = computation->run->plan;
         computation->outcome = outcome;
         computation->error = *error;
+        if (outcome == TG_OK) {
+            copy_kept_apart(computation->run);
+        }
         for (size_t t = 0; t < plan->target_count; t++) {
             tg_sink *sink = plan->targets[t].sink;
             if (sink != NULL && computation->outcome == TG_OK) {

@@ -58,6 +58,60 @@ out:
     return status;
 }
 
+/* The bytes [lo, hi) between which a view lies. */
+static void
+byte_range(const tg_view *view, uintptr_t *lo, uintptr_t *hi)
+{
+    *lo = (uintptr_t)view->data;
+    *hi = *lo + (tg_view_count(view) > 0 ? tg_dtype_size(view->dtype) : 0);
+    for (int a = 0; a<view->ndim && * hi> * lo; a++) {
+        int64_t span = (view->shape[a] - 1) * view->strides[a];
+        *lo += span < 0 ? (uintptr_t)span : 0;
+        *hi += span > 0 ? (uintptr_t)span : 0;
+    }
+}
+
+/* Does the plan read memory that the target covers? */
+static bool
+reads_memory_of(const tg_plan_core *core, const tg_view *target)
+{
+    uintptr_t lo = 0, hi = 0;
+    bool reads = false;
+    byte_range(target, &lo, &hi);
+    for (uint32_t s = 0; s < core->stage_count; s++) {
+        for (uint32_t i = 0; i < core->stages[s].local_count; i++) {
+            tg_view source;
+            uintptr_t from = 0, to = 0;
+            if (tg_array_direct(core->stages[s].locals[i].array, &source)) {
+                byte_range(&source, &from, &to);
+                reads = reads || (from < hi && lo < to);
+            }
+        }
+    }
+    return reads;
+}
+
+/* Results that would be written over what other tiles still read are made in memory of the engine's
+ * and copied in the end. Says whether there are any. */
+static bool
+keep_apart(const tg_plan *plan, const tg_target *targets, tg_plan_target *planned)
+{
+    bool any = false;
+    for (size_t t = 0; t < plan->place_count; t++) {
+        const tg_array *array = planned[t].array;
+        tg_view view;
+        if (targets[t].data != NULL && tg_array_is_known(array)) {
+            tg_view_from_shape(&view, targets[t].data, array->dtype, array->ndim, array->shape);
+            memcpy(view.strides, plan->places[t].strides, sizeof view.strides);
+            if (reads_memory_of(plan->core, &view)) {
+                planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(array));
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
 tg_status
 tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
                tg_error *err)
@@ -82,6 +136,11 @@ tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int
     TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     TG_TRY(take_targets(plan, count, NULL, targets, planned, err));
     TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+    if (keep_apart(plan, targets, planned)) {
+        tg_plan_release(plan->core);
+        plan->core = NULL;
+        TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+    }
     plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
     *out = plan;
     plan = NULL;
