@@ -568,6 +568,14 @@ try_bytes(tg_session *session, const void *bytes, size_t size, bool runs)
     return read;
 }
 
+/* Every byte; under ThreadSanitizer, which takes thirty times as long and looks for something else,
+ * some. */
+#if defined(__SANITIZE_THREAD__)
+enum { STRIDE = 41 };
+#else
+enum { STRIDE = 1 };
+#endif
+
 static void
 test_cut_and_changed_bytes(void **state)
 {
@@ -581,14 +589,14 @@ test_cut_and_changed_bytes(void **state)
         size_t size = 0, valid = 0;
         tg_error err;
         assert_int_equal(tg_plan_to_bytes(plan, &bytes, &size, &err), TG_OK);
-        for (size_t cut = 0; cut < size; cut++) {
+        for (size_t cut = 0; cut < size; cut += STRIDE) {
             char *part = malloc(cut > 0 ? cut : 1);
             assert_non_null(part);
             memcpy(part, bytes, cut);
             assert_false(try_bytes(there, part, cut, false));
             free(part);
         }
-        for (size_t at = 0; at < size; at++) {
+        for (size_t at = 0; at < size; at += STRIDE) {
             uint8_t *byte = (uint8_t *)bytes + at;
             uint8_t was = *byte;
             for (size_t v = 0; v < sizeof values + 8; v++) {
