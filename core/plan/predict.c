@@ -256,6 +256,8 @@ typedef struct paper {
     int64_t *kept;        /* per task: bytes held of its tile */
     int64_t *full, *rest; /* trimming: bytes of the tile, and still wanted of it */
     int64_t live, peak;
+    uint32_t peak_task;
+    int64_t need_max, need_after; /* of any task; of those that other threads run beside the peak */
     bool bound; /* count a trimmed tile with what it may be at most, not with what it will be */
 } paper;
 
@@ -289,32 +291,46 @@ sum_edges(const tg_plan_core *plan, paper *p)
     }
 }
 
-static int64_t
+/* A task begins that takes so much; of the `ahead` tasks after it some may run beside it. */
+static void
+count_need(paper *p, uint32_t task, int64_t need, uint32_t ahead)
+{
+    p->need_max = tg_max_i64(p->need_max, need);
+    if (p->live + need > p->peak) {
+        p->peak = p->live + need;
+        p->peak_task = task;
+        p->need_after = 0;
+    } else if (task - p->peak_task <= ahead) {
+        p->need_after = tg_max_i64(p->need_after, need);
+    }
+}
+
+static void
 run_on_paper(tg_plan_core *plan, paper *p)
 {
-    int64_t need_max = 0;
+    uint32_t ahead = (uint32_t)tg_max_i64(1, plan->options.threads - 1) * AHEAD_TASKS;
     for (uint32_t id = 0; id < plan->tasks.count; id++) {
         const tg_stage *stage = &plan->stages[plan->stage_of_task[id]];
-        int64_t need = p->kept[id] + passing_bytes(plan, stage);
         p->readers[id] = (uint32_t)(plan->tasks.succ_start[id + 1] - plan->tasks.succ_start[id]);
         if (p->full != NULL) {
             p->full[id] = p->kept[id];
         }
-        p->peak = tg_max_i64(p->peak, p->live + need);
-        need_max = tg_max_i64(need_max, need);
+        count_need(p, id, p->kept[id] + passing_bytes(plan, stage), ahead);
         bool stays = p->readers[id] != 0 || !tg_array_is_known(stage->root);
         p->live += stays ? p->kept[id] : 0;
         for (uint64_t e = plan->tasks.pred_start[id]; e < plan->tasks.pred_start[id + 1]; e++) {
             reader_done(plan, p, plan->tasks.preds[e], e);
         }
     }
-    return need_max;
 }
+
+typedef struct simulated {
+    int64_t peak, need_max, need_after;
+} simulated;
 
 /* `kept` is of the caller's, and no longer what it was afterwards when tiles are trimmed. */
 static tg_status
-simulate(tg_plan_core *plan, int64_t *kept, bool bound, int64_t *peak, int64_t *need_max,
-         tg_error *err)
+simulate(tg_plan_core *plan, int64_t *kept, bool bound, simulated *out, tg_error *err)
 {
     tg_status status = TG_OK;
     size_t count = (size_t)plan->tasks.count + 1;
@@ -329,8 +345,8 @@ simulate(tg_plan_core *plan, int64_t *kept, bool bound, int64_t *peak, int64_t *
         TG_CHECK(p.full != NULL && p.rest != NULL, err, TG_ERR_MEMORY, "no memory to plan");
         sum_edges(plan, &p);
     }
-    *need_max = run_on_paper(plan, &p);
-    *peak = p.peak;
+    run_on_paper(plan, &p);
+    *out = (simulated){ p.peak, p.need_max, p.need_after };
 out:
     tg_free(NULL, p.readers, count * sizeof *p.readers);
     tg_free(NULL, p.full, count * sizeof *p.full);
@@ -353,28 +369,27 @@ predict_memory(tg_planner *planner, tg_error *err)
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
     size_t count = (size_t)plan->tasks.count + 1;
-    int64_t need = 0, needed = 0, expected = 0;
+    simulated bound = { 0 }, expected = { 0 };
     int64_t others = tg_max_i64(0, tg_min_i64(plan->options.threads, plan->tasks.count) - 1);
     int64_t *kept = tg_malloc(NULL, count * sizeof *kept);
     TG_CHECK(kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     if (planner->any_data) {
         measure(plan, false, kept);
-        TG_TRY(simulate(plan, kept, false, &expected, &needed, err));
+        TG_TRY(simulate(plan, kept, false, &expected, err));
     }
     measure(plan, planner->any_data, kept);
-    TG_TRY(simulate(plan, kept, true, &plan->serial_peak_bytes, &need, err));
-    if (!planner->any_data) {
-        expected = plan->serial_peak_bytes;
-        needed = need;
-    }
+    TG_TRY(simulate(plan, kept, true, &bound, err));
     if (!planner->any_data && plan->edge_bytes != NULL) {
         keep(plan, kept);
-        TG_TRY(simulate(plan, kept, false, &expected, &needed, err));
+        TG_TRY(simulate(plan, kept, false, &expected, err));
+    } else if (!planner->any_data) {
+        expected = bound;
     }
-    int64_t room = tg_max_i64(0, plan->options.memory_limit - plan->serial_peak_bytes);
-    plan->ahead_bytes = tg_min_i64(room, others * ahead_of(need, plan->serial_peak_bytes));
-    plan->peak_bytes =
-        expected + tg_min_i64(plan->ahead_bytes, others * ahead_of(needed, expected)) / 2;
+    plan->serial_peak_bytes = bound.peak;
+    int64_t room = tg_max_i64(0, plan->options.memory_limit - bound.peak);
+    plan->ahead_bytes = tg_min_i64(room, others * ahead_of(bound.need_max, bound.peak));
+    int64_t beside = others * ahead_of(expected.need_after, expected.peak);
+    plan->peak_bytes = expected.peak + tg_min_i64(plan->ahead_bytes, beside) / 2;
 out:
     tg_free(NULL, kept, count * sizeof *kept);
     return status;
