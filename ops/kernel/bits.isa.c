@@ -79,6 +79,8 @@ unpack(const uint64_t *bits, uint8_t *out, int64_t n, uint64_t flip)
 
 enum { LANES = TG_VEC_BYTES / 8, WIDE = 4 };
 
+typedef int8_t lane_marks __attribute__((vector_size(LANES)));
+
 /* In place is safe: `near` and `far`, which may be NULL, do not stand before `to`. */
 static inline void
 shift_words(uint64_t *to, const uint64_t *near, const uint64_t *far, int64_t n, int bit,
@@ -211,9 +213,8 @@ differ(const uint64_t *bits, int64_t cols, int64_t rows, uint64_t usual, uint8_t
         for (int64_t w = 0; w < cols; w++) {
             v |= tg_vload_u64(bits + w * rows + y) ^ usual;
         }
-        for (int k = 0; k < LANES; k++) {
-            marks[y + k] = v[k] != 0;
-        }
+        lane_marks m = -__builtin_convertvector(v != 0, lane_marks);
+        memcpy(marks + y, &m, sizeof m);
     }
     for (; y < rows; y++) {
         uint64_t v = 0;

@@ -14,6 +14,7 @@
  * 441 chords of radius 12 become 137 links.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ops/morphology/binary_state.h"
 #include "ops/overlap/filter_args.h"
@@ -58,6 +59,14 @@ by_cells(const void *a, const void *b)
     return order != 0 ? order : (x->begin > y->begin) - (x->begin < y->begin);
 }
 
+/* The first cell of a row from `from` on that is a member, or is none; n if there is none. */
+static int64_t
+next_cell(const uint8_t *row, int64_t n, int64_t from, bool member)
+{
+    const uint8_t *at = from < n ? memchr(row + from, member, (size_t)(n - from)) : NULL;
+    return at != NULL ? at - row : n;
+}
+
 /* The runs in C order, to `at` unless it is NULL; how many. */
 static int64_t
 list_runs(const tg_footprint *f, piece *at)
@@ -66,17 +75,12 @@ list_runs(const tg_footprint *f, piece *at)
     int64_t count = 0;
     for (int64_t r = 0; r < f->count / n; r++) {
         const uint8_t *row = f->member + r * n;
-        for (int64_t x = 0, first = 0; x <= n; x++) {
-            if (x < n && row[x] != 0) {
-                continue;
+        for (int64_t x = next_cell(row, n, 0, true), end; x < n; x = next_cell(row, n, end, true)) {
+            end = next_cell(row, n, x, false);
+            if (at != NULL) {
+                at[count] = (piece){ .chord = { x, end - x }, .row = r };
             }
-            if (x > first) {
-                if (at != NULL) {
-                    at[count] = (piece){ .chord = { first, x - first }, .row = r };
-                }
-                count++;
-            }
-            first = x + 1;
+            count++;
         }
     }
     return count;

@@ -42,14 +42,15 @@ typedef struct call {
     const tg_binary *b;
     const int64_t *shape;
     plane from, to;
-    int64_t rows_max; /* rows of the result that are made at once */
-    uint64_t *eroded; /* their window */
-    uint64_t *planes; /* and per chord, where it stands for the result */
-    int64_t *links;   /* where in `planes` */
-    uint64_t **into;  /* per section the slab of the result */
-    uint8_t *left;    /* per row of the result: is not empty */
-    uint8_t *wanted;  /* the same of a slab: of any slab that is in reach */
-    uint8_t *dented;  /* per row of the window's slab: has background */
+    int64_t rows_max;  /* rows of the result that are made at once */
+    uint64_t *eroded;  /* their window */
+    uint64_t *planes;  /* and per chord, where it stands for the result */
+    int64_t *links;    /* where in `planes` */
+    int64_t link_rows; /* for columns of so many rows; 0: not yet */
+    uint64_t **into;   /* per section the slab of the result */
+    uint8_t *left;     /* per row of the result: is not empty */
+    uint8_t *wanted;   /* the same of a slab: of any slab that is in reach */
+    uint8_t *dented;   /* per row of the window's slab: has background */
 } call;
 
 /* Sizes of what a call holds, in bytes. */
@@ -126,10 +127,11 @@ slab_data(const tg_view *view, const int64_t *index)
 static void
 set_outside(const plane *p, uint64_t *slab, int64_t lo, int64_t hi)
 {
-    for (int64_t w = 0; w < p->cols; w++) {
+    int64_t rows = p->rows;
+    for (int64_t w = 0; w < p->cols; w++, slab += rows) {
         uint64_t outside = ~bits_between(w, lo, hi);
-        for (int64_t y = 0; outside != 0 && y < p->rows; y++) {
-            slab[w * p->rows + y] |= outside;
+        for (int64_t y = 0; outside != 0 && y < rows; y++) {
+            slab[y] |= outside;
         }
     }
 }
@@ -146,15 +148,16 @@ pack_window(const call *c, const tg_view *in, int64_t in_lo, uint64_t *packed)
     int64_t words = tg_bits_words(n);
     int64_t pad = in_lo - p->box.lo[last];
     int64_t skip = pad / 64 * p->rows;
-    uint64_t *row = packed + (words + 1) * p->rows;
+    int64_t rows = p->rows;
+    uint64_t *row = packed + (words + 1) * rows;
     uint64_t *slab = p->bits;
-    memset(packed, 0, (size_t)p->rows * sizeof *packed);
+    memset(packed, 0, (size_t)rows * sizeof *packed);
     for (bool more = p->slabs * p->rows > 0; more; slab += p->cols * p->rows) {
         const char *from = slab_data(in, index);
-        for (int64_t y = 0; y < p->rows; y++) {
+        for (int64_t y = 0; y < rows; y++) {
             k->pack((const uint8_t *)from, row, n, c->b->dilate ? ~(uint64_t)0 : 0);
             for (int64_t w = 0; w < words; w++) {
-                packed[(w + 1) * p->rows + y] = row[w];
+                packed[(w + 1) * rows + y] = row[w];
             }
             from += last > 0 ? in->strides[last - 1] : 0;
         }
@@ -172,18 +175,36 @@ unpack_result(const tg_binary *b, const plane *p, uint64_t *row, const tg_view *
     const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
     int64_t index[TG_NDIM_MAX] = { 0 };
     int last = out->ndim - 1;
+    int64_t rows = p->rows;
+    int64_t cols = p->cols;
     const uint64_t *slab = p->bits;
     do {
         char *to = (char *)(uintptr_t)slab_data(out, index);
-        for (int64_t y = 0; y < p->rows; y++) {
-            for (int64_t w = 0; w < p->cols; w++) {
-                row[w] = slab[w * p->rows + y];
+        for (int64_t y = 0; y < rows; y++) {
+            for (int64_t w = 0; w < cols; w++) {
+                row[w] = slab[w * rows + y];
             }
             k->unpack(row, (uint8_t *)to, out->shape[last], b->dilate ? ~(uint64_t)0 : 0);
             to += last > 0 ? out->strides[last - 1] : 0;
         }
-        slab += p->cols * p->rows;
+        slab += cols * rows;
     } while (next_slab(&p->box, index));
+}
+
+static void
+fill(uint64_t *to, int64_t n, uint64_t word)
+{
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = word;
+    }
+}
+
+static void
+or_bytes(uint8_t *restrict to, const uint8_t *restrict from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        to[i] |= from[i];
+    }
 }
 
 /* The result before anything is eroded: all set, but for the cells whose structure reaches out of
@@ -212,26 +233,30 @@ begin_result(const call *c)
         }
         for (int64_t w = 0; w < p->cols; w++) {
             uint64_t word = sees ? bits_between(w, lo[last], hi[last]) : 0;
-            for (int64_t y = 0; y < p->rows; y++) {
-                *to++ = last == 0 || (y >= lo[last - 1] && y < hi[last - 1]) ? word : 0;
-            }
+            int64_t from = last > 0 ? lo[last - 1] : 0;
+            int64_t end = last > 0 ? hi[last - 1] : 1;
+            fill(to, from, 0);
+            fill(to + from, end - from, word);
+            fill(to + end, p->rows - end, 0);
+            to += p->rows;
         }
     }
 }
 
-/* Where the eroded rows of the links stand when there are `rows` of them. */
+/* Where the eroded rows of the links stand when a column has so many. */
 static void
-place_links(const call *c, int64_t rows)
+place_links(call *c, int64_t rows)
 {
     const tg_binary *b = c->b;
-    for (int64_t i = 0; i < b->link_count; i++) {
+    for (int64_t i = 0; i < b->link_count && c->link_rows != rows; i++) {
         c->links[i] = b->links[i].chord * c->to.cols * rows + b->links[i].row;
     }
+    c->link_rows = rows;
 }
 
 /* Rows [begin, end) of the result from a slab of the window. */
 static void
-erode_rows(const call *c, const uint64_t *slab, int64_t begin, int64_t end)
+erode_rows(call *c, const uint64_t *slab, int64_t begin, int64_t end)
 {
     const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
     const tg_binary *b = c->b;
@@ -274,7 +299,7 @@ erode_rows(const call *c, const uint64_t *slab, int64_t begin, int64_t end)
 
 /* Rows [begin, end) of the result see background: erodes those that are wanted, in pieces. */
 static void
-erode_range(const call *c, const uint64_t *slab, int64_t begin, int64_t end)
+erode_range(call *c, const uint64_t *slab, int64_t begin, int64_t end)
 {
     enum { GAP = 16, LEAST = 8 }; /* a gap is cheaper than a new begin; a vector is full anyway */
     end = tg_min_i64(end, c->to.rows);
@@ -315,14 +340,14 @@ find_targets(const call *c, int64_t number)
             target = target * length + x;
         }
         c->into[s] = inside ? to->bits + target * to->cols * to->rows : NULL;
-        for (int64_t y = 0; inside && y < to->rows; y++) {
-            c->wanted[y] |= c->left[target * to->rows + y];
+        if (inside) {
+            or_bytes(c->wanted, c->left + target * to->rows, to->rows);
         }
     }
 }
 
 static void
-erode_slab(const call *c, int64_t number)
+erode_slab(call *c, int64_t number)
 {
     const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
     const plane *from = &c->from;
@@ -355,7 +380,7 @@ erode_slab(const call *c, int64_t number)
 }
 
 static void
-erode(const call *c)
+erode(call *c)
 {
     const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
     const plane *to = &c->to;
@@ -365,6 +390,7 @@ erode(const call *c)
         widest *= 2;
     }
     begin_result(c);
+    c->link_rows = 0;
     for (int64_t step = widest; step > 0; step /= 2) {
         for (int64_t s = 0; s < to->slabs; s++) {
             k->differ(to->bits + s * to->cols * to->rows, to->cols, to->rows, 0,
