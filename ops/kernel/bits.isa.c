@@ -81,7 +81,7 @@ enum { LANES = TG_VEC_BYTES / 8, WIDE = 4 };
 
 typedef int8_t lane_marks __attribute__((vector_size(LANES)));
 
-/* In place is safe: `near` and `far`, which may be NULL, do not stand before `to`. */
+/* In place is safe: `near` and `far`, which is NULL for whole words, do not stand before `to`. */
 static inline void
 shift_words(uint64_t *to, const uint64_t *near, const uint64_t *far, int64_t n, int bit,
             bool and_it)
@@ -89,13 +89,13 @@ shift_words(uint64_t *to, const uint64_t *near, const uint64_t *far, int64_t n, 
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         tg_v_u64 v = tg_vload_u64(near + i) >> bit;
-        if (far != NULL) { /* in two steps, for a shift by 64 is not one */
-            v |= tg_vload_u64(far + i) << (63 - bit) << 1;
+        if (far != NULL) {
+            v |= tg_vload_u64(far + i) << (64 - bit);
         }
         tg_vstore_u64(to + i, and_it ? v & tg_vload_u64(to + i) : v);
     }
     for (; i < n; i++) {
-        uint64_t v = near[i] >> bit | (far != NULL ? far[i] << (63 - bit) << 1 : 0);
+        uint64_t v = near[i] >> bit | (far != NULL ? far[i] << (64 - bit) : 0);
         to[i] = and_it ? to[i] & v : v;
     }
 }
@@ -112,8 +112,8 @@ shift(uint64_t *to, int64_t to_words, const uint64_t *from, int64_t from_words, 
 {
     int64_t skip = by / 64 * rows;
     int bit = (int)(by % 64);
-    int64_t one = clip(from_words - skip, to_words);        /* words that have a source */
-    int64_t two = clip(from_words - skip - rows, to_words); /* and those that have both */
+    int64_t one = clip(from_words - skip, to_words); /* words that have a source; two of them: */
+    int64_t two = bit > 0 ? clip(from_words - skip - rows, to_words) : 0;
     if (and_it) {
         shift_words(to, from + skip, from + skip + rows, two, bit, true);
         shift_words(to + two, from + skip + two, NULL, one - two, bit, true);
