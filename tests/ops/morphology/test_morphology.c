@@ -141,10 +141,10 @@ erode_volume(const uint8_t *v, uint8_t *out, const solid *s, bool border)
 static void
 make_volume(uint8_t *v, int kind)
 {
-    fill_random(v, VOXELS, 17, kind == 1 ? 230 : 255);
+    fill_random(v, VOXELS, 17, 230);
     for (int64_t i = 0; i < VOXELS; i++) {
         bool corner = i / VX % VY < 12 && i % VX < 50;
-        v[i] = v[i] || (kind == 0 && i % 977 != 5) || (kind == 2 && !corner);
+        v[i] = kind == 0 ? i % 977 != 5 : v[i] != 0 || (kind == 2 && !corner);
     }
 }
 
