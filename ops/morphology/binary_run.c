@@ -11,11 +11,10 @@
  *                       rows that its own links name
  *                       and that ANDed into the result, where the section stands
  *
- * The cost, where nothing can be left out: for a ball of radius r about 2 r eroded slabs, 1.0 r^2
- * links and 2 r results per 512 cells, an AND each. At r = 12 that is 211 where packing and
- * unpacking take 32. A thresholded distance transform was considered: exact, and with as many steps
- * as the radius, but a step costs two adds and two minima per 64 cells or 32, so it would win for
- * balls beyond a radius of about 60 only.
+ * The cost, where nothing can be left out: for a ball of radius r, 2 r steps for the eroded rows,
+ * about r^2 links and 2 r results, for 512 cells each: some 190 at r = 12. A thresholded distance
+ * transform is exact too and takes as many steps as the radius, but each costs two adds and two
+ * minima per 64 cells or 32: it would win beyond a radius of about 50 only, and for balls alone.
  *
  * Most can be left out. Rows without background erode nothing. And where the result is empty
  * already nothing can be changed: so the slabs are taken in an order that visits all parts of the
