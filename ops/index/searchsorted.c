@@ -33,10 +33,8 @@ searchsorted_infer(tg_infer *infer, tg_error *err)
     infer->ndim = v->ndim;
     memcpy(infer->shape, v->shape, (size_t)v->ndim * sizeof infer->shape[0]);
     infer->chunks = v->chunks != NULL ? tg_grid_retain(v->chunks) : NULL;
-    for (int i = 0; i < 2; i++) {
-        infer->args[i] = tg_scope_cast(infer->scope, infer->args[i], dtype);
-        TG_CHECK(infer->args[i] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                 tg_scope_error(infer->scope)->message);
+    for (size_t i = 0; i < 2; i++) {
+        TG_TRY(tg__infer_cast(infer, i, dtype, err));
     }
     infer->dtype = TG_DT_I64;
 out:

@@ -45,10 +45,10 @@ stretch_args(tg_infer *infer, trim_state *state, tg_error *err)
         state->arg[i].skip = infer->ndim - arg->ndim;
         if (arg->ndim != infer->ndim ||
             memcmp(arg->shape, infer->shape, (size_t)arg->ndim * sizeof(int64_t)) != 0) {
-            infer->args[i] = tg__build_ints(infer->scope, "broadcast_to", arg, "shape",
-                                            (size_t)infer->ndim, infer->shape);
-            TG_CHECK(infer->args[i] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                     tg_scope_error(infer->scope)->message);
+            TG_TRY(tg__infer_replace(infer, i,
+                                     tg__build_ints(infer->scope, "broadcast_to", arg, "shape",
+                                                    (size_t)infer->ndim, infer->shape),
+                                     err));
         }
     }
 out:

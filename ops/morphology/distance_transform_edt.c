@@ -11,6 +11,7 @@
 #include "core/array/scope.h"
 #include "ops/kernel/edt.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/common.h"
 
 /* ---- _edt_pass ---- */
 
@@ -284,7 +285,7 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
     int64_t wide = !fits_narrow(args[0], &values[SAMPLING]);
     (void)nargs;
     if (check(args[0], values, &err) != TG_OK) {
-        (void)tg_scope_fail(scope, err.code, "%s", err.message);
+        (void)tg__build_fail(scope, &err);
     } else {
         squares = tg_scope_cast(scope, args[0], TG_DT_BOOL);
     }

@@ -9,6 +9,7 @@
 
 #include "ops/kernel/cast.h"
 #include "ops/reduce/reduce.h"
+#include "ops/shape/common.h"
 #include "ops/shape/odometer.h"
 
 enum { UNIFORM };
@@ -23,12 +24,9 @@ static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_array *edges = NULL;
     TG_CHECK(infer->args[1]->ndim == 1 && infer->args[1]->shape[0] > 1, err, TG_ERR_VALUE,
              "_histogram_counts: edges must have one axis of length 2 or more");
-    edges = tg_scope_cast(infer->scope, infer->args[1], TG_DT_F64);
-    TG_CHECK(edges != NULL, err, TG_ERR_MEMORY, "_histogram_counts: cannot convert the edges");
-    infer->args[1] = edges;
+    TG_TRY(tg__infer_cast(infer, 1, TG_DT_F64, err));
     infer->dtype = TG_DT_I64;
     if (infer->nargs > 2) {
         const tg_array *weights = infer->args[2];
@@ -39,12 +37,10 @@ infer(tg_infer *infer, tg_error *err)
                             (size_t)weights->ndim * sizeof weights->shape[0]) == 0,
                  err, TG_ERR_VALUE, "weights should have the same shape as a.");
         infer->dtype = weights->dtype;
-        infer->args[2] = tg_scope_cast(infer->scope, infer->args[2], TG_DT_F64);
-        TG_CHECK(infer->args[2] != NULL, err, TG_ERR_MEMORY,
-                 "_histogram_counts: cannot convert the weights");
+        TG_TRY(tg__infer_cast(infer, 2, TG_DT_F64, err));
     }
     infer->ndim = 1;
-    infer->shape[0] = edges->shape[0] - 1;
+    infer->shape[0] = infer->args[1]->shape[0] - 1;
 out:
     return status;
 }

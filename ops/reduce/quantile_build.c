@@ -4,6 +4,7 @@
 
 #include "core/mem/alloc.h"
 #include "ops/reduce/quantile.h"
+#include "ops/shape/common.h"
 
 enum { Q, AXIS, METHOD, KEEPDIMS };
 /* Up to this size an array is selected from at once: 8 MiB of keys. */
@@ -111,7 +112,7 @@ tg_quantile_build(tg_scope *scope, const char *name, tg_array *x, const tg_value
         goto out;
     }
     if (check(name, x, values, percent, &mask, &err) != TG_OK) {
-        result = tg_scope_fail(scope, err.code, "%s", err.message);
+        result = tg__build_fail(scope, &err);
         goto out;
     }
     shares = tg_malloc(NULL, q->count * sizeof *shares);
