@@ -12,6 +12,7 @@
 #include "ops/kernel/rowcast.h"
 #include "ops/measure/measure.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 enum { WHAT, SHAPE, VALUES, DTYPE };
 
@@ -214,11 +215,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                     find_row(in[0].data, in[0].shape[0], in[0].shape[1], *(const double *)label),
                     ndim, &v[SHAPE], value);
             put(run, out, index, extra, value);
-            more = false;
-            for (int a = in[1].ndim - 1; a >= 0 && !more; a--) {
-                more = ++index[a] < in[1].shape[a];
-                index[a] = more ? index[a] : 0;
-            }
+            more = tg__odometer_next(in[1].ndim, in[1].shape, index);
         }
     }
     return TG_OK;

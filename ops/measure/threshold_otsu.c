@@ -10,6 +10,7 @@
 #include "core/mem/alloc.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 /* Integers of a wider range than this would need a histogram without use. */
 #define BINS_MAX ((int64_t)1 << 26)
@@ -40,17 +41,9 @@ each_row(const tg_run *run, const tg_view *in, row_fn fn, void *ctx, tg_error *e
     TG_CHECK(row != NULL, err, TG_ERR_MEMORY, "threshold_otsu: out of scratch memory");
     bool more = tg_view_count(in) > 0;
     while (more) {
-        const char *from = in->data;
-        for (int a = 0; a < in->ndim - 1; a++) {
-            from += index[a] * in->strides[a];
-        }
-        TG_ISA_PICK(tg_rowcast)->load[in->dtype](from, row, n);
+        TG_ISA_PICK(tg_rowcast)->load[in->dtype](tg__odometer_row(in, index), row, n);
         fn(ctx, row, n);
-        more = false;
-        for (int a = in->ndim - 2; a >= 0 && !more; a--) {
-            more = ++index[a] < in->shape[a];
-            index[a] = more ? index[a] : 0;
-        }
+        more = tg__odometer_next(in->ndim - 1, in->shape, index);
     }
 out:
     return status;

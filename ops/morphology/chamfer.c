@@ -10,6 +10,7 @@
 #include "core/array/scope.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/footprint.h"
+#include "ops/shape/odometer.h"
 
 static tg_status
 infer(tg_infer *infer, tg_error *err)
@@ -92,9 +93,7 @@ settle(const tg_footprint *f, const int64_t *shape, const int64_t *index, int si
             best = distance[other] + 1;
             from = other;
         }
-        for (int a = f->ndim - 1; a >= 0 && ++step[a] == f->size[a]; a--) {
-            step[a] = 0;
-        }
+        (void)tg__odometer_next(f->ndim, f->size, step);
     }
     distance[cell] = best;
     feature[cell] = feature[from];

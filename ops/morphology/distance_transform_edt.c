@@ -12,6 +12,7 @@
 #include "ops/kernel/edt.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/shape/common.h"
+#include "ops/shape/odometer.h"
 
 /* ---- _edt_pass ---- */
 
@@ -106,27 +107,17 @@ store_squares(const double *squares, bool last, tg_dtype dtype, void *to, int64_
     }
 }
 
+/* Steps to the next row that is not along the axis of the pass. */
 static bool
-next_index(const tg_view *v, int skip, int64_t *index)
+next_row(const tg_view *v, int axis, int64_t *index)
 {
-    bool more = false;
-    for (int a = v->ndim - 2; a >= 0 && !more; a--) {
-        if (a != skip) {
-            more = ++index[a] < v->shape[a];
-            index[a] = more ? index[a] : 0;
-        }
-    }
-    return more;
+    return tg__odometer_next_of(~((uint64_t)1 << axis), v->ndim - 1, v->shape, index);
 }
 
 static char *
 place(const tg_view *v, const int64_t *index, int64_t column)
 {
-    char *cell = (char *)v->data + column * v->strides[v->ndim - 1];
-    for (int a = 0; a < v->ndim - 1; a++) {
-        cell += index[a] * v->strides[a];
-    }
-    return cell;
+    return tg__odometer_row(v, index) + column * v->strides[v->ndim - 1];
 }
 
 static void
@@ -178,7 +169,7 @@ pass_across(const tg_run *run, const tg_view *in, const tg_view *out, void *line
                 to += out->strides[axis];
             }
         }
-    } while (next_index(in, axis, index));
+    } while (next_row(in, axis, index));
 }
 
 static tg_status
@@ -201,7 +192,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
             scan_row((const uint8_t *)place(in, index, 0), row, n, v[P_SPACING].floats[0]);
             store_squares(row + run->out_box->lo[axis], v[P_LAST].ints[0] != 0, out->dtype,
                           place(out, index, 0), out->shape[axis]);
-        } while (next_index(in, axis, index));
+        } while (next_row(in, axis, index));
     } else {
         pass_across(run, in, out, line, row);
     }

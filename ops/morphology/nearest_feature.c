@@ -13,6 +13,7 @@
 
 #include "core/array/scope.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 enum { AXIS, METRIC, SAMPLING };
 enum { EUCLIDEAN, TAXICAB, CHESSBOARD };
@@ -170,13 +171,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
         for (int64_t y = 0; y < out->shape[axis]; y++) {
             *(int64_t *)(to + y * out->strides[axis]) = nearest(&l, run->out_box->lo[axis] + y);
         }
-        more = false;
-        for (int a = out->ndim - 1; a >= 0 && !more; a--) {
-            if (a != axis) {
-                more = ++index[a] < out->shape[a];
-                index[a] = more ? index[a] : 0;
-            }
-        }
+        more = tg__odometer_next_of(~((uint64_t)1 << axis), out->ndim, out->shape, index);
     }
 out:
     return status;

@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/rowcast.h"
+#include "ops/shape/odometer.h"
 
 /* Freeing needs the size: it stands in front, in a slot that keeps the alignment. */
 enum { STATE_HEAD = 64 };
@@ -145,9 +146,7 @@ tg_filter_small(const char *op, const char *what, const tg_array *array, double 
             cell += index[a] * view.strides[a];
         }
         load(cell, &values[i], 1);
-        for (int a = view.ndim - 1; a >= 0 && ++index[a] == view.shape[a]; a--) {
-            index[a] = 0;
-        }
+        (void)tg__odometer_next(view.ndim, view.shape, index);
     }
     *ndim = view.ndim;
     memcpy(shape, view.shape, (size_t)view.ndim * sizeof *shape);

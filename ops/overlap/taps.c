@@ -12,6 +12,7 @@
 #include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 typedef struct taps {
     tg_taps_what what;
@@ -59,9 +60,7 @@ list_taps(taps *t)
             t->value[t->count] = value;
             t->value32[t->count++] = (float)value;
         }
-        for (int a = f->ndim - 1; a >= 0 && ++index[a] == f->size[a]; a--) {
-            index[a] = 0;
-        }
+        (void)tg__odometer_next(f->ndim, f->size, index);
     }
     return t->cell != NULL;
 }
@@ -233,17 +232,6 @@ filter_row(const call *c, void *to, int64_t n)
     }
 }
 
-static bool
-next_row(int ndim, const int64_t *shape, int64_t *index)
-{
-    bool more = false;
-    for (int a = ndim - 2; a >= 0 && !more; a--) {
-        more = ++index[a] < shape[a];
-        index[a] = more ? index[a] : 0;
-    }
-    return more;
-}
-
 /* The window in float64; cells outside the array get cval as it is, not as the image's type would
  * hold it. */
 static void
@@ -269,7 +257,7 @@ widen(const taps *t, const tg_rowcast_kernels *cast, const tg_view *in, const tg
             }
         }
         row += n;
-    } while (next_row(in->ndim, in->shape, index));
+    } while (tg__odometer_next(last, in->shape, index));
 }
 
 static int64_t
@@ -320,12 +308,8 @@ tg_taps_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *
         widen(t, c.cast, in, run->in_box[0], run->node->shape, &window);
     }
     do {
-        const char *from = window.data;
-        char *to = out->data;
-        for (int a = 0; a < last; a++) {
-            from += index[a] * window.strides[a];
-            to += index[a] * out->strides[a];
-        }
+        const char *from = tg__odometer_row(&window, index);
+        char *to = tg__odometer_row(out, index);
         for (int64_t k = 0; k < t->count; k++) {
             const char *row = from;
             for (int a = 0; a <= last; a++) {
@@ -334,7 +318,7 @@ tg_taps_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *
             c.rows[k] = row;
         }
         filter_row(&c, to, n);
-    } while (next_row(in->ndim, out->shape, index));
+    } while (tg__odometer_next(last, out->shape, index));
 out:
     return status;
 }

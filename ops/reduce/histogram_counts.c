@@ -146,12 +146,8 @@ weigh_view(const bins *b, const tg_view *in, const tg_view *weights)
     bool more = tg_view_count(in) > 0;
     tg_loop cast = tg_cast_loop(in->dtype, TG_DT_F64);
     while (more) {
-        char *row = in->data;
-        const char *weight = weights->data;
-        for (int a = 0; a < inner; a++) {
-            row += at[a] * in->strides[a];
-            weight += at[a] * weights->strides[a];
-        }
+        char *row = tg__odometer_row(in, at);
+        const char *weight = tg__odometer_row(weights, at);
         for (int64_t i = 0; i < (inner < 0 ? 1 : in->shape[inner]); i++) {
             double x = 0;
             char *const args[] = { row + (inner < 0 ? 0 : i * in->strides[inner]), (char *)&x };
@@ -163,7 +159,7 @@ weigh_view(const bins *b, const tg_view *in, const tg_view *weights)
                                                     (inner < 0 ? 0 : i * weights->strides[inner]));
             }
         }
-        more = inner > 0 && tg__odometer_next(inner, in->shape, at);
+        more = tg__odometer_next(inner, in->shape, at);
     }
 }
 
@@ -176,18 +172,10 @@ count_view(const bins *b, const tg_view *in)
     int64_t at[TG_NDIM_MAX] = { 0 };
     bool more = tg_view_count(in) > 0;
     while (more) {
-        const char *row = in->data;
-        for (int a = 0; a < inner; a++) {
-            row += at[a] * in->strides[a];
-        }
+        const char *row = tg__odometer_row(in, at);
         count_row(b, is_byte ? by_value : NULL, row, inner < 0 ? 0 : in->strides[inner], in->dtype,
                   inner < 0 ? 1 : in->shape[inner]);
-        more = false;
-        for (int a = inner - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < in->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(inner, in->shape, at);
     }
     for (int v = 0; v < 256 && is_byte; v++) {
         double x = in->dtype == TG_DT_I8 ? (double)(int8_t)(uint8_t)v : (double)v;

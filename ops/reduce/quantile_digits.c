@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ops/reduce/quantile.h"
+#include "ops/shape/odometer.h"
 
 enum { Q, METHOD, SHIFT, BITS, PARAMS };
 enum { BLOCK = 512 };
@@ -181,21 +182,13 @@ count_view(const parts *p, const tg_view *in)
     bool more = tg_view_count(in) > 0;
     integers.nan = tg_dtype_is_float(in->dtype) ? p->nan : NULL;
     while (more) {
-        const char *row = in->data;
-        for (int a = 0; a < inner; a++) {
-            row += at[a] * in->strides[a];
-        }
+        const char *row = tg__odometer_row(in, at);
         for (int64_t i = 0; i < length; i += BLOCK) {
             size_t now = (size_t)tg_min_i64(BLOCK, length - i);
             tg_keys_of(row + i * stride, stride, in->dtype, now, keys);
             count_keys(&integers, keys, now);
         }
-        more = false;
-        for (int a = inner - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < in->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(inner, in->shape, at);
     }
 }
 

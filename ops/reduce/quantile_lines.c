@@ -4,6 +4,7 @@
  * wanted ones selected (Hoare's quickselect, median of three).
  */
 #include "ops/reduce/quantile.h"
+#include "ops/shape/odometer.h"
 
 enum { Q, AXIS, KEEPDIMS, METHOD, SKIP_NAN };
 
@@ -168,14 +169,7 @@ gather(const tg_view *in, uint64_t mask, const char *cell, uint64_t *keys)
             kept += keys[i] != UINT64_MAX;
         }
         count = kept;
-        more = false;
-        for (int a = inner - 1; a >= 0 && !more; a--) {
-            if ((mask >> a & 1) != 0) {
-                at[a]++;
-                more = at[a] < in->shape[a];
-                at[a] = more ? at[a] : 0;
-            }
-        }
+        more = tg__odometer_next_of(mask, inner, in->shape, at);
     }
     return count;
 }
@@ -214,14 +208,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
             tg_quantile_store(below, above, rank.share, is_nan, in->dtype, out->dtype, method,
                               to + (q->count > 1 ? (i - first) * out->strides[0] : 0));
         }
-        more = false;
-        for (int a = in->ndim - 1; a >= 0 && !more; a--) {
-            if ((mask >> a & 1) == 0) {
-                at[a]++;
-                more = at[a] < in->shape[a];
-                at[a] = more ? at[a] : 0;
-            }
-        }
+        more = tg__odometer_next_of(~mask, in->ndim, in->shape, at);
     }
 out:
     return status;

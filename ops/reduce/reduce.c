@@ -11,6 +11,7 @@
 #include "ops/kernel/half.h"
 #include "ops/kernel/strip.h"
 #include "ops/shape/common.h"
+#include "ops/shape/odometer.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_sum);
 TG_ISA_TABLE(const tg_folds, tg_folds_nansum);
@@ -424,10 +425,7 @@ tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const void *co
     int64_t first = 0;
     bool more = tg_view_count(out) > 0;
     while (more) {
-        char *row = out->data;
-        for (int a = 0; a < rows; a++) {
-            row += at[a] * out->strides[a];
-        }
+        char *row = tg__odometer_row(out, at);
         for (int64_t i = 0; i < length; i += TG_REDUCE_LANES) {
             size_t now = (size_t)tg_min_i64(length - i, TG_REDUCE_LANES);
             char *const args[] = { block, row + i * stride };
@@ -436,11 +434,6 @@ tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const void *co
             cast(args, steps, now, NULL);
             first += (int64_t)now;
         }
-        more = false;
-        for (int a = rows - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < out->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(rows, out->shape, at);
     }
 }

@@ -110,7 +110,7 @@ runs_of(const tg_array *input, const tg_box *box, const tg_view *in, row *rows)
                 rows[count - 1].count++;
             }
         }
-        more = last > 0 && tg__odometer_next(last, in->shape, at);
+        more = tg__odometer_next(last, in->shape, at);
     }
     return count;
 }
