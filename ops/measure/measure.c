@@ -17,6 +17,7 @@
 #include "ops/kernel/runstats.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { WHAT, BACKGROUND };
 enum { WHAT_BOTH, WHAT_LABELS, WHAT_INPUT };
@@ -463,12 +464,6 @@ out:
 
 /* ---- the op ---- */
 
-static uint64_t
-axes(const tg_array *node)
-{
-    return ~(uint64_t)0 >> (64 - node->args[0]->ndim);
-}
-
 static int64_t
 state_bytes(const tg_array *node, const tg_box *domain)
 {
@@ -559,7 +554,7 @@ tg_measure_build(tg_scope *scope, const char *op, tg_array *labels, tg_array *in
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .state_bytes = state_bytes,
     .state_bytes_max = state_bytes_max,
     .partial = partial,

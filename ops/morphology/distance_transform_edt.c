@@ -13,6 +13,7 @@
 #include "ops/overlap/filter_args.h"
 #include "ops/shape/common.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 /* ---- _edt_pass ---- */
 
@@ -36,31 +37,13 @@ infer(tg_infer *infer, tg_error *err)
     bool wide = v[P_WIDE].ints[0] != 0;
     int64_t axis = v[P_AXIS].ints[0];
     TG_TRY(tg_filter_begin(infer, NULL, err));
-    /* A plan may come from afar, and the other slots take axis and cells as they are. */
-    TG_CHECK(axis >= 0 && axis < in->ndim, err, TG_ERR_VALUE,
-             "_edt_pass: axis must be one of the %d axes, got %lld", in->ndim, (long long)axis);
+    TG_TRY(tg__lines_check(infer, err));
     tg_dtype needs = axis == in->ndim - 1 ? TG_DT_BOOL : wide ? TG_DT_F64 : TG_DT_I32;
     TG_CHECK(in->dtype == needs, err, TG_ERR_TYPE, "_edt_pass: axis %lld needs %s, got %s",
              (long long)axis, tg_dtype_name(needs), tg_dtype_name(in->dtype));
     infer->dtype = last || wide ? TG_DT_F64 : TG_DT_I32;
 out:
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    int64_t axis = node->values[P_AXIS].ints[0];
-    (void)arg;
-    tg_box_copy(in, out);
-    in->lo[axis] = 0;
-    in->hi[axis] = node->shape[axis];
-}
-
-static void
-tiling(const tg_array *node, tg_tiling *tiling)
-{
-    tiling->whole_axes = (uint64_t)1 << node->values[P_AXIS].ints[0];
 }
 
 static void
@@ -211,8 +194,8 @@ const tg_op tg_op__edt_pass = {
     .arg_names = "input",
     .params = pass_params,
     .infer = infer,
-    .demand = demand,
-    .tiling = tiling,
+    .demand = tg__lines_demand,
+    .tiling = tg__lines_tiling,
     .cost = cost,
     .run = run,
 };

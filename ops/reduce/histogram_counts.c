@@ -11,6 +11,7 @@
 #include "ops/reduce/reduce.h"
 #include "ops/shape/common.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { UNIFORM };
 enum { BLOCK = 512 };
@@ -43,12 +44,6 @@ infer(tg_infer *infer, tg_error *err)
     infer->shape[0] = infer->args[1]->shape[0] - 1;
 out:
     return status;
-}
-
-static uint64_t
-axes(const tg_array *node)
-{
-    return ((uint64_t)1 << node->args[0]->ndim) - 1;
 }
 
 static void
@@ -254,7 +249,7 @@ finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .demand = demand,
     .state_bytes = state_bytes,
     .partial = partial,
