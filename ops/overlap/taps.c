@@ -9,6 +9,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "core/array/dtype.h"
 #include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
@@ -117,40 +118,10 @@ tg_taps_window(const tg_array *node, size_t arg, tg_window *window)
 
 /* ---- one call ---- */
 
-/* The k-th smallest of n values in place: Hoare's selection. Values are equal or ordered. */
-static double
-quick_select(double *v, int64_t n, int64_t k)
-{
-    int64_t lo = 0;
-    int64_t hi = n - 1;
-    while (lo < hi) {
-        double pivot = v[(lo + hi) / 2];
-        int64_t i = lo;
-        int64_t j = hi;
-        while (i <= j) {
-            while (v[i] < pivot) {
-                i++;
-            }
-            while (v[j] > pivot) {
-                j--;
-            }
-            if (i <= j) {
-                double x = v[i];
-                v[i++] = v[j];
-                v[j--] = x;
-            }
-        }
-        if (k <= j) {
-            hi = j;
-        } else if (k >= i) {
-            lo = i;
-        } else {
-            lo = k;
-            hi = k;
-        }
-    }
-    return v[k];
-}
+#define T                double
+#define SELECT           select_value
+#define PIVOT(v, lo, hi) ((v)[((lo) + (hi)) / 2])
+#include "ops/kernel/quickselect.tmpl.h"
 
 typedef struct call {
     const taps *t;
@@ -172,7 +143,7 @@ select_slowly(const call *c, void *out, int64_t n)
         for (int64_t k = 0; k < t->count; k++) {
             c->cast->load[t->in]((const char *)c->rows[k] + (size_t)x * size, &values[k], 1);
         }
-        double v = quick_select(values, t->count, t->rank);
+        double v = select_value(values, 0, t->count - 1, t->rank);
         c->cast->store[t->in](&v, (char *)out + (size_t)x * size, 1);
     }
 }
@@ -181,8 +152,9 @@ select_slowly(const call *c, void *out, int64_t n)
 static tg_row_round
 wrap_of(const call *c)
 {
-    bool is_float = c->t->in == TG_DT_F32 || c->t->in == TG_DT_F64;
-    return is_float ? NULL : c->cast->round[c->t->in == TG_DT_BOOL ? TG_DT_U8 : c->t->in];
+    return tg_dtype_is_float(c->t->in)
+               ? NULL
+               : c->cast->round[c->t->in == TG_DT_BOOL ? TG_DT_U8 : c->t->in];
 }
 
 static void

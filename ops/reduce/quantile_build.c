@@ -17,11 +17,7 @@ const tg_param_schema tg_quantile_params[] = {
       .required = true,
       .summary = "one or several; several give a first axis" },
     TG_PARAM_AXIS,
-    { .name = "method",
-      .kind = TG_PARAM_ENUM,
-      .fallback = "'linear'",
-      .choices = TG_QUANTILE_METHODS,
-      .summary = "what to do between two elements" },
+    TG_PARAM_METHOD,
     TG_PARAM_KEEPDIMS,
     { .name = NULL },
 };

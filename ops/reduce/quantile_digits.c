@@ -11,17 +11,14 @@
 
 #include "ops/reduce/quantile.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { Q, METHOD, SHIFT, BITS, PARAMS };
 enum { BLOCK = 512 };
 
 static const tg_param_schema params[] = {
-    { .name = "q", .kind = TG_PARAM_FLOAT, .is_list = true, .required = true, .summary = "0 to 1" },
-    { .name = "method",
-      .kind = TG_PARAM_ENUM,
-      .fallback = "'linear'",
-      .choices = TG_QUANTILE_METHODS,
-      .summary = "what to do between two elements" },
+    TG_PARAM_SHARES,
+    TG_PARAM_METHOD,
     { .name = "shift", .kind = TG_PARAM_INT, .required = true, .summary = "bits below the digit" },
     { .name = "bits", .kind = TG_PARAM_INT, .required = true, .summary = "bits of the digit" },
     { .name = NULL },
@@ -91,12 +88,6 @@ infer(tg_infer *infer, tg_error *err)
     infer->shape[1] = 2;
 out:
     return status;
-}
-
-static uint64_t
-axes(const tg_array *node)
-{
-    return ((uint64_t)1 << node->args[0]->ndim) - 1;
 }
 
 static void
@@ -288,7 +279,7 @@ out:
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .demand = demand,
     .state_bytes = state_bytes,
     .partial = partial,
