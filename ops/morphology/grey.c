@@ -5,8 +5,6 @@
  * without cells stands for a footprint or structure that is not given.
  */
 #include "core/array/scope.h"
-#include "ops/overlap/either.h"
-#include "ops/overlap/filter_args.h"
 #include "ops/overlap/rank.h"
 #include "ops/shape/common.h"
 
@@ -23,21 +21,7 @@ infer_dilation(tg_infer *infer, tg_error *err)
 }
 
 #define DEFINE_GREY(op, infer_function, text)                                                      \
-    const tg_op tg_op_##op = {                                                                     \
-        .name = #op,                                                                               \
-        .module = "ndimage",                                                                       \
-        .summary = text,                                                                           \
-        .version = 1,                                                                              \
-        .cls = TG_CLASS_STENCIL,                                                                   \
-        .nargs_min = 1,                                                                            \
-        .nargs_max = 3,                                                                            \
-        .arg_names = "input|footprint|structure",                                                  \
-        .params = tg_rank_params,                                                                  \
-        .infer = infer_function,                                                                   \
-        .window = tg_either_window,                                                                \
-        .cost = tg_either_cost,                                                                    \
-        .run = tg_either_run,                                                                      \
-    }
+    TG_DEFINE_RANK(op, 3, "input|footprint|structure", tg_rank_params, infer_function, text)
 
 DEFINE_GREY(grey_erosion, infer_erosion, "The smallest value under the structure.");
 DEFINE_GREY(grey_dilation, infer_dilation, "The largest value under the mirrored structure.");
