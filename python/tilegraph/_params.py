@@ -9,11 +9,15 @@ import numpy as np
 from ._engine import ffi, lib
 from .errors import TgAxisError, TgOverflowError, TgTypeError, TgValueError
 
-__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "sequence"]
+__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "refuse_out", "sequence"]
 
 #: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
 #: integers are handed over exactly beside the floats.
 HIDDEN = ("chunk_counts", "fill_integer", "integers")
+
+#: NumPy's names of the dtypes that the engine has.
+DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+          "float16", "float32", "float64", "complex64", "complex128")
 
 _KINDS = {
     lib.TG_PARAM_BOOL: "bool",
@@ -32,6 +36,13 @@ def axis_index(axis, ndim):
     if not -ndim <= axis < ndim:
         raise TgAxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
+
+
+def refuse_out(name, out):
+    """For functions with NumPy's `out`."""
+    if out is not None:
+        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
+                          "tilegraph.store(result, out)")
 
 
 def describe(param):
@@ -58,9 +69,10 @@ def sequence(op, name, value):
 
 def missing(op, name, args):
     """SciPy's default of an array argument that is left out while a later one is given."""
-    if name == "structure":  # the cell and its direct neighbours
-        ndim = np.ndim(args[0])
-        return np.abs(np.indices([3] * ndim) - 1).sum(0) <= 1 if ndim else np.array(True)
+    if name == "structure":
+        from ._morphology import generate_binary_structure
+
+        return generate_binary_structure(np.ndim(args[0]), 1)
     if name == "footprint" and args[-1] is not None:  # all of the structure
         return np.ones(np.shape(args[-1]), bool)
     raise TgTypeError(f"{op}: {name} is missing")
@@ -177,13 +189,9 @@ def dtype_name(value):
         dtype = np.dtype(value)
     except TypeError as error:
         raise TgTypeError(str(error)) from None
-    if dtype.name not in _DTYPES:
-        raise TgTypeError(f"dtype {dtype} is not supported; supported: {', '.join(_DTYPES)}")
+    if dtype.name not in DTYPES:
+        raise TgTypeError(f"dtype {dtype} is not supported; supported: {', '.join(DTYPES)}")
     return dtype.name
-
-
-_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-           "float16", "float32", "float64", "complex64", "complex128")
 
 
 # --- chunks in Dask's forms --------------------------------------------------------------------
