@@ -12,6 +12,16 @@ tg__whole_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in
 }
 
 void
+tg__whole_others_demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
+{
+    if (arg == 0) {
+        tg_box_copy(in, domain);
+    } else {
+        tg_array_box(node->args[arg], in);
+    }
+}
+
+void
 tg__whole_tiling(const tg_array *node, tg_tiling *tiling)
 {
     tiling->whole_axes = ((uint64_t)1 << node->ndim) - 1;

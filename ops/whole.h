@@ -11,6 +11,8 @@
 
 /* demand: every argument whole, whatever part of the result is wanted. */
 void tg__whole_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in);
+/* demand of a reduction of the first argument that needs the others whole. */
+void tg__whole_others_demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in);
 /* tiling: one tile. */
 void tg__whole_tiling(const tg_array *node, tg_tiling *tiling);
 /* axes of a tg_reduce: all of the first argument's. */

@@ -368,16 +368,6 @@ out:
     return status;
 }
 
-static void
-otsu_demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
-{
-    if (arg == 0) {
-        tg_box_copy(in, domain);
-    } else {
-        tg_array_box(node->args[1], in);
-    }
-}
-
 static int64_t
 otsu_bytes(const tg_array *node, const tg_box *domain)
 {
@@ -402,7 +392,7 @@ out:
 
 static const tg_reduce otsu_reduce = {
     .axes = tg__whole_axes,
-    .demand = otsu_demand,
+    .demand = tg__whole_others_demand,
     .state_bytes = otsu_bytes,
     .partial = otsu_partial,
     .combine = otsu_combine,

@@ -146,7 +146,7 @@ pass_across(const tg_run *run, const tg_view *in, const tg_view *out, void *line
                 if (wide) {
                     k->envelope_f64(line, length, y, v[P_SPACING].floats[0], block);
                 } else {
-                    k->envelope_i32(line, length, y, block);
+                    k->envelope_i32(line, length, y, 1.0, block);
                 }
                 put_block(block, wide, last, to, count);
                 to += out->strides[axis];

@@ -90,16 +90,6 @@ out:
     return status;
 }
 
-static void
-demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
-{
-    if (arg == 0) {
-        tg_box_copy(in, domain);
-    } else {
-        tg_array_box(node->args[arg], in);
-    }
-}
-
 static int64_t
 state_bytes(const tg_array *node, const tg_box *domain)
 {
@@ -280,7 +270,7 @@ out:
 
 static const tg_reduce reduce = {
     .axes = tg__whole_axes,
-    .demand = demand,
+    .demand = tg__whole_others_demand,
     .state_bytes = state_bytes,
     .partial = partial,
     .combine = combine,
