@@ -5,7 +5,6 @@
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/rowcast.h"
-#include "ops/shape/odometer.h"
 
 /* Freeing needs the size: it stands in front, in a slot that keeps the alignment. */
 enum { STATE_HEAD = 64 };
@@ -146,7 +145,9 @@ tg_filter_small(const char *op, const char *what, const tg_array *array, double 
             cell += index[a] * view.strides[a];
         }
         load(cell, &values[i], 1);
-        (void)tg__odometer_next(view.ndim, view.shape, index);
+        for (int a = view.ndim - 1; a >= 0 && ++index[a] == view.shape[a]; a--) {
+            index[a] = 0;
+        }
     }
     *ndim = view.ndim;
     memcpy(shape, view.shape, (size_t)view.ndim * sizeof *shape);
