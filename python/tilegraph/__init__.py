@@ -89,7 +89,7 @@ def __getattr__(name):
         made = __getattr__(_ALIASES[name])
     elif name in _CONSTANTS:
         made = _CONSTANTS[name]
-    elif name in _params.DTYPES:
+    elif name in _params._DTYPES:
         import numpy
 
         made = numpy.bool_ if name == "bool" else getattr(numpy, name)
@@ -101,7 +101,7 @@ def __getattr__(name):
 
 def __dir__():
     ops = _optable.names("")
-    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_params.DTYPES})
+    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_params._DTYPES})
 
 
 __all__ = [  # noqa: F822 (some are made by __getattr__)

@@ -15,10 +15,6 @@ __all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "refus
 #: integers are handed over exactly beside the floats.
 HIDDEN = ("chunk_counts", "fill_integer", "integers")
 
-#: NumPy's names of the dtypes that the engine has.
-DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-          "float16", "float32", "float64", "complex64", "complex128")
-
 _KINDS = {
     lib.TG_PARAM_BOOL: "bool",
     lib.TG_PARAM_INT: "int",
@@ -189,9 +185,13 @@ def dtype_name(value):
         dtype = np.dtype(value)
     except TypeError as error:
         raise TgTypeError(str(error)) from None
-    if dtype.name not in DTYPES:
-        raise TgTypeError(f"dtype {dtype} is not supported; supported: {', '.join(DTYPES)}")
+    if dtype.name not in _DTYPES:
+        raise TgTypeError(f"dtype {dtype} is not supported; supported: {', '.join(_DTYPES)}")
     return dtype.name
+
+
+_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+           "float16", "float32", "float64", "complex64", "complex128")
 
 
 # --- chunks in Dask's forms --------------------------------------------------------------------
