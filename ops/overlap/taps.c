@@ -143,7 +143,7 @@ select_slowly(const call *c, void *out, int64_t n)
         for (int64_t k = 0; k < t->count; k++) {
             c->cast->load[t->in]((const char *)c->rows[k] + (size_t)x * size, &values[k], 1);
         }
-        double v = select_value(values, 0, t->count - 1, t->rank);
+        double v = select_value(values, t->count, t->rank);
         c->cast->store[t->in](&v, (char *)out + (size_t)x * size, 1);
     }
 }

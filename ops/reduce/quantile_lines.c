@@ -151,8 +151,12 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
         bool is_nan = count == 0 || (count < length && !skip);
         for (int64_t i = first; i < last; i++) {
             tg_rank rank = tg_quantile_rank(q->floats[i], count, method, single);
-            uint64_t below = is_nan ? 0 : select_key(keys, 0, count - 1, rank.below);
-            uint64_t above = is_nan ? 0 : select_key(keys, rank.below, count - 1, rank.above);
+            uint64_t below = 0;
+            uint64_t above = 0;
+            if (!is_nan) {
+                below = select_key(keys, count, rank.below);
+                above = select_key(keys + rank.below, count - rank.below, rank.above - rank.below);
+            }
             tg_quantile_store(below, above, rank.share, is_nan, in->dtype, out->dtype, method,
                               to + (q->count > 1 ? (i - first) * out->strides[0] : 0));
         }
