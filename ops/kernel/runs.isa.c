@@ -39,10 +39,16 @@ find_root(int32_t *parent, int32_t i)
 static inline void
 unite(int32_t *parent, int32_t a, int32_t b)
 {
-    if (parent[a] != parent[b]) {
-        a = find_root(parent, a);
-        b = find_root(parent, b);
-        int32_t low = a < b ? a : b;
+    int32_t of_a = parent[a];
+    int32_t of_b = parent[b];
+    if (of_a == a) { /* still alone: no need to look for roots */
+        parent[a] = of_b;
+    } else if (of_a != of_b) {
+        of_a = find_root(parent, of_a);
+        of_b = find_root(parent, of_b);
+        int32_t low = of_a < of_b ? of_a : of_b;
+        parent[of_a] = low;
+        parent[of_b] = low;
         parent[a] = low;
         parent[b] = low;
     }
@@ -61,19 +67,74 @@ moved(const uint64_t *bits, int64_t words, int64_t w, int shift)
     return word;
 }
 
-static void
-join(const tg_run_row *a, const tg_run_row *b, int64_t words, int shift, bool connected,
-     int32_t *parent)
+/* What one word of a link's stretches hands to the next. */
+typedef struct link_carry {
+    uint8_t open;   /* bit 63 is in a stretch, */
+    uint8_t detour; /* in which a cell has a detour */
+} link_carry;
+
+/*
+ * `both` are the cells that touch by a link, `detour` those among them that need no step. Cells
+ * side by side in `both` are of one pair of runs: one step for the stretch, none if any cell of it
+ * has a detour. Returns the first cells after the stretches that need a step:
+ *
+ *     both          . 1 1 1 . 1 1 . .      bit 0 on the left; adding a bit of a stretch to it
+ *     detour        . . 1 . . . . . .      carries to the cell after the stretch
+ *     both + detour . 1 . . 1 1 1 . .
+ *     result        . . . . . . . 1 .
+ */
+static inline uint64_t
+stretch_ends(uint64_t both, uint64_t detour, link_carry *carry)
 {
-    uint64_t carry = 0;
+    uint64_t sum = both + detour;
+    uint64_t over = sum < both;
+    sum += carry->detour;
+    over |= sum < carry->detour;
+    uint64_t ends = (both << 1 | carry->open) & ~both & ~sum;
+    carry->open = (uint8_t)(both >> 63);
+    carry->detour = (uint8_t)over;
+    return ends;
+}
+
+/* Joins the pairs of runs whose cells x = first + (bit number) touch by `plane`. */
+static inline void
+join_pairs(const tg_run_row *rows, const tg_run_plane *plane, int64_t first, uint64_t pairs,
+           int32_t *parent)
+{
+    for (; pairs != 0; pairs &= pairs - 1) {
+        int64_t x = first + __builtin_ctzll(pairs);
+        unite(parent, tg_run_number(&rows[0], x),
+              tg_run_number(&rows[plane->row], x + plane->shift));
+    }
+}
+
+static void
+join(const tg_run_links *l, const tg_run_row *rows, int64_t words, int32_t *parent)
+{
+    uint64_t plane[TG_RUN_PLANES_MAX];
+    link_carry carry[TG_RUN_PLANES_MAX];
+    memset(carry, 0, (size_t)l->links * sizeof *carry);
     for (int64_t w = 0; w < words; w++) {
-        uint64_t both = a->bits[w] & moved(b->bits, words, w, shift);
-        uint64_t pairs = connected ? first_bits(both, carry) : both;
-        carry = both >> 63;
-        while (pairs != 0) {
-            int64_t x = w * 64 + __builtin_ctzll(pairs);
-            unite(parent, tg_run_number(a, x), tg_run_number(b, x + shift));
-            pairs &= pairs - 1;
+        uint64_t here = rows[0].bits[w];
+        bool open = w > 0 && (rows[0].bits[w - 1] >> 63 & 1) != 0;
+        for (int32_t p = 0; p < l->planes && here != 0; p++) {
+            plane[p] = moved(rows[l->plane[p].row].bits, words, w, l->plane[p].shift);
+        }
+        for (int32_t k = 0; k < l->links && (here != 0 || open); k++) {
+            const tg_run_link *link = &l->link[k];
+            uint64_t both = here != 0 ? here & plane[link->plane] : 0;
+            uint64_t detour = 0;
+            for (int32_t d = link->first_detour; d < link->end_detour && both != 0; d++) {
+                detour |= plane[l->detour[d].a] & plane[l->detour[d].b];
+            }
+            uint64_t pairs = l->connected ? stretch_ends(both, both & detour, &carry[k])
+                                          : both & ~detour;
+            join_pairs(rows, &l->plane[link->plane], w * 64 - l->connected, pairs, parent);
+        }
+    }
+    for (int32_t k = 0; k < l->links; k++) { /* stretches up to the end of the last word */
+        if (carry[k].open && !carry[k].detour) {
+            join_pairs(rows, &l->plane[l->link[k].plane], words * 64 - 1, 1, parent);
         }
     }
 }

@@ -6,37 +6,145 @@
 #include "ops/measure/label_state.h"
 #include "ops/overlap/filter_args.h"
 
-/* Cell x of a row touches cell x + shift of the row that is `offset` rows away along each axis, and
- * comes earlier in raster order. */
-typedef struct row_link {
-    int8_t offset[TG_LABEL_NDIM_MAX];
-    int shift;
-} row_link;
-
+/* The rows around one that come before it in raster order, and how its cells touch theirs. */
 struct tg_label_links {
-    bool connected; /* neighbours along the row belong together */
-    int64_t count;
-    row_link link[]; /* at most 3 per row */
+    int32_t rows; /* with the row itself, as the first */
+    tg_run_links links;
+    int8_t (*offset)[TG_LABEL_NDIM_MAX]; /* of each row, along each axis but the last */
+    tg_run_plane *plane;
+    tg_run_link *link;
+    tg_run_detour *detour;
 };
+
+enum { DETOURS_MAX = 12 }; /* of a link; they only save work, and 3^8 neighbours have too many */
+
+/* The place of a plane among the 3^ndim offsets. */
+static int64_t
+offset_of(const tg_label_links *l, int ndim, int32_t plane, int *offset)
+{
+    int64_t place = 0;
+    for (int a = 0; a < ndim - 1; a++) {
+        offset[a] = l->offset[l->plane[plane].row][a];
+        place = place * 3 + offset[a] + 1;
+    }
+    offset[ndim - 1] = l->plane[plane].shift;
+    return place * 3 + offset[ndim - 1] + 1;
+}
+
+/* The place of offset a + sign * b; -1: it is none of a neighbour. */
+static int64_t
+combined(const int *a, const int *b, int sign, int ndim)
+{
+    int64_t place = 0;
+    for (int k = 0; k < ndim && place >= 0; k++) {
+        int at = a[k] + sign * b[k] + 1;
+        place = at < 0 || at > 2 ? -1 : place * 3 + at;
+    }
+    return place;
+}
+
+/*
+ * The detours of link k. Cell x touches p = x + d by it, and an earlier link, by then joined, leads
+ * to m = x + e. Cells of rows before are joined already as they touch, so x and p are one component
+ *     if m touches p:                               d - e is in the structure
+ *     if p + e is there, as m touches p + e by d:   d + e is a plane
+ * Along the row itself, x touches x + e, and x + e touches p by an earlier link: d - e is one.
+ */
+static void
+find_detours(tg_label_links *l, const int64_t *marks, int ndim, const int32_t *plane_at, int32_t k)
+{
+    int d[TG_LABEL_NDIM_MAX];
+    int e[TG_LABEL_NDIM_MAX];
+    tg_run_link *link = &l->link[k];
+    int32_t *end = &link->end_detour;
+    (void)offset_of(l, ndim, link->plane, d);
+    for (int32_t p = 0; p < 2 && l->links.connected; p++) {
+        (void)offset_of(l, ndim, p, e);
+        int64_t rest = combined(d, e, -1, ndim);
+        bool earlier = false;
+        for (int32_t j = 0; j < k && rest >= 0; j++) {
+            earlier = earlier || l->link[j].plane == plane_at[rest];
+        }
+        if (earlier) {
+            l->detour[(*end)++] = (tg_run_detour){ p, p };
+        }
+    }
+    for (int32_t j = 0; j < k && *end - link->first_detour < DETOURS_MAX; j++) {
+        int32_t p = l->link[j].plane;
+        (void)offset_of(l, ndim, p, e);
+        int64_t rest = combined(d, e, -1, ndim);
+        int64_t sum = combined(d, e, 1, ndim);
+        if (rest >= 0 && marks[rest] != 0) {
+            l->detour[(*end)++] = (tg_run_detour){ p, p };
+        } else if (sum >= 0) {
+            l->detour[(*end)++] = (tg_run_detour){ p, plane_at[sum] };
+        }
+    }
+}
+
+static int
+steps_away(const int *offset, int ndim)
+{
+    int away = 4 * (offset[ndim - 1] != 0); /* straight links first: they have the longest pairs */
+    for (int a = 0; a < ndim - 1; a++) {
+        away += offset[a] != 0;
+    }
+    return away;
+}
+
+/* Rows, planes and links of a structure, straight links first. plane_at: the plane of an offset. */
+static void
+fill_links(tg_label_links *l, const int64_t *marks, int ndim, int32_t *plane_at)
+{
+    int64_t rows = tg_label_structure_count(ndim - 1);
+    int offset[TG_LABEL_NDIM_MAX];
+    l->plane[l->links.planes++] = (tg_run_plane){ 0, -1 };
+    l->plane[l->links.planes++] = (tg_run_plane){ 0, 1 };
+    l->rows = 1;
+    for (int64_t r = 0; r < rows / 2; r++) {
+        for (int64_t k = r, a = ndim - 2; a >= 0; a--, k /= 3) {
+            l->offset[l->rows][a] = (int8_t)(k % 3 - 1);
+        }
+        for (int32_t shift = -1; shift <= 1; shift++) {
+            plane_at[3 * r + shift + 1] = l->links.planes;
+            l->plane[l->links.planes++] = (tg_run_plane){ l->rows, shift };
+        }
+        l->rows++;
+    }
+    for (int away = 1; away < 4 + ndim; away++) {
+        for (int32_t p = 2; p < l->links.planes; p++) {
+            if (marks[offset_of(l, ndim, p, offset)] != 0 && steps_away(offset, ndim) == away) {
+                l->link[l->links.links++] = (tg_run_link){ .plane = p };
+            }
+        }
+    }
+}
 
 tg_label_links *
 tg_label_links_create(const int64_t *marks, int ndim)
 {
-    int64_t rows = tg_label_structure_count(ndim - 1);
-    tg_label_links *l = tg_state_alloc(sizeof *l + (size_t)(3 * rows) * sizeof(row_link));
-    for (int64_t r = 0; l != NULL && r < rows / 2; r++) {
-        row_link at = { .shift = 0 };
-        for (int64_t k = r, a = ndim - 2; a >= 0; a--, k /= 3) {
-            at.offset[a] = (int8_t)(k % 3 - 1);
-        }
-        for (at.shift = -1; at.shift <= 1; at.shift++) {
-            if (marks[3 * r + at.shift + 1] != 0) {
-                l->link[l->count++] = at;
-            }
-        }
-    }
+    int64_t rows = 1 + tg_label_structure_count(ndim - 1) / 2;
+    int32_t plane_at[TG_RUN_PLANES_MAX];
+    size_t detours = (size_t)(3 * rows) * (DETOURS_MAX + 2);
+    size_t bytes = sizeof(tg_label_links) + detours * sizeof(tg_run_detour) +
+                   (size_t)(3 * rows) * (sizeof(tg_run_plane) + sizeof(tg_run_link)) +
+                   (size_t)rows * TG_LABEL_NDIM_MAX;
+    tg_label_links *l = tg_state_alloc(bytes);
     if (l != NULL) {
-        l->connected = marks[3 * (rows / 2)] != 0;
+        l->detour = (tg_run_detour *)(l + 1);
+        l->plane = (tg_run_plane *)(l->detour + detours);
+        l->link = (tg_run_link *)(l->plane + 3 * rows);
+        l->offset = (int8_t(*)[TG_LABEL_NDIM_MAX])(l->link + 3 * rows);
+        l->links.connected = marks[3 * (rows - 1)] != 0;
+        l->links.plane = l->plane;
+        l->links.link = l->link;
+        l->links.detour = l->detour;
+        fill_links(l, marks, ndim, plane_at);
+        for (int32_t k = 0; k < l->links.links; k++) {
+            l->link[k].first_detour = k > 0 ? l->link[k - 1].end_detour : 0;
+            l->link[k].end_detour = l->link[k].first_detour;
+            find_detours(l, marks, ndim, plane_at, k);
+        }
     }
     return l;
 }
@@ -64,31 +172,28 @@ tg_label_row(const tg_view *view, const int64_t *index)
     return row;
 }
 
-/* Joins row `row`, which stands at `index`, with the rows before it. */
+/* Joins row `row`, which stands at `index`, with the rows before it. `none` is a row of zeros. */
 static void
 join_back(const tg_label_links *l, const tg_label_tile *t, const tg_view *in, int64_t row,
-          const int64_t *index)
+          const int64_t *index, const tg_run_row *none)
 {
-    const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
-    const tg_run_row here = tg_label_tile_row(t, row);
-    for (int64_t k = 0; k < l->count; k++) {
-        const row_link *link = &l->link[k];
+    tg_run_row rows[TG_RUN_ROWS_MAX];
+    rows[0] = tg_label_tile_row(t, row);
+    for (int32_t r = 1; r < l->rows; r++) {
         int64_t other = 0;
         bool inside = true;
         for (int a = 0; a < in->ndim - 1; a++) {
-            int64_t at = index[a] + link->offset[a];
+            int64_t at = index[a] + l->offset[r][a];
             inside = inside && at >= 0 && at < in->shape[a];
             other = other * in->shape[a] + at;
         }
-        if (inside) {
-            const tg_run_row there = tg_label_tile_row(t, other);
-            kernels->join(&here, &there, t->words, link->shift, t->connected, t->label);
-        }
+        rows[r] = inside ? tg_label_tile_row(t, other) : *none;
     }
+    TG_ISA_PICK(tg_runs)->join(&l->links, rows, t->words, t->label);
 }
 
 static void
-scan(const tg_label_links *l, tg_label_tile *t, const tg_view *in)
+scan(const tg_label_links *l, tg_label_tile *t, const tg_view *in, const tg_run_row *none)
 {
     const tg_bits_kernels *bits = TG_ISA_PICK(tg_bits);
     const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
@@ -102,7 +207,7 @@ scan(const tg_label_links *l, tg_label_tile *t, const tg_view *in)
             t->label[i] = i;
         }
         if (t->runs > first) {
-            join_back(l, t, in, row, index);
+            join_back(l, t, in, row, index, none);
         }
         (void)tg_label_next_row(in, index);
     }
@@ -115,7 +220,7 @@ scan(const tg_label_links *l, tg_label_tile *t, const tg_view *in)
 static int64_t
 runs_at_most(const tg_label_links *l, int64_t rows, int64_t n)
 {
-    return rows * (l->connected ? (n + 1) / 2 : n);
+    return rows * (l->links.connected ? (n + 1) / 2 : n);
 }
 
 int64_t
@@ -123,7 +228,7 @@ tg_label_tile_bytes(const tg_label_links *links, const tg_box *box)
 {
     int64_t n = box->hi[box->ndim - 1] - box->lo[box->ndim - 1];
     int64_t rows = n > 0 ? tg_box_count(box) / n : 0;
-    return rows * tg_bits_words(n) * 20 + runs_at_most(links, rows, n) * 4 + 4 * 64;
+    return (rows * 20 + 8) * tg_bits_words(n) + runs_at_most(links, rows, n) * 4 + 5 * 64;
 }
 
 tg_status
@@ -132,7 +237,8 @@ tg_label_tile_make(const tg_label_links *links, const tg_view *in, tg_scratch *s
 {
     tg_status status = TG_OK;
     int64_t cells = tg_view_count(in);
-    *tile = (tg_label_tile){ .n = in->shape[in->ndim - 1], .connected = links->connected };
+    uint64_t *zeros = NULL;
+    *tile = (tg_label_tile){ .n = in->shape[in->ndim - 1], .connected = links->links.connected };
     TG_CHECK(cells < INT32_MAX, err, TG_ERR_LIMIT, "label: a tile of %lld cells is too large",
              (long long)cells);
     tile->rows = cells > 0 ? cells / tile->n : 0;
@@ -141,10 +247,12 @@ tg_label_tile_make(const tg_label_links *links, const tg_view *in, tg_scratch *s
     tile->starts = tg_scratch_alloc(scratch, tile->rows * tile->words * 8);
     tile->before = tg_scratch_alloc(scratch, tile->rows * tile->words * 4);
     tile->label = tg_scratch_alloc(scratch, runs_at_most(links, tile->rows, tile->n) * 4);
-    TG_CHECK(tile->bits != NULL && tile->starts != NULL && tile->before != NULL &&
+    zeros = tg_scratch_alloc(scratch, tile->words * 8);
+    TG_CHECK(zeros != NULL && tile->bits != NULL && tile->starts != NULL && tile->before != NULL &&
                  tile->label != NULL,
              err, TG_ERR_MEMORY, "label: out of scratch memory");
-    scan(links, tile, in);
+    memset(zeros, 0, (size_t)tile->words * 8);
+    scan(links, tile, in, &(tg_run_row){ .bits = zeros });
 out:
     return status;
 }
