@@ -42,8 +42,7 @@ typedef struct tg_run_link {
 } tg_run_link;
 
 enum {
-    /* Row 0 is the row that is joined itself, for detours along it: planes 0 and 1, by -1 and +1.
-     */
+    /* Row 0 is the row that is joined itself: there are detours along it. */
     TG_RUN_ROWS_MAX = 1 + 1093, /* half of the 3^7 rows around one of 8 axes */
     TG_RUN_PLANES_MAX = 3 * TG_RUN_ROWS_MAX
 };

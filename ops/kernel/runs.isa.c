@@ -36,22 +36,17 @@ find_root(int32_t *parent, int32_t i)
     return i;
 }
 
+/* Without a branch on what is united already: in noise nothing could foresee it. */
 static inline void
 unite(int32_t *parent, int32_t a, int32_t b)
 {
-    int32_t of_a = parent[a];
-    int32_t of_b = parent[b];
-    if (of_a == a) { /* still alone: no need to look for roots */
-        parent[a] = of_b;
-    } else if (of_a != of_b) {
-        of_a = find_root(parent, of_a);
-        of_b = find_root(parent, of_b);
-        int32_t low = of_a < of_b ? of_a : of_b;
-        parent[of_a] = low;
-        parent[of_b] = low;
-        parent[a] = low;
-        parent[b] = low;
-    }
+    int32_t of_a = find_root(parent, parent[a]);
+    int32_t of_b = find_root(parent, parent[b]);
+    int32_t low = of_a < of_b ? of_a : of_b;
+    int32_t high = of_a < of_b ? of_b : of_a;
+    parent[high] = low;
+    parent[a] = low;
+    parent[b] = low;
 }
 
 /* Word w of the row, moved so that bit x holds cell x + shift. */
@@ -108,34 +103,48 @@ join_pairs(const tg_run_row *rows, const tg_run_plane *plane, int64_t first, uin
     }
 }
 
-static void
-join(const tg_run_links *l, const tg_run_row *rows, int64_t words, int32_t *parent)
+static inline void
+join_words(const tg_run_links *l, const tg_run_row *rows, int64_t words, bool connected,
+           int32_t *parent)
 {
     uint64_t plane[TG_RUN_PLANES_MAX];
     link_carry carry[TG_RUN_PLANES_MAX];
     memset(carry, 0, (size_t)l->links * sizeof *carry);
+    bool open = false;
     for (int64_t w = 0; w < words; w++) {
         uint64_t here = rows[0].bits[w];
-        bool open = w > 0 && (rows[0].bits[w - 1] >> 63 & 1) != 0;
-        for (int32_t p = 0; p < l->planes && here != 0; p++) {
-            plane[p] = moved(rows[l->plane[p].row].bits, words, w, l->plane[p].shift);
-        }
-        for (int32_t k = 0; k < l->links && (here != 0 || open); k++) {
-            const tg_run_link *link = &l->link[k];
-            uint64_t both = here != 0 ? here & plane[link->plane] : 0;
-            uint64_t detour = 0;
-            for (int32_t d = link->first_detour; d < link->end_detour && both != 0; d++) {
-                detour |= plane[l->detour[d].a] & plane[l->detour[d].b];
+        if (here != 0 || open) {
+            for (int32_t p = 0; p < l->planes; p++) {
+                plane[p] = moved(rows[l->plane[p].row].bits, words, w, l->plane[p].shift);
             }
-            uint64_t pairs = l->connected ? stretch_ends(both, both & detour, &carry[k])
-                                          : both & ~detour;
-            join_pairs(rows, &l->plane[link->plane], w * 64 - l->connected, pairs, parent);
+            for (int32_t k = 0; k < l->links; k++) {
+                const tg_run_link *link = &l->link[k];
+                uint64_t both = here & plane[link->plane];
+                uint64_t detour = 0;
+                for (int32_t d = link->first_detour; d < link->end_detour; d++) {
+                    detour |= plane[l->detour[d].a] & plane[l->detour[d].b];
+                }
+                uint64_t pairs = connected ? stretch_ends(both, both & detour, &carry[k])
+                                           : both & ~detour;
+                join_pairs(rows, &l->plane[link->plane], w * 64 - connected, pairs, parent);
+            }
+            open = connected && here >> 63 != 0;
         }
     }
-    for (int32_t k = 0; k < l->links; k++) { /* stretches up to the end of the last word */
+    for (int32_t k = 0; k < l->links && open; k++) { /* stretches up to the end of the last word */
         if (carry[k].open && !carry[k].detour) {
             join_pairs(rows, &l->plane[l->link[k].plane], words * 64 - 1, 1, parent);
         }
+    }
+}
+
+static void
+join(const tg_run_links *links, const tg_run_row *rows, int64_t words, int32_t *parent)
+{
+    if (links->connected) {
+        join_words(links, rows, words, true, parent);
+    } else {
+        join_words(links, rows, words, false, parent);
     }
 }
 

@@ -16,19 +16,24 @@ struct tg_label_links {
     tg_run_detour *detour;
 };
 
-enum { DETOURS_MAX = 12 }; /* of a link; they only save work, and 3^8 neighbours have too many */
+/* Of a link: they only save work, and 3^8 neighbours would have too many. */
+enum { DETOURS_MAX = 12 };
 
-/* The place of a plane among the 3^ndim offsets. */
-static int64_t
-offset_of(const tg_label_links *l, int ndim, int32_t plane, int *offset)
+typedef struct builder {
+    tg_label_links *l;
+    int ndim;
+    const int64_t *marks;
+    int32_t row_at[TG_RUN_ROWS_MAX];     /* the number of a row among those that are used, or 0 */
+    int32_t plane_at[TG_RUN_PLANES_MAX]; /* of a place among 3^ndim: the plane + 1, or 0 */
+    int32_t place[TG_RUN_PLANES_MAX];    /* of a link */
+} builder;
+
+static void
+offset_of(int64_t place, int ndim, int *offset)
 {
-    int64_t place = 0;
-    for (int a = 0; a < ndim - 1; a++) {
-        offset[a] = l->offset[l->plane[plane].row][a];
-        place = place * 3 + offset[a] + 1;
+    for (int a = ndim - 1; a >= 0; a--, place /= 3) {
+        offset[a] = (int)(place % 3) - 1;
     }
-    offset[ndim - 1] = l->plane[plane].shift;
-    return place * 3 + offset[ndim - 1] + 1;
 }
 
 /* The place of offset a + sign * b; -1: it is none of a neighbour. */
@@ -43,80 +48,91 @@ combined(const int *a, const int *b, int sign, int ndim)
     return place;
 }
 
+/* The plane of a place: in a row before, or in the row itself (which is the middle one). */
+static int32_t
+plane_of(builder *b, int64_t place)
+{
+    tg_label_links *l = b->l;
+    int64_t row = place / 3;
+    if (b->plane_at[place] == 0) {
+        if (row < tg_label_structure_count(b->ndim - 1) / 2 && b->row_at[row] == 0) {
+            int offset[TG_LABEL_NDIM_MAX];
+            offset_of(place, b->ndim, offset);
+            for (int a = 0; a < b->ndim - 1; a++) {
+                l->offset[l->rows][a] = (int8_t)offset[a];
+            }
+            b->row_at[row] = l->rows++;
+        }
+        l->plane[l->links.planes++] = (tg_run_plane){ b->row_at[row], (int32_t)(place % 3) - 1 };
+        b->plane_at[place] = l->links.planes;
+    }
+    return b->plane_at[place] - 1;
+}
+
 /*
  * The detours of link k. Cell x touches p = x + d by it, and an earlier link, by then joined, leads
  * to m = x + e. Cells of rows before are joined already as they touch, so x and p are one component
  *     if m touches p:                               d - e is in the structure
- *     if p + e is there, as m touches p + e by d:   d + e is a plane
+ *     if p + e is there, as m touches p + e by d:   d + e is the place of a neighbour
  * Along the row itself, x touches x + e, and x + e touches p by an earlier link: d - e is one.
  */
 static void
-find_detours(tg_label_links *l, const int64_t *marks, int ndim, const int32_t *plane_at, int32_t k)
+find_detours(builder *b, int32_t k)
 {
     int d[TG_LABEL_NDIM_MAX];
     int e[TG_LABEL_NDIM_MAX];
+    tg_label_links *l = b->l;
     tg_run_link *link = &l->link[k];
-    int32_t *end = &link->end_detour;
-    (void)offset_of(l, ndim, link->plane, d);
-    for (int32_t p = 0; p < 2 && l->links.connected; p++) {
-        (void)offset_of(l, ndim, p, e);
-        int64_t rest = combined(d, e, -1, ndim);
-        bool earlier = false;
-        for (int32_t j = 0; j < k && rest >= 0; j++) {
-            earlier = earlier || l->link[j].plane == plane_at[rest];
-        }
-        if (earlier) {
-            l->detour[(*end)++] = (tg_run_detour){ p, p };
-        }
-    }
-    for (int32_t j = 0; j < k && *end - link->first_detour < DETOURS_MAX; j++) {
-        int32_t p = l->link[j].plane;
-        (void)offset_of(l, ndim, p, e);
-        int64_t rest = combined(d, e, -1, ndim);
-        int64_t sum = combined(d, e, 1, ndim);
-        if (rest >= 0 && marks[rest] != 0) {
-            l->detour[(*end)++] = (tg_run_detour){ p, p };
-        } else if (sum >= 0) {
-            l->detour[(*end)++] = (tg_run_detour){ p, plane_at[sum] };
-        }
-    }
-}
-
-static int
-steps_away(const int *offset, int ndim)
-{
-    int away = 4 * (offset[ndim - 1] != 0); /* straight links first: they have the longest pairs */
-    for (int a = 0; a < ndim - 1; a++) {
-        away += offset[a] != 0;
-    }
-    return away;
-}
-
-/* Rows, planes and links of a structure, straight links first. plane_at: the plane of an offset. */
-static void
-fill_links(tg_label_links *l, const int64_t *marks, int ndim, int32_t *plane_at)
-{
-    int64_t rows = tg_label_structure_count(ndim - 1);
-    int offset[TG_LABEL_NDIM_MAX];
-    l->plane[l->links.planes++] = (tg_run_plane){ 0, -1 };
-    l->plane[l->links.planes++] = (tg_run_plane){ 0, 1 };
-    l->rows = 1;
-    for (int64_t r = 0; r < rows / 2; r++) {
-        for (int64_t k = r, a = ndim - 2; a >= 0; a--, k /= 3) {
-            l->offset[l->rows][a] = (int8_t)(k % 3 - 1);
-        }
-        for (int32_t shift = -1; shift <= 1; shift++) {
-            plane_at[3 * r + shift + 1] = l->links.planes;
-            l->plane[l->links.planes++] = (tg_run_plane){ l->rows, shift };
-        }
-        l->rows++;
-    }
-    for (int away = 1; away < 4 + ndim; away++) {
-        for (int32_t p = 2; p < l->links.planes; p++) {
-            if (marks[offset_of(l, ndim, p, offset)] != 0 && steps_away(offset, ndim) == away) {
-                l->link[l->links.links++] = (tg_run_link){ .plane = p };
+    int64_t centre = tg_label_structure_count(b->ndim) / 2;
+    link->first_detour = k > 0 ? l->link[k - 1].end_detour : 0;
+    int32_t end = link->first_detour;
+    offset_of(b->place[k], b->ndim, d);
+    for (int64_t beside = centre - 1; beside <= centre + 1 && l->links.connected; beside += 2) {
+        offset_of(beside, b->ndim, e);
+        int64_t rest = combined(d, e, -1, b->ndim);
+        for (int32_t j = 0; j < k; j++) {
+            if (b->place[j] == rest) {
+                int32_t p = plane_of(b, beside);
+                l->detour[end++] = (tg_run_detour){ p, p };
             }
         }
+    }
+    for (int32_t j = 0; j < k && end - link->first_detour < DETOURS_MAX; j++) {
+        int32_t p = l->link[j].plane;
+        offset_of(b->place[j], b->ndim, e);
+        int64_t rest = combined(d, e, -1, b->ndim);
+        int64_t sum = combined(d, e, 1, b->ndim);
+        if (rest >= 0 && b->marks[rest] != 0) {
+            l->detour[end++] = (tg_run_detour){ p, p };
+        } else if (sum >= 0) {
+            l->detour[end++] = (tg_run_detour){ p, plane_of(b, sum) };
+        }
+    }
+    link->end_detour = end;
+}
+
+/* Links to rows before, straight ones first: they touch along the longest stretches. */
+static void
+find_links(builder *b)
+{
+    tg_label_links *l = b->l;
+    int64_t places = 3 * (tg_label_structure_count(b->ndim - 1) / 2);
+    for (int away = 1; away < 2 * b->ndim; away++) {
+        for (int64_t place = 0; place < places; place++) {
+            int offset[TG_LABEL_NDIM_MAX];
+            offset_of(place, b->ndim, offset);
+            int steps = offset[b->ndim - 1] != 0 ? b->ndim - 1 : 0;
+            for (int a = 0; a < b->ndim - 1; a++) {
+                steps += offset[a] != 0;
+            }
+            if (b->marks[place] != 0 && steps == away) {
+                b->place[l->links.links] = (int32_t)place;
+                l->link[l->links.links++].plane = plane_of(b, place);
+            }
+        }
+    }
+    for (int32_t k = 0; k < l->links.links; k++) {
+        find_detours(b, k);
     }
 }
 
@@ -124,27 +140,23 @@ tg_label_links *
 tg_label_links_create(const int64_t *marks, int ndim)
 {
     int64_t rows = 1 + tg_label_structure_count(ndim - 1) / 2;
-    int32_t plane_at[TG_RUN_PLANES_MAX];
     size_t detours = (size_t)(3 * rows) * (DETOURS_MAX + 2);
     size_t bytes = sizeof(tg_label_links) + detours * sizeof(tg_run_detour) +
                    (size_t)(3 * rows) * (sizeof(tg_run_plane) + sizeof(tg_run_link)) +
                    (size_t)rows * TG_LABEL_NDIM_MAX;
     tg_label_links *l = tg_state_alloc(bytes);
     if (l != NULL) {
+        builder b = { .l = l, .ndim = ndim, .marks = marks };
         l->detour = (tg_run_detour *)(l + 1);
         l->plane = (tg_run_plane *)(l->detour + detours);
         l->link = (tg_run_link *)(l->plane + 3 * rows);
         l->offset = (int8_t(*)[TG_LABEL_NDIM_MAX])(l->link + 3 * rows);
-        l->links.connected = marks[3 * (rows - 1)] != 0;
-        l->links.plane = l->plane;
-        l->links.link = l->link;
-        l->links.detour = l->detour;
-        fill_links(l, marks, ndim, plane_at);
-        for (int32_t k = 0; k < l->links.links; k++) {
-            l->link[k].first_detour = k > 0 ? l->link[k - 1].end_detour : 0;
-            l->link[k].end_detour = l->link[k].first_detour;
-            find_detours(l, marks, ndim, plane_at, k);
-        }
+        l->rows = 1;
+        l->links = (tg_run_links){ .connected = marks[3 * (rows - 1)] != 0,
+                                   .plane = l->plane,
+                                   .link = l->link,
+                                   .detour = l->detour };
+        find_links(&b);
     }
     return l;
 }
