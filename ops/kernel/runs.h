@@ -44,7 +44,8 @@ typedef struct tg_run_link {
 enum {
     /* Row 0 is the row that is joined itself: there are detours along it. */
     TG_RUN_ROWS_MAX = 1 + 1093, /* half of the 3^7 rows around one of 8 axes */
-    TG_RUN_PLANES_MAX = 3 * TG_RUN_ROWS_MAX
+    TG_RUN_PLANES_MAX = 3 * TG_RUN_ROWS_MAX,
+    TG_RUN_LABELS_PAD = 16
 };
 
 typedef struct tg_run_links {
@@ -62,12 +63,15 @@ typedef struct tg_runs_kernels {
     /* Unites in `parent` the runs of rows[0] with those of the other rows that the links say. A
      * root is the smallest number of its tree; runs of rows[0] have higher ones than all others. */
     void (*join)(const tg_run_links *links, const tg_run_row *rows, int64_t words, int32_t *parent);
-    /* Row of n int32: labels[k] on the k-th run of the row, zero between them. */
+    /* Row of n int32: labels[k] on the k-th run of the row, zero between them. Reads, and does not
+     * use, up to TG_RUN_LABELS_PAD before and behind them. */
     void (*paint)(const tg_run_row *row, const int32_t *labels, bool connected, int32_t *out,
                   int64_t n);
     /* The cells in which both rows have a label (not 0), without those in which both are as in the
-     * cell before; at most n. Returns how many. */
-    int64_t (*meet)(const int32_t *a, const int32_t *b, int64_t n, int32_t *at);
+     * cell before, and those in which one of `instead` (two rows, or NULL) has a label; at most n.
+     * Returns how many. */
+    int64_t (*meet)(const int32_t *a, const int32_t *b, const int32_t *const *instead, int64_t n,
+                    int32_t *at);
 } tg_runs_kernels;
 
 TG_ISA_TABLE(const tg_runs_kernels, tg_runs);

@@ -124,8 +124,8 @@ join_words(const tg_run_links *l, const tg_run_row *rows, int64_t words, bool co
                 for (int32_t d = link->first_detour; d < link->end_detour; d++) {
                     detour |= plane[l->detour[d].a] & plane[l->detour[d].b];
                 }
-                uint64_t pairs = connected ? stretch_ends(both, both & detour, &carry[k])
-                                           : both & ~detour;
+                uint64_t pairs =
+                    connected ? stretch_ends(both, both & detour, &carry[k]) : both & ~detour;
                 join_pairs(rows, &l->plane[link->plane], w * 64 - connected, pairs, parent);
             }
             open = connected && here >> 63 != 0;
@@ -148,21 +148,6 @@ join(const tg_run_links *links, const tg_run_row *rows, int64_t words, int32_t *
     }
 }
 
-/* Fills cells [from, to) of a row of n by whole vectors: what it writes beyond `to` the caller
- * writes again. */
-static inline void
-fill(int32_t *out, int64_t from, int64_t to, int64_t n, int32_t label)
-{
-    enum { LANES = sizeof(tg_v_i32) / sizeof(int32_t) };
-    tg_v_i32 v = (tg_v_i32){ 0 } + label;
-    for (; from < to && from + LANES <= n; from += LANES) {
-        tg_vstore_i32(out + from, v);
-    }
-    for (; from < to; from++) {
-        out[from] = label;
-    }
-}
-
 static void
 paint_cells(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t n)
 {
@@ -173,27 +158,69 @@ paint_cells(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t 
     }
 }
 
-/* Goes from edge to edge: background, run, background, run... */
+/* Nibble i: how many of bits 0 to i of the 16 are set; at most 8 are. */
+static inline uint64_t
+counts_16(uint64_t bits)
+{
+    bits = (bits | bits << 24) & 0x000000ff000000ff;
+    bits = (bits | bits << 12) & 0x000f000f000f000f;
+    bits = (bits | bits << 6) & 0x0303030303030303;
+    bits = (bits | bits << 3) & 0x1111111111111111;
+    return bits * 0x1111111111111111;
+}
+
+/* 16 cells. A cell of a run has labels[how many runs have started in these 16 by then]. */
+static inline void
+paint_16(uint32_t bits, uint32_t starts, const int32_t *labels, int32_t *out)
+{
+    uint64_t counts = counts_16(starts);
+#if defined(__AVX512BW__)
+    const __m512i shift =
+        _mm512_set_epi32(28, 24, 20, 16, 12, 8, 4, 0, 28, 24, 20, 16, 12, 8, 4, 0);
+    __m512i lo = _mm512_set1_epi32((int32_t)counts);
+    __m512i both = _mm512_mask_set1_epi32(lo, 0xff00, (int32_t)(counts >> 32));
+    /* A permutation looks at the lowest 4 bits of a lane alone. */
+    __m512i v =
+        _mm512_permutexvar_epi32(_mm512_srlv_epi32(both, shift), _mm512_loadu_si512(labels));
+    _mm512_storeu_si512(out, _mm512_maskz_mov_epi32((__mmask16)bits, v));
+#elif defined(__AVX2__)
+    const __m256i shift = _mm256_set_epi32(28, 24, 20, 16, 12, 8, 4, 0);
+    const __m256i bit = _mm256_set_epi32(128, 64, 32, 16, 8, 4, 2, 1);
+    for (int half = 0; half < 2; half++) {
+        uint32_t before = half > 0 ? (uint32_t)(counts >> 28) & 15 : 0;
+        uint32_t own = (uint32_t)(counts >> (32 * half)) - before * 0x11111111;
+        __m256i at = _mm256_srlv_epi32(_mm256_set1_epi32((int32_t)own), shift);
+        __m256i v =
+            _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)(labels + before)),
+                                        _mm256_and_si256(at, _mm256_set1_epi32(7)));
+        __m256i set = _mm256_and_si256(_mm256_set1_epi32((int32_t)(bits >> (8 * half))), bit);
+        v = _mm256_and_si256(v, _mm256_cmpeq_epi32(set, bit));
+        _mm256_storeu_si256((__m256i *)(out + 8 * half), v);
+    }
+#else
+    for (int k = 0; k < 16; k++) {
+        out[k] = labels[counts >> (4 * k) & 15] & -(int32_t)(bits >> k & 1);
+    }
+#endif
+}
+
+/* The same steps for every 16 cells, whatever runs there are: in noise, a loop along the edges of
+ * runs takes four times as long. */
 static void
 paint_runs(const tg_run_row *row, const int32_t *labels, int32_t *out, int64_t n)
 {
-    int64_t at = 0;
-    uint64_t before = 0;
-    for (int64_t i = 0; i < n; i += 64) {
-        uint64_t bits = row->bits[i / 64];
-        uint64_t edges = bits ^ (bits << 1 | before);
-        for (; edges != 0; edges &= edges - 1) {
-            int64_t edge = i + __builtin_ctzll(edges);
-            if (before == 0) {
-                fill(out, at, edge, n, 0);
-            } else {
-                fill(out, at, edge, n, *labels++);
-            }
-            at = edge;
-            before = !before;
+    for (int64_t i = 0; i < n; i += 16) {
+        int64_t w = i / 64;
+        uint32_t bits = row->bits[w] >> (i % 64) & 0xffff;
+        uint32_t starts = row->starts[w] >> (i % 64) & 0xffff;
+        int32_t piece[16];
+        int32_t *to = n - i < 16 ? piece : out + i;
+        paint_16(bits, starts, labels - 1, to);
+        if (n - i < 16) {
+            memcpy(out + i, piece, (size_t)(n - i) * sizeof *out);
         }
+        labels += __builtin_popcount(starts);
     }
-    fill(out, at, n, n, before != 0 ? *labels : 0);
 }
 
 static void
@@ -229,21 +256,32 @@ meet_mask(const int32_t *a, const int32_t *b, int64_t i)
 #endif
 }
 
+/* Bit k: cell i + k of one of the rows has a label. */
+static inline uint32_t
+label_mask(const int32_t *const *rows, int64_t i)
+{
+    uint32_t mask = 0;
+    for (int k = 0; k < 16; k++) {
+        mask |= (uint32_t)((rows[0][i + k] | rows[1][i + k]) != 0) << k;
+    }
+    return mask;
+}
+
 static int64_t
-meet(const int32_t *a, const int32_t *b, int64_t n, int32_t *at)
+meet(const int32_t *a, const int32_t *b, const int32_t *const *instead, int64_t n, int32_t *at)
 {
     int64_t count = 0;
-    int64_t i = 1;
-    if (n > 0 && a[0] != 0 && b[0] != 0) {
-        at[count++] = 0;
-    }
-    for (; i + 16 <= n; i += 16) {
-        for (uint32_t mask = meet_mask(a, b, i); mask != 0; mask &= mask - 1) {
-            at[count++] = (int32_t)i + __builtin_ctz(mask);
-        }
-    }
+    int64_t i = 0;
     for (; i < n; i++) {
-        if (a[i] != 0 && b[i] != 0 && (a[i] != a[i - 1] || b[i] != b[i - 1])) {
+        if (i > 0 && i + 16 <= n) {
+            uint32_t mask = meet_mask(a, b, i);
+            mask &= instead != NULL ? ~label_mask(instead, i) : ~(uint32_t)0;
+            for (; mask != 0; mask &= mask - 1) {
+                at[count++] = (int32_t)i + __builtin_ctz(mask);
+            }
+            i += 15;
+        } else if (a[i] != 0 && b[i] != 0 && (i == 0 || a[i] != a[i - 1] || b[i] != b[i - 1]) &&
+                   (instead == NULL || (instead[0][i] | instead[1][i]) == 0)) {
             at[count++] = (int32_t)i;
         }
     }

@@ -225,14 +225,20 @@ scan(const tg_label_links *l, tg_label_tile *t, const tg_view *in, const tg_run_
     }
     /* Parents become labels: a parent is always smaller than its child. */
     for (int32_t i = 0; i < t->runs; i++) {
-        t->label[i] = t->label[i] == i ? ++t->count : t->label[t->label[i]];
+        int32_t root = t->label[i] == i;
+        int32_t of_parent = t->label[t->label[i]];
+        t->first[t->count] = i;
+        t->count += root;
+        t->label[i] = root ? t->count : of_parent;
     }
 }
 
-static int64_t
-runs_at_most(const tg_label_links *l, int64_t rows, int64_t n)
+int64_t
+tg_label_runs_max(const tg_label_links *links, const tg_box *box)
 {
-    return rows * (l->links.connected ? (n + 1) / 2 : n);
+    int64_t n = box->hi[box->ndim - 1] - box->lo[box->ndim - 1];
+    int64_t rows = n > 0 ? tg_box_count(box) / n : 0;
+    return rows * (links->links.connected ? (n + 1) / 2 : n);
 }
 
 int64_t
@@ -240,7 +246,8 @@ tg_label_tile_bytes(const tg_label_links *links, const tg_box *box)
 {
     int64_t n = box->hi[box->ndim - 1] - box->lo[box->ndim - 1];
     int64_t rows = n > 0 ? tg_box_count(box) / n : 0;
-    return (rows * 20 + 8) * tg_bits_words(n) + runs_at_most(links, rows, n) * 4 + 5 * 64;
+    return (rows * 20 + 8) * tg_bits_words(n) +
+           (2 * tg_label_runs_max(links, box) + 2 * TG_RUN_LABELS_PAD + 1) * 4 + 6 * 64;
 }
 
 tg_status
@@ -249,6 +256,7 @@ tg_label_tile_make(const tg_label_links *links, const tg_view *in, tg_scratch *s
 {
     tg_status status = TG_OK;
     int64_t cells = tg_view_count(in);
+    int64_t runs = 0;
     uint64_t *zeros = NULL;
     *tile = (tg_label_tile){ .n = in->shape[in->ndim - 1], .connected = links->links.connected };
     TG_CHECK(cells < INT32_MAX, err, TG_ERR_LIMIT, "label: a tile of %lld cells is too large",
@@ -258,12 +266,16 @@ tg_label_tile_make(const tg_label_links *links, const tg_view *in, tg_scratch *s
     tile->bits = tg_scratch_alloc(scratch, tile->rows * tile->words * 8);
     tile->starts = tg_scratch_alloc(scratch, tile->rows * tile->words * 8);
     tile->before = tg_scratch_alloc(scratch, tile->rows * tile->words * 4);
-    tile->label = tg_scratch_alloc(scratch, runs_at_most(links, tile->rows, tile->n) * 4);
+    runs = tile->rows * (links->links.connected ? (tile->n + 1) / 2 : tile->n);
+    tile->label = tg_scratch_alloc(scratch, (runs + 2 * TG_RUN_LABELS_PAD) * 4);
+    tile->first = tg_scratch_alloc(scratch, (runs + 1) * 4);
     zeros = tg_scratch_alloc(scratch, tile->words * 8);
     TG_CHECK(zeros != NULL && tile->bits != NULL && tile->starts != NULL && tile->before != NULL &&
-                 tile->label != NULL,
+                 tile->label != NULL && tile->first != NULL,
              err, TG_ERR_MEMORY, "label: out of scratch memory");
     memset(zeros, 0, (size_t)tile->words * 8);
+    memset(tile->label, 0, TG_RUN_LABELS_PAD * 4);
+    tile->label += TG_RUN_LABELS_PAD;
     scan(links, tile, in, &(tg_run_row){ .bits = zeros });
 out:
     return status;
