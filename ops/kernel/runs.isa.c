@@ -91,16 +91,40 @@ stretch_ends(uint64_t both, uint64_t detour, link_carry *carry)
     return ends;
 }
 
-/* Joins the pairs of runs whose cells x = first + (bit number) touch by `plane`. */
+/* Pairs of runs to join: cell x, and the plane of its neighbour. A row's are gathered first, by
+ * steps that are the same for no pair, one and two: a loop over a few bits ends where nothing
+ * foresees it. */
+typedef struct pair_list {
+    int32_t count;
+    uint64_t pair[256]; /* x << 16 | plane */
+} pair_list;
+
 static inline void
-join_pairs(const tg_run_row *rows, const tg_run_plane *plane, int64_t first, uint64_t pairs,
-           int32_t *parent)
+add_pairs(pair_list *list, int64_t first, uint64_t pairs, int32_t plane)
 {
-    for (; pairs != 0; pairs &= pairs - 1) {
-        int64_t x = first + __builtin_ctzll(pairs);
-        unite(parent, tg_run_number(&rows[0], x),
-              tg_run_number(&rows[plane->row], x + plane->shift));
+    const uint64_t top = (uint64_t)1 << 63; /* for want of any */
+    uint64_t *to = list->pair + list->count;
+    uint64_t key = (uint64_t)first << 16 | (uint64_t)plane;
+    uint64_t rest = pairs & (pairs - 1);
+    list->count += __builtin_popcountll(pairs);
+    to[0] = key + ((uint64_t)__builtin_ctzll(pairs | top) << 16);
+    to[1] = key + ((uint64_t)__builtin_ctzll(rest | top) << 16);
+    to += 2;
+    for (rest &= rest - 1; rest != 0; rest &= rest - 1) {
+        *to++ = key + ((uint64_t)__builtin_ctzll(rest) << 16);
     }
+}
+
+static inline void
+join_pairs(pair_list *list, const tg_run_row *rows, const tg_run_plane *plane, int32_t *parent)
+{
+    for (int32_t i = 0; i < list->count; i++) {
+        int64_t x = (int64_t)(list->pair[i] >> 16);
+        const tg_run_plane *other = &plane[list->pair[i] & 0xffff];
+        unite(parent, tg_run_number(&rows[0], x),
+              tg_run_number(&rows[other->row], x + other->shift));
+    }
+    list->count = 0;
 }
 
 static inline void
@@ -111,6 +135,8 @@ join_words(const tg_run_links *l, const tg_run_row *rows, int64_t words, bool co
     link_carry carry[TG_RUN_PLANES_MAX];
     memset(carry, 0, (size_t)l->links * sizeof *carry);
     bool open = false;
+    pair_list list;
+    list.count = 0;
     for (int64_t w = 0; w < words; w++) {
         uint64_t here = rows[0].bits[w];
         if (here != 0 || open) {
@@ -126,16 +152,23 @@ join_words(const tg_run_links *l, const tg_run_row *rows, int64_t words, bool co
                 }
                 uint64_t pairs =
                     connected ? stretch_ends(both, both & detour, &carry[k]) : both & ~detour;
-                join_pairs(rows, &l->plane[link->plane], w * 64 - connected, pairs, parent);
+                if (list.count > 256 - 64 - 2) {
+                    join_pairs(&list, rows, l->plane, parent);
+                }
+                add_pairs(&list, w * 64 - connected, pairs, link->plane);
             }
             open = connected && here >> 63 != 0;
         }
     }
     for (int32_t k = 0; k < l->links && open; k++) { /* stretches up to the end of the last word */
         if (carry[k].open && !carry[k].detour) {
-            join_pairs(rows, &l->plane[l->link[k].plane], words * 64 - 1, 1, parent);
+            if (list.count > 256 - 64 - 2) {
+                join_pairs(&list, rows, l->plane, parent);
+            }
+            add_pairs(&list, words * 64 - 1, 1, l->link[k].plane);
         }
     }
+    join_pairs(&list, rows, l->plane, parent);
 }
 
 static void
@@ -256,15 +289,20 @@ meet_mask(const int32_t *a, const int32_t *b, int64_t i)
 #endif
 }
 
-/* Bit k: cell i + k of one of the rows has a label. */
+/* Bit k: cell i + k of one of the two rows has a label. */
 static inline uint32_t
 label_mask(const int32_t *const *rows, int64_t i)
 {
+#if defined(__AVX512BW__)
+    __m512i any = _mm512_or_si512(_mm512_loadu_si512(rows[0] + i), _mm512_loadu_si512(rows[1] + i));
+    return _mm512_test_epi32_mask(any, any);
+#else
     uint32_t mask = 0;
     for (int k = 0; k < 16; k++) {
         mask |= (uint32_t)((rows[0][i + k] | rows[1][i + k]) != 0) << k;
     }
     return mask;
+#endif
 }
 
 static int64_t
@@ -275,7 +313,9 @@ meet(const int32_t *a, const int32_t *b, const int32_t *const *instead, int64_t 
     for (; i < n; i++) {
         if (i > 0 && i + 16 <= n) {
             uint32_t mask = meet_mask(a, b, i);
-            mask &= instead != NULL ? ~label_mask(instead, i) : ~(uint32_t)0;
+            if (mask != 0 && instead != NULL) {
+                mask &= ~label_mask(instead, i);
+            }
             for (; mask != 0; mask &= mask - 1) {
                 at[count++] = (int32_t)i + __builtin_ctz(mask);
             }

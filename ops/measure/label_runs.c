@@ -17,7 +17,7 @@ struct tg_label_links {
 };
 
 /* Of a link: they only save work, and 3^8 neighbours would have too many. */
-enum { DETOURS_MAX = 12 };
+enum { DETOURS_MAX = 6 };
 
 typedef struct builder {
     tg_label_links *l;
