@@ -305,23 +305,31 @@ label_mask(const int32_t *const *rows, int64_t i)
 #endif
 }
 
+/* One cell as meet_mask and label_mask have 16. */
+static inline bool
+meets(const int32_t *a, const int32_t *b, const int32_t *const *instead, int64_t i)
+{
+    return a[i] != 0 && b[i] != 0 && (i == 0 || a[i] != a[i - 1] || b[i] != b[i - 1]) &&
+           (instead == NULL || (instead[0][i] | instead[1][i]) == 0);
+}
+
 static int64_t
 meet(const int32_t *a, const int32_t *b, const int32_t *const *instead, int64_t n, int32_t *at)
 {
     int64_t count = 0;
-    int64_t i = 0;
+    int64_t i = 1;
+    if (n > 0 && meets(a, b, instead, 0)) {
+        at[count++] = 0;
+    }
+    for (; i + 16 <= n; i += 16) {
+        uint32_t mask = meet_mask(a, b, i);
+        mask &= instead != NULL ? ~label_mask(instead, i) : ~(uint32_t)0;
+        for (; mask != 0; mask &= mask - 1) {
+            at[count++] = (int32_t)i + __builtin_ctz(mask);
+        }
+    }
     for (; i < n; i++) {
-        if (i > 0 && i + 16 <= n) {
-            uint32_t mask = meet_mask(a, b, i);
-            if (mask != 0 && instead != NULL) {
-                mask &= ~label_mask(instead, i);
-            }
-            for (; mask != 0; mask &= mask - 1) {
-                at[count++] = (int32_t)i + __builtin_ctz(mask);
-            }
-            i += 15;
-        } else if (a[i] != 0 && b[i] != 0 && (i == 0 || a[i] != a[i - 1] || b[i] != b[i - 1]) &&
-                   (instead == NULL || (instead[0][i] | instead[1][i]) == 0)) {
+        if (meets(a, b, instead, i)) {
             at[count++] = (int32_t)i;
         }
     }

@@ -65,17 +65,19 @@ find_root(int64_t *parent, int64_t i)
     return i;
 }
 
-static void
-unite(tg_label_state *s, int64_t a, int64_t b)
+static inline void
+unite(const tg_label_state *s, int64_t a, int64_t b)
 {
-    a = find_root(s->parent, a);
-    b = find_root(s->parent, b);
-    if (a != b) {
-        if (s->first[a] < s->first[b]) {
-            s->parent[b] = a;
-        } else {
-            s->parent[a] = b;
-        }
+    int64_t of_a = s->parent[a];
+    int64_t of_b = s->parent[b];
+    if (of_a != of_b) {
+        of_a = find_root(s->parent, of_a);
+        of_b = find_root(s->parent, of_b);
+        bool in_order = s->first[of_a] < s->first[of_b];
+        int64_t low = in_order ? of_a : of_b;
+        s->parent[in_order ? of_b : of_a] = low;
+        s->parent[a] = low;
+        s->parent[b] = low;
     }
 }
 

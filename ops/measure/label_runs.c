@@ -223,14 +223,24 @@ scan(const tg_label_links *l, tg_label_tile *t, const tg_view *in, const tg_run_
         }
         (void)tg_label_next_row(in, index);
     }
-    /* Parents become labels: a parent is always smaller than its child. */
-    for (int32_t i = 0; i < t->runs; i++) {
-        int32_t root = t->label[i] == i;
-        int32_t of_parent = t->label[t->label[i]];
-        t->first[t->count] = i;
-        t->count += root;
-        t->label[i] = root ? t->count : of_parent;
+}
+
+/* Parents become labels: a parent is always smaller than its child. */
+static void
+number_components(tg_label_tile *t)
+{
+    int32_t *label = t->label;
+    int32_t *first = t->first;
+    int32_t runs = t->runs;
+    int32_t count = 0;
+    for (int32_t i = 0; i < runs; i++) {
+        int32_t parent = label[i];
+        int32_t root = -(int32_t)(parent == i); /* all bits: no branch, as nothing foresees it */
+        first[count] = i;
+        count -= root;
+        label[i] = (root & count) | (~root & label[parent]);
     }
+    t->count = count;
 }
 
 int64_t
@@ -277,6 +287,7 @@ tg_label_tile_make(const tg_label_links *links, const tg_view *in, tg_scratch *s
     memset(tile->label, 0, TG_RUN_LABELS_PAD * 4);
     tile->label += TG_RUN_LABELS_PAD;
     scan(links, tile, in, &(tg_run_row){ .bits = zeros });
+    number_components(tile);
 out:
     return status;
 }
