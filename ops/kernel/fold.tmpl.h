@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Include template: fold_<OP>_<X>: brings rows of `n` elements, `step` elements apart, into `n`
- * accumulators by EXPR(accumulator, element), row after row. A is the accumulator's type, T the
- * element's, given as ACC(X). Four rows are taken at a time: an accumulator is then loaded and
- * stored once for four elements. GROUP(X), when defined, is a narrower type in which EXPR over four
- * elements, from 0 on, is exact, for sums whose order is free; TREE, when defined, says that EXPR
- * takes elements on both sides and may be bracketed at will: the chain through the accumulator is
- * then a quarter as long.
+ * Include template: two kernels that bring elements into accumulators by EXPR(accumulator,
+ * element), see ops/kernel/reduce.h. A is the accumulator's type, T the element's, given as ACC(X).
+ *
+ *     fold_<OP>_<X>   columns: element i of every row goes into accumulator i
+ *     rows_<OP>_<X>   rows: every element of row i goes into accumulator i
+ *
+ * Four rows of columns are taken at a time: an accumulator is then loaded and stored once for four
+ * elements. GROUP(X), when defined, is a narrower type in which EXPR over four elements, from 0 on,
+ * is exact, for sums whose order is free; TREE, when defined, says that EXPR takes elements on both
+ * sides and may be bracketed at will: the chain through the accumulator is then a quarter as long.
+ *
+ * A row is taken as rows of lanes, in blocks of 128 of them, and the lanes of a block are joined by
+ * halves with JOIN(a, b) (without it, EXPR). So a sum's rounding error grows with 128 and with the
+ * number of blocks, and the result depends on nothing but the row. A block's lanes start from
+ * START; without it from the accumulator, for what may be brought in any number of times. DONE(a),
+ * when defined, tells an accumulator that nothing changes any more.
  */
-#define T TG_TYPE(X)
-#define A ACC(X)
-static void
-TG_CAT3(fold, OP, X)(void *restrict vacc, const void *restrict vx, size_t n, size_t rows,
-                     ptrdiff_t step)
+#define T     TG_TYPE(X)
+#define A     ACC(X)
+#define LANES (256 / sizeof(A))
+#ifdef JOIN
+#    define JOINED JOIN
+#else
+#    define JOINED EXPR
+#endif
+static inline __attribute__((always_inline)) void
+TG_CAT3(folded, OP, X)(A *restrict acc, const T *restrict x, size_t n, size_t rows, ptrdiff_t step)
 {
-    A *acc = vacc;
-    const T *x = vx;
     for (; rows >= 4; rows -= 4, x += 4 * step) {
         const T *x1 = x + step;
         const T *x2 = x1 + step;
@@ -46,5 +58,57 @@ TG_CAT3(fold, OP, X)(void *restrict vacc, const void *restrict vx, size_t n, siz
         }
     }
 }
+
+static void
+TG_CAT3(fold, OP, X)(void *restrict acc, const void *restrict x, size_t n, size_t rows,
+                     ptrdiff_t step)
+{
+    TG_CAT3(folded, OP, X)(acc, x, n, rows, step);
+}
+
+static inline __attribute__((always_inline)) A
+TG_CAT3(folded_block, OP, X)(A acc, const T *restrict x, size_t n)
+{
+    _Alignas(64) A lanes[LANES];
+    size_t whole = n / LANES;
+    for (size_t j = 0; j < LANES; j++) {
+#ifdef START
+        lanes[j] = START;
+#else
+        lanes[j] = acc;
+#endif
+    }
+    TG_CAT3(folded, OP, X)(lanes, x, LANES, whole, LANES);
+    TG_CAT3(folded, OP, X)(lanes, x + whole * LANES, n - whole * LANES, 1, 0);
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t j = 0; j < half; j++) {
+            lanes[j] = (A)(JOINED(lanes[j], lanes[j + half]));
+        }
+    }
+    return (A)(JOINED(acc, lanes[0]));
+}
+
+static void
+TG_CAT3(rows, OP, X)(void *restrict vacc, const void *restrict vx, size_t n, size_t rows,
+                     ptrdiff_t step)
+{
+    A *acc = vacc;
+    const T *x = vx;
+    for (size_t r = 0; r < rows; r++, x += step) {
+        A a = acc[r];
+        for (size_t done = 0; done < n; done += 128 * LANES) {
+            size_t now = n - done < 128 * LANES ? n - done : 128 * LANES;
+#ifdef DONE
+            if (DONE(a)) {
+                break;
+            }
+#endif
+            a = TG_CAT3(folded_block, OP, X)(a, x + done, now);
+        }
+        acc[r] = a;
+    }
+}
+#undef JOINED
+#undef LANES
 #undef A
 #undef T
