@@ -20,6 +20,12 @@
 #define T     TG_TYPE(X)
 #define A     ACC(X)
 #define LANES (256 / sizeof(A))
+/* Each is kept a loop: of vectors, where as single statements it would be of scalars. */
+#define HALVE(half)                                                                                \
+    TG_KEEP_LOOP                                                                                   \
+    for (size_t j = 0; (half) < LANES && j < (half); j++) {                                        \
+        lanes[j] = (A)(JOINED(lanes[j], lanes[j + (half)]));                                       \
+    }
 #ifdef JOIN
 #    define JOINED JOIN
 #else
@@ -80,11 +86,14 @@ TG_CAT3(folded_block, OP, X)(A acc, const T *restrict x, size_t n)
     }
     TG_CAT3(folded, OP, X)(lanes, x, LANES, whole, LANES);
     TG_CAT3(folded, OP, X)(lanes, x + whole * LANES, n - whole * LANES, 1, 0);
-    for (size_t half = LANES / 2; half > 0; half /= 2) {
-        for (size_t j = 0; j < half; j++) {
-            lanes[j] = (A)(JOINED(lanes[j], lanes[j + half]));
-        }
-    }
+    HALVE(128)
+    HALVE(64)
+    HALVE(32)
+    HALVE(16)
+    HALVE(8)
+    HALVE(4)
+    HALVE(2)
+    HALVE(1)
     return (A)(JOINED(acc, lanes[0]));
 }
 
@@ -109,6 +118,7 @@ TG_CAT3(rows, OP, X)(void *restrict vacc, const void *restrict vx, size_t n, siz
     }
 }
 #undef JOINED
+#undef HALVE
 #undef LANES
 #undef A
 #undef T
