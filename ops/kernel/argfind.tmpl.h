@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Include template: find_<X>: the place of the first of `n` elements that are ALIKE(element, best);
- * there must be one. ALIKE is for elements and for vectors of them.
+ * `n` when there is none. ALIKE is for elements and for vectors of them.
  */
 #define T TG_TYPE(X)
 #define V TG_CAT2(tg_v_, VEC(X))
@@ -17,7 +17,7 @@ TG_CAT2(find_, X)(const T *x, size_t n, T best)
         bits = tg_vbits((tg_m_i8)(ALIKE(now, wanted)));
         i += bits == 0 ? lanes : (size_t)__builtin_ctzll(bits) / sizeof(T);
     }
-    while (!(ALIKE(x[i], best))) {
+    while (i < n && !(ALIKE(x[i], best))) {
         i++;
     }
     return i;

@@ -21,31 +21,36 @@ TG_CAT3(argfold, OP, X)(void *restrict vbest, int64_t *restrict place, const voi
 }
 
 /* Along rows: the best of a block that stays in cache is found first, and its place only when it
- * beats what was there. DONE(best), when defined, tells one that nothing beats. */
+ * beats what was there. LAST, when defined, is one that nothing beats and all others are alike: it
+ * is looked for at once, no further than to the first. */
 static void
 TG_CAT3(argrow, OP, X)(void *vbest, int64_t *place, const void *vx, size_t n, size_t rows,
                        ptrdiff_t apart, int64_t index, int64_t step)
 {
-    const tg_fold fold = TG_ISA_NAME(EXTREME).rows[TG_CAT2(TG_DT_, X)];
     const T *x = vx;
     T *bests = vbest;
     for (size_t r = 0; r < rows; r++, x += apart) {
         T best = bests[r];
         int64_t at = place[r];
+#ifdef LAST
+        const bool there = at >= 0 && best == LAST;
+        const size_t first = there ? n : TG_CAT2(find_, X)(x, n, LAST);
+        if (first < n || at < 0) {
+            best = first < n ? LAST : x[0];
+            at = index + (int64_t)(first < n ? first : 0) * step;
+        }
+#else
+        const tg_fold fold = TG_ISA_NAME(EXTREME).rows[TG_CAT2(TG_DT_, X)];
         for (size_t done = 0; done < n; done += BLOCK) {
             size_t now = n - done < BLOCK ? n - done : BLOCK;
             T top = x[done];
-#ifdef DONE
-            if (at >= 0 && DONE(best)) {
-                break;
-            }
-#endif
             fold(&top, x + done, now, 1, 0);
             if ((BETTER(top, best)) || (at < 0 && USABLE(top))) {
                 best = top;
                 at = index + (int64_t)(done + TG_CAT2(find_, X)(x + done, now, top)) * step;
             }
         }
+#endif
         bests[r] = best;
         place[r] = at;
     }

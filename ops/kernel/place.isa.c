@@ -36,8 +36,10 @@ extern const tg_folds TG_ISA_NAME(tg_folds_complex_nanmax);
 extern const tg_folds TG_ISA_NAME(tg_folds_complex_nanmin);
 
 #define BODY        "ops/kernel/argfind.tmpl.h"
-#define ALIKE(a, b) ((a) == (b))
+#define ALIKE(a, b) (((a) != 0) == ((b) != 0))
 #include "ops/kernel/each_bool.tmpl.h"
+#undef ALIKE
+#define ALIKE(a, b) ((a) == (b))
 #include "ops/kernel/each_integer.tmpl.h"
 #undef ALIKE
 #define ALIKE(a, b) (((a) == (b)) | (NAN_REAL(a) & NAN_REAL(b)))
@@ -71,9 +73,9 @@ FIND_COMPLEX(C128)
 #define EXTREME         tg_folds_max
 #define USABLE(x)       1
 #define BETTER(x, best) ((x) > (best))
-#define DONE(best)      ((best) != 0)
+#define LAST            1
 #include "ops/kernel/each_bool.tmpl.h"
-#undef DONE
+#undef LAST
 #include "ops/kernel/each_integer.tmpl.h"
 #undef BETTER
 #define BETTER(x, best) (((x) > (best)) | (NAN_REAL(x) & !NAN_REAL(best)))
@@ -95,9 +97,9 @@ TG_ARGFOLDS(argmax, ALL_ROWS);
 #define EXTREME         tg_folds_min
 #define USABLE(x)       1
 #define BETTER(x, best) ((x) < (best))
-#define DONE(best)      ((best) == 0)
+#define LAST            0
 #include "ops/kernel/each_bool.tmpl.h"
-#undef DONE
+#undef LAST
 #include "ops/kernel/each_integer.tmpl.h"
 #undef BETTER
 #define BETTER(x, best) (((x) < (best)) | (NAN_REAL(x) & !NAN_REAL(best)))
