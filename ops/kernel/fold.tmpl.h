@@ -6,10 +6,11 @@
  *     fold_<OP>_<X>   columns: element i of every row goes into accumulator i
  *     rows_<OP>_<X>   rows: every element of row i goes into accumulator i
  *
- * Four rows of columns are taken at a time: an accumulator is then loaded and stored once for four
- * elements. GROUP(X), when defined, is a narrower type in which EXPR over four elements, from 0 on,
- * is exact, for sums whose order is free; TREE, when defined, says that EXPR takes elements on both
- * sides and may be bracketed at will: the chain through the accumulator is then a quarter as long.
+ * Four rows of columns are taken at a time, and the next four asked for (see reduce.isa.c): an
+ * accumulator is then loaded and stored once for four elements. GROUP(X), when defined, is a
+ * narrower type in which EXPR over four elements, from 0 on, is exact, for sums whose order is
+ * free; TREE, when defined, says that EXPR takes elements on both sides and may be bracketed at
+ * will: the chain through the accumulator is then a quarter as long.
  *
  * A row is taken as rows of lanes, in blocks of 128 of them, and the lanes of a block are joined by
  * halves with JOIN(a, b) (without it, EXPR). So a sum's rounding error grows with 128 and with the
@@ -66,10 +67,22 @@ TG_CAT3(folded, OP, X)(A *restrict acc, const T *restrict x, size_t n, size_t ro
 }
 
 static void
-TG_CAT3(fold, OP, X)(void *restrict acc, const void *restrict x, size_t n, size_t rows,
+TG_CAT3(fold, OP, X)(void *restrict vacc, const void *restrict vx, size_t n, size_t rows,
                      ptrdiff_t step)
 {
-    TG_CAT3(folded, OP, X)(acc, x, n, rows, step);
+    A *acc = vacc;
+    for (size_t r = 0; r < rows; r += 4) {
+        const T *x = (const T *)vx + (ptrdiff_t)r * step;
+        const size_t now = rows - r < 4 ? rows - r : 4;
+        for (size_t i = 0; i < n; i += FOLD_COLUMNS) {
+            for (size_t k = r + 4; k < r + 8 && k < rows; k++) {
+                tg_fold_ahead(x + i, (ptrdiff_t)(k - r) * step * (ptrdiff_t)sizeof(T),
+                              FOLD_COLUMNS * sizeof(T));
+            }
+            TG_CAT3(folded, OP, X)
+            (acc + i, x + i, n - i < FOLD_COLUMNS ? n - i : FOLD_COLUMNS, now, step);
+        }
+    }
 }
 
 static inline __attribute__((always_inline)) A
@@ -84,7 +97,11 @@ TG_CAT3(folded_block, OP, X)(A acc, const T *restrict x, size_t n)
         lanes[j] = acc;
 #endif
     }
-    TG_CAT3(folded, OP, X)(lanes, x, LANES, whole, LANES);
+    for (size_t k = 0; k < whole; k += 4) {
+        const T *from = x + k * LANES;
+        tg_fold_ahead(from, FOLD_AHEAD, 4 * LANES * sizeof(T));
+        TG_CAT3(folded, OP, X)(lanes, from, LANES, whole - k < 4 ? whole - k : 4, LANES);
+    }
     TG_CAT3(folded, OP, X)(lanes, x + whole * LANES, n - whole * LANES, 1, 0);
     HALVE(128)
     HALVE(64)

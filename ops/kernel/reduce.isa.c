@@ -53,6 +53,18 @@
 
 #define PRODUCT(a, b) tg_cmplx(RE(a) * RE(b) - IM(a) * IM(b), RE(a) * IM(b) + IM(a) * RE(b))
 
+/* Columns that are taken together, and how far ahead a row is asked for. What the processor asks
+ * for by itself ends with each page: whole max, 1 thread, 20 instead of 33 GB/s. */
+enum { FOLD_COLUMNS = 512, FOLD_AHEAD = 4096 };
+
+static inline void
+tg_fold_ahead(const void *from, ptrdiff_t ahead, size_t bytes)
+{
+    for (size_t b = 0; b < bytes; b += 64) {
+        __builtin_prefetch((const char *)from + ahead + b, 0, 3);
+    }
+}
+
 #define BODY "ops/kernel/fold.tmpl.h"
 
 #define OP         sum
