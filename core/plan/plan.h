@@ -80,6 +80,8 @@ typedef struct tg_plan_target {
     tg_array *array;
     tg_sink *sink;     /* or NULL: memory */
     int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
+    bool gaps;         /* memory of the user's whose rows have gaps: ops want rows without, so tiles
+                          are made apart and copied */
     uint32_t stage;    /* that completes it */
 } tg_plan_target;
 

@@ -24,6 +24,14 @@ stage_sink(const tg_plan_core *plan, const tg_stage *stage)
     return stage->target != TG_NO_TARGET ? plan->targets[stage->target].sink : NULL;
 }
 
+/* Tiles of the stage that nobody keeps are made in memory of their own, for its target. */
+static bool
+passes_copies(const tg_plan_core *plan, const tg_stage *stage)
+{
+    return stage->target != TG_NO_TARGET &&
+           (plan->targets[stage->target].sink != NULL || plan->targets[stage->target].gaps);
+}
+
 static bool
 makes_states(const tg_stage *stage)
 {
@@ -105,7 +113,7 @@ passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
 {
     int64_t bytes = stage->state_bytes;
     bytes += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
-    if (stage_sink(plan, stage) != NULL && !stage->keeps && !makes_states(stage)) {
+    if (passes_copies(plan, stage) && !stage->keeps && !makes_states(stage)) {
         bytes += tg_pool_charge(stage->out_bytes);
     }
     return tg_max_i64(bytes, stage->cut_bytes);

@@ -152,14 +152,10 @@ place_result(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffe
              tg_view *out, tg_error *err)
 {
     tg_status status = TG_OK;
-    bool to_target = !stage->keeps && target_view(run, stage, box, out);
-    size_t size = tg_dtype_size(stage->root->dtype);
-    if (to_target && out->ndim > 0 && out->strides[out->ndim - 1] != (int64_t)size &&
-        out->shape[out->ndim - 1] > 1) {
-        to_target = false; /* ops want rows without gaps */
-    }
+    bool to_target = !stage->keeps && target_view(run, stage, box, out) &&
+                     !run->plan->targets[stage->target].gaps;
     if (!to_target) {
-        int64_t bytes = tg_box_count(box) * (int64_t)size;
+        int64_t bytes = tg_box_count(box) * (int64_t)tg_dtype_size(stage->root->dtype);
         *buffer = tg_buffer_create(run->pool, (size_t)bytes);
         TG_CHECK(*buffer != NULL, err, TG_ERR_MEMORY,
                  "no room for a tile of %lld bytes under the memory limit", (long long)bytes);

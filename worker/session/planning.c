@@ -27,6 +27,14 @@ out:
     return status;
 }
 
+static bool
+has_gaps(const tg_array *array, const int64_t *strides)
+{
+    int last = array->ndim - 1;
+    return tg_array_is_known(array) && last >= 0 && array->shape[last] > 1 &&
+           strides[last] != (int64_t)tg_dtype_size(array->dtype);
+}
+
 /* The targets as the planner sees them, and for the plan where their results go. */
 static tg_status
 take_targets(tg_plan *plan, size_t count, tg_array *const *arrays, const tg_target *targets,
@@ -53,6 +61,7 @@ take_targets(tg_plan *plan, size_t count, tg_array *const *arrays, const tg_targ
         tg_view_from_shape(&layout, place->data, array->dtype, array->ndim, array->shape);
         memcpy(place->strides, target->strides != NULL ? target->strides : layout.strides,
                (size_t)layout.ndim * sizeof layout.strides[0]);
+        planned[t].gaps = target->data != NULL && has_gaps(array, place->strides);
     }
 out:
     return status;
@@ -105,6 +114,7 @@ keep_apart(const tg_plan *plan, const tg_target *targets, tg_plan_target *planne
             memcpy(view.strides, plan->places[t].strides, sizeof view.strides);
             if (reads_memory_of(plan->core, &view)) {
                 planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(array));
+                planned[t].gaps = false;
                 any = true;
             }
         }
