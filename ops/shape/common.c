@@ -53,8 +53,9 @@ tg__infer_shape(tg_infer *infer, const tg_value *shape, tg_error *err)
              TG_NDIM_MAX, shape->count);
     infer->ndim = (int)shape->count;
     for (uint32_t a = 0; a < shape->count; a++) {
-        TG_CHECK(shape->ints[a] >= 0, err, TG_ERR_VALUE, "%s: negative dimensions are not allowed",
-                 infer->op->name);
+        TG_CHECK(shape->ints[a] >= 0, err, TG_ERR_VALUE,
+                 "%s: negative dimensions are not allowed: entry %u of 'shape' is %lld",
+                 infer->op->name, a, (long long)shape->ints[a]);
         infer->shape[a] = shape->ints[a];
     }
     TG_TRY(tg__check_bytes(infer, err));

@@ -128,6 +128,34 @@ def test_a_function_sees_the_lengths_of_an_empty_block():
     assert set(seen) == {(0, 2), (0, 1)}
 
 
+def test_messages_of_shapes_say_what_was_given():
+    x = ones()
+    fails(ValueError, "stack: all input arrays must have the same shape, but the array at index 0 "
+          "has shape (8,9) and the array at index 2 has shape (8,8)",
+          lambda: tg.stack([x, x, x[:, 1:]]))
+    fails(ValueError, "broadcast_to: input operand has more dimensions than allowed by the axis "
+          "remapping: the array has shape (8,9), 'shape' is (9,)",
+          lambda: tg.broadcast_to(x, (9,)))
+    fails(ValueError, "original->remapped]: (8,9)  and requested shape (3,9): axis 0 of the array "
+          "has length 8", lambda: tg.broadcast_to(x, (3, 9)))
+    fails(ValueError, "broadcast_to: negative dimensions are not allowed: entry 1 of 'shape' is -9",
+          lambda: tg.broadcast_to(x, (8, -9)))
+    fails(ValueError, "reshape: cannot reshape array of size 72 into shape (?,5): it has shape "
+          "(8,9)", lambda: x.reshape(-1, 5))
+
+
+@pytest.mark.parametrize("output", ["nope", 3.5, "U3"])
+def test_a_dtype_that_is_none_names_op_and_argument(output):
+    x = ones()
+    fails(TypeError, "gaussian_filter: output: ",
+          lambda: tg.ndimage.gaussian_filter(x, 1, output=output))
+    fails(TypeError, "label: output: ", lambda: tg.ndimage.label(x, output=output))
+    fails(TypeError, "sum: dtype: ", lambda: x.sum(dtype=output))
+    fails(TypeError, "astype: dtype: ", lambda: x.astype(output))
+    fails(TypeError, "full: dtype: ", lambda: tg.full((3,), 1, dtype=output))
+    fails(TypeError, "map_blocks: dtype: ", lambda: x.map_blocks(abs, dtype=output))
+
+
 INTERRUPTED = """
 import os, signal, threading, tilegraph as tg
 x = tg.ones((400, 400, 400), dtype="f4", chunks=(100, 100, 100))

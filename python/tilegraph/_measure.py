@@ -7,6 +7,7 @@ from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
 from ._filters import into
+from ._params import dtype_name
 from .errors import TgMismatchError, TgTypeError, TgValueError
 
 __all__ = [
@@ -98,7 +99,9 @@ def label(input, structure=None, output=None):  # noqa: A002 (SciPy's names)
         labels, count = compute(_narrowed(labels, output.dtype), count)
         output[...] = labels
         return int(count)
-    return (labels if output is None else _narrowed(labels, np.dtype(output))), count
+    if output is not None:
+        labels = _narrowed(labels, np.dtype(dtype_name(output, "label: output: ")))
+    return labels, count
 
 
 def _narrowed(labels, dtype):
