@@ -125,6 +125,9 @@ test_reshape(void **unused)
     const tg_array *unit = eval_ints(&e, "reshape", x, "shape", 4, INTS(1, 2, 1, 3));
     assert_int_equal(unit->op->cls, TG_CLASS_VIEW);
     assert_ptr_equal(eval_ints(&e, "reshape", x, "shape", 2, INTS(2, 3)), x);
+    assert_null(eval_ints(&e, "rechunk", x, "chunks", 1, INTS(0)));
+    eval_expect_error(&e, TG_ERR_VALUE,
+                      "an edge must be positive, or -1 for the whole axis; got 0");
     assert_null(eval_ints(&e, "reshape", x, "shape", 1, INTS(5)));
     eval_expect_error(&e, TG_ERR_VALUE,
                       "cannot reshape array of size 6 into shape (5,): it has shape (2,3)");
