@@ -57,7 +57,8 @@ typedef struct tg_save_options {
     const char *codec;      /* "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none"; of TIFF "none",
                                "lzw", "deflate:6", "zstd:3"; NULL: default */
     int zarr_version;       /* 2 or 3; 0: 3 */
-    bool overwrite;         /* an existing target is an error otherwise */
+    bool overwrite;         /* an existing target is an error otherwise. Zarr replaces a Zarr store
+                               or an empty folder only, the others a file only */
     const char *attributes; /* JSON object; NULL: none */
     const char *dimension_names; /* "z|y|x", or a JSON list; NULL: none */
     bool sync; /* return when data and name would survive a power cut. Without it a target is whole
@@ -76,7 +77,8 @@ TG_API TG_MUST_USE tg_status tg_save(tg_session *session, tg_array *array, const
 
 /* One wanted result. With neither sink nor data the result is memory of the engine's, fetched with
  * tg_computation_result. `data` may be memory that the array is computed from: the result is then
- * made apart, counts as one of the engine's, and is copied in the end. */
+ * made apart, counts as one of the engine's, and is copied in the end. Two sinks of one computation
+ * for one path, or for one below the other, are TG_ERR_VALUE before anything runs. */
 typedef struct tg_target {
     tg_array *array;
     tg_sink *sink; /* write there */

@@ -156,6 +156,39 @@ def test_a_dtype_that_is_none_names_op_and_argument(output):
     fails(TypeError, "map_blocks: dtype: ", lambda: x.map_blocks(abs, dtype=output))
 
 
+def test_one_path_for_two_results_is_found_before_anything_runs(tmp_path):
+    ran = []
+
+    def block(b):
+        ran.append(1)
+        return b
+
+    x = tg.map_blocks(block, ones(), dtype="f4")
+    a, b = tmp_path / "a.zarr", tmp_path / "b.zarr"
+    os.symlink(tmp_path, tmp_path / "link")
+    for other in (a, f"{a}/", tmp_path / "." / "a.zarr", tmp_path / "link" / "a.zarr"):
+        fails(ValueError, "both be written to", lambda: tg.compute(
+            x.to_zarr(a, compute=False), (x + 1).to_zarr(other, compute=False)))
+    ones().to_zarr(a)
+    fails(ValueError, "both be written to", lambda: tg.compute(
+        x.to_zarr(a, compute=False, overwrite=True), x.to_zarr(a / "inner", compute=False)))
+    assert not ran
+    assert sorted(os.listdir(tmp_path)) == ["a.zarr", "link"]
+    tg.compute(x.to_zarr(b, compute=False), x.to_zarr(tmp_path / "b.zarr2", compute=False))
+
+
+def test_to_zarr_does_not_replace_a_file(tmp_path):
+    path, link = tmp_path / "notes.txt", tmp_path / "link"
+    path.write_text("mine")
+    os.symlink(path, link)
+    for target in (path, link):
+        fails(FileExistsError, "is no Zarr store and no empty directory; it is not replaced",
+              lambda: ones().to_zarr(target, overwrite=True))
+    assert path.read_text() == "mine"
+    os.mkdir(tmp_path / "empty")
+    ones().to_zarr(tmp_path / "empty", overwrite=True)
+
+
 INTERRUPTED = """
 import os, signal, threading, tilegraph as tg
 x = tg.ones((400, 400, 400), dtype="f4", chunks=(100, 100, 100))
