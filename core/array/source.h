@@ -90,6 +90,7 @@ struct tg_sink {
     bool random_access; /* any box may be written (an .npy file): `chunks` is only advice */
     char format[16];
     char uri[1024];
+    const char *temporary; /* where it is written until commit; NULL: at no path */
 };
 
 tg_sink *tg_sink_retain(tg_sink *sink);

@@ -121,6 +121,9 @@ TG_API TG_MUST_USE tg_status tg_computation_wait(tg_computation *computation, in
                                                  bool *done, tg_error *err);
 /* Stops as soon as the tasks that run now have ended; does not wait for them. */
 TG_API void tg_computation_cancel(tg_computation *computation);
+/* Cancels, and removes at once what its sinks have written, though tasks may still run: for a
+ * program that ends and cannot wait for them. */
+TG_API void tg_computation_erase(tg_computation *computation);
 TG_API void tg_computation_progress(const tg_computation *computation, int64_t *tasks_done,
                                     int64_t *tasks);
 /* Memory of one result, once done: shared, released with tg_result_release. */

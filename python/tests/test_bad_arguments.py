@@ -5,6 +5,7 @@ must be found before anything runs, as an error of ours and of the built-in kind
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -206,3 +207,29 @@ def test_a_program_that_is_interrupted_leaves_nothing(tmp_path):
                           capture_output=True)
     assert done.stdout == "interrupted\n", done.stderr
     assert os.listdir(tmp_path) == []
+
+
+LONG_TASK = """
+import os, signal, threading, time, numpy as np, tilegraph as tg
+x = tg.ones((40, 20), dtype="f4", chunks=(10, 20))
+def block(b, block_id=None):
+    if block_id[0] > 0:
+        time.sleep(30)
+    return b
+threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    tg.save(x.map_blocks(block, dtype="f4"), "PATH")
+except KeyboardInterrupt:
+    print("interrupted", len(os.listdir()), flush=True)
+"""
+
+
+@pytest.mark.parametrize("path", ["a.zarr", "a.npy", "a.tif"])
+def test_a_long_task_does_not_keep_an_interrupted_program(tmp_path, path):
+    # It was waited for, 10 s at most, because it wrote into files that had to be removed.
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", LONG_TASK.replace("PATH", path)], cwd=tmp_path,
+                          text=True, timeout=60, capture_output=True)
+    assert done.stdout == "interrupted 1\n", done.stderr
+    assert os.listdir(tmp_path) == []
+    assert time.monotonic() - start < 9

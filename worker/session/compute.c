@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/mem/alloc.h"
+#include "io/store/store.h"
 #include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
@@ -386,6 +387,26 @@ void
 tg_computation_cancel(tg_computation *computation)
 {
     tg_job_stop(computation->job, TG_ERR_CANCELLED, "the computation was cancelled");
+}
+
+void
+tg_computation_erase(tg_computation *computation)
+{
+    const tg_plan_core *plan = computation->run->plan;
+    tg_computation_cancel(computation);
+    (void)pthread_mutex_lock(&computation->settle_lock);
+    if (!computation->settled) {
+        computation->outcome =
+            tg_fail(&computation->error, TG_ERR_CANCELLED, "what the computation wrote was erased");
+        for (size_t t = 0; t < plan->target_count; t++) {
+            const tg_sink *sink = plan->targets[t].sink;
+            if (sink != NULL && sink->temporary != NULL) {
+                tg_store_erase(sink->temporary);
+            }
+        }
+        computation->settled = true; /* the sinks end with the plan: nothing is put in place */
+    }
+    (void)pthread_mutex_unlock(&computation->settle_lock);
 }
 
 void
