@@ -112,6 +112,7 @@ typedef struct tg_plan_core {
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;
     int64_t result_bytes;
+    int64_t table_bytes; /* what the sources keep beside array data */
     int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;
     double operations;
 } tg_plan_core;

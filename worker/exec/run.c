@@ -50,6 +50,11 @@ tg_status
 tg_running_admit(tg_running *run, tg_error *err)
 {
     tg_status status = TG_OK;
+    int64_t tables = run->plan->table_bytes;
+    TG_CHECK(tg_pool_reserve(run->pool, tables), err, TG_ERR_MEMORY,
+             "no memory for %lld bytes of tables of stores under the memory limit",
+             (long long)tables);
+    run->table_bytes = tables;
     for (size_t t = 0; t < run->plan->target_count; t++) {
         int64_t bytes = run->plan->targets[t].own_bytes;
         if (bytes > 0) {
@@ -87,6 +92,8 @@ tg_running_end(tg_running *run, bool succeeded)
         tg_buffer_release(run->givens[s].data);
         run->givens[s].data = NULL;
     }
+    tg_pool_unreserve(run->pool, run->table_bytes);
+    run->table_bytes = 0;
     for (size_t t = 0; t < plan->target_count; t++) {
         settle_result(&run->targets[t].own, succeeded);
         settle_result(&run->targets[t].given.data, succeeded);

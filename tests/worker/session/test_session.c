@@ -274,6 +274,51 @@ test_tiles_for_rows_with_gaps_are_counted(void **state)
     tg_session_close(session);
 }
 
+/* The table of a shard is as large as its data here, and was taken beside the budget. */
+static void
+test_tables_of_shards_are_counted(void **state)
+{
+    int64_t cells = 1 << 20, chunks[] = { 16 }, shards[] = { 1 << 20 };
+    tg_session *session = open_session(2, (int64_t)16 << 20);
+    tg_scope *scope = tg_scope_create(session);
+    tg_param full[] = { { "shape", TG_PARAM_INT, { 1, { .ints = &cells } } },
+                        { "dtype", TG_PARAM_STR, { 5, { .text = "uint8" } } } };
+    tg_save_options options = { .struct_size = sizeof options,
+                                .chunks = chunks,
+                                .shards = shards,
+                                .codec = "none",
+                                .overwrite = true };
+    tg_array *x = tg_apply(scope, "ones", 0, NULL, 2, full);
+    tg_report predicted, measured;
+    tg_computation *computation = NULL;
+    tg_plan *plan = NULL;
+    tg_error err;
+    bool done = false;
+    (void)state;
+    if (tg_save(session, x, "tables.zarr", &options, &err) != TG_OK) {
+        fail_msg("%s", err.message);
+    }
+    tg_target target = { .array = apply(scope, "sum", tg_open(scope, "tables.zarr")) };
+    assert_non_null(target.array);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_OK);
+    tg_plan_report(plan, &predicted);
+    assert_true(predicted.peak_bytes > 5 << 20); /* one is kept, and two threads read two each */
+    assert_int_equal(tg_plan_start(session, plan, &computation, &err), TG_OK);
+    assert_int_equal(tg_computation_wait(computation, -1, &done, &err), TG_OK);
+    tg_computation_report(computation, &measured);
+    assert_true(measured.peak_bytes > 5 << 20);
+    assert_true(measured.peak_bytes < 16 << 20);
+    tg_computation_destroy(computation);
+    tg_plan_destroy(plan);
+    expect_nothing_used(session);
+    assert_int_equal(tg_session_configure(session, 0, (int64_t)4 << 20, &err), TG_OK);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_ERR_MEMORY);
+    assert_non_null(strstr(err.message, "5.0 MiB tables of stores"));
+    assert_int_equal(system("rm -r tables.zarr"), 0); /* the next run begins with nothing */
+    tg_scope_destroy(scope);
+    tg_session_close(session);
+}
+
 int
 main(void)
 {
@@ -284,6 +329,7 @@ main(void)
         cmocka_unit_test(test_errors_name_op_and_tile),
         cmocka_unit_test(test_threads_change_between),
         cmocka_unit_test(test_tiles_for_rows_with_gaps_are_counted),
+        cmocka_unit_test(test_tables_of_shards_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
