@@ -114,9 +114,9 @@ TG_API TG_MUST_USE tg_status tg_compute_start(tg_session *session, size_t count,
                                               tg_error *err);
 /* Waits at most timeout_ns (negative: for ever). *done says whether it has ended; then the status
  * is its outcome, and calling again gives it again. A thread of the session may call this: it works
- * along. But a task may not wait for ever for what may be waiting for it: TG_ERR_MEMORY, and *done is
- * false, for a computation that is still in the queue for memory and has no room beside the others;
- * TG_ERR_VALUE for the computation that the task is a part of. */
+ * along. But a task may not wait for ever for what may be waiting for it: TG_ERR_MEMORY, and *done
+ * is false, for a computation that is still in the queue for memory and has no room beside the
+ * others; TG_ERR_VALUE for the computation that the task is a part of. */
 TG_API TG_MUST_USE tg_status tg_computation_wait(tg_computation *computation, int64_t timeout_ns,
                                                  bool *done, tg_error *err);
 /* Stops as soon as the tasks that run now have ended; does not wait for them. */

@@ -94,6 +94,7 @@ make_files(tg_session *session)
     save(session, "root/plain/0.tif");
     save(session, "root/stack/0.tif");
     link_to("../plain/0.tif", "root/stack/1.tif");
+    (void)unlink("root/stack/2.tif"); /* of an earlier run */
     link_to("a.npy", "root/inside.npy");
     link_to("../outside.npy", "root/link.npy");
     link_to("..", "root/up");
