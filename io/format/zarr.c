@@ -75,7 +75,7 @@ static bool
 may_replace(const char *path)
 {
     struct stat st;
-    bool folder = stat(path, &st) != 0 || S_ISDIR(st.st_mode);
+    bool file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
     bool node = exists(path, "zarr.json") || exists(path, ".zarray") || exists(path, ".zgroup");
     bool empty = true;
     DIR *d = node ? NULL : opendir(path);
@@ -85,7 +85,7 @@ may_replace(const char *path)
     if (d != NULL) {
         (void)closedir(d);
     }
-    return folder && (node || empty);
+    return !file && (node || empty);
 }
 
 static tg_status
