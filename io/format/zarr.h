@@ -139,7 +139,5 @@ tg_status tg_zarr_index_unpack(const tg_zarr_meta *meta, const void *from, tg_za
 tg_status tg_zarr_source_open(tg_store *store, const char *uri, tg_source **out, tg_error *err);
 tg_status tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options,
                               tg_sink **out, tg_error *err);
-/* Writes a group's metadata to the root of a store: version 2 or 3, attributes NULL for none. */
-tg_status tg_zarr_group_write(tg_store *store, int version, const char *attributes, tg_error *err);
 
 #endif

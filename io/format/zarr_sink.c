@@ -346,37 +346,3 @@ out:
     }
     return status;
 }
-
-tg_status
-tg_zarr_group_write(tg_store *store, int version, const char *attributes, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_json *root = NULL;
-    tg_text text = { 0 };
-    tg_text compact = { 0 };
-    const char *given = attributes != NULL ? attributes : "{}";
-    TG_TRY(tg_json_parse("attributes", given, strlen(given), &root, err));
-    TG_CHECK(tg_json_type_of(root) == TG_JSON_OBJECT, err, TG_ERR_VALUE,
-             "%s: the attributes must be a JSON object", store->path);
-    tg_text_add_json(&compact, root);
-    TG_CHECK(!compact.failed, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    if (version == 3) {
-        tg_text_add(&text,
-                    "{\n  \"zarr_format\": 3,\n  \"node_type\": \"group\",\n"
-                    "  \"attributes\": %s\n}\n",
-                    compact.data);
-    } else {
-        tg_text_add(&text, "{\n  \"zarr_format\": 2\n}\n");
-    }
-    TG_CHECK(!text.failed, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    TG_TRY(tg_store_put(store, version == 3 ? "zarr.json" : ".zgroup", text.data,
-                        (int64_t)text.used, err));
-    if (version == 2) {
-        TG_TRY(tg_store_put(store, ".zattrs", compact.data, (int64_t)compact.used, err));
-    }
-out:
-    tg_json_destroy(root);
-    tg_text_fini(&text);
-    tg_text_fini(&compact);
-    return status;
-}
