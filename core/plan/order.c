@@ -96,15 +96,7 @@ push_range(walk *w, const tg_stage *producer, const tg_box *box)
     memcpy(index, first, sizeof index[0] * (size_t)ndim);
     while (more) {
         push_slot(w, producer->slot + (uint64_t)tg_grid_number(producer->grid, index));
-        int a = ndim - 1;
-        while (a >= 0 && index[a] == last[a]) {
-            index[a] = first[a];
-            a--;
-        }
-        more = a >= 0 && w->status == TG_OK;
-        if (more) {
-            index[a]++;
-        }
+        more = tg_grid_range_next(ndim, first, last, index) && w->status == TG_OK;
     }
 }
 

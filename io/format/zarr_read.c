@@ -139,21 +139,6 @@ out:
     return status;
 }
 
-/* Steps `index` through [first, last] in C order; false after the last. */
-static bool
-next_index(int ndim, int64_t *index, const int64_t *first, const int64_t *last)
-{
-    int a = ndim - 1;
-    while (a >= 0 && index[a] == last[a]) {
-        index[a] = first[a];
-        a--;
-    }
-    if (a >= 0) {
-        index[a]++;
-    }
-    return a >= 0;
-}
-
 static tg_status
 zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *scratch,
           tg_io_stats *stats, tg_error *err)
@@ -180,13 +165,12 @@ zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *
     }
     for (int a = 0; a < meta->ndim; a++) {
         TG_ASSERT(box->lo[a] >= 0 && box->hi[a] <= meta->shape[a]);
-        first[a] = box->lo[a] / meta->inner[a];
-        last[a] = (box->hi[a] - 1) / meta->inner[a];
-        index[a] = first[a];
     }
+    tg_grid_range(source->chunks, box, first, last);
+    memcpy(index, first, (size_t)meta->ndim * sizeof index[0]);
     do {
         TG_TRY(read_cell(&r, index, err));
-    } while (next_index(meta->ndim, index, first, last));
+    } while (tg_grid_range_next(meta->ndim, first, last, index));
 out:
     if (r.shard != NULL) {
         tg_zarr_shards_put(z->shards, r.shard);

@@ -221,23 +221,13 @@ zarr_write(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scra
                      (box->hi[a] % meta->chunks[a] == 0 || box->hi[a] == meta->shape[a]),
                  err, TG_ERR_INTERNAL, "%s: a write that is not whole chunks on axis %d",
                  z->store->path, a);
-        first[a] = box->lo[a] / meta->chunks[a];
-        last[a] = (box->hi[a] - 1) / meta->chunks[a];
-        index[a] = first[a];
     }
     TG_TRY(get_buffers(&w, &s, err));
-    for (bool more = true; more;) {
+    tg_grid_range(sink->chunks, box, first, last);
+    memcpy(index, first, (size_t)meta->ndim * sizeof index[0]);
+    do {
         TG_TRY(write_key(&w, index, err));
-        int a = meta->ndim - 1;
-        while (a >= 0 && index[a] == last[a]) {
-            index[a] = first[a];
-            a--;
-        }
-        more = a >= 0;
-        if (more) {
-            index[a]++;
-        }
-    }
+    } while (tg_grid_range_next(meta->ndim, first, last, index));
 out:
     tg_io_scratch_fini(&s);
     return status;
