@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/size.h"
 #include "io/codec/codec.h"
 #include "io/format/scratch.h"
+#include "io/store/fd.h"
 
 /* Strides of the stored array in bytes. */
 static void
@@ -28,20 +28,13 @@ static tg_status
 transfer(const tg_flat *f, bool writing, int64_t offset, void *data, int64_t bytes, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t done = 0;
-    while (done < bytes) {
-        char *at = (char *)data + done;
-        size_t n = (size_t)(bytes - done);
-        ssize_t got =
-            writing ? pwrite(f->fd, at, n, offset + done) : pread(f->fd, at, n, offset + done);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot %s: %s", f->path, writing ? "write" : "read",
-                 strerror(errno));
-        TG_CHECK(got > 0, err, writing ? TG_ERR_IO : TG_ERR_CORRUPT, "%s: the file is cut off",
-                 f->path);
-        done += got;
+    if (writing) {
+        int code = tg_fd_write(f->fd, offset, data, bytes);
+        TG_CHECK(code == 0, err, TG_ERR_IO, "%s: cannot write: %s", f->path, strerror(code));
+    } else {
+        int64_t got = tg_fd_read(f->fd, offset, data, bytes);
+        TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot read: %s", f->path, strerror(errno));
+        TG_CHECK(got == bytes, err, TG_ERR_CORRUPT, "%s: the file is cut off", f->path);
     }
 out:
     return status;

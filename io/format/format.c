@@ -15,6 +15,7 @@
 #include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/store/fd.h"
 #include "io/store/store.h"
 
 #define TG_FORMAT(name) extern const tg_format tg_format_##name;
@@ -79,7 +80,7 @@ probe(const char *path, const tg_format **out, tg_error *err)
     tg_status status = TG_OK;
     struct stat st;
     unsigned char head[HEAD_BYTES];
-    ssize_t got = 0;
+    int64_t got = 0;
     int fd = -1;
     *out = NULL;
     if (stat(path, &st) != 0) {
@@ -91,7 +92,7 @@ probe(const char *path, const tg_format **out, tg_error *err)
     } else if (S_ISREG(st.st_mode)) {
         fd = open(path, O_RDONLY | O_CLOEXEC);
         TG_CHECK(fd >= 0, err, TG_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-        got = pread(fd, head, sizeof head, 0);
+        got = tg_fd_read(fd, 0, head, sizeof head);
         TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     }
     for (size_t i = 0; i < FORMAT_COUNT && *out == NULL; i++) {

@@ -17,6 +17,7 @@
 #include "io/format/flat.h"
 #include "io/format/format.h"
 #include "io/format/new_file.h"
+#include "io/store/fd.h"
 #include "io/store/store.h"
 
 /* The step of the advised chunks. */
@@ -102,7 +103,7 @@ open_file(const char *path, int *fd, tg_npy_header *header, struct stat *st, tg_
              "%s: cannot open: %s", path, strerror(errno));
     head = tg_malloc(NULL, TG_NPY_HEADER_MAX);
     TG_CHECK(head != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    ssize_t got = pread(*fd, head, TG_NPY_HEADER_MAX, 0);
+    int64_t got = tg_fd_read(*fd, 0, head, TG_NPY_HEADER_MAX);
     TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     TG_TRY(tg_npy_header_parse(path, head, (size_t)got, st->st_size, header, err));
 out:
