@@ -99,16 +99,6 @@ buffer_view(const plan *p, const tg_view *part, void *buffer, tg_view *out)
     }
 }
 
-static void
-swap_run(const tg_flat *h, void *data, int64_t bytes)
-{
-    size_t unit = tg_dtype_size(h->dtype);
-    unit = h->dtype == TG_DT_C64 || h->dtype == TG_DT_C128 ? unit / 2 : unit;
-    if (h->big_endian) {
-        tg_bytes_swap(data, data, bytes / (int64_t)unit, unit);
-    }
-}
-
 /* One run, straight between the file and the view where both have the same layout. */
 static tg_status
 move_run(const tg_flat *f, bool writing, const plan *p, int64_t offset, const tg_view *part,
@@ -128,7 +118,9 @@ move_run(const tg_flat *f, bool writing, const plan *p, int64_t offset, const tg
         TG_TRY(transfer(f, true, offset, buffer, p->run_bytes, err));
     } else {
         TG_TRY(transfer(f, false, offset, buffer, p->run_bytes, err));
-        swap_run(f, buffer, p->run_bytes);
+        if (f->big_endian) {
+            tg_bytes_swap_elements(buffer, p->run_bytes, f->dtype);
+        }
         tg_view_copy(part, &staged);
     }
 out:

@@ -23,6 +23,7 @@
 #include "io/codec/codec.h"
 #include "io/format/format.h"
 #include "io/format/json.h"
+#include "io/format/scratch.h"
 #include "io/store/store.h"
 
 typedef struct tg_zarr_meta {
@@ -90,6 +91,9 @@ typedef struct tg_zarr_buffers {
     unsigned char *raw;     /* cell_bytes */
 } tg_zarr_buffers;
 int64_t tg_zarr_buffers_bytes(const tg_zarr_meta *meta);
+/* Takes them from the scratch: two, or three blocks. */
+tg_status tg_zarr_buffers_get(const tg_zarr_meta *meta, tg_io_scratch *scratch,
+                              tg_zarr_buffers *buffers, tg_error *err);
 
 /*
  * Decodes the cell whose bytes are in buffers->encoded into `out`, which covers the part `part` of

@@ -9,7 +9,6 @@
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "io/format/scratch.h"
 #include "io/format/zarr.h"
 
 typedef struct zarr_source {
@@ -157,12 +156,7 @@ zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *
     if (tg_box_is_empty(box)) {
         goto out;
     }
-    TG_TRY(tg_io_scratch_get(&s, meta->cell_bound, &r.buffers.encoded, err));
-    TG_TRY(tg_io_scratch_get(&s, meta->cell_bytes, &r.buffers.raw, err));
-    if (tg_zarr_buffers_bytes(meta) >
-        tg_io_scratch_charge(meta->cell_bound) + tg_io_scratch_charge(meta->cell_bytes)) {
-        TG_TRY(tg_io_scratch_get(&s, meta->cell_bound, &r.buffers.between, err));
-    }
+    TG_TRY(tg_zarr_buffers_get(meta, &s, &r.buffers, err));
     for (int a = 0; a < meta->ndim; a++) {
         TG_ASSERT(box->lo[a] >= 0 && box->hi[a] <= meta->shape[a]);
     }

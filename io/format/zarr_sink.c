@@ -9,7 +9,6 @@
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "io/format/scratch.h"
 #include "io/format/zarr.h"
 
 /* Cells of a shard are collected to writes of this size. */
@@ -181,12 +180,7 @@ get_buffers(writing *w, tg_io_scratch *s, tg_error *err)
 {
     const tg_zarr_meta *meta = &w->sink->meta;
     tg_status status = TG_OK;
-    TG_TRY(tg_io_scratch_get(s, meta->cell_bound, &w->buffers.encoded, err));
-    TG_TRY(tg_io_scratch_get(s, meta->cell_bytes, &w->buffers.raw, err));
-    if (tg_zarr_buffers_bytes(meta) >
-        tg_io_scratch_charge(meta->cell_bound) + tg_io_scratch_charge(meta->cell_bytes)) {
-        TG_TRY(tg_io_scratch_get(s, meta->cell_bound, &w->buffers.between, err));
-    }
+    TG_TRY(tg_zarr_buffers_get(meta, s, &w->buffers, err));
     if (meta->sharded) {
         TG_TRY(tg_io_scratch_get(s, 16 * meta->cells_per_shard, &w->places, err));
         TG_TRY(tg_io_scratch_get(s, tg_zarr_index_bytes(meta), &w->index, err));
