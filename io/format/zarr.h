@@ -65,6 +65,9 @@ tg_status tg__zarr_parse_fill(const char *name, const tg_json *value, tg_dtype d
                               unsigned char fill[16], tg_error *err);
 tg_status tg__zarr_parse_lengths(const char *name, const char *what, const tg_json *list,
                                  int64_t min, int *ndim, int64_t *out, tg_error *err);
+/* Keeps attributes and dimension names as text; NULL: none. */
+tg_status tg__zarr_take_texts(const char *name, const tg_json *attributes, const tg_json *names,
+                              tg_zarr_meta *meta, tg_error *err);
 /* Adds the parameters of a codec from its JSON object (NULL: none); others than known ones are
  * refused when they could matter. */
 tg_status tg__zarr_parse_codec(const char *name, int version, const char *codec_name,
