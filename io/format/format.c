@@ -124,8 +124,8 @@ out:
     return status;
 }
 
-static bool
-has_suffix(const char *path, const char *suffix)
+bool
+tg__format_has_suffix(const char *path, const char *suffix)
 {
     size_t n = strlen(path);
     size_t m = strlen(suffix);
@@ -155,7 +155,7 @@ tg_format_create(const char *uri, const char *name, const tg_sink_options *optio
              path, name);
     for (size_t i = 0; i < FORMAT_COUNT && format == NULL; i++) {
         for (const char *const *s = formats[i]->suffixes; *s != NULL && format == NULL; s++) {
-            format = has_suffix(path, *s) ? formats[i] : NULL;
+            format = tg__format_has_suffix(path, *s) ? formats[i] : NULL;
         }
     }
     TG_CHECK(format != NULL, err, TG_ERR_VALUE,

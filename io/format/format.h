@@ -92,6 +92,8 @@ const tg_format *tg_format_find(const char *name);
  * chosen where none are given, to `chunks`. */
 tg_status tg__sink_options_check(const char *path, const tg_sink_options *options,
                                  int64_t chunks[TG_NDIM_MAX], tg_error *err);
+/* For formats: whether a path ends so, in capitals too; `suffix` is in small letters. */
+bool tg__format_has_suffix(const char *path, const char *suffix);
 /* For formats: adds the name of a member to a group's list. */
 tg_status tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err);
 /* For formats: a copy of a string, freed by tg_format_info_fini; NULL when out of memory. */

@@ -117,15 +117,9 @@ static bool
 is_tiff_name(const char *name)
 {
     static const char *const ends[] = { ".tif", ".tiff", ".btf", ".tf2", ".tf8" };
-    size_t n = strlen(name);
     bool found = false;
     for (size_t e = 0; e < sizeof ends / sizeof ends[0] && !found && name[0] != '.'; e++) {
-        size_t m = strlen(ends[e]);
-        found = n > m;
-        for (size_t i = 0; i < m && found; i++) {
-            char c = name[n - m + i];
-            found = (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) == ends[e][i];
-        }
+        found = tg__format_has_suffix(name, ends[e]);
     }
     return found;
 }
