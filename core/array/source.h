@@ -61,6 +61,9 @@ struct tg_source {
     char uri[1024];     /* path, and the array inside it after "#" */
 };
 
+/* For implementations: the first reference, and where the data is. The rest is theirs to fill. */
+void tg_source_init(tg_source *source, const tg_source_ops *ops, const char *format,
+                    const char *uri);
 tg_source *tg_source_retain(tg_source *source);
 void tg_source_release(tg_source *source);
 
@@ -92,6 +95,7 @@ struct tg_sink {
     char uri[1024];
 };
 
+void tg_sink_init(tg_sink *sink, const tg_sink_ops *ops, const char *format, const char *uri);
 tg_sink *tg_sink_retain(tg_sink *sink);
 void tg_sink_release(tg_sink *sink);
 

@@ -31,8 +31,6 @@ enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
 
 /* Bytes that probes see. */
 enum { HEAD_BYTES = 64 };
-/* Chunks that are chosen here are at most this large. */
-#define CHUNK_BYTES_AIM ((int64_t)4 << 20)
 
 const tg_format *
 tg_format_at(size_t index)
@@ -202,8 +200,8 @@ out:
     return status;
 }
 
-static void
-text_free(char *text)
+void
+tg__format_text_free(char *text)
 {
     if (text != NULL) {
         tg_free(NULL, text, strlen(text) + 1);
@@ -213,10 +211,10 @@ text_free(char *text)
 void
 tg_format_info_fini(tg_format_info *info)
 {
-    text_free(info->attributes);
-    text_free(info->dimension_names);
+    tg__format_text_free(info->attributes);
+    tg__format_text_free(info->dimension_names);
     for (size_t i = 0; i < info->member_count; i++) {
-        text_free(info->members[i]);
+        tg__format_text_free(info->members[i]);
     }
     tg_free(NULL, info->members, info->member_count * sizeof *info->members);
     *info = (tg_format_info){ 0 };
@@ -254,7 +252,7 @@ tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err
     copy = NULL;
     info->member_count++;
 out:
-    text_free(copy);
+    tg__format_text_free(copy);
     return status;
 }
 
@@ -282,7 +280,7 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
         chunks[a] = given != NULL ? given[a] : tg_max_i64(options->shape[a], 1);
     }
     if (given == NULL) { /* halve the longest axis until it is small enough */
-        for (bytes = tg_max_i64(bytes, element); bytes > CHUNK_BYTES_AIM;) {
+        for (bytes = tg_max_i64(bytes, element); bytes > TG_FORMAT_CHUNK_BYTES;) {
             int longest = 0;
             for (int a = 1; a < options->ndim; a++) {
                 longest = chunks[a] >= chunks[longest] ? a : longest;

@@ -13,7 +13,6 @@
 #include "core/base/assert.h"
 #include "core/base/limits.h"
 #include "core/base/size.h"
-#include "core/mem/alloc.h"
 #include "io/format/zarr.h"
 
 /* Encoded cells are at most this much longer than any codec's own bound: other writers may pad. */
@@ -22,12 +21,8 @@ enum { BOUND_SLACK = 4096 };
 void
 tg_zarr_meta_fini(tg_zarr_meta *meta)
 {
-    if (meta->attributes != NULL) {
-        tg_free(NULL, meta->attributes, strlen(meta->attributes) + 1);
-    }
-    if (meta->dimension_names != NULL) {
-        tg_free(NULL, meta->dimension_names, strlen(meta->dimension_names) + 1);
-    }
+    tg__format_text_free(meta->attributes);
+    tg__format_text_free(meta->dimension_names);
     *meta = (tg_zarr_meta){ 0 };
 }
 

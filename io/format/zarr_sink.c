@@ -309,13 +309,10 @@ tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *opt
     TG_TRY(put_meta(store, &meta, err));
     z = tg_calloc(NULL, 1, sizeof *z);
     TG_CHECK(z != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    z->base.ops = &zarr_sink_ops;
-    z->base.references = 1;
+    tg_sink_init(&z->base, &zarr_sink_ops, "zarr", uri);
     z->base.dtype = meta.dtype;
     z->base.ndim = meta.ndim;
     memcpy(z->base.shape, meta.shape, sizeof meta.shape);
-    (void)snprintf(z->base.format, sizeof z->base.format, "zarr");
-    (void)snprintf(z->base.uri, sizeof z->base.uri, "%s", uri);
     z->store = tg_store_retain(store);
     z->meta = meta;
     meta = (tg_zarr_meta){ 0 };

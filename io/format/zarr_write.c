@@ -9,7 +9,6 @@
 #include "core/array/half.h"
 #include "core/base/assert.h"
 #include "core/base/size.h"
-#include "core/mem/alloc.h"
 #include "io/format/zarr.h"
 
 /* The default: blosc as zarr-python 2 had it, with zstd, which is smaller than lz4 and decodes
