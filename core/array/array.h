@@ -73,6 +73,8 @@ bool tg_array_made_by(const tg_array *array, const char *op);
  * gather demand, windows. REDUCE: `out` is a box of the domain.
  */
 void tg_array_demand(const tg_array *node, size_t arg, const tg_box *out, tg_boxes *boxes);
+/* The axis that a cumulative op carries along; -1: none. */
+int tg_array_carry_axis(const tg_array *array);
 /* Shape of the iteration domain: the domain of a REDUCE, else the array's shape. */
 void tg_array_domain(const tg_array *node, int *ndim, int64_t *shape);
 

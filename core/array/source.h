@@ -41,9 +41,6 @@ typedef struct tg_source_ops {
                       tg_io_stats *stats, tg_error *err);
     /* Upper bound of the scratch that read takes for this box. */
     int64_t (*scratch_bytes)(const tg_source *source, const tg_box *box);
-    /* The bytes that would be read from the store for this box, as well as metadata tells (an
-     * upper bound for compressed data is the decoded size). NULL: the decoded size. */
-    int64_t (*stored_bytes)(const tg_source *source, const tg_box *box);
     void (*destroy)(tg_source *source);
 } tg_source_ops;
 

@@ -22,15 +22,21 @@ tg_plan_task(const tg_plan_core *plan, uint32_t task, uint32_t *stage, int64_t *
     *tile = (int64_t)(plan->slot_of_task[task] - plan->stages[*stage].slot);
 }
 
+const tg_stage *
+tg_plan_partial(const tg_plan_core *plan, const tg_stage *stage)
+{
+    while (stage->kind == TG_STAGE_FINISH || stage->kind == TG_STAGE_COMBINE) {
+        stage = &plan->stages[stage->source];
+    }
+    return stage;
+}
+
 /* A combined state stands for a cell of the kept axes, and for the reduced axes whole. */
 static void
 state_box(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, tg_box *box)
 {
-    const tg_stage *partial = stage;
+    const tg_stage *partial = tg_plan_partial(plan, stage);
     int64_t kept = tile / stage->groups;
-    while (partial->kind == TG_STAGE_COMBINE) {
-        partial = &plan->stages[partial->source];
-    }
     uint64_t reduced = partial->root->op->reduce->axes(partial->root);
     box->ndim = tg_grid_ndim(partial->grid);
     for (int a = box->ndim - 1; a >= 0; a--) {

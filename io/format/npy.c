@@ -65,12 +65,6 @@ npy_scratch_bytes(const tg_source *source, const tg_box *box)
     return tg_flat_scratch_bytes(&((const npy_source *)source)->flat, box);
 }
 
-static int64_t
-npy_stored_bytes(const tg_source *source, const tg_box *box)
-{
-    return tg_box_count(box) * (int64_t)tg_dtype_size(source->dtype);
-}
-
 static void
 npy_destroy(tg_source *source)
 {
@@ -85,7 +79,6 @@ npy_destroy(tg_source *source)
 static const tg_source_ops npy_source_ops = {
     .read = npy_read,
     .scratch_bytes = npy_scratch_bytes,
-    .stored_bytes = npy_stored_bytes,
     .destroy = npy_destroy,
 };
 
