@@ -12,22 +12,6 @@
 
 #include "tests/support/mini_ops.h"
 
-static int
-open_mini(void **state)
-{
-    static mini m;
-    mini_open(&m);
-    *state = &m;
-    return 0;
-}
-
-static int
-close_mini(void **state)
-{
-    mini_close(*state);
-    return 0;
-}
-
 /* The message of the scope, which is cleared. */
 static const char *
 take_message(tg_scope *scope, tg_status code)
@@ -338,7 +322,7 @@ test_functions_live_as_long_as_their_node(void **state)
 int
 main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_mini, close_mini)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, mini_setup, mini_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_equal_expressions_are_one_node),
         CASE(test_scalars_take_their_partners_type),
