@@ -169,12 +169,6 @@ tg_array_chunk_sizes(const tg_array *array, int axis, int64_t *sizes, int64_t ma
     return tg_min_i64(count, tg_max_i64(max, 0));
 }
 
-int
-tg_array_carry_axis(const tg_array *array)
-{
-    return array->op->carry_axis != NULL ? array->op->carry_axis(array) : -1;
-}
-
 const char *
 tg_array_op(const tg_array *array)
 {

@@ -431,17 +431,3 @@ tg_grid_range(const tg_grid *grid, const tg_box *box, int64_t *first, int64_t *l
         last[a] = tg_grid_find(&grid->axes[a], box->hi[a] - 1);
     }
 }
-
-bool
-tg_grid_range_next(int ndim, const int64_t *first, const int64_t *last, int64_t *index)
-{
-    int a = ndim - 1;
-    while (a >= 0 && index[a] == last[a]) {
-        index[a] = first[a];
-        a--;
-    }
-    if (a >= 0) {
-        index[a]++;
-    }
-    return a >= 0;
-}
