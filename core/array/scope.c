@@ -45,12 +45,6 @@ tg_scope_destroy(tg_scope *scope)
     }
 }
 
-tg_context *
-tg_scope_context(const tg_scope *scope)
-{
-    return scope->context;
-}
-
 const tg_error *
 tg_scope_error(const tg_scope *scope)
 {

@@ -14,7 +14,6 @@
 
 /* The rest of the interface (destroy, error, clear, tg_apply) is public: tilegraph/array.h. */
 tg_scope *tg_scope_create_in(tg_context *context);
-tg_context *tg_scope_context(const tg_scope *scope);
 /* For builders: records an error (the first wins) and returns NULL. */
 tg_array *tg__scope_fail(tg_scope *scope, tg_status code, const char *file, int line,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));

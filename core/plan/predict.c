@@ -54,10 +54,7 @@ state_bytes(const tg_plan_core *plan, uint32_t task, const tg_box *box, const in
     bool dynamic = (stage->root->op->flags & TG_OP_DYNAMIC) != 0;
     int64_t bytes = 0;
     if (dynamic && combines(stage)) {
-        const tg_stage *partial = stage;
-        while (partial->kind != TG_STAGE_PARTIAL) {
-            partial = &plan->stages[partial->source];
-        }
+        const tg_stage *partial = tg_plan_partial(plan, stage);
         for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
             bytes += kept[plan->tasks.preds[e]];
         }

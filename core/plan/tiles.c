@@ -95,11 +95,7 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     for (uint32_t i = 0; tiling.follow_tiles && i < stage->local_count; i++) {
         if (stage->locals[i].role == TG_LOCAL_TILES &&
             stage->locals[i].array == stage->root->args[0]) {
-            const tg_stage *producer = &plan->stages[stage->locals[i].producer];
-            while (producer->kind == TG_STAGE_FINISH || producer->kind == TG_STAGE_COMBINE) {
-                producer = &plan->stages[producer->source];
-            }
-            w->follow = producer->grid;
+            w->follow = tg_plan_partial(plan, &plan->stages[stage->locals[i].producer])->grid;
         }
     }
     w->lost = tiling.follow_tiles && w->follow == NULL;

@@ -26,6 +26,7 @@
 
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/store/fd.h"
 #include "io/store/store.h"
 
 /* A writer has to win a race in each of them. */
@@ -105,27 +106,6 @@ file_stat(tg_store *store, const char *key, int64_t *bytes, tg_error *err)
     return status;
 }
 
-/* Reads until `bytes` are there or the end comes; -1 with errno. */
-static int64_t
-read_up_to(int fd, int64_t offset, void *to, int64_t bytes)
-{
-    int64_t got = 0;
-    while (got < bytes) {
-        ssize_t n = pread(fd, (char *)to + got, (size_t)(bytes - got), offset + got);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -1;
-        }
-        if (n == 0) {
-            break;
-        }
-        got += n;
-    }
-    return got;
-}
-
 static tg_status
 file_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t *got, tg_error *err)
 {
@@ -154,15 +134,15 @@ file_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t *
             goto out;
         }
         if (n < capacity && st.st_size > n) {
-            n = read_up_to(fd, 0, to, capacity);
+            n = tg_fd_read(fd, 0, to, capacity);
         }
         TG_CHECK(n >= 0, err, TG_ERR_IO, "%s/%s: cannot read: %s", store->path, key,
                  strerror(errno));
-        TG_CHECK(n < capacity || read_up_to(fd, n, &probe, 1) == 0, err, TG_ERR_LIMIT,
+        TG_CHECK(n < capacity || tg_fd_read(fd, n, &probe, 1) == 0, err, TG_ERR_LIMIT,
                  "%s/%s: has %lld bytes, at most %lld are expected", store->path, key,
                  (long long)st.st_size, (long long)capacity);
     } else if (n >= (int64_t)0x7ffff000) {
-        n = read_up_to(fd, 0, to, capacity);
+        n = tg_fd_read(fd, 0, to, capacity);
         TG_CHECK(n >= 0, err, TG_ERR_IO, "%s/%s: cannot read: %s", store->path, key,
                  strerror(errno));
     }
@@ -201,7 +181,7 @@ file_read(tg_store *store, const tg_store_value *value, int64_t offset, void *to
           tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t n = read_up_to((int)value->fd, offset, to, bytes);
+    int64_t n = tg_fd_read((int)value->fd, offset, to, bytes);
     if (n < 0) {
         status = io_error(store->path, "", "cannot read", errno, err);
     } else if (n < bytes) {
@@ -286,17 +266,8 @@ file_write(tg_store *store, const tg_store_value *value, int64_t offset, const v
            int64_t bytes, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t done = 0;
-    while (done < bytes) {
-        ssize_t n = pwrite((int)value->fd, (const char *)from + done, (size_t)(bytes - done),
-                           offset + done);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        TG_CHECK(n > 0, err, TG_ERR_IO, "%s: cannot write: %s", store->path,
-                 n < 0 ? strerror(errno) : "no space left");
-        done += n;
-    }
+    int code = tg_fd_write((int)value->fd, offset, from, bytes);
+    TG_CHECK(code == 0, err, TG_ERR_IO, "%s: cannot write: %s", store->path, strerror(code));
 out:
     return status;
 }
