@@ -111,21 +111,14 @@ slab_data(const tg_view *view, const int64_t *index)
     return data;
 }
 
-/* Packs `n` cells, which are those from `at` on of a row. */
+/* Moves the words of a row up by so many bits, to where they stand `step` apart. */
 static void
-pack_row(const uint8_t *from, int64_t n, int64_t at, uint64_t flip, uint64_t *to)
+place_row(const uint64_t *row, int64_t words, int64_t bit, uint64_t *to, int64_t step)
 {
-    const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
-    int64_t skip = at % 64;
-    int64_t head = skip > 0 ? tg_min_i64(n, 64 - skip) : 0; /* what is left of their first word */
-    to += at / 64;
-    if (head > 0) {
-        uint8_t cells[64] = { 0 };
-        memcpy(cells + skip, from, (size_t)head);
-        k->pack(cells, to++, 64, flip);
-    }
-    if (n > head) {
-        k->pack(from + head, to, n - head, flip);
+    uint64_t before = 0;
+    for (int64_t w = 0; w < words; w++) {
+        to[w * step] = row[w] << bit | before >> 1 >> (63 - bit);
+        before = row[w];
     }
 }
 
@@ -133,19 +126,25 @@ void
 tg_bits_plane_pack(const tg_bits_plane *p, const tg_view *in, int64_t in_lo, bool flip,
                    uint64_t *row)
 {
+    const tg_bits_kernels *k = TG_ISA_PICK(tg_bits);
     int64_t index[TG_NDIM_MAX] = { 0 };
     int last = in->ndim - 1;
+    int64_t pad = in_lo - p->box.lo[last];
+    int64_t skip = pad / 64;
     int64_t stride = last > 0 ? in->strides[last - 1] : 0;
+    bool in_place = p->step == 1 && pad % 64 == 0;
     uint64_t *slab = p->bits;
     memset(row, 0, (size_t)p->cols * sizeof *row);
     for (bool more = p->slabs * p->rows > 0; more; slab += p->words) {
         const char *from = slab_data(in, index);
         for (int64_t y = 0; y < p->rows; y++) {
-            pack_row((const uint8_t *)from + y * stride, in->shape[last], in_lo - p->box.lo[last],
-                     flip ? ~(uint64_t)0 : 0, p->step == 1 ? slab + y * p->unit : row);
-            for (int64_t w = 0; p->step > 1 && w < p->cols; w++) {
-                slab[w * p->step + y] = row[w];
+            uint64_t *to = slab + skip * p->step + y * p->unit;
+            k->pack((const uint8_t *)from, in_place ? to : row, in->shape[last],
+                    flip ? ~(uint64_t)0 : 0);
+            if (!in_place) {
+                place_row(row, p->cols - skip, pad % 64, to, p->step);
             }
+            from += stride;
         }
         more = tg_bits_plane_next(p, index);
     }
