@@ -3,6 +3,9 @@
 #include "ops/kernel/bits.h"
 
 #include <string.h>
+
+#include "core/base/assert.h"
+
 #if defined(__AVX2__)
 #    include <immintrin.h>
 #endif
@@ -91,6 +94,7 @@ static inline void
 shift_words(uint64_t *restrict to, const uint64_t *restrict from, int64_t words, int64_t skip,
             int bit, bool and_it)
 {
+    TG_DCHECK(bit >= 0 && bit < 64);
     int64_t whole = words - skip - (bit > 0); /* words that have both their sources */
     int64_t i = 0;
     for (; i < whole; i++) {

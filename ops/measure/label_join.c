@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/runs.h"
 #include "ops/measure/label_state.h"
@@ -246,6 +247,7 @@ join_offset(merge *m, int64_t *A, int64_t *B, int axis, const int *s)
 static void
 steps_of(int64_t number, int ndim, int *step)
 {
+    TG_DCHECK(ndim >= 1 && ndim <= TG_LABEL_NDIM_MAX);
     for (int a = ndim - 1; a >= 0; a--) {
         step[a] = (int)(number % 3) - 1;
         number /= 3;
@@ -263,7 +265,7 @@ join_tile(merge *m, int64_t t)
         int64_t other = neighbour(m, t, step);
         if (other >= 0 && m->source[other] != m->source[t]) {
             int axis = 0;
-            while (step[axis] == 0) {
+            while (axis < m->ndim - 1 && step[axis] == 0) {
                 axis++;
             }
             for (int64_t k = 0; k < count; k++) {

@@ -3,6 +3,7 @@
  * _quantile_lines: quantiles along some axes: the elements of a line are gathered as keys and the
  * wanted ones selected (Hoare's quickselect, median of three).
  */
+#include "core/base/assert.h"
 #include "ops/reduce/quantile.h"
 
 enum { Q, AXIS, KEEPDIMS, METHOD, SKIP_NAN };
@@ -147,6 +148,7 @@ gather(const tg_view *in, uint64_t mask, const char *cell, uint64_t *keys)
     int64_t total = 1;
     bool is_float = tg_dtype_is_float(in->dtype);
     bool more = true;
+    TG_DCHECK(in->ndim >= 0 && in->ndim <= TG_NDIM_MAX);
     for (int a = 0; a < in->ndim; a++) {
         total *= (mask >> a & 1) != 0 ? in->shape[a] : 1;
     }
@@ -215,6 +217,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                               to + (q->count > 1 ? (i - first) * out->strides[0] : 0));
         }
         more = false;
+        TG_DCHECK(in->ndim >= 0 && in->ndim <= TG_NDIM_MAX);
         for (int a = in->ndim - 1; a >= 0 && !more; a--) {
             if ((mask >> a & 1) == 0) {
                 at[a]++;

@@ -9,11 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/assert.h"
+#include "core/base/limits.h"
+
 /* The next index below `shape`; false, and all zeros, after the last. With no axes there is one
  * index, and so no next. */
 static inline bool
 tg__odometer_next(int ndim, const int64_t *shape, int64_t *at)
 {
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     int a = ndim - 1;
     while (a >= 0 && ++at[a] >= shape[a]) {
         at[a--] = 0;
