@@ -43,10 +43,8 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
                       : tg_scope_fail(scope, TG_ERR_VALUE,
                                       "round: decimals must lie between -400 and 400, got %lld",
                                       (long long)decimals);
-    } else if (tg_dtype_is_complex(x->dtype)) {
-        /* Both parts alike: rint of a complex number rounds them, the factor is real. */
-        r = rint_part(scope, x, decimals);
-    } else if (tg_dtype_is_float(x->dtype)) {
+    } else if (tg_dtype_is_complex(x->dtype) || tg_dtype_is_float(x->dtype)) {
+        /* Of a complex number both parts alike: rint rounds them, the factor is real. */
         r = rint_part(scope, x, decimals);
     } else if (tg_dtype_is_integer(x->dtype) && decimals < 0) {
         r = tg_scope_cast(scope, rint_part(scope, x, decimals), x->dtype);
