@@ -77,7 +77,11 @@ tg_stream_copy(void *to, const void *from, size_t bytes)
     size_t head = (size_t)(-(uintptr_t)d & (LINE - 1));
     head = head < bytes ? head : bytes;
     size_t lines = (bytes - head) / LINE * LINE;
-    memcpy(d, s, head);
+    if (head > 0) {
+        memcpy(d, s, head);
+    }
     copy_lines(d + head, s + head, lines);
-    memcpy(d + head + lines, s + head + lines, bytes - head - lines);
+    if (head + lines < bytes) {
+        memcpy(d + head + lines, s + head + lines, bytes - head - lines);
+    }
 }

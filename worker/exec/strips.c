@@ -23,6 +23,10 @@ typedef struct member {
     int16_t arg[OPERANDS_MAX]; /* >= 0: member; < 0: input -1 - arg */
     int16_t strip;             /* of its result; -1: the group's output */
     uint16_t size;             /* bytes of one element */
+    /* What the loop is called with, and how far each moves from strip to strip. */
+    char *args[OPERANDS_MAX + 1];
+    ptrdiff_t strides[OPERANDS_MAX + 1];
+    ptrdiff_t moves[OPERANDS_MAX + 1];
 } member;
 
 typedef struct group {
@@ -192,39 +196,41 @@ prefetch(const walker *w, int i, size_t next, size_t count)
     }
 }
 
+/* Sets what the members are called with at the beginning of a row; `step` cells are a strip. */
+static void
+start_row(walker *w, size_t step)
+{
+    const group *g = w->g;
+    for (int i = 0; i < g->member_count; i++) {
+        member *m = &w->g->members[i];
+        for (int a = 0; a < m->nargs; a++) {
+            int k = -1 - m->arg[a];
+            const member *from = k < 0 ? &g->members[m->arg[a]] : NULL;
+            m->args[a] = k < 0 ? w->strips + (size_t)from->strip * TG_STRIP_BYTES : w->in[k];
+            m->strides[a] = k < 0 ? from->size : g->inputs[k].strides[w->inner];
+            m->moves[a] = k < 0 || w->repeats[k] ? 0 : (ptrdiff_t)step * m->strides[a];
+        }
+        int strip = m->strip >= 0 ? m->strip : g->strip_count;
+        bool to_strip = m->strip >= 0 || w->streams;
+        m->args[m->nargs] = to_strip ? w->strips + (size_t)strip * TG_STRIP_BYTES : w->out;
+        m->strides[m->nargs] = to_strip ? m->size : w->out_stride;
+        m->moves[m->nargs] = to_strip ? 0 : (ptrdiff_t)step * w->out_stride;
+    }
+}
+
 static void
 run_strip(walker *w, size_t at, size_t count, size_t next, size_t ahead)
 {
     const group *g = w->g;
-    char *args[OPERANDS_MAX + 1];
-    ptrdiff_t strides[OPERANDS_MAX + 1];
     for (int i = 0; i < g->member_count; i++) {
-        const member *m = &g->members[i];
+        member *m = &w->g->members[i];
         if (ahead > 0) {
             prefetch(w, i, next, ahead);
         }
-        for (int a = 0; a < m->nargs; a++) {
-            if (m->arg[a] >= 0) {
-                const member *from = &g->members[m->arg[a]];
-                args[a] = w->strips + (size_t)from->strip * TG_STRIP_BYTES;
-                strides[a] = from->size;
-            } else {
-                int k = -1 - m->arg[a];
-                strides[a] = g->inputs[k].strides[w->inner];
-                args[a] = w->in[k] + (w->repeats[k] ? 0 : (ptrdiff_t)at * strides[a]);
-            }
+        m->loop(m->args, m->strides, count, m->state);
+        for (int a = 0; a <= m->nargs; a++) {
+            m->args[a] += m->moves[a];
         }
-        if (m->strip >= 0) {
-            args[m->nargs] = w->strips + (size_t)m->strip * TG_STRIP_BYTES;
-            strides[m->nargs] = m->size;
-        } else if (w->streams) {
-            args[m->nargs] = w->strips + (size_t)g->strip_count * TG_STRIP_BYTES;
-            strides[m->nargs] = m->size;
-        } else {
-            args[m->nargs] = w->out + (ptrdiff_t)at * w->out_stride;
-            strides[m->nargs] = w->out_stride;
-        }
-        m->loop(args, strides, count, m->state);
     }
     if (w->streams) {
         tg_stream_copy(w->out + (ptrdiff_t)at * w->out_stride,
@@ -238,8 +244,10 @@ spread(walker *w, int k, char *strip, size_t count)
 {
     tg_view *input = &w->g->inputs[k];
     size_t size = tg_dtype_size(input->dtype);
-    for (size_t i = 0; i < count; i++) {
-        memcpy(strip + i * size, w->in[k], size);
+    memcpy(strip, w->in[k], size);
+    for (size_t done = 1; done < count; done *= 2) {
+        size_t more = count - done < done ? count - done : done;
+        memcpy(strip + done * size, strip, more * size);
     }
     w->in[k] = strip;
     w->repeats[k] = true;
@@ -305,6 +313,7 @@ tg_strips_run(tg_eval *eval, uint32_t root, const tg_view *target)
     start_inputs(&w, n, step < row ? step : row);
     bool more = true;
     while (more) {
+        start_row(&w, step);
         for (size_t at = 0; at < row; at += step) {
             size_t count = row - at < step ? row - at : step;
             size_t next = at + STRIPS_AHEAD * step;
