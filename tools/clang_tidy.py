@@ -24,7 +24,7 @@ CLANG_TIDY = ROOT / ".venv-tidy/bin/clang-tidy"
 
 
 def sources(build: Path, paths: list[Path]) -> list[Path]:
-    """What the build compiles below the paths; the largest first, so that none is left to the end."""
+    """What the build compiles below the paths; the largest first, to end together."""
     commands = json.loads((build / "compile_commands.json").read_text())
     compiled = {Path(entry["directory"], entry["file"]).resolve() for entry in commands}
     below = [path.resolve() for path in paths]
@@ -35,9 +35,7 @@ def sources(build: Path, paths: list[Path]) -> list[Path]:
 def look(build: Path, file: Path) -> tuple[Path, float, int, str]:
     start = time.monotonic()
     done = subprocess.run(
-        # The commands are gcc's: clang need not know each of its warnings and flags.
-        [CLANG_TIDY, "-quiet", f"-p={build}", "--extra-arg=-Wno-unknown-warning-option",
-         "--extra-arg=-Wno-ignored-optimization-argument", file],
+        [CLANG_TIDY, "-quiet", f"-p={build}", file],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     # stderr counts the warnings of the system's headers, which nobody wants, unless all failed.
     text = done.stdout if done.stdout or not done.returncode else done.stderr
@@ -54,7 +52,7 @@ def main() -> int:
 
     files = sources(options.build, options.paths)
     if not files:
-        sys.exit(f"clang_tidy.py: {options.build}/compile_commands.json has no such files; build first")
+        sys.exit(f"clang_tidy.py: {options.build}/compile_commands.json names none of these files")
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for file, seconds, code, text in pool.map(lambda file: look(options.build, file), files):
