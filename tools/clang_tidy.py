@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count())
     parser.add_argument("paths", type=Path, nargs="*",
                         default=[ROOT / folder for folder in LIBRARY])
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     files = sources(options.build, options.paths)
     if not files:
