@@ -180,9 +180,7 @@ map_blocks_infer(tg_infer *infer, tg_error *err)
     map_state *state = tg_calloc(NULL, 1, sizeof *state);
 
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "map_blocks: out of memory");
-    infer->dtype = infer->values[TG_MAP_DTYPE].count > 0
-                       ? (tg_dtype)infer->values[TG_MAP_DTYPE].ints[0]
-                       : infer->args[0]->dtype;
+    infer->dtype = tg__map_dtype(infer);
     TG_TRY(match_axes(infer, state, &work, err));
     TG_TRY(result_axes(infer, state, &work, err));
     if (infer->values[TG_MAP_COUNTS].count > 0) {
@@ -226,13 +224,6 @@ map_blocks_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *i
             in->hi[a] = tg_grid_hi(axis, tg_grid_find(blocks, out->hi[o] - 1));
         }
     }
-}
-
-static void
-map_blocks_tiling(const tg_array *node, tg_tiling *tiling)
-{
-    (void)node;
-    tiling->follow_chunks = true;
 }
 
 static void
@@ -303,7 +294,7 @@ const tg_op tg_op_map_blocks = {
     .params = map_blocks_params,
     .infer = map_blocks_infer,
     .demand = map_blocks_demand,
-    .tiling = map_blocks_tiling,
+    .tiling = tg__map_tiling,
     .cost = map_blocks_cost,
     .run = map_blocks_run,
 };

@@ -46,34 +46,22 @@ infer_convolve(tg_infer *infer, tg_error *err)
     return infer_weights(infer, true, err);
 }
 
-const tg_op tg_op_correlate = {
-    .name = "correlate",
-    .module = "ndimage",
-    .summary = "Correlate with a box of weights.",
-    .version = 1,
-    .cls = TG_CLASS_STENCIL,
-    .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "input|weights",
-    .params = params,
-    .infer = infer_correlate,
-    .window = tg_taps_window,
-    .cost = tg_taps_cost,
-    .run = tg_taps_run,
-};
+#define DEFINE_WEIGHTS(op, infer_function, text)                                                   \
+    const tg_op tg_op_##op = {                                                                     \
+        .name = #op,                                                                               \
+        .module = "ndimage",                                                                       \
+        .summary = text,                                                                           \
+        .version = 1,                                                                              \
+        .cls = TG_CLASS_STENCIL,                                                                   \
+        .nargs_min = 2,                                                                            \
+        .nargs_max = 2,                                                                            \
+        .arg_names = "input|weights",                                                              \
+        .params = params,                                                                          \
+        .infer = infer_function,                                                                   \
+        .window = tg_taps_window,                                                                  \
+        .cost = tg_taps_cost,                                                                      \
+        .run = tg_taps_run,                                                                        \
+    }
 
-const tg_op tg_op_convolve = {
-    .name = "convolve",
-    .module = "ndimage",
-    .summary = "Convolve with a box of weights.",
-    .version = 1,
-    .cls = TG_CLASS_STENCIL,
-    .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "input|weights",
-    .params = params,
-    .infer = infer_convolve,
-    .window = tg_taps_window,
-    .cost = tg_taps_cost,
-    .run = tg_taps_run,
-};
+DEFINE_WEIGHTS(correlate, infer_correlate, "Correlate with a box of weights.");
+DEFINE_WEIGHTS(convolve, infer_convolve, "Convolve with a box of weights.");

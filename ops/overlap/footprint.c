@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 static tg_footprint *
 create(int ndim, const int64_t *size, bool values)
@@ -112,9 +113,7 @@ tg_footprint_cross(int ndim, const int *axes, int naxes)
             away += index[a] != f->before[a];
         }
         ((uint8_t *)f->member)[i] = away <= 1;
-        for (int a = ndim - 1; a >= 0 && ++index[a] == size[a]; a--) {
-            index[a] = 0;
-        }
+        (void)tg__odometer_next(ndim, size, index);
     }
     return f;
 }

@@ -9,8 +9,6 @@
 #include <math.h>
 
 #include "ops/overlap/boxes.h"
-#include "ops/overlap/either.h"
-#include "ops/overlap/filter_args.h"
 #include "ops/overlap/taps.h"
 
 const tg_param_schema tg_rank_params[] = { TG_SCHEMA_RANK };

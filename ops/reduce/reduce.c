@@ -10,6 +10,8 @@
 #include "ops/kernel/cast.h"
 #include "ops/kernel/half.h"
 #include "ops/kernel/strip.h"
+#include "ops/shape/common.h"
+#include "ops/shape/odometer.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_sum);
 TG_ISA_TABLE(const tg_folds, tg_folds_nansum);
@@ -79,25 +81,12 @@ out:
 }
 
 tg_status
-tg_reduce_cast(tg_infer *infer, tg_dtype dtype, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_array *cast = tg_scope_cast(infer->scope, infer->args[0], dtype);
-    const tg_error *cause = tg_scope_error(infer->scope);
-    TG_CHECK(cast != NULL, err, cause != NULL ? cause->code : TG_ERR_INTERNAL, "%s",
-             cause != NULL ? cause->message : "a cast failed without an error");
-    infer->args[0] = cast;
-out:
-    return status;
-}
-
-tg_status
 tg_reduce_infer_dtype(tg_infer *infer, tg_dtype (*rule)(tg_dtype), tg_error *err)
 {
     tg_status status = TG_OK;
     tg_dtype dtype = (tg_dtype)tg_value_int(&infer->values[2], 0, TG_DT_NONE);
     if (dtype != TG_DT_NONE) {
-        TG_TRY(tg_reduce_cast(infer, dtype, err));
+        TG_TRY(tg__infer_cast(infer, 0, dtype, err));
     }
     TG_TRY(tg_reduce_infer_shape(infer, err));
     infer->dtype = dtype != TG_DT_NONE ? dtype : rule(infer->args[0]->dtype);
@@ -436,10 +425,7 @@ tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const void *co
     int64_t first = 0;
     bool more = tg_view_count(out) > 0;
     while (more) {
-        char *row = out->data;
-        for (int a = 0; a < rows; a++) {
-            row += at[a] * out->strides[a];
-        }
+        char *row = tg__odometer_row(out, at);
         for (int64_t i = 0; i < length; i += TG_REDUCE_LANES) {
             size_t now = (size_t)tg_min_i64(length - i, TG_REDUCE_LANES);
             char *const args[] = { block, row + i * stride };
@@ -448,11 +434,6 @@ tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const void *co
             cast(args, steps, now, NULL);
             first += (int64_t)now;
         }
-        more = false;
-        for (int a = rows - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < out->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(rows, out->shape, at);
     }
 }

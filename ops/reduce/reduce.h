@@ -50,8 +50,6 @@ TG_MUST_USE tg_status tg_reduce_infer_shape(tg_infer *infer, tg_error *err);
  * "minimum". */
 TG_MUST_USE tg_status tg_reduce_refuse_empty(const tg_infer *infer, const char *name,
                                              tg_error *err);
-/* Replaces the argument by its cast; nothing for the dtype it has. */
-TG_MUST_USE tg_status tg_reduce_cast(tg_infer *infer, tg_dtype dtype, tg_error *err);
 /* The whole of infer for an op whose third parameter is `dtype`: casts to it when it is given, else
  * the result has the dtype that `rule` makes of the argument's. */
 TG_MUST_USE tg_status tg_reduce_infer_dtype(tg_infer *infer, tg_dtype (*rule)(tg_dtype),

@@ -162,10 +162,55 @@ tg__grid_axis_slice(const tg_grid_axis *axis, int64_t start, int64_t count, int6
     return ok;
 }
 
+tg_status
+tg__infer_replace(tg_infer *infer, size_t arg, tg_array *built, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (built == NULL) {
+        const tg_error *cause = tg_scope_error(infer->scope);
+        TG_CHECK(cause != NULL, err, TG_ERR_INTERNAL, "%s: building failed without an error",
+                 infer->op->name);
+        TG_CHECK(false, err, cause->code, "%s", cause->message);
+    }
+    infer->args[arg] = built;
+out:
+    return status;
+}
+
+tg_status
+tg__infer_cast(tg_infer *infer, size_t arg, tg_dtype dtype, tg_error *err)
+{
+    tg_array *cast = tg_scope_cast(infer->scope, infer->args[arg], dtype);
+    return tg__infer_replace(infer, arg, cast, err);
+}
+
 tg_array *
 tg__build_fail(tg_scope *scope, const tg_error *err)
 {
     return tg__scope_fail(scope, err->code, err->file, err->line, "%s", err->message);
+}
+
+tg_array *
+tg__build_two(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
+{
+    tg_array *const pair[2] = { a, b };
+    return tg_apply(scope, op, 2, pair, 0, NULL);
+}
+
+tg_array *
+tg__build_again(tg_scope *scope, const char *op, size_t nargs, tg_array *const *args,
+                const tg_param_schema *params, const tg_value *values)
+{
+    tg_param given[TG_PARAMS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; params[i].name != NULL; i++) {
+        if (values[i].count > 0) {
+            /* Booleans, numbers of types and choices are all handed over as integers. */
+            tg_param_kind kind = params[i].kind == TG_PARAM_FLOAT ? TG_PARAM_FLOAT : TG_PARAM_INT;
+            given[count++] = (tg_param){ params[i].name, kind, values[i] };
+        }
+    }
+    return tg_apply(scope, op, nargs, args, count, given);
 }
 
 tg_array *

@@ -298,3 +298,9 @@ def test_errors_are_numpys(call, error):
     with pytest.raises(error) as caught:
         call(lazy(IMAGE))
     assert isinstance(caught.value, tg.TilegraphError)
+
+
+@pytest.mark.parametrize("name", ["fix", "isneginf", "isposinf"])
+def test_out_is_refused_where_it_was_passed_over(name):
+    with pytest.raises(TypeError, match=f"{name}: out= must be None, arrays are immutable"):
+        getattr(tg, name)(np.ones(3), out=np.ones(3))

@@ -450,8 +450,6 @@ for _name, _op in (
     ("eq", "equal"), ("ne", "not_equal"),
 ):
     setattr(Array, f"__{_name}__", _binary(_op))
-# Defining __eq__ alone would have taken the hash away.
-Array.__hash__ = object.__hash__
 
 
 class _Method:

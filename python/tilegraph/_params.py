@@ -9,7 +9,7 @@ import numpy as np
 from ._engine import ffi, lib
 from .errors import TgAxisError, TgOverflowError, TgTypeError, TgValueError
 
-__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "sequence"]
+__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "refuse_out", "sequence"]
 
 #: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
 #: integers are handed over exactly beside the floats.
@@ -32,6 +32,13 @@ def axis_index(axis, ndim):
     if not -ndim <= axis < ndim:
         raise TgAxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
+
+
+def refuse_out(name, out):
+    """For functions with NumPy's `out`."""
+    if out is not None:
+        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
+                          "tilegraph.store(result, out)")
 
 
 def describe(param):
@@ -58,9 +65,10 @@ def sequence(op, name, value):
 
 def missing(op, name, args):
     """SciPy's default of an array argument that is left out while a later one is given."""
-    if name == "structure":  # the cell and its direct neighbours
-        ndim = np.ndim(args[0])
-        return np.abs(np.indices([3] * ndim) - 1).sum(0) <= 1 if ndim else np.array(True)
+    if name == "structure":
+        from ._morphology import generate_binary_structure
+
+        return generate_binary_structure(np.ndim(args[0]), 1)
     if name == "footprint" and args[-1] is not None:  # all of the structure
         return np.ones(np.shape(args[-1]), bool)
     raise TgTypeError(f"{op}: {name} is missing")

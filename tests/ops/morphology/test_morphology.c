@@ -253,6 +253,33 @@ bad_arguments_are_named(void **state)
     eval_close(&e);
 }
 
+/* An axis that counts from the end was let through, and the slots wrote before their boxes. */
+static void
+nearest_pass_refuses_an_axis_from_the_end(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { 2, 3 };
+    const int64_t metric = 0;
+    const double spacing[2] = { 1.0, 1.0 };
+    uint8_t bits[6] = { 0 };
+    eval e;
+    eval_open(&e);
+    tg_array *flags = eval_memory(&e, TG_DT_BOOL, 2, shape, bits, 0);
+    for (int64_t axis = -2; axis <= 2; axis++) {
+        const tg_param given[3] = {
+            { "axis", TG_PARAM_INT, { .count = 1, .ints = &axis } },
+            { "metric", TG_PARAM_INT, { .count = 1, .ints = &metric } },
+            { "sampling", TG_PARAM_FLOAT, { .count = 2, .floats = spacing } },
+        };
+        bool fits = axis == 0 || axis == 1;
+        assert_int_equal(tg_apply(e.scope, "_nearest_pass", 1, &flags, 3, given) != NULL, fits);
+        if (!fits) {
+            eval_expect_error(&e, TG_ERR_VALUE, "axis must be one of the 2 axes");
+        }
+    }
+    eval_close(&e);
+}
+
 /* Steps of composed ops may come from afar, in a plan: what no builder would give is an error. */
 static void
 steps_refuse_what_does_not_fit(void **state)
@@ -335,6 +362,7 @@ main(void)
         cmocka_unit_test(nearest_cells_are_nearest),
         cmocka_unit_test(spreading_settles),
         cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(nearest_pass_refuses_an_axis_from_the_end),
         cmocka_unit_test(steps_refuse_what_does_not_fit),
         cmocka_unit_test(labels_without_a_row_are_not_reached),
     };
