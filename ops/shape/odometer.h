@@ -31,6 +31,7 @@ static inline bool
 tg__odometer_next_of(uint64_t axes, int ndim, const int64_t *shape, int64_t *at)
 {
     bool more = false;
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     for (int a = ndim - 1; a >= 0 && !more; a--) {
         if ((axes >> a & 1) != 0) {
             more = ++at[a] < shape[a];
