@@ -29,6 +29,14 @@ create(int ndim, const int64_t *size, bool values)
     return f;
 }
 
+static void
+mark(const double *restrict data, uint8_t *restrict member, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        member[i] = data[i] != 0;
+    }
+}
+
 tg_status
 tg_footprint_set_origin(const tg_infer *infer, tg_footprint *footprint, const int *axes, int naxes,
                         const tg_value *origin, tg_error *err)
@@ -69,11 +77,9 @@ tg_footprint_from_arg(const tg_infer *infer, size_t arg, const int *axes, int na
     }
     f = create(infer->args[0]->ndim, size, values);
     TG_CHECK(f != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);
-    for (int64_t i = 0; i < f->count; i++) {
-        ((uint8_t *)f->member)[i] = data[i] != 0;
-        if (values) {
-            ((double *)f->value)[i] = data[i];
-        }
+    mark(data, (uint8_t *)f->member, f->count);
+    if (values) {
+        memcpy((double *)f->value, data, (size_t)f->count * sizeof *data);
     }
     TG_TRY(tg_footprint_set_origin(infer, f, axes, naxes, origin, err));
     *out = f;
