@@ -44,6 +44,9 @@ typedef struct tg_source_ops {
     /* The bytes that would be read from the store for this box, as well as metadata tells (an
      * upper bound for compressed data is the decoded size). NULL: the decoded size. */
     int64_t (*stored_bytes)(const tg_source *source, const tg_box *box);
+    /* Upper bound of what it keeps from one call to the next, beside array data, when so many
+     * threads read. NULL: nothing that grows. */
+    int64_t (*table_bytes)(const tg_source *source, int threads);
     void (*destroy)(tg_source *source);
 } tg_source_ops;
 
@@ -90,6 +93,7 @@ struct tg_sink {
     bool random_access; /* any box may be written (an .npy file): `chunks` is only advice */
     char format[16];
     char uri[1024];
+    const char *temporary; /* where it is written until commit; NULL: at no path */
 };
 
 tg_sink *tg_sink_retain(tg_sink *sink);

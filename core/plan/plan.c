@@ -178,10 +178,11 @@ does_not_fit(const tg_plan_core *plan, int64_t least, tg_error *err)
     tg_stage_label(stage, label, sizeof label);
     return tg_fail(err, TG_ERR_MEMORY,
                    "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
-                   "kept in memory, the largest tile is %.1f MiB in %s; set memory_limit to "
+                   "kept in memory, %.1f MiB tables of stores, the largest tile is %.1f MiB in %s; "
+                   "set memory_limit to "
                    "%.1f MiB or more, write large results to a store, or use smaller chunks",
                    (double)least / mib, (double)plan->options.memory_limit / mib,
-                   (double)plan->result_bytes / mib,
+                   (double)plan->result_bytes / mib, (double)plan->table_bytes / mib,
                    (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
                    (double)least / mib + 0.1);
 }

@@ -80,6 +80,8 @@ typedef struct tg_plan_target {
     tg_array *array;
     tg_sink *sink;     /* or NULL: memory */
     int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
+    bool gaps;         /* memory of the user's whose rows have gaps: ops want rows without, so tiles
+                          are made apart and copied */
     uint32_t stage;    /* that completes it */
 } tg_plan_target;
 
@@ -110,6 +112,7 @@ typedef struct tg_plan_core {
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;
     int64_t result_bytes;
+    int64_t table_bytes; /* what the sources keep beside array data */
     int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;
     double operations;
 } tg_plan_core;

@@ -247,6 +247,7 @@ npy_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_e
     (void)snprintf(n->base.format, sizeof n->base.format, "npy");
     (void)snprintf(n->base.uri, sizeof n->base.uri, "%s", path);
     TG_TRY(tg_new_file_create(&n->file, path, options->overwrite, options->sync, err));
+    n->base.temporary = n->file.temporary;
     tg_npy_header_write(&header, text);
     TG_TRY(tg_new_file_write(&n->file, 0, text, header.data_offset, err));
     TG_TRY(tg_new_file_reserve(&n->file, header.data_offset + bytes, err));

@@ -230,6 +230,7 @@ png_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_e
     s->base.chunks = tg_grid_create_regular(s->base.ndim, s->base.shape, s->base.shape);
     TG_CHECK(s->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
     TG_TRY(tg_new_file_create(&s->file, path, options->overwrite, options->sync, err));
+    s->base.temporary = s->file.temporary;
     *out = &s->base;
     s = NULL;
 out:

@@ -414,6 +414,7 @@ tg_tiff_sink_create(const char *path, const tg_sink_options *options, tg_sink **
     (void)snprintf(t->base.uri, sizeof t->base.uri, "%s", path);
     TG_TRY(set_up(t, path, options, err));
     TG_TRY(tg_new_file_create(&t->file, path, options->overwrite, options->sync, err));
+    t->base.temporary = t->file.temporary;
     if (t->in_place) {
         t->flat = (tg_flat){ .fd = t->file.fd,
                              .path = t->file.path,

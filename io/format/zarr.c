@@ -69,11 +69,13 @@ out:
     return status;
 }
 
-/* A wrong path must not cost somebody their folder: what is replaced is a Zarr store or a group,
- * an empty directory, or no directory. */
+/* A wrong path must not cost somebody their folder or file: what is replaced is a Zarr store or a
+ * group, an empty directory, or nothing. */
 static bool
 may_replace(const char *path)
 {
+    struct stat st;
+    bool file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
     bool node = exists(path, "zarr.json") || exists(path, ".zarray") || exists(path, ".zgroup");
     bool empty = true;
     DIR *d = node ? NULL : opendir(path);
@@ -83,7 +85,7 @@ may_replace(const char *path)
     if (d != NULL) {
         (void)closedir(d);
     }
-    return node || empty;
+    return !file && (node || empty);
 }
 
 static tg_status
@@ -93,7 +95,9 @@ zarr_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_
     tg_store *store = NULL;
     *out = NULL;
     TG_CHECK(!options->overwrite || may_replace(path), err, TG_ERR_EXISTS,
-             "%s: is a directory with other things than a Zarr store; it is not replaced", path);
+             "%s: is no Zarr store and no empty directory; it is not replaced. Remove it first or "
+             "give another path",
+             path);
     TG_TRY(tg_store_file_stage(path, options->overwrite, options->sync, &store, err));
     TG_TRY(tg_zarr_sink_create(store, path, options, out, err));
 out:

@@ -121,6 +121,8 @@ typedef struct tg_zarr_place {
 typedef struct tg_zarr_shards tg_zarr_shards;
 typedef struct tg_zarr_shard tg_zarr_shard;
 tg_zarr_shards *tg_zarr_shards_create(tg_store *store, const tg_zarr_meta *meta);
+/* Upper bound of the indices in memory at a time, when so many threads read. */
+int64_t tg_zarr_shards_bytes(const tg_zarr_meta *meta, int threads);
 void tg_zarr_shards_destroy(tg_zarr_shards *shards);
 /* The shard with this index; put back after use. One that is not stored has no cells. */
 tg_status tg_zarr_shards_get(tg_zarr_shards *shards, const int64_t *index, tg_zarr_shard **out,

@@ -203,6 +203,13 @@ zarr_scratch_bytes(const tg_source *source, const tg_box *box)
     return tg_zarr_buffers_bytes(&((const zarr_source *)source)->meta);
 }
 
+static int64_t
+zarr_table_bytes(const tg_source *source, int threads)
+{
+    const zarr_source *z = (const zarr_source *)source;
+    return z->shards != NULL ? tg_zarr_shards_bytes(&z->meta, threads) : 0;
+}
+
 static void
 zarr_destroy(tg_source *source)
 {
@@ -217,6 +224,7 @@ zarr_destroy(tg_source *source)
 static const tg_source_ops zarr_ops = {
     .read = zarr_read,
     .scratch_bytes = zarr_scratch_bytes,
+    .table_bytes = zarr_table_bytes,
     .destroy = zarr_destroy,
 };
 

@@ -333,6 +333,7 @@ tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *opt
     (void)snprintf(z->base.format, sizeof z->base.format, "zarr");
     (void)snprintf(z->base.uri, sizeof z->base.uri, "%s", uri);
     z->store = tg_store_retain(store);
+    z->base.temporary = store->temporary;
     z->meta = meta;
     meta = (tg_zarr_meta){ 0 };
     z->base.chunks = tg_grid_create_regular(z->meta.ndim, z->meta.shape, z->meta.chunks);

@@ -28,6 +28,9 @@
 #include "core/mem/alloc.h"
 #include "io/store/store.h"
 
+/* A writer has to win a race in each of them. */
+enum { ERASE_ROUNDS = 100 };
+
 typedef struct file_store {
     tg_store base;
     int dir;
@@ -384,6 +387,17 @@ remove_tree(int at, const char *name)
     (void)unlinkat(at, name, AT_REMOVEDIR);
 }
 
+void
+tg_store_erase(const char *temporary)
+{
+    struct stat st;
+    /* A file that appears between reading and removing its directory keeps that; once the top is
+     * gone nothing can appear. */
+    for (int i = 0; i < ERASE_ROUNDS && lstat(temporary, &st) == 0; i++) {
+        remove_tree(AT_FDCWD, temporary);
+    }
+}
+
 tg_status
 tg_store_target(const char *path, bool overwrite, char *real, tg_error *err)
 {
@@ -567,6 +581,7 @@ tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
         status = tg_fail(err, TG_ERR_IO, "%s: cannot create: %s", f->base.path, strerror(errno));
         goto out;
     }
+    f->base.temporary = f->stage;
     f->staged = true;
     f->overwrite = overwrite;
     f->sync = sync;

@@ -3,7 +3,7 @@
 #define TG_KERNEL_VEC_H
 /*
  * What: for *.isa.c: vectors of every real type at the width of the ISA level, unaligned loads and
- * stores, and the smaller and larger of two. For floats these are
+ * stores, the smaller and larger of two, and the bits of a mask. For floats these are
  * `b < a ? b : a` and `b > a ? b : a`: with a NaN both give a.
  * And a * w + c, rounded once where the level has such an instruction.
  *
@@ -137,5 +137,24 @@ TG_VEC_PORTABLE(u32)
 TG_VEC_PORTABLE(i64)
 TG_VEC_PORTABLE(u64)
 #endif
+
+/* Bit k: whether byte k of a mask is set. */
+static inline uint64_t
+tg_vbits(tg_m_i8 mask)
+{
+#if defined(__AVX512BW__)
+    return (uint64_t)_mm512_movepi8_mask((__m512i)mask);
+#elif defined(__AVX2__)
+    return (uint32_t)_mm256_movemask_epi8((__m256i)mask);
+#elif defined(__SSE2__)
+    return (uint32_t)_mm_movemask_epi8((__m128i)mask);
+#else
+    uint64_t bits = 0;
+    for (int k = 0; k < TG_VEC_BYTES; k++) {
+        bits |= (uint64_t)(mask[k] & 1) << k;
+    }
+    return bits;
+#endif
+}
 
 #endif

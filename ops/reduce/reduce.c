@@ -132,8 +132,8 @@ tg_total_dtype(tg_dtype dtype)
     return out;
 }
 
-tg_fold
-tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
+const tg_folds *
+tg_mean_folds(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
 {
     const tg_folds *folds = TG_ISA_PICK(tg_folds_sum);
     *acc = tg_total_dtype(dtype);
@@ -143,7 +143,7 @@ tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
     } else if (skip_nan) {
         folds = TG_ISA_PICK(tg_folds_nansum);
     }
-    return folds->at[dtype];
+    return folds;
 }
 
 int64_t
@@ -307,24 +307,29 @@ block_limit(const walker *w, const char *x, const axis *inner)
     return direct ? (size_t)inner->length + 1 : BLOCK;
 }
 
-/* Hands the fastest of the outer reduced axes to the kernels, which then keep accumulators in
- * registers from row to row, when rows need no packing. */
+/* Hands a second axis to the kernels, when rows need no packing: a kernel of columns gets the
+ * fastest of the outer reduced axes and keeps accumulators in registers from row to row; a kernel
+ * of rows gets the kept axis next to the reduced one, for rows may be short. */
 static void
-take_rows(walker *w, const void *data, const axis *inner)
+take_rows(walker *w, const void *data, int inner)
 {
-    int64_t align = (int64_t)(w->stored < 8 ? w->stored : 8);
-    bool direct = !w->walk->places && !inner->reduced && w->dtype != TG_DT_F16 &&
-                  inner->stride == (int64_t)w->stored && (uintptr_t)data % (uintptr_t)align == 0;
+    const axis *along = &w->axes[inner];
+    int64_t stored = (int64_t)w->stored;
+    int64_t align = stored < 8 ? stored : 8;
+    bool direct =
+        w->dtype != TG_DT_F16 && along->stride == stored && (uintptr_t)data % (uintptr_t)align == 0;
     axis *outer = NULL;
     for (int i = 0; i < w->naxes; i++) {
+        bool takes = along->reduced ? i + 1 == inner && !w->axes[i].reduced && w->axes[i].cell == 1
+                                    : w->axes[i].reduced && !w->walk->places;
         direct = direct && w->axes[i].stride % align == 0;
-        outer = w->axes[i].reduced ? &w->axes[i] : outer;
+        outer = takes ? &w->axes[i] : outer;
     }
     w->rows = 1;
     w->apart = 0;
-    if (direct && outer != NULL && outer->stride % (int64_t)w->stored == 0) {
+    if (direct && outer != NULL && outer->stride % stored == 0) {
         w->rows = (size_t)outer->length;
-        w->apart = (ptrdiff_t)(outer->stride / (int64_t)w->stored);
+        w->apart = (ptrdiff_t)(outer->stride / stored);
         outer->length = 1;
     }
 }
@@ -339,7 +344,8 @@ walk_inner(const walker *w, const axis *inner, int64_t from, int64_t to, const c
         size_t now = (size_t)(to - i) < limit ? (size_t)(to - i) : limit;
         const void *row = packed(w, x + i * inner->stride, inner->stride, now, block);
         if (inner->reduced) {
-            w->walk->row(w->walk->context, cell, row, now, index + i * inner->index, inner->index);
+            w->walk->row(w->walk->context, cell, row, now, w->rows, w->apart,
+                         index + i * inner->index, inner->index);
         } else {
             w->walk->column(w->walk->context, cell + i, row, now, w->rows, w->apart, index);
         }
@@ -395,7 +401,7 @@ tg_reduce_walk(const tg_array *node, const tg_box *domain, const tg_view *in, co
             w.axes[0].cell = 0;
         }
         const axis *along = &w.axes[inner];
-        take_rows(&w, in->data, along);
+        take_rows(&w, in->data, inner);
         TG_ASSERT(along->reduced || along->cell == 1 || along->length == 1);
         do {
             int64_t offset = 0;

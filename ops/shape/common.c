@@ -53,8 +53,9 @@ tg__infer_shape(tg_infer *infer, const tg_value *shape, tg_error *err)
              TG_NDIM_MAX, shape->count);
     infer->ndim = (int)shape->count;
     for (uint32_t a = 0; a < shape->count; a++) {
-        TG_CHECK(shape->ints[a] >= 0, err, TG_ERR_VALUE, "%s: negative dimensions are not allowed",
-                 infer->op->name);
+        TG_CHECK(shape->ints[a] >= 0, err, TG_ERR_VALUE,
+                 "%s: negative dimensions are not allowed: entry %u of 'shape' is %lld",
+                 infer->op->name, a, (long long)shape->ints[a]);
         infer->shape[a] = shape->ints[a];
     }
     TG_TRY(tg__check_bytes(infer, err));
@@ -85,10 +86,11 @@ tg__chunks_from_values(const tg_value *chunks, const tg_value *counts, int ndim,
                  "chunks: one edge, or one per axis; got %u for %d axes", chunks->count, ndim);
         for (int a = 0; a < ndim; a++) {
             const int64_t edge = tg_value_int(chunks, (uint32_t)a, -1);
-            TG_CHECK(edge >= -1, err, TG_ERR_VALUE,
-                     "chunks: an edge must be positive, or -1 for the whole axis; got %lld",
-                     (long long)edge);
-            steps[a] = edge <= 0 ? 0 : edge;
+            TG_CHECK(edge >= 1 || edge == -1 || (edge == 0 && shape[a] == 0), err, TG_ERR_VALUE,
+                     "chunks: an edge must be positive, or -1 for the whole axis; got %lld for "
+                     "axis %d",
+                     (long long)edge, a);
+            steps[a] = tg_max_i64(edge, 0);
         }
         *out = tg_grid_create_regular(ndim, shape, steps);
         TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "chunks: out of memory");

@@ -22,9 +22,9 @@ TG_MUST_USE tg_status tg__infer_shape(tg_infer *infer, const tg_value *shape, tg
 TG_MUST_USE tg_status tg__check_bytes(const tg_infer *infer, tg_error *err);
 
 /*
- * The two parameters that describe chunks: `chunks` alone is one edge per axis (or one for all; 0
- * or -1: the whole axis); with `chunk_counts` it is Dask's way: chunk_counts[a] sizes for axis a,
- * one after the other. Not given: *out is NULL.
+ * The two parameters that describe chunks: `chunks` alone is one edge per axis (or one for all;
+ * -1: the whole axis; 0 for an axis without cells only); with `chunk_counts` it is Dask's way:
+ * chunk_counts[a] sizes for axis a, one after the other. Not given: *out is NULL.
  */
 #define TG__CHUNK_PARAMS                                                                           \
     { .name = "chunks",                                                                            \

@@ -61,7 +61,7 @@ def _fill(op, shape, value, dtype, chunks):
     else:
         params.append(_params.floats(op, "fill_value", [value]))
     if dtype is not None:
-        params.append(_params.string("dtype", _params.dtype_name(dtype)))
+        params.append(_params.string("dtype", _params.dtype_name(dtype, f"{op}: dtype: ")))
     params += _params.chunk_params(op, chunks, shape)
     return _build.apply("full", (), params)
 
@@ -165,7 +165,7 @@ def arange(start, stop=None, step=1, *, dtype=None, chunks="auto", device=None, 
         params = [_params.floats("arange", name, [n])
                   for name, n in zip(("start", "stop", "step"), numbers)]
     if dtype is not None:
-        params.append(_params.string("dtype", _params.dtype_name(dtype)))
+        params.append(_params.string("dtype", _params.dtype_name(dtype, "arange: dtype: ")))
     return _build.apply("arange", (), params + _params.chunk_params("arange", chunks))
 
 

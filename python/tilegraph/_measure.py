@@ -6,6 +6,7 @@ import numpy as np
 from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
+from ._params import dtype_name
 from ._run import Deferred, compute
 from .errors import TgMismatchError, TgTypeError, TgValueError
 
@@ -60,7 +61,9 @@ def label(input, structure=None, output=None):  # noqa: A002 (SciPy's names)
         labels, count = compute(_narrowed(labels, output.dtype), count)
         output[...] = labels
         return int(count)
-    return (labels if output is None else _narrowed(labels, np.dtype(output))), count
+    if output is not None:
+        labels = _narrowed(labels, np.dtype(dtype_name(output, "label: output: ")))
+    return labels, count
 
 
 def _narrowed(labels, dtype):

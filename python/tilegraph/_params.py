@@ -99,7 +99,7 @@ def _one(op, param, value):
     if kind == lib.TG_PARAM_FLOAT:
         return floats(op, param.name, _listed(op, param, value))
     if kind == lib.TG_PARAM_DTYPE:
-        return string(param.name, dtype_name(value))
+        return string(param.name, dtype_name(value, f"{op}: {param.name}: "))
     if kind == lib.TG_PARAM_ENUM:
         return string(param.name, "|".join(_words(op, param, value)))
     if kind == lib.TG_PARAM_STR:
@@ -179,14 +179,15 @@ def path_text(op, value):
     return path
 
 
-def dtype_name(value):
-    """NumPy's name of a dtype that the engine has."""
+def dtype_name(value, where=""):
+    """NumPy's name of a dtype that the engine has; `where`, "op: argument: ", begins errors."""
     try:
         dtype = np.dtype(value)
     except TypeError as error:
-        raise TgTypeError(str(error)) from None
+        raise TgTypeError(f"{where}{error}; supported: {', '.join(_DTYPES)}") from None
     if dtype.name not in _DTYPES:
-        raise TgTypeError(f"dtype {dtype} is not supported; supported: {', '.join(_DTYPES)}")
+        raise TgTypeError(f"{where}dtype {dtype} is not supported; supported: "
+                          f"{', '.join(_DTYPES)}")
     return dtype.name
 
 

@@ -72,6 +72,11 @@ class Computation:
         if not self._ended:
             lib.tg_computation_cancel(self._ptr)
 
+    def erase(self):
+        """Removes what it has written, at the end of the program, though tasks may still run."""
+        if not self._ended:
+            lib.tg_computation_erase(self._ptr)
+
     def wait(self, timeout_ns=-1):
         """Whether it has ended; raises what it failed with."""
         done = ffi.new("bool *")

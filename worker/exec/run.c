@@ -50,6 +50,11 @@ tg_status
 tg_running_admit(tg_running *run, tg_error *err)
 {
     tg_status status = TG_OK;
+    int64_t tables = run->plan->table_bytes;
+    TG_CHECK(tg_pool_reserve(run->pool, tables), err, TG_ERR_MEMORY,
+             "no memory for %lld bytes of tables of stores under the memory limit",
+             (long long)tables);
+    run->table_bytes = tables;
     for (size_t t = 0; t < run->plan->target_count; t++) {
         int64_t bytes = run->plan->targets[t].own_bytes;
         if (bytes > 0) {
@@ -87,6 +92,8 @@ tg_running_end(tg_running *run, bool succeeded)
         tg_buffer_release(run->givens[s].data);
         run->givens[s].data = NULL;
     }
+    tg_pool_unreserve(run->pool, run->table_bytes);
+    run->table_bytes = 0;
     for (size_t t = 0; t < plan->target_count; t++) {
         settle_result(&run->targets[t].own, succeeded);
         settle_result(&run->targets[t].given.data, succeeded);
@@ -152,14 +159,10 @@ place_result(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffe
              tg_view *out, tg_error *err)
 {
     tg_status status = TG_OK;
-    bool to_target = !stage->keeps && target_view(run, stage, box, out);
-    size_t size = tg_dtype_size(stage->root->dtype);
-    if (to_target && out->ndim > 0 && out->strides[out->ndim - 1] != (int64_t)size &&
-        out->shape[out->ndim - 1] > 1) {
-        to_target = false; /* ops want rows without gaps */
-    }
+    bool to_target = !stage->keeps && target_view(run, stage, box, out) &&
+                     !run->plan->targets[stage->target].gaps;
     if (!to_target) {
-        int64_t bytes = tg_box_count(box) * (int64_t)size;
+        int64_t bytes = tg_box_count(box) * (int64_t)tg_dtype_size(stage->root->dtype);
         *buffer = tg_buffer_create(run->pool, (size_t)bytes);
         TG_CHECK(*buffer != NULL, err, TG_ERR_MEMORY,
                  "no room for a tile of %lld bytes under the memory limit", (long long)bytes);
