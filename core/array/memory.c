@@ -64,7 +64,7 @@ out:
     return status;
 }
 
-tg_array *
+tg_array * /* NOLINTNEXTLINE(readability-function-size): public, and so it stays */
 tg_from_memory(tg_scope *scope, void *data, tg_dtype dtype, int ndim, const int64_t *shape,
                const int64_t *strides, const int64_t *chunks, uint64_t key, void *owner,
                void (*release)(void *owner))

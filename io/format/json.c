@@ -149,12 +149,12 @@ tg_json_at(const tg_json *array, size_t index)
 }
 
 size_t
-tg_json_count(const tg_json *node)
+tg_json_count(const tg_json *array_or_object)
 {
     size_t count = 0;
+    const json_t *node = array_or_object == NULL ? NULL : node_of(array_or_object);
     if (node != NULL) {
-        count = json_is_object(node_of(node)) ? json_object_size(node_of(node))
-                                              : json_array_size(node_of(node));
+        count = json_is_object(node) ? json_object_size(node) : json_array_size(node);
     }
     return count;
 }

@@ -123,8 +123,10 @@ file_key(const char *path, const struct stat *st)
     for (const char *c = path; *c != '\0'; c++) {
         hash = (hash ^ (unsigned char)*c) * 1099511628211u;
     }
-    for (size_t i = 0; i < sizeof facts; i++) {
-        hash = (hash ^ ((const unsigned char *)facts)[i]) * 1099511628211u;
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        for (int bit = 0; bit < 64; bit += 8) {
+            hash = (hash ^ ((uint64_t)facts[i] >> bit & 0xff)) * 1099511628211u;
+        }
     }
     return hash != 0 ? hash : 1;
 }

@@ -258,10 +258,11 @@ parse_codec(const char *path, const char *text, tg_tiff_image *image, tg_error *
     for (size_t i = 0; i < sizeof table / sizeof table[0] && !found; i++) {
         found = strlen(table[i].name) == n && memcmp(table[i].name, text, n) == 0;
         if (found) {
+            const char *digits = text[n] == ':' ? text + n + 1 : NULL;
             char *end = NULL;
-            long level = text[n] == ':' ? strtol(text + n + 1, &end, 10) : table[i].initial;
-            TG_CHECK(text[n] == '\0' || (table[i].most > 0 && end != text + n + 1 && *end == '\0' &&
-                                         level >= 0 && level <= table[i].most),
+            long level = digits != NULL ? strtol(digits, &end, 10) : table[i].initial;
+            TG_CHECK(digits == NULL || (table[i].most > 0 && end != digits && *end == '\0' &&
+                                        level >= 0 && level <= table[i].most),
                      err, TG_ERR_VALUE, "%s: codec '%.60s': %s takes %s", path, text, table[i].name,
                      table[i].most == 0   ? "no level"
                      : table[i].most == 9 ? "a level from 0 to 9"

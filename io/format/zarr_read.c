@@ -147,7 +147,7 @@ zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *
     tg_status status = TG_OK;
     tg_io_scratch s = { .from = scratch };
     tg_io_stats ignored = { 0 };
-    int64_t index[TG_NDIM_MAX];
+    int64_t index[TG_NDIM_MAX] = { 0 };
     int64_t first[TG_NDIM_MAX];
     int64_t last[TG_NDIM_MAX];
     reading r = { .source = z, .box = box, .out = out, .stats = stats != NULL ? stats : &ignored };

@@ -200,7 +200,7 @@ zarr_write(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scra
     tg_io_scratch s = { .from = scratch };
     tg_io_stats ignored = { 0 };
     writing w = { .sink = z, .box = box, .in = in, .stats = stats != NULL ? stats : &ignored };
-    int64_t index[TG_NDIM_MAX];
+    int64_t index[TG_NDIM_MAX] = { 0 };
     int64_t first[TG_NDIM_MAX];
     int64_t last[TG_NDIM_MAX];
     TG_ASSERT_CMP(box->ndim, ==, meta->ndim);

@@ -301,27 +301,25 @@ file_list(tg_store *store, const char *prefix, tg_store_visit visit, void *ctx, 
 {
     const file_store *f = (file_store *)store;
     tg_status status = TG_OK;
-    DIR *d = NULL;
     int fd = open_beneath(f->dir, prefix[0] != '\0' ? prefix : ".", O_RDONLY | O_DIRECTORY);
-    if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d == NULL) {
         status = io_error(store->path, prefix, "cannot list", errno, err);
         goto out;
     }
-    fd = -1;
     bool go_on = true;
     for (struct dirent *e = readdir(d); e != NULL && go_on; e = readdir(d)) {
         struct stat st;
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
             go_on = visit(ctx, e->d_name, S_ISDIR(st.st_mode), st.st_size);
         }
     }
 out:
     if (d != NULL) {
-        (void)closedir(d);
-    }
-    if (fd >= 0) {
+        (void)closedir(d); /* and fd with it */
+    } else if (fd >= 0) {
         (void)close(fd);
     }
     return status;
@@ -350,7 +348,7 @@ remove_tree(int at, const char *name)
     if (d != NULL) {
         for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
             if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-                remove_tree(dirfd(d), e->d_name);
+                remove_tree(fd, e->d_name);
             }
         }
         (void)closedir(d);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "ops/kernel/vec.h"
 
 static inline uint64_t
@@ -86,6 +87,7 @@ static inline void
 shift_words(uint64_t *to, const uint64_t *near, const uint64_t *far, int64_t n, int bit,
             bool and_it)
 {
+    TG_DCHECK(bit >= 0 && bit < 64);
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         tg_v_u64 v = tg_vload_u64(near + i) >> bit;

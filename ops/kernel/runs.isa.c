@@ -119,6 +119,7 @@ static inline void
 join_pairs(pair_list *list, const tg_run_row *rows, const tg_run_plane *plane, int32_t *parent)
 {
     for (int32_t i = 0; i < list->count; i++) {
+        /* add_pairs sets as many as it counts. NOLINTNEXTLINE(clang-analyzer-core.*) */
         int64_t x = (int64_t)(list->pair[i] >> 16);
         const tg_run_plane *other = &plane[list->pair[i] & 0xffff];
         unite(parent, tg_run_number(&rows[0], x),

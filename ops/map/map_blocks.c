@@ -121,6 +121,7 @@ chunks_from_sizes(tg_infer *infer, const map_work *work, tg_error *err)
         const int symbol = work->symbol[o];
         const int64_t count = counts->ints[o];
         infer->shape[o] = 0;
+        TG_ASSERT(symbol < 0 || work->axis[symbol] != NULL);
         TG_CHECK(count > 0 && count <= (int64_t)sizes->count - used, err, TG_ERR_VALUE,
                  "%s: %u chunk sizes do not suffice for the counts", infer->op->name, sizes->count);
         TG_CHECK(symbol < 0 || work->axis[symbol]->count == count, err, TG_ERR_VALUE,

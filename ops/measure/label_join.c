@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/runs.h"
 #include "ops/measure/label_state.h"
@@ -284,6 +285,7 @@ join_offset(merge *m, int64_t tile_a, int64_t tile_b, int axis, const int *s, bo
 static void
 steps_of(int64_t number, int ndim, int *step)
 {
+    TG_DCHECK(ndim >= 1 && ndim <= TG_LABEL_NDIM_MAX);
     for (int a = ndim - 1; a >= 0; a--) {
         step[a] = (int)(number % 3) - 1;
         number /= 3;

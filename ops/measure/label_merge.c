@@ -332,7 +332,7 @@ fill_table(const numbering *n, const int64_t *shape, int64_t *table)
         int64_t *tile = tg_label_tile_at(s, t);
         const int64_t *lo = tg_label_tile_lo(tile);
         int64_t before = 0;
-        memcpy(entry, lo, (size_t)(16 * ndim));
+        memcpy(entry, lo, 16 * (size_t)ndim);
         entry += 2 * ndim;
         entry[0] = tile[3];
         entry[1] = at;

@@ -86,21 +86,18 @@ demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 static const double *
 find_row(const double *table, int64_t rows, int64_t columns, double label)
 {
-    const double *found = NULL;
     int64_t begin = 0;
     int64_t end = rows;
-    while (begin < end && found == NULL) {
+    while (begin < end) {
         int64_t middle = (begin + end) / 2;
-        const double *row = table + middle * columns;
-        if (row[0] == label) {
-            found = row;
-        } else if (row[0] < label) {
+        if (table[middle * columns] < label) {
             begin = middle + 1;
         } else {
             end = middle;
         }
     }
-    return found;
+    bool occurs = begin < rows && table[begin * columns] == label;
+    return occurs ? table + begin * columns : NULL;
 }
 
 /* The measurement of one row; `to` has as many entries as the result has per label. */
@@ -267,6 +264,7 @@ tg_measure_pick(tg_scope *scope, const char *op, tg_pick pick, tg_array *input, 
     int64_t what = pick;
     int64_t values = input != NULL;
     bool whole = is_position(pick);
+    TG_ASSERT(measured != NULL);
     int64_t dtype = whole ? TG_DT_I64 : TG_DT_F64;
     if ((pick == TG_PICK_MINIMUM || pick == TG_PICK_MAXIMUM) && input != NULL) {
         dtype = input->dtype;

@@ -70,8 +70,8 @@ tg_binary_infer(tg_infer *infer, bool dilate, tg_error *err)
     b = tg_state_alloc(sizeof *b);
     TG_CHECK(b != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);
     if (infer->nargs > 1) {
-        TG_TRY(tg_footprint_from_arg(infer, 1, "structure", axes, naxes, &v[TG_BINARY_ORIGIN],
-                                     false, &b->footprint, err));
+        TG_TRY(tg_footprint_from_arg(infer, 1, axes, naxes, &v[TG_BINARY_ORIGIN], false,
+                                     &b->footprint, err));
     } else {
         b->footprint = tg_footprint_cross(infer->ndim, axes, naxes);
         TG_CHECK(b->footprint != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);

@@ -111,11 +111,12 @@ static void
 find_slices(pieces *p)
 {
     for (int64_t i = 0; i < p->count; i++) {
-        slice *s = p->slice_count > 0 ? &p->slices[p->slice_count - 1] : NULL;
-        if (s == NULL || p->at[s->begin].row / p->rows != p->at[i].row / p->rows) {
-            s = &p->slices[p->slice_count++];
-            *s = (slice){ .begin = i };
+        int64_t last = p->slice_count - 1;
+        if (last < 0 || p->at[p->slices[last].begin].row / p->rows != p->at[i].row / p->rows) {
+            last = p->slice_count++;
+            p->slices[last] = (slice){ .begin = i };
         }
+        slice *s = &p->slices[last];
         s->end = i + 1;
         s->cells += p->at[i].chord.length;
     }

@@ -137,8 +137,7 @@ settle_infer(tg_infer *infer, tg_error *err)
                  memcmp(mask->shape, infer->shape, (size_t)count * sizeof infer->shape[0]) == 0,
              err, TG_ERR_VALUE,
              "binary_propagation: input and mask must have the same shape, of one axis or more");
-    TG_TRY(tg_footprint_from_arg(infer, 1, "structure", axes, count, &infer->values[ORIGIN], false,
-                                 &f, err));
+    TG_TRY(tg_footprint_from_arg(infer, 1, axes, count, &infer->values[ORIGIN], false, &f, err));
     tg_footprint_mirror(f);
     infer->state = f;
     infer->state_free = tg_state_free;

@@ -8,6 +8,7 @@
  * they are measured from.
  */
 #include "core/array/scope.h"
+#include "core/base/assert.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/footprint.h"
 #include "ops/shape/odometer.h"
@@ -26,7 +27,7 @@ infer(tg_infer *infer, tg_error *err)
     TG_TRY(tg_filter_axes(infer, NULL, axes, &ndim, err));
     TG_CHECK(infer->dtype == TG_DT_BOOL && ndim >= 1 && ndim < TG_NDIM_MAX, err, TG_ERR_TYPE,
              "_chamfer: needs an array of bool");
-    TG_TRY(tg_footprint_from_arg(infer, 1, "metric", axes, ndim, &none, false, &f, err));
+    TG_TRY(tg_footprint_from_arg(infer, 1, axes, ndim, &none, false, &f, err));
     for (int a = 0; a < ndim; a++) {
         TG_CHECK(f->size[a] == 3, err, TG_ERR_VALUE,
                  "distance_transform_cdt: metric sizes must be equal to 3, axis %d has %lld", a,
@@ -89,7 +90,8 @@ static void
 sweep(const tg_footprint *f, const int64_t *shape, int64_t count, int sign, int32_t *distance,
       int32_t *feature)
 {
-    int64_t index[TG_NDIM_MAX];
+    int64_t index[TG_NDIM_MAX] = { 0 };
+    TG_DCHECK(f->ndim >= 0 && f->ndim <= TG_NDIM_MAX);
     for (int a = 0; a < f->ndim; a++) {
         index[a] = sign > 0 ? 0 : shape[a] - 1;
     }

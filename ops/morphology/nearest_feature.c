@@ -137,7 +137,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                .metric = node->values[METRIC].ints[0],
                .spacing = node->values[SAMPLING].floats[axis] };
     int64_t index[TG_NDIM_MAX] = { 0 };
-    int64_t at[TG_NDIM_MAX];
+    int64_t at[TG_NDIM_MAX] = { 0 };
     bool more = tg_view_count(out) > 0;
     l.raster = tg_scratch_alloc(run->scratch, 8 * l.length);
     l.distance = tg_scratch_alloc(run->scratch, 8 * l.length);

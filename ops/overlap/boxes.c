@@ -13,6 +13,7 @@
  */
 #include "ops/overlap/boxes.h"
 
+#include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/kernel/taps.h"
 #include "ops/overlap/filter_args.h"
@@ -217,6 +218,7 @@ do_pass(const call *c, const tg_boxes_pass *pass, const tg_view *from, const tg_
 {
     int rows = from->ndim - 1;
     int axis = pass->axis;
+    TG_DCHECK(axis >= 0 && axis <= rows && rows < TG_NDIM_MAX);
     int64_t n = to->shape[rows];
     int64_t length = from->shape[axis];
     int64_t index[TG_NDIM_MAX] = { 0 };

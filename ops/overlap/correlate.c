@@ -23,8 +23,7 @@ infer_weights(tg_infer *infer, bool mirror, tg_error *err)
     TG_CHECK(infer->ndim > 0, err, TG_ERR_VALUE, "%s: the input must have at least one axis",
              infer->op->name);
     TG_TRY(tg_filter_axes(infer, &v[AXES], axes, &naxes, err));
-    TG_TRY(
-        tg_footprint_from_arg(infer, 1, "weights", axes, naxes, &v[ORIGIN], true, &weights, err));
+    TG_TRY(tg_footprint_from_arg(infer, 1, axes, naxes, &v[ORIGIN], true, &weights, err));
     if (mirror) {
         tg_footprint_mirror(weights);
     }

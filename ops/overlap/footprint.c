@@ -2,6 +2,7 @@
 /* Footprints of neighbourhood ops. See the header. */
 #include "ops/overlap/footprint.h"
 
+#include "core/base/assert.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/shape/odometer.h"
 
@@ -53,9 +54,8 @@ out:
 }
 
 tg_status
-tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const int *axes,
-                      int naxes, const tg_value *origin, bool values, tg_footprint **out,
-                      tg_error *err)
+tg_footprint_from_arg(const tg_infer *infer, size_t arg, const int *axes, int naxes,
+                      const tg_value *origin, bool values, tg_footprint **out, tg_error *err)
 {
     tg_status status = TG_OK;
     double *data = NULL;
@@ -64,6 +64,8 @@ tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const
     int64_t size[TG_NDIM_MAX];
     uint64_t used = 0;
     tg_footprint *f = NULL;
+    char what[32];
+    tg__op_arg_name(infer->op, arg, what, sizeof what);
     TG_TRY(tg_filter_small(infer->op->name, what, infer->args[arg], &data, &ndim, shape, err));
     TG_CHECK(ndim == naxes, err, TG_ERR_MISMATCH, "%s: %s.ndim (%d) must match len(axes) (%d)",
              infer->op->name, what, ndim, naxes);
@@ -103,6 +105,7 @@ tg_footprint_cross(int ndim, const int *axes, int naxes)
 {
     int64_t size[TG_NDIM_MAX];
     int64_t index[TG_NDIM_MAX] = { 0 };
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     for (int a = 0; a < ndim; a++) {
         size[a] = 1;
     }

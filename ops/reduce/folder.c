@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reductions with one accumulator per cell; the kernels are in ops/kernel/fold.tmpl.h. */
+#include <math.h>
 #include <string.h>
 
 #include "ops/kernel/cast.h"
@@ -18,7 +19,7 @@ start(const tg_folder *folder, void *acc, size_t count)
     char *const args[] = { is_float ? (char *)&number : (char *)&integer, one };
     const ptrdiff_t steps[] = { 8, (ptrdiff_t)size };
     tg_cast_loop(is_float ? TG_DT_F64 : TG_DT_I64, folder->acc)(args, steps, 1, NULL);
-    if (kind == TG_KIND_COMPLEX && number - number != 0) {
+    if (kind == TG_KIND_COMPLEX && !isfinite(number)) {
         memcpy(one + size / 2, one, size / 2);
     }
     tg_strided_fill(acc, one, count, size);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "ops/reduce/quantile.h"
 #include "ops/shape/odometer.h"
 
@@ -96,6 +97,7 @@ gather(const tg_view *in, uint64_t mask, const char *cell, uint64_t *keys)
     int64_t total = 1;
     bool is_float = tg_dtype_is_float(in->dtype);
     bool more = true;
+    TG_DCHECK(in->ndim >= 0 && in->ndim <= TG_NDIM_MAX);
     for (int a = 0; a < in->ndim; a++) {
         total *= (mask >> a & 1) != 0 ? in->shape[a] : 1;
     }

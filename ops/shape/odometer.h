@@ -10,12 +10,15 @@
 #include <stdint.h>
 
 #include "core/array/view.h"
+#include "core/base/assert.h"
+#include "core/base/limits.h"
 
 /* The next index below `shape`; false, and all zeros, after the last. With no axes there is one
  * index, and so no next. */
 static inline bool
 tg__odometer_next(int ndim, const int64_t *shape, int64_t *at)
 {
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     int a = ndim - 1;
     while (a >= 0 && ++at[a] >= shape[a]) {
         at[a--] = 0;
@@ -28,6 +31,7 @@ static inline bool
 tg__odometer_next_of(uint64_t axes, int ndim, const int64_t *shape, int64_t *at)
 {
     bool more = false;
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     for (int a = ndim - 1; a >= 0 && !more; a--) {
         if ((axes >> a & 1) != 0) {
             more = ++at[a] < shape[a];

@@ -89,7 +89,7 @@ static tg_array *
 reshape_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
     tg_array *array = args[0];
-    tg_array *result = array;
+    tg_array *result = NULL;
     const int ndim = (int)values[P_SHAPE].count;
     int64_t shape[TG_NDIM_MAX];
     int64_t ones[TG_NDIM_MAX];

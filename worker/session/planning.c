@@ -2,6 +2,7 @@
 /* Plans: from targets or from bytes, what they predict, and into bytes. */
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "core/wire/plan_wire.h"
 #include "io/format/format.h"
@@ -43,6 +44,7 @@ take_targets(tg_plan *plan, size_t count, tg_array *const *arrays, const tg_targ
              tg_plan_target *planned, tg_error *err)
 {
     tg_status status = TG_OK;
+    TG_ASSERT(arrays != NULL || targets != NULL);
     plan->places = tg_calloc(NULL, count, sizeof *plan->places);
     TG_CHECK(plan->places != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     plan->place_count = count;
