@@ -17,10 +17,10 @@ tg_bits_plane_shape(tg_bits_plane *p, const tg_box *out, const tg_binary *b, con
             p->box.lo[a] = tg_min_i64(tg_max_i64(p->box.lo[a], 0), shape[a]);
             p->box.hi[a] = tg_max_i64(tg_min_i64(p->box.hi[a], shape[a]), p->box.lo[a]);
         }
-        p->slabs *= a < last - 1 ? tg_bits_plane_length(p, a) : 1;
+        p->slabs *= a < last - 1 ? tg_bits_length(&p->box, a) : 1;
     }
-    p->rows = tg_bits_plane_length(p, last - 1);
-    p->cols = tg_bits_words(tg_bits_plane_length(p, last));
+    p->rows = tg_bits_length(&p->box, last - 1);
+    p->cols = tg_bits_words(tg_bits_length(&p->box, last));
     p->step = pitch > 0 ? 1 : p->rows;
     p->unit = pitch > 0 ? pitch : 1;
     p->stacks = pitch > 0 ? 1 : p->cols;
@@ -32,7 +32,7 @@ tg_bits_plane_next(const tg_bits_plane *p, int64_t *index)
 {
     bool more = false;
     for (int a = p->box.ndim - 3; a >= 0 && !more; a--) {
-        more = ++index[a] < tg_bits_plane_length(p, a);
+        more = ++index[a] < tg_bits_length(&p->box, a);
         index[a] = more ? index[a] : 0;
     }
     return more;

@@ -46,10 +46,11 @@ void tg_bits_plane_pack(const tg_bits_plane *p, const tg_view *in, int64_t in_lo
                         uint64_t *row);
 void tg_bits_plane_unpack(const tg_bits_plane *p, const tg_view *out, bool flip, uint64_t *row);
 
+/* 1 along an axis before the first. */
 static inline int64_t
-tg_bits_plane_length(const tg_bits_plane *p, int axis)
+tg_bits_length(const tg_box *box, int axis)
 {
-    return axis >= 0 ? p->box.hi[axis] - p->box.lo[axis] : 1;
+    return axis >= 0 ? box->hi[axis] - box->lo[axis] : 1;
 }
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Binary erosion of bit-packed windows. How the structure is cut is in binary_cut.c.
  *
- * A slab is what lies over the last two axes. Its rows stand beside each other: word w of all rows,
- * then word w + 1 of all rows. So every step is one on vectors, along either axis:
+ * How the bits of a slab stand, which is what lies over the last two axes, is in binary_plane.h:
+ * so that every step is one on vectors, along either axis:
  *
  *     for each chord    the slab eroded along its rows: that of the chord before, which is shorter,
  *                       ANDed with itself once more, shifted
@@ -78,7 +78,7 @@ begin_result(const call *c)
     int64_t lo[TG_NDIM_MAX], hi[TG_NDIM_MAX];
     bool clears = b->border == b->dilate;
     for (int a = 0; a <= last; a++) { /* cells that see the array alone, within the tg_bits_plane */
-        int64_t length = tg_bits_plane_length(p, a);
+        int64_t length = tg_bits_length(&p->box, a);
         int64_t before = clears ? -b->reach_lo[a] : 0;
         int64_t after = clears ? b->reach_hi[a] : 0;
         lo[a] = tg_max_i64(0, tg_min_i64(length, before - p->box.lo[a]));
@@ -182,7 +182,7 @@ find_targets(const call *c, int64_t number)
     const tg_bits_plane *to = &c->to;
     int64_t at[TG_NDIM_MAX];
     for (int a = to->box.ndim - 3; a >= 0; a--) {
-        int64_t length = tg_bits_plane_length(&c->from, a);
+        int64_t length = tg_bits_length(&c->from.box, a);
         at[a] = c->from.box.lo[a] + number % length;
         number /= length;
     }
@@ -193,7 +193,7 @@ find_targets(const call *c, int64_t number)
         int64_t target = 0;
         for (int a = 0; a < to->box.ndim - 2; a++) {
             int64_t x = at[a] - away[a] - to->box.lo[a];
-            int64_t length = tg_bits_plane_length(to, a);
+            int64_t length = tg_bits_length(&to->box, a);
             inside = inside && x >= 0 && x < length;
             target = target * length + x;
         }
@@ -260,24 +260,25 @@ erode(call *c)
     }
 }
 
-/* How many cells of the last axis are done at once. Where rows are few and long, so many that a
- * core's own cache holds all the planes of bits. */
-static int64_t
-block_length(const tg_binary *b, const tg_box *out)
+/* The first block of a box; those after it are as long along the last axis, or shorter. Where rows
+ * are few and long, a core's own cache holds the bits of a block at every step. */
+static void
+first_block(const tg_binary *b, const tg_box *out, tg_box *block)
 {
-    enum { FEW_ROWS = 16, LEAST = 4096, BLOCK_CELLS = 1 << 19 };
+    enum { FEW_ROWS = 16, LEAST = 4096, CELLS = 1 << 19 };
     int last = out->ndim - 1;
-    int64_t length = out->hi[last] - out->lo[last];
-    int64_t rows = last > 0 ? out->hi[last - 1] - out->lo[last - 1] : 1;
-    int64_t block = length;
-    if (rows <= FEW_ROWS && length > LEAST) {
-        int64_t halo = b->iterations * (b->footprint->size[last] - 1);
-        block = tg_max_i64(BLOCK_CELLS * length / tg_box_count(out), tg_max_i64(LEAST, 8 * halo));
+    int64_t length = tg_bits_length(out, last);
+    tg_box_copy(block, out);
+    if (tg_bits_length(out, last - 1) <= FEW_ROWS) {
+        int64_t most = tg_max_i64(LEAST, CELLS * length / tg_max_i64(1, tg_box_count(out)));
+        most = tg_max_i64(most, 8 * b->iterations * (b->footprint->size[last] - 1));
+        int64_t count = tg_max_i64(1, (length + most - 1) / most);
+        int64_t words = tg_bits_words((length + count - 1) / count);
+        block->hi[last] = block->lo[last] + tg_min_i64(length, 64 * words);
     }
-    return tg_min_i64((block + 63) / 64 * 64, length);
 }
 
-/* Shapes of the planes, and what memory all takes. */
+/* Shapes of the planes, and what memory all takes: no block after the first takes more. */
 static void
 prepare(const tg_binary *b, const tg_box *out, const int64_t *shape, call *c, needs *n)
 {
@@ -313,8 +314,7 @@ tg_binary_cost(const tg_array *node, const tg_box *out, tg_cost *cost)
     call c = { 0 };
     needs n;
     tg_box block;
-    tg_box_copy(&block, out);
-    block.hi[out->ndim - 1] = block.lo[out->ndim - 1] + block_length(b, out);
+    first_block(b, out, &block);
     prepare(b, &block, node->shape, &c, &n);
     cost->scratch_bytes = n.from + n.to + n.eroded + n.planes + n.links + n.into + n.left +
                           n.wanted + n.dented + n.row + 10 * 64;
@@ -357,13 +357,11 @@ part_of(tg_view *view, int64_t at, int64_t lo, int64_t hi)
 }
 
 static void
-run_block(const tg_run *run, const tg_box *box, const call *memory, tg_view in, tg_view out)
+run_block(const tg_run *run, const tg_box *box, call c, tg_view in, tg_view out)
 {
     const tg_binary *b = run->node->state;
     int last = out.ndim - 1;
-    call c = *memory;
-    needs n;
-    prepare(b, box, run->node->shape, &c, &n);
+    tg_bits_plane_shape(&c.from, box, b, c.shape, b->iterations, c.pitch);
     int64_t in_lo =
         part_of(&in, run->in_box[0]->lo[last], c.from.box.lo[last], c.from.box.hi[last]);
     (void)part_of(&out, run->out_box->lo[last], box->lo[last], box->hi[last]);
@@ -394,14 +392,12 @@ tg_binary_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error
     if (tg_view_count(out) == 0) {
         goto out;
     }
-    tg_box_copy(&box, run->out_box);
-    int64_t length = block_length(b, &box);
-    box.hi[last] = box.lo[last] + length;
+    first_block(b, run->out_box, &box);
+    int64_t length = tg_bits_length(&box, last);
     prepare(b, &box, run->node->shape, &c, &n);
     TG_TRY(take_memory(run, &n, &c, err));
-    c.pitch = 0;
     while (box.lo[last] < run->out_box->hi[last]) {
-        run_block(run, &box, &c, *in, *out);
+        run_block(run, &box, c, *in, *out);
         box.lo[last] = box.hi[last];
         box.hi[last] = tg_min_i64(box.lo[last] + length, run->out_box->hi[last]);
     }
