@@ -411,7 +411,8 @@ prepare(const tg_binary *b, const tg_box *out, const int64_t *shape, call *c, ne
     c->shape = shape;
     plane_shape(&c->from, out, b, shape, b->iterations);
     plane_shape(&c->to, out, b, shape, b->iterations - 1);
-    int64_t per_row = word * (c->from.cols + b->chord_count * c->to.cols);
+    /* Of an array without cells nothing may be left. */
+    int64_t per_row = word * tg_max_i64(c->from.cols + b->chord_count * c->to.cols, 1);
     c->rows_max = tg_max_i64(tg_max_i64(PIECE_BYTES / per_row - more, more), 32);
     int64_t rows = tg_min_i64(c->rows_max, c->to.rows) + more;
     n->from = word * c->from.slabs * c->from.cols * c->from.rows;
