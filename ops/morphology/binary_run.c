@@ -292,7 +292,9 @@ prepare(const tg_binary *b, const tg_box *out, const int64_t *shape, call *c, ne
         tg_bits_plane_shape(&c->from, out, b, shape, b->iterations, c->pitch);
     }
     tg_bits_plane_shape(&c->to, out, b, shape, b->iterations - 1, c->pitch);
-    int64_t per_row = word * c->from.unit * (c->from.stacks + b->chord_count * c->to.stacks);
+    /* Of an array without cells nothing may be left. */
+    int64_t units = c->from.unit * (c->from.stacks + b->chord_count * c->to.stacks);
+    int64_t per_row = word * tg_max_i64(units, 1);
     c->rows_max = tg_max_i64(tg_max_i64(PIECE_BYTES / per_row - more, more), 32);
     int64_t rows = tg_min_i64(c->rows_max, c->to.rows) + more;
     n->from = word * c->from.slabs * c->from.words;
