@@ -7,6 +7,7 @@
  *
  *     nodes.c    the nodes that the targets reach, oldest first
  *     stages.c   which nodes are materialised (roots) and which are evaluated with their consumer
+ *     collect.c  what is evaluated with a root, and what it reads; twice if at two places
  *     demand.c   from the targets backwards: the region of each stage that is wanted at all
  *     tiles.c    the tile grid of each stage: budget, halos, storage chunks
  *     order.c    tasks in sweep order, depth first from the targets; then a simulated run of that
