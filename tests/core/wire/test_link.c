@@ -17,6 +17,11 @@
 #include "tests/support/fault_alloc.h"
 
 #define MS ((int64_t)1000000)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SEEDS = 20 };
+#else
+enum { SEEDS = 200 };
+#endif
 enum { WORKER = 11, EPOCH = 22, FLYING_MAX = 4096 };
 
 static uint64_t random_state;
@@ -455,7 +460,7 @@ static void
 everything_arrives_once_and_in_order(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 200; seed++) {
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
         one_seed(seed);
     }
 }
