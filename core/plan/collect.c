@@ -66,9 +66,11 @@ static void
 sample_arg(const found *reader, size_t a, places *at)
 {
     const tg_array *array = reader->local.array;
+    /* Choices from outside may have it here, where it must not be: that is checked afterwards. */
+    bool misplaced = reader->number != 0 && tg_node_stands_alone(array);
     for (int k = 0; k < SAMPLES; k++) {
         at->seen[k] = false;
-        if (reader->at.seen[k] && tg_array_is_known(array->args[a])) {
+        if (reader->at.seen[k] && !misplaced && tg_array_is_known(array->args[a])) {
             tg_boxes boxes = { 0 };
             tg_array_demand(array, a, &reader->at.box[k], &boxes);
             for (int b = 0; b < boxes.count; b++) {
