@@ -228,6 +228,9 @@ void tg__give_back(tg_sched *sched, tg__job *job, uint32_t t);
 void tg__take_back(tg_sched *sched, tg__job *job, uint32_t t);
 /* The task has ended at `slot`, whatever it was. Reserved: tg__end_actions(). */
 void tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot);
+/* The worker has made a tile that another one holds, or nobody needs. If a task there reads it, it
+ * is told where the other is: FREE makes it forget. Two actions. */
+void tg__free_surplus(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot);
 /* The tile moves to `slot`. Reserved as for tg__end. */
 void tg__move(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot);
 /* Lets the tile go if nobody needs it. One action. */
@@ -246,7 +249,7 @@ void tg__job_free(const tg_sched *sched, tg__job *job);
 /* Reserved: tg__drop_actions(). Frees the job. */
 void tg__job_drop(tg_sched *sched, tg__job *job);
 /* FINISHED with a message of `code`, then as tg__job_drop. */
-void tg__job_fail(tg_sched *sched, tg__job *job, tg_status code, const char *message);
+void tg__job_abort(tg_sched *sched, tg__job *job, tg_status code, const char *message);
 /* If all tasks have ended: FINISHED; and dropped, if it keeps nothing. True: it is no more. */
 bool tg__job_finish(tg_sched *sched, tg__job *job);
 uint64_t tg__drop_actions(const tg_sched *sched);

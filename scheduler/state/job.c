@@ -82,7 +82,7 @@ tg__job_drop(tg_sched *sched, tg__job *job)
 }
 
 void
-tg__job_fail(tg_sched *sched, tg__job *job, tg_status code, const char *message)
+tg__job_abort(tg_sched *sched, tg__job *job, tg_status code, const char *message)
 {
     tg_sched_action *action = tg__emit(sched, TG_ACTION_FINISHED, 0, job, 0, 0, 0);
     action->code = code;
@@ -164,7 +164,7 @@ too_large(tg_sched *sched, tg__job *job)
                        "the job needs %" PRId64 " bytes of memory on one worker, the largest worker "
                        "has %" PRId64 ": start a larger one, or compute with smaller chunks",
                        job->spec.peak_bytes, largest);
-        tg__job_fail(sched, job, TG_ERR_MEMORY, text);
+        tg__job_abort(sched, job, TG_ERR_MEMORY, text);
     }
     return refused;
 }
@@ -257,7 +257,7 @@ tg__on_cancelled(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     if (job != NULL && job->finished) {
         tg__job_drop(sched, job);
     } else if (job != NULL) {
-        tg__job_fail(sched, job, TG_ERR_CANCELLED, "the job was cancelled");
+        tg__job_abort(sched, job, TG_ERR_CANCELLED, "the job was cancelled");
     }
 out:
     return status;

@@ -102,7 +102,7 @@ done(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
         if (take != NULL && (task->flags & TG__HELD) && sched->worker[task->owner].draining) {
             tg__move(sched, job, t, slot);
         } else if (!(task->flags & TG__HELD) || task->owner != slot) {
-            (void)tg__emit(sched, TG_ACTION_FREE, sched->worker[slot].id, job, t, t + 1, 0);
+            tg__free_surplus(sched, job, t, slot);
         }
     } else if (mine || twin != NULL) {
         if (task->flags & TG__TWIN) {
@@ -113,7 +113,7 @@ done(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
     } else if (take != NULL && tg__life_of(task) == TG__RETURNED) {
         tg__end(sched, job, t, slot); /* its holder died after the tile had got across */
     } else {
-        (void)tg__emit(sched, TG_ACTION_FREE, sched->worker[slot].id, job, t, t + 1, 0);
+        tg__free_surplus(sched, job, t, slot);
     }
 }
 
@@ -257,7 +257,7 @@ fail_job(tg_sched *sched, tg__job *job, const tg_sched_event *event)
     (void)snprintf(text, sizeof text, "%s (task %" PRIu32 " of stage %u, on worker %" PRIu64 ")",
                    event->message != NULL ? event->message : tg_status_text(event->code),
                    event->task, job->spec.stage[event->task], event->worker);
-    tg__job_fail(sched, job, event->code, text);
+    tg__job_abort(sched, job, event->code, text);
 }
 
 tg_status

@@ -65,7 +65,6 @@ tg__give_back(tg_sched *sched, tg__job *job, uint32_t t)
         sched->returned++;
         job->hint = t < job->hint ? t : job->hint;
     }
-    job->low = t < job->low ? t : job->low;
     sched->look_all = true;
 }
 
@@ -96,6 +95,7 @@ tg__return(tg_sched *sched, tg__job *job, uint32_t t)
     } else {
         tg__give_back(sched, job, t);
     }
+    job->low = t < job->low ? t : job->low;
     job->retries++;
 }
 
@@ -212,6 +212,25 @@ settle(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot, bool anew)
 }
 
 void
+tg__free_surplus(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
+{
+    const tg_tasks *g = job->spec.tasks;
+    const tg__task *task = &job->task[t];
+    uint64_t id = sched->worker[slot].id;
+    (void)tg__emit(sched, TG_ACTION_FREE, id, job, t, t + 1, 0);
+    bool read = false;
+    for (uint64_t e = g->succ_start[t]; !read && e < g->succ_start[t + 1]; e++) {
+        const tg__task *reader = &job->task[g->succs[e]];
+        read = tg__life_of(reader) == TG__ASSIGNED &&
+               (reader->owner == slot || (reader->flags & TG__TWIN) != 0);
+    }
+    if (read && (task->flags & TG__HELD)) {
+        (void)tg__emit(sched, TG_ACTION_LOCATE, id, job, t, t + 1,
+                       sched->worker[task->owner].id);
+    }
+}
+
+void
 tg__move(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
 {
     (void)tg__emit(sched, TG_ACTION_FREE, sched->worker[job->task[t].owner].id, job, t, t + 1, 0);
@@ -254,7 +273,7 @@ tg__end_actions(const tg_sched *sched, const tg__job *job, tg_range range)
     uint64_t tasks = range.hi - range.lo;
     uint64_t readers = g->succ_start[range.hi] - g->succ_start[range.lo];
     uint64_t told = tasks * sched->alive; /* at most once each */
-    /* FREE of inputs; LOCATE, also to twins; FREE, RESULT and REVOKE of the task itself. */
+    /* FREE of inputs; LOCATE, also to twins; FREE, LOCATE, RESULT, REVOKE of the task itself. */
     return g->pred_start[range.hi] - g->pred_start[range.lo] +
-           (readers < told ? readers : told) + job->twin_count * tasks + 3 * tasks;
+           (readers < told ? readers : told) + job->twin_count * tasks + 4 * tasks;
 }

@@ -188,7 +188,7 @@ tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
     tg__job *deadly = condemned(sched, w, text, sizeof text);
     if (deadly != NULL) {
         deadly->part[slot].planned = false; /* nobody is told */
-        tg__job_fail(sched, deadly, TG_ERR_USER, text);
+        tg__job_abort(sched, deadly, TG_ERR_USER, text);
     }
     for (size_t i = 0; i < sched->jobs.count; i++) {
         tg__job *job = sched->jobs.entries[i].as.job;
