@@ -38,8 +38,7 @@ tg__note_get(tg__job *job, uint32_t t)
 {
     tg__note *note = &job->notes[lower_bound(job, t)];
     if (tg__note_find(job, t) == NULL) {
-        memmove(note + 1, note,
-                (job->note_count - (size_t)(note - job->notes)) * sizeof *note);
+        memmove(note + 1, note, (job->note_count - (size_t)(note - job->notes)) * sizeof *note);
         job->note_count++;
         *note = (tg__note){ .task = t };
         job->task[t].flags |= TG__NOTED;
@@ -121,9 +120,9 @@ quiet_worker(const tg_sched *sched, const tg__job *job, bool reserved, uint16_t 
     bool found = false;
     for (uint16_t i = 0; i < sched->slot_count; i++) {
         const tg__worker *w = &sched->worker[i];
-        bool takes = reserved ? w->alive && w->reserved && w->alone == NULL && !w->draining &&
-                                    !w->full
-                              : tg__able(w);
+        bool takes = reserved
+                         ? w->alive && w->reserved && w->alone == NULL && !w->draining && !w->full
+                         : tg__able(w);
         if (takes && tg__fits(job, w) &&
             (!found || w->outstanding < sched->worker[*slot].outstanding)) {
             *slot = i;

@@ -113,7 +113,7 @@ check_parts(const tg_sched *sched, const tg__job *job, const tg__part *part, tal
         }
         sum->home += is->hi - is->lo;
         MUST(is->held == part[slot].held, "the count of tiles of a worker is wrong");
-        for (int class = 0; class < TG__CLASSES; class++) {
+        for (int class = 0; class < TG__CLASSES; class ++) {
             MUST(is->count[class] == part[slot].count[class],
                  "the count of assigned tasks of a worker is wrong");
             assigned += is->count[class];
@@ -158,14 +158,14 @@ check_worker(const tg_sched *sched, uint16_t slot)
     int64_t load[TG__CLASSES] = { 0 };
     for (size_t i = 0; i < sched->jobs.count; i++) {
         const tg__part *part = &sched->jobs.entries[i].as.job->part[slot];
-        for (int class = 0; class < TG__CLASSES; class++) {
+        for (int class = 0; class < TG__CLASSES; class ++) {
             outstanding += part->count[class];
             load[class] += part->load[class];
         }
         held += part->held;
     }
     MUST(outstanding == w->outstanding && held == w->held, "the counts of a worker are wrong");
-    for (int class = 0; class < TG__CLASSES; class++) {
+    for (int class = 0; class < TG__CLASSES; class ++) {
         MUST(load[class] == w->load[class], "the load of a worker is wrong");
     }
     MUST(w->alive || outstanding + held == 0, "a dead worker has something");

@@ -16,8 +16,7 @@ typedef struct text {
     bool failed;
 } text;
 
-static void __attribute__((format(printf, 2, 3)))
-add(text *out, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) add(text *out, const char *format, ...)
 {
     enum { LINE = 512 };
     va_list args;

@@ -76,15 +76,15 @@ typedef struct tg__job {
     tg__part *part;   /* by slot; sched->slot_capacity of them */
     tg__stage *stage; /* by stage; the last is all of them together */
     uint32_t ended;
-    uint32_t low;       /* the lowest that has not ended */
-    uint32_t home_left; /* tasks in homes */
-    uint32_t returned;  /* that may be assigned as usual */
-    uint32_t suspects;  /* returned ones that must run alone */
-    uint32_t hint;      /* no returned task is below */
-    uint32_t assigned;  /* of all workers */
-    int64_t load;       /* of all workers */
-    int64_t cost;       /* ns of credit that one task takes */
-    size_t place;       /* in the queue, from 1; 0: has nothing to assign */
+    uint32_t low;                 /* the lowest that has not ended */
+    uint32_t home_left;           /* tasks in homes */
+    uint32_t returned;            /* that may be assigned as usual */
+    uint32_t suspects;            /* returned ones that must run alone */
+    uint32_t hint;                /* no returned task is below */
+    uint32_t assigned;            /* of all workers */
+    int64_t load;                 /* of all workers */
+    int64_t cost;                 /* ns of credit that one task takes */
+    size_t place;                 /* in the queue, from 1; 0: has nothing to assign */
     int64_t progress_ns, told_ns; /* STUCK was said */
     uint64_t retries, deaths;
     tg__note *notes; /* by task */
@@ -161,7 +161,8 @@ struct tg_sched {
     bool messages;
 };
 
-/* --- out.c: actions, and growing arrays --------------------------------------------------------- */
+/* --- out.c: actions, and growing arrays ---------------------------------------------------------
+ */
 
 /* Room for `more` entries beyond `count`; false: no memory, nothing has changed. */
 bool tg__grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size);
@@ -176,14 +177,16 @@ void tg__say(tg_sched *sched, tg_sched_action *action, const char *format, ...)
 void tg__out_clear(tg_sched *sched);
 void tg__out_finish(tg_sched *sched);
 
-/* --- index.c ------------------------------------------------------------------------------------ */
+/* --- index.c ------------------------------------------------------------------------------------
+ */
 
 tg__entry *tg__index_find(const tg__index *index, uint64_t id);
 /* The caller has grown the table. */
 tg__entry *tg__index_add(tg__index *index, uint64_t id);
 void tg__index_remove(tg__index *index, uint64_t id);
 
-/* --- task.c: one task and its neighbours -------------------------------------------------------- */
+/* --- task.c: one task and its neighbours --------------------------------------------------------
+ */
 
 static inline tg__life
 tg__life_of(const tg__task *task)
@@ -240,7 +243,8 @@ void tg__missing(tg_sched *sched, tg__job *job, uint32_t t);
 /* How many actions the ends of a range of tasks may take. */
 uint64_t tg__end_actions(const tg_sched *sched, const tg__job *job, tg_range range);
 
-/* --- job.c -------------------------------------------------------------------------------------- */
+/* --- job.c --------------------------------------------------------------------------------------
+ */
 
 /* NULL: not there. */
 tg__job *tg__job_find(const tg_sched *sched, uint64_t id);
@@ -256,7 +260,8 @@ uint64_t tg__drop_actions(const tg_sched *sched);
 TG_MUST_USE tg_status tg__ranges_check(const tg_sched_event *event, const tg__job *job,
                                        tg_error *err);
 
-/* --- worker.c ----------------------------------------------------------------------------------- */
+/* --- worker.c -----------------------------------------------------------------------------------
+ */
 
 /* May be given tasks. */
 static inline bool
@@ -280,14 +285,16 @@ void tg__worker_revoke(tg_sched *sched, uint16_t slot);
 uint64_t tg__revoke_actions(const tg_sched *sched, uint16_t slot);
 void tg__run_remove(tg__worker *w, const tg__job *job, uint32_t task);
 
-/* --- lineage.c ---------------------------------------------------------------------------------- */
+/* --- lineage.c ----------------------------------------------------------------------------------
+ */
 
 /* All that the dead worker had of the job returns, and what that needs. */
 void tg__lineage_worker(tg_sched *sched, tg__job *job, uint16_t slot);
 /* A held tile is lost. */
 void tg__lineage_tile(tg_sched *sched, tg__job *job, uint32_t t);
 
-/* --- blame.c ------------------------------------------------------------------------------------ */
+/* --- blame.c ------------------------------------------------------------------------------------
+ */
 
 tg__note *tg__note_find(const tg__job *job, uint32_t t);
 /* The caller has grown job->notes. */
@@ -303,7 +310,8 @@ void tg__quarantine_check(tg_sched *sched);
 /* The task that ran alone there is no longer there. */
 void tg__alone_over(tg_sched *sched, uint16_t slot);
 
-/* --- place.c, queue.c --------------------------------------------------------------------------- */
+/* --- place.c, queue.c ---------------------------------------------------------------------------
+ */
 
 void tg__look(tg_sched *sched, uint16_t slot);
 /* `job`: that the step was about, or one that is not there. */
@@ -315,7 +323,8 @@ bool tg__assign(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bo
 /* Where its share puts it; also puts it in, or takes it out. The queue has room for all jobs. */
 void tg__queue_update(tg_sched *sched, tg__job *job);
 
-/* --- straggler.c, share.c, watch.c -------------------------------------------------------------- */
+/* --- straggler.c, share.c, watch.c --------------------------------------------------------------
+ */
 
 /* The other worker of a task with TG__TWIN. */
 tg__twin *tg__twin_find(const tg__job *job, uint32_t t);
@@ -334,7 +343,8 @@ void tg__drain_scan_all(tg_sched *sched);
 
 void tg__watch(tg_sched *sched);
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------------------------------
+ */
 
 typedef tg_status tg__handler(tg_sched *sched, const tg_sched_event *event, tg_error *err);
 tg__handler tg__on_joined, tg__on_heard, tg__on_gone, tg__on_drains, tg__on_full;

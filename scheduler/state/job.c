@@ -43,7 +43,7 @@ leave_worker(tg_sched *sched, tg__job *job, uint16_t slot)
     tg__worker *w = &sched->worker[slot];
     tg__part *part = &job->part[slot];
     size_t kept = 0;
-    for (int class = 0; class < TG__CLASSES; class++) {
+    for (int class = 0; class < TG__CLASSES; class ++) {
         w->load[class] -= part->load[class];
         w->outstanding -= part->count[class];
     }
@@ -114,8 +114,8 @@ tg__ranges_check(const tg_sched_event *event, const tg__job *job, tg_error *err)
              "an event about job %" PRIu64 " has no ranges", event->job);
     for (size_t i = 0; i < event->range_count; i++) {
         tg_range range = event->ranges[i];
-        TG_CHECK(range.lo >= least && range.lo < range.hi && range.hi <= job->spec.tasks->count, err,
-                 TG_ERR_VALUE,
+        TG_CHECK(range.lo >= least && range.lo < range.hi && range.hi <= job->spec.tasks->count,
+                 err, TG_ERR_VALUE,
                  "range [%" PRIu32 ", %" PRIu32 ") of job %" PRIu64
                  " is empty, out of order, or beyond its %" PRIu32 " tasks",
                  range.lo, range.hi, event->job, job->spec.tasks->count);
@@ -161,7 +161,8 @@ too_large(tg_sched *sched, tg__job *job)
     if (refused) {
         char text[200];
         (void)snprintf(text, sizeof text,
-                       "the job needs %" PRId64 " bytes of memory on one worker, the largest worker "
+                       "the job needs %" PRId64
+                       " bytes of memory on one worker, the largest worker "
                        "has %" PRId64 ": start a larger one, or compute with smaller chunks",
                        job->spec.peak_bytes, largest);
         tg__job_abort(sched, job, TG_ERR_MEMORY, text);
@@ -306,8 +307,7 @@ handed_check(const tg__job *job, tg_range range, tg_error *err)
 {
     tg_status status = TG_OK;
     for (uint32_t t = range.lo; t < range.hi; t++) {
-        TG_CHECK(job->spec.kept[job->spec.stage[t]] != 0 &&
-                     tg__life_of(&job->task[t]) != TG__HOME,
+        TG_CHECK(job->spec.kept[job->spec.stage[t]] != 0 && tg__life_of(&job->task[t]) != TG__HOME,
                  err, TG_ERR_VALUE, "task %" PRIu32 " of job %" PRIu64 " has given no result", t,
                  job->id);
     }

@@ -57,7 +57,10 @@ tg__emit(tg_sched *sched, tg_sched_action_kind kind, uint64_t worker, const tg__
     } else {
         TG_ASSERT_CMP(sched->action_count, <, sched->actions_capacity);
         last = &sched->actions[sched->action_count++];
-        *last = (tg_sched_action){ .kind = kind, .worker = worker, .job = id, .holder = holder,
+        *last = (tg_sched_action){ .kind = kind,
+                                   .worker = worker,
+                                   .job = id,
+                                   .holder = holder,
                                    .range = { lo, hi },
                                    .client = job != NULL ? job->spec.client : 0 };
     }

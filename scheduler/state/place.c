@@ -22,7 +22,8 @@ tg__look(tg_sched *sched, uint16_t slot)
     }
 }
 
-/* --- assigning ---------------------------------------------------------------------------------- */
+/* --- assigning ----------------------------------------------------------------------------------
+ */
 
 static void
 locate_inputs(tg_sched *sched, const tg__job *job, uint32_t t, uint16_t slot)
@@ -72,7 +73,8 @@ tg__assign(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bool al
     return ok;
 }
 
-/* --- what a job has for a worker ---------------------------------------------------------------- */
+/* --- what a job has for a worker ----------------------------------------------------------------
+ */
 
 /* Its home, filled up from others' when it is empty; false: nothing is left. */
 static bool
@@ -183,7 +185,8 @@ give_returned(tg_sched *sched, tg__job *job, uint16_t slot, uint32_t limit)
     return ok;
 }
 
-/* --- which job ---------------------------------------------------------------------------------- */
+/* --- which job ----------------------------------------------------------------------------------
+ */
 
 static bool
 has_room(const tg_sched *sched, const tg__worker *w, tg__class class)
@@ -228,10 +231,9 @@ give(tg_sched *sched, tg__job *job, uint16_t slot)
 {
     const tg__worker *w = &sched->worker[slot];
     bool again = job->returned != 0 && has_room(sched, w, TG__AGAIN);
-    bool ok = again ? give_returned(sched, job, slot,
-                                    portion(sched, job, w, TG__AGAIN, job->returned, 1))
-                    : give_home(sched, job, slot,
-                                portion(sched, job, w, TG__FRESH, job->home_left, 2));
+    bool ok =
+        again ? give_returned(sched, job, slot, portion(sched, job, w, TG__AGAIN, job->returned, 1))
+              : give_home(sched, job, slot, portion(sched, job, w, TG__FRESH, job->home_left, 2));
     tg__queue_update(sched, job);
     return ok;
 }
@@ -241,14 +243,15 @@ place_worker(tg_sched *sched, uint16_t slot)
 {
     const tg__worker *w = &sched->worker[slot];
     bool more = tg__able(w);
-    while (more && (room_for_home(sched, w) ||
-                    (sched->returned != 0 && has_room(sched, w, TG__AGAIN)))) {
+    while (more &&
+           (room_for_home(sched, w) || (sched->returned != 0 && has_room(sched, w, TG__AGAIN)))) {
         tg__job *job = pick(sched, w);
         more = job != NULL && give(sched, job, slot);
     }
 }
 
-/* --- the lowest task of a job needs no room ----------------------------------------------------- */
+/* --- the lowest task of a job needs no room -----------------------------------------------------
+ */
 
 static bool
 least_loaded(const tg_sched *sched, const tg__job *job, uint16_t *slot)

@@ -65,7 +65,8 @@ not_alone(tg_sched *sched, const tg__job *job, uint32_t t, uint16_t slot)
     }
 }
 
-/* --- DONE --------------------------------------------------------------------------------------- */
+/* --- DONE ---------------------------------------------------------------------------------------
+ */
 
 /* Two had the task, and one of them ends: the other becomes the twin, and is asked to stop. */
 static void
@@ -89,8 +90,7 @@ done(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
 {
     tg__task *task = &job->task[t];
     tg__twin *twin = twin_at(job, t, slot);
-    tg__take *take =
-        sched->take_count != 0 ? tg__take_find(sched, job, t, slot) : NULL;
+    tg__take *take = sched->take_count != 0 ? tg__take_find(sched, job, t, slot) : NULL;
     if (take != NULL) {
         tg__take_remove(sched, take);
     }
@@ -143,8 +143,8 @@ static bool
 has_room(const tg_sched *sched, const tg__job *job, const tg__worker *w)
 {
     int64_t credit = w->threads * sched->options.credit_ns;
-    return credit - w->load[TG__FRESH] >= credit / 4 ||
-           job->cost >= sched->options.credit_ns / 4 || sched->returned != 0;
+    return credit - w->load[TG__FRESH] >= credit / 4 || job->cost >= sched->options.credit_ns / 4 ||
+           sched->returned != 0;
 }
 
 tg_status
@@ -154,8 +154,8 @@ tg__on_done(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     uint16_t slot = 0;
     tg__job *job = NULL;
     uint64_t actions = tg__drop_actions(sched);
-    TG_CHECK(event->busy_ns >= 0, err, TG_ERR_VALUE, "worker %" PRIu64 " was busy for %" PRId64 " ns",
-             event->worker, event->busy_ns);
+    TG_CHECK(event->busy_ns >= 0, err, TG_ERR_VALUE,
+             "worker %" PRIu64 " was busy for %" PRId64 " ns", event->worker, event->busy_ns);
     TG_TRY(speaker(sched, event, &slot, &job, err));
     if (job == NULL || event->range_count == 0) {
         goto out;
@@ -192,7 +192,8 @@ out:
     return status;
 }
 
-/* --- STARTED ------------------------------------------------------------------------------------ */
+/* --- STARTED ------------------------------------------------------------------------------------
+ */
 
 static int64_t
 since(const tg__worker *w, const tg__job *job, uint32_t t, int64_t now_ns)
@@ -248,7 +249,8 @@ out:
     return status;
 }
 
-/* --- FAILED, LOST, REVOKED ---------------------------------------------------------------------- */
+/* --- FAILED, LOST, REVOKED ----------------------------------------------------------------------
+ */
 
 static void
 fail_job(tg_sched *sched, tg__job *job, const tg_sched_event *event)

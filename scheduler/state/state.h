@@ -131,16 +131,16 @@ typedef struct tg_sched_event {
 
 /* In the order in which the actions of one step come. */
 typedef enum tg_sched_action_kind {
-    TG_ACTION_FREE,     /* worker, job, range: tiles nobody needs any more */
-    TG_ACTION_REVOKE,   /* worker, job, range: give back what has not started, answer REVOKED; what
-                           has started goes on to its own answer */
-    TG_ACTION_DROP,     /* worker, job: forget the job and all its tiles; answer nothing any more */
-    TG_ACTION_PLAN,     /* worker, job: send it the plan; comes before all else about that job */
-    TG_ACTION_ASSIGN,   /* worker, job, range; flag: alone */
-    TG_ACTION_LOCATE,   /* worker, job, range, holder: fetch these tiles there */
-    TG_ACTION_TAKE,     /* worker, job, range, holder: fetch these tiles and keep them instead of the
-                           holder, which leaves; answer DONE, or LOST */
-    TG_ACTION_RESULT,   /* client, job, range, holder: these results can be fetched there */
+    TG_ACTION_FREE,   /* worker, job, range: tiles nobody needs any more */
+    TG_ACTION_REVOKE, /* worker, job, range: give back what has not started, answer REVOKED; what
+                         has started goes on to its own answer */
+    TG_ACTION_DROP,   /* worker, job: forget the job and all its tiles; answer nothing any more */
+    TG_ACTION_PLAN,   /* worker, job: send it the plan; comes before all else about that job */
+    TG_ACTION_ASSIGN, /* worker, job, range; flag: alone */
+    TG_ACTION_LOCATE, /* worker, job, range, holder: fetch these tiles there */
+    TG_ACTION_TAKE,   /* worker, job, range, holder: fetch these tiles and keep them instead of the
+                         holder, which leaves; answer DONE, or LOST */
+    TG_ACTION_RESULT, /* client, job, range, holder: these results can be fetched there */
     TG_ACTION_FINISHED, /* client, job, code, message: TG_OK, or why it failed */
     TG_ACTION_DROPPED,  /* job: the graph may be freed */
     TG_ACTION_STUCK,    /* client, job, message: no progress, and what is waited for */
@@ -178,8 +178,8 @@ typedef struct tg_sched_progress {
 /* false: no such job. */
 bool tg_sched_progress_of(const tg_sched *sched, uint64_t job, tg_sched_progress *out);
 
-/* The whole state as JSON, for `tg dump` and for failing simulations. Freed with tg_free(NULL, text,
- * *capacity). */
+/* The whole state as JSON, for `tg dump` and for failing simulations. Freed with tg_free(NULL,
+ * text, *capacity). */
 TG_MUST_USE tg_status tg_sched_dump(const tg_sched *sched, char **text, size_t *capacity,
                                     tg_error *err);
 /* Everything that must be true between steps, checked in O(tasks): for tests and the simulator.

@@ -62,8 +62,8 @@ due(const tg_sched *sched, const tg__worker *w, const tg__run *run)
                tg__life_of(task) == TG__ASSIGNED && !(task->flags & TG__TWIN) && w->alone == NULL;
     int64_t at = INT64_MAX;
     if (may) {
-        double patience = sched->options.straggler_factor * (double)stage->busy_ns /
-                          (double)stage->tasks;
+        double patience =
+            sched->options.straggler_factor * (double)stage->busy_ns / (double)stage->tasks;
         at = run->since_ns + tg_max_i64(sched->options.straggler_least,
                                         patience < 1e18 ? (int64_t)patience : INT64_MAX / 4);
     }
@@ -74,8 +74,8 @@ void
 tg__stragglers_soon(tg_sched *sched)
 {
     if (sched->options.straggler_least >= 0) {
-        sched->straggler_due_ns = tg_min_i64(sched->straggler_due_ns,
-                                             sched->now_ns + sched->options.straggler_least / 8);
+        sched->straggler_due_ns =
+            tg_min_i64(sched->straggler_due_ns, sched->now_ns + sched->options.straggler_least / 8);
     }
 }
 

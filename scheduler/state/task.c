@@ -127,7 +127,8 @@ appear(tg_sched *sched, tg__job *job, uint32_t t, bool anew)
         if (anew) {
             recount(sched, job, g->succs[e], reader->wait - 1);
         }
-        if (tg__life_of(reader) == TG__ASSIGNED && sched->worker[reader->owner].stamp != sched->stamp) {
+        if (tg__life_of(reader) == TG__ASSIGNED &&
+            sched->worker[reader->owner].stamp != sched->stamp) {
             sched->worker[reader->owner].stamp = sched->stamp;
             (void)tg__emit(sched, TG_ACTION_LOCATE, sched->worker[reader->owner].id, job, t, t + 1,
                            holder);
@@ -225,8 +226,7 @@ tg__free_surplus(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
                (reader->owner == slot || (reader->flags & TG__TWIN) != 0);
     }
     if (read && (task->flags & TG__HELD)) {
-        (void)tg__emit(sched, TG_ACTION_LOCATE, id, job, t, t + 1,
-                       sched->worker[task->owner].id);
+        (void)tg__emit(sched, TG_ACTION_LOCATE, id, job, t, t + 1, sched->worker[task->owner].id);
     }
 }
 
@@ -260,8 +260,7 @@ tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
     } else if (tg__succ_count(job, t) != 0 || job->spec.kept[job->spec.stage[t]] != 0) {
         (void)tg__emit(sched, TG_ACTION_FREE, sched->worker[slot].id, job, t, t + 1, 0);
     }
-    while (job->low < job->spec.tasks->count &&
-           tg__life_of(&job->task[job->low]) == TG__ENDED) {
+    while (job->low < job->spec.tasks->count && tg__life_of(&job->task[job->low]) == TG__ENDED) {
         job->low++;
     }
 }
@@ -274,6 +273,6 @@ tg__end_actions(const tg_sched *sched, const tg__job *job, tg_range range)
     uint64_t readers = g->succ_start[range.hi] - g->succ_start[range.lo];
     uint64_t told = tasks * sched->alive; /* at most once each */
     /* FREE of inputs; LOCATE, also to twins; FREE, LOCATE, RESULT, REVOKE of the task itself. */
-    return g->pred_start[range.hi] - g->pred_start[range.lo] +
-           (readers < told ? readers : told) + job->twin_count * tasks + 4 * tasks;
+    return g->pred_start[range.hi] - g->pred_start[range.lo] + (readers < told ? readers : told) +
+           job->twin_count * tasks + 4 * tasks;
 }

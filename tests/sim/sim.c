@@ -39,7 +39,8 @@ sim_fail(sim_world *w, const char *format, ...)
     }
 }
 
-/* --- the queue: a heap by time, then order of asking -------------------------------------------- */
+/* --- the queue: a heap by time, then order of asking --------------------------------------------
+ */
 
 static bool
 before(const sim_event *a, const sim_event *b)
@@ -116,7 +117,8 @@ sim_host_of(sim_world *w, uint64_t id)
     return host;
 }
 
-/* --- from the scheduler ------------------------------------------------------------------------- */
+/* --- from the scheduler -------------------------------------------------------------------------
+ */
 
 static bool
 tampered(sim_world *w, const tg_sched_action *a)
@@ -127,7 +129,6 @@ tampered(sim_world *w, const tg_sched_action *a)
         lost = w->options->bug == SIM_DROP_ASSIGN && job->made[a->range.lo] == 1;
         for (uint32_t t = a->range.lo; t < a->range.hi; t++) {
             job->made[t]++;
-            job->alone[t] = a->flag ? a->worker : 0;
         }
     } else if (a->kind == TG_ACTION_LOCATE) {
         lost = w->options->bug == SIM_DROP_LOCATE && job->made[a->range.lo] > 1;
@@ -207,8 +208,9 @@ client_fetch(sim_world *w, sim_event *e)
         }
         job->handed[t] = 2;
         job->results_handed++;
-        tg_sched_event word = { .kind = TG_EVENT_HANDED, .job = job->id, .ranges = &one,
-                                .range_count = 1 };
+        tg_sched_event word = {
+            .kind = TG_EVENT_HANDED, .job = job->id, .ranges = &one, .range_count = 1
+        };
         sim_client_say(w, word, w->options->delay_ns + 1); /* always the same: in order */
         release(w, job);
     } else {
@@ -292,15 +294,20 @@ act(sim_world *w, const tg_sched_action *a)
             sim_fail(w, "job %u is stuck: %s", (unsigned)job->id, a->message);
         }
     } else if (a->kind == TG_ACTION_EXPEL) {
+        w->expelled[a->worker % SIM_IDS] = true;
         if (host != NULL) {
             expel(w, host);
         }
     } else {
+        for (uint32_t t = a->range.lo; a->kind == TG_ACTION_ASSIGN && t < a->range.hi; t++) {
+            job->alone[t] = a->flag ? a->worker : 0;
+        }
         to_worker(w, a);
     }
 }
 
-/* --- to the scheduler --------------------------------------------------------------------------- */
+/* --- to the scheduler ---------------------------------------------------------------------------
+ */
 
 static void
 step(sim_world *w, const tg_sched_event *event)
@@ -320,6 +327,11 @@ step(sim_world *w, const tg_sched_event *event)
         sim_fail(w, "the scheduler refuses event %d: %s", (int)event->kind, err.message);
     }
     for (size_t i = 0; i < count; i++) {
+        if (actions[i].kind == TG_ACTION_EXPEL) {
+            sim_unlucky(w, actions[i].worker); /* before it is judged what came of that */
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
         act(w, &actions[i]);
     }
     const char *broken = w->options->check ? tg_sched_check(w->sched) : NULL;
@@ -332,7 +344,10 @@ static void
 heard(sim_world *w, sim_event *e)
 {
     sim_host *host = sim_host_of(w, e->id);
-    if (e->id == 0 || (host != NULL && host->open)) {
+    bool late = e->word.kind == TG_EVENT_WORKER_GONE && w->expelled[e->word.worker % SIM_IDS];
+    if (late) {
+        /* its session was over already */
+    } else if (e->id == 0 || (host != NULL && host->open)) {
         if (host != NULL && e->word.kind == TG_EVENT_WORKER_JOINED) {
             host->joined = true;
         }
@@ -374,7 +389,8 @@ sim_client_say(sim_world *w, tg_sched_event word, int64_t delay)
     (void)send(w, &word, delay);
 }
 
-/* --- clients ------------------------------------------------------------------------------------ */
+/* --- clients ------------------------------------------------------------------------------------
+ */
 
 static void
 cancel(sim_world *w, sim_event *e)
@@ -417,7 +433,8 @@ submit(sim_world *w, sim_event *e)
     }
 }
 
-/* --- the run ------------------------------------------------------------------------------------ */
+/* --- the run ------------------------------------------------------------------------------------
+ */
 
 static bool
 create(sim_world *w, const sim_options *o, sim_result *result)
@@ -431,6 +448,7 @@ create(sim_world *w, const sim_options *o, sim_result *result)
     w->lines = calloc(LINES, sizeof *w->lines);
     w->host_count = o->workers + (o->check ? 4 : 0);
     w->host = calloc(w->host_count, sizeof *w->host);
+    w->expelled = calloc(SIM_IDS, sizeof *w->expelled);
     w->job_count = o->jobs;
     w->job = calloc(o->jobs, sizeof *w->job);
     if (o->check) { /* small, so that all limits are met */
@@ -443,7 +461,8 @@ create(sim_world *w, const sim_options *o, sim_result *result)
     bool ok = tg_sched_create(&options, &w->sched, NULL) == TG_OK;
     for (uint32_t j = 0; ok && j < o->jobs; j++) {
         ok = sim_job_make(w, &w->job[j], j);
-        sim_event *e = sim_after(w, o->check ? (int64_t)(sim_unit(&w->rng) * 3e9) : 10000000, submit);
+        sim_event *e =
+            sim_after(w, o->check ? (int64_t)(sim_unit(&w->rng) * 3e9) : 10000000, submit);
         e->job = j;
     }
     for (uint32_t i = 0; ok && i < o->workers; i++) {
@@ -473,6 +492,7 @@ destroy(sim_world *w)
     free(w->job);
     free(w->queue);
     free(w->lines);
+    free(w->expelled);
 }
 
 static void

@@ -50,16 +50,16 @@ sim_draw(uint64_t seed)
 void
 sim_describe(const sim_options *o, char *text, size_t bytes)
 {
-    (void)snprintf(text, bytes,
-                   "seed %llu: workers %u threads<=%u jobs %u tasks<=%u delay %.1f ms batch %.1f ms "
-                   "crash %.2f (silent %.2f restart %.2f) cut %.2f stall %.2f pause %.2f slow %.2f "
-                   "join %.2f drain %.2f full %.2f peer %.3f flaky %.3f poison %.2f fatal %.2f "
-                   "cancel %.2f persist %.2f safety %.0f s",
-                   (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
-                   (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent,
-                   o->restart, o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full,
-                   o->peer, o->flaky, o->poison, o->fatal, o->cancel, o->persist,
-                   (double)o->safety_ns / 1e9);
+    (void)snprintf(
+        text, bytes,
+        "seed %llu: workers %u threads<=%u jobs %u tasks<=%u delay %.1f ms batch %.1f ms "
+        "crash %.2f (silent %.2f restart %.2f) cut %.2f stall %.2f pause %.2f slow %.2f "
+        "join %.2f drain %.2f full %.2f peer %.3f flaky %.3f poison %.2f fatal %.2f "
+        "cancel %.2f persist %.2f safety %.0f s",
+        (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
+        (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent, o->restart,
+        o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->peer, o->flaky,
+        o->poison, o->fatal, o->cancel, o->persist, (double)o->safety_ns / 1e9);
 }
 
 static void
@@ -85,17 +85,23 @@ closed(sim_world *w, sim_event *e)
 }
 
 void
+sim_unlucky(sim_world *w, uint64_t id)
+{
+    for (uint32_t j = 0; j < w->job_count; j++) {
+        for (uint32_t t = 0; t < w->job[j].tasks.count; t++) {
+            w->job[j].unlucky[t] += w->job[j].alone[t] == id;
+        }
+    }
+}
+
+void
 sim_crash(sim_world *w, sim_host *host, bool silent)
 {
     if (host->open && host->joined && !silent) {
         sim_event *e = sim_after(w, sim_delay(w), closed);
         e->word = (tg_sched_event){ .kind = TG_EVENT_WORKER_GONE, .worker = host->id };
     }
-    for (uint32_t j = 0; j < w->job_count; j++) {
-        for (uint32_t t = 0; t < w->job[j].tasks.count; t++) {
-            w->job[j].unlucky[t] += w->job[j].alone[t] == host->id;
-        }
-    }
+    sim_unlucky(w, host->id);
     sim_trace(w, "worker %u is no more%s", (unsigned)host->id, silent ? ", silently" : "");
     sim_worker_stop(w, host);
     host->open = host->joined = false;
@@ -104,7 +110,8 @@ sim_crash(sim_world *w, sim_host *host, bool silent)
     }
 }
 
-/* --- what strikes ------------------------------------------------------------------------------- */
+/* --- what strikes -------------------------------------------------------------------------------
+ */
 
 /* Shorter and longer than the lease of 1.5 s. */
 static int64_t
@@ -172,8 +179,7 @@ typedef void strike(sim_world *w, sim_host *host);
 static strike *const strikes[] = { crash, cut, stall, pause_it, drain, fill, join };
 enum { STRIKES = sizeof strikes / sizeof *strikes };
 
-static void
-next_strike(sim_world *w, uint32_t kind);
+static void next_strike(sim_world *w, uint32_t kind);
 
 static void
 struck(sim_world *w, sim_event *e)
@@ -196,8 +202,9 @@ static void
 next_strike(sim_world *w, uint32_t kind)
 {
     const sim_options *o = w->options;
-    const double rates[STRIKES] = { o->crash, o->cut, o->stall, o->pause, o->drain, o->full,
-                                    o->join };
+    const double rates[STRIKES] = {
+        o->crash, o->cut, o->stall, o->pause, o->drain, o->full, o->join
+    };
     if (rates[kind] > 0) {
         double wait = -log(1 - sim_unit(&w->rng)) / rates[kind];
         sim_event *e = sim_after(w, (int64_t)(fmin(wait, 1e6) * 1e9), struck);

@@ -93,8 +93,7 @@ sweep(sim_world *w, sim_job *job, shape *s)
     for (uint32_t i = 0; ok && i < s->width + lag * s->stages; i++) {
         for (uint32_t stage = 0; ok && stage < s->stages && i >= stage * lag; stage++) {
             if (i - stage * lag < s->width) {
-                ok = add_tile(w, job, s, stage, i - stage * lag, (int)lag,
-                              false);
+                ok = add_tile(w, job, s, stage, i - stage * lag, (int)lag, false);
             }
         }
     }
@@ -121,7 +120,8 @@ draw_faults(sim_world *w, sim_job *job)
     }
     for (uint32_t t = 0; t < count; t++) {
         job->task_ns[t] = o->task_ns != 0 ? o->task_ns : 1000000 + sim_below(&w->rng, 40000000);
-        job->fails_left[t] = sim_chance(&w->rng, o->flaky) ? (uint8_t)(1 + sim_below(&w->rng, 3)) : 0;
+        job->fails_left[t] =
+            sim_chance(&w->rng, o->flaky) ? (uint8_t)(1 + sim_below(&w->rng, 3)) : 0;
         job->value[t] = sim_value(job, t, serial, job->value);
         job->results += job->kept[job->stage[t]];
     }
@@ -158,8 +158,8 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
     free(s.id);
     for (uint32_t k = 0; k < job->stage_count; k++) {
         /* Mostly the last stage; else it goes to a store, and the job keeps nothing. */
-        job->kept[k] = !w->options->flat &&
-                       sim_chance(&w->rng, k + 1 == job->stage_count ? 0.7 : 0.15);
+        job->kept[k] =
+            !w->options->flat && sim_chance(&w->rng, k + 1 == job->stage_count ? 0.7 : 0.15);
     }
     draw_faults(w, job);
     return ok;

@@ -23,14 +23,15 @@ index_of(const sim_world *w, const sim_part *part)
     return (uint32_t)(part->job - w->job);
 }
 
-/* --- saying ------------------------------------------------------------------------------------- */
+/* --- saying -------------------------------------------------------------------------------------
+ */
 
 static void
 say_task(sim_world *w, sim_host *host, tg_sched_event_kind kind, sim_part *part, uint32_t t,
          uint64_t holder)
 {
-    sim_say(w, host, (tg_sched_event){ .kind = kind, .job = part->job->id, .task = t,
-                                       .holder = holder });
+    sim_say(w, host,
+            (tg_sched_event){ .kind = kind, .job = part->job->id, .task = t, .holder = holder });
 }
 
 static int
@@ -53,9 +54,12 @@ flush(sim_world *w, sim_host *host, sim_part *part)
                 part->done[++count] = part->done[i];
             }
         }
-        sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_DONE, .job = part->job->id,
-                                           .ranges = part->done, .range_count = count + 1,
-                                           .busy_ns = part->busy_ns });
+        sim_say(w, host,
+                (tg_sched_event){ .kind = TG_EVENT_DONE,
+                                  .job = part->job->id,
+                                  .ranges = part->done,
+                                  .range_count = count + 1,
+                                  .busy_ns = part->busy_ns });
         part->done_count = 0;
         part->busy_ns = 0;
     }
@@ -90,7 +94,8 @@ say_done(sim_world *w, sim_host *host, sim_part *part, uint32_t t)
     }
 }
 
-/* --- tiles -------------------------------------------------------------------------------------- */
+/* --- tiles --------------------------------------------------------------------------------------
+ */
 
 static void
 fetch(sim_world *w, sim_host *host, sim_part *part, uint32_t t, uint64_t holder)
@@ -132,8 +137,8 @@ sim_worker_serves(sim_world *w, uint64_t holder, uint32_t job, uint32_t task, ui
 {
     const sim_host *host = sim_host_of(w, holder);
     const sim_part *part = host != NULL ? &host->part[job] : NULL;
-    bool has = part != NULL && part->job != NULL && !part->dropped &&
-               part->tile[task].tile != SIM_ABSENT;
+    bool has =
+        part != NULL && part->job != NULL && !part->dropped && part->tile[task].tile != SIM_ABSENT;
     if (has) {
         *value = part->tile[task].value;
     }
@@ -171,7 +176,8 @@ own(sim_part *part, uint32_t t, uint64_t value)
     part->tile[t].holder = 0;
 }
 
-/* --- running ------------------------------------------------------------------------------------ */
+/* --- running ------------------------------------------------------------------------------------
+ */
 
 static bool
 ready(const sim_part *part, uint32_t t)
@@ -281,9 +287,13 @@ task_ended(sim_world *w, sim_event *e)
         if (t == job->fatal || job->fails_left[t] != 0) {
             bool passes = t != job->fatal;
             job->fails_left[t] -= passes;
-            sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_FAILED, .job = job->id, .task = t,
-                                               .code = TG_ERR_IO, .message = "a disk is tired",
-                                               .flag = passes });
+            sim_say(w, host,
+                    (tg_sched_event){ .kind = TG_EVENT_FAILED,
+                                      .job = job->id,
+                                      .task = t,
+                                      .code = TG_ERR_IO,
+                                      .message = "a disk is tired",
+                                      .flag = passes });
         } else {
             part->tile[t].ended = true;
             if (succ_count(job, t) != 0 || job->kept[job->stage[t]] != 0) {
@@ -297,7 +307,8 @@ task_ended(sim_world *w, sim_event *e)
     pump(w, host);
 }
 
-/* --- hearing ------------------------------------------------------------------------------------ */
+/* --- hearing ------------------------------------------------------------------------------------
+ */
 
 static void
 assigned(sim_world *w, sim_host *host, sim_part *part, uint32_t t, bool alone)
@@ -397,8 +408,9 @@ fetch_answered(sim_world *w, sim_event *e)
     } else if (take != 0) {
         tile->take = 0;
         say_task(w, host, TG_EVENT_LOST, part, e->task, take);
-        if (tile->holder == take) {
-            tile->holder = 0;
+        tile->holder = tile->holder != take ? tile->holder : 0;
+        if (tile->holder != 0 && is_read(part, e->task)) {
+            fetch(w, host, part, e->task, tile->holder);
         }
     } else if (tile->holder != 0 && tile->holder != e->peer) {
         fetch(w, host, part, e->task, tile->holder); /* it has moved */
@@ -432,8 +444,11 @@ revoked(sim_world *w, sim_host *host, sim_part *part, tg_range range)
             for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
                 drop_copy(part, g->preds[e]);
             }
-            sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_REVOKED, .job = part->job->id,
-                                               .ranges = &one, .range_count = 1 });
+            sim_say(w, host,
+                    (tg_sched_event){ .kind = TG_EVENT_REVOKED,
+                                      .job = part->job->id,
+                                      .ranges = &one,
+                                      .range_count = 1 });
         }
     }
 }
@@ -529,7 +544,8 @@ sim_worker_show(const sim_world *w, const sim_host *host)
     }
 }
 
-/* --- living ------------------------------------------------------------------------------------- */
+/* --- living -------------------------------------------------------------------------------------
+ */
 
 static void
 say_started(sim_world *w, sim_host *host, sim_part *part)
@@ -541,8 +557,10 @@ say_started(sim_world *w, sim_host *host, sim_part *part)
             runs[count++] = (tg_range){ t, t + 1 };
         }
     }
-    sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_STARTED, .job = part->job->id,
-                                       .ranges = runs, .range_count = count });
+    sim_say(
+        w, host,
+        (tg_sched_event){
+            .kind = TG_EVENT_STARTED, .job = part->job->id, .ranges = runs, .range_count = count });
 }
 
 void
@@ -573,8 +591,10 @@ sim_worker_start(sim_world *w, sim_host *host)
     host->to_last = host->from_last = w->now;
     host->part = calloc(w->job_count, sizeof *host->part);
     sim_trace(w, "worker %u begins on host %u", (unsigned)host->id, (unsigned)(host - w->host));
-    sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_WORKER_JOINED, .threads = host->threads,
-                                       .memory_bytes = host->memory_bytes });
+    sim_say(w, host,
+            (tg_sched_event){ .kind = TG_EVENT_WORKER_JOINED,
+                              .threads = host->threads,
+                              .memory_bytes = host->memory_bytes });
     sim_event *e = sim_after(w, 300000000, sim_worker_beats);
     e->host = (uint32_t)(host - w->host);
     e->id = host->id;

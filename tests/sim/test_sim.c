@@ -29,8 +29,8 @@ run(uint64_t seed, bool trace)
     bool ok = sim_run(&options, &result);
     if (!ok || trace) {
         sim_describe(&options, text, sizeof text);
-        fprintf(stderr, "%s\n%s: %s\nagain: make sim SEED=%llu\n", text, ok ? "went well" : "FAILED",
-                result.message, (unsigned long long)seed);
+        fprintf(stderr, "%s\n%s: %s\nagain: make sim SEED=%llu\n", text,
+                ok ? "went well" : "FAILED", result.message, (unsigned long long)seed);
     }
     return ok;
 }
@@ -111,8 +111,7 @@ main(int argc, char **argv)
                (unsigned long long)first, (unsigned long long)failures);
         code = failures != 0;
     } else if (argc > 2 && strcmp(argv[1], "--bug") == 0) {
-        printf("found with seed %llu\n",
-               (unsigned long long)seeds_to_find((sim_bug)number, 1000));
+        printf("found with seed %llu\n", (unsigned long long)seeds_to_find((sim_bug)number, 1000));
     } else {
         code = cmocka_run_group_tests(tests, NULL, NULL);
     }

@@ -21,7 +21,8 @@ uint32_t sim_below(sim_rng *rng, uint32_t n);
 double sim_unit(sim_rng *rng);
 bool sim_chance(sim_rng *rng, double p);
 
-/* --- jobs --------------------------------------------------------------------------------------- */
+/* --- jobs ---------------------------------------------------------------------------------------
+ */
 
 typedef struct sim_job {
     uint64_t id, client;
@@ -30,14 +31,14 @@ typedef struct sim_job {
     uint8_t *kept; /* by stage */
     uint32_t stage_count;
     int64_t *task_ns;
-    uint64_t *value;     /* of the serial run */
-    uint8_t *fails_left; /* passing errors to come */
-    uint32_t *made;      /* how often each was begun anew: for planted bugs */
+    uint64_t *value;                      /* of the serial run */
+    uint8_t *fails_left;                  /* passing errors to come */
+    uint32_t *made;                       /* how often each was begun anew: for planted bugs */
     uint32_t poison, poison_lives, fatal; /* UINT32_MAX: none */
-    uint64_t *alone;     /* by task: the worker that has it alone */
-    uint8_t *unlucky;    /* by task: workers that died by chance while they had it alone */
-    uint8_t *handed;     /* by task: 1 fetching, 2 the client has it */
-    uint64_t *offer;     /* by task: the worker that has the result, 0: none */
+    uint64_t *alone;                      /* by task: the worker that has it alone */
+    uint8_t *unlucky; /* by task: workers that died by chance while they had it alone */
+    uint8_t *handed;  /* by task: 1 fetching, 2 the client has it */
+    uint64_t *offer;  /* by task: the worker that has the result, 0: none */
     uint32_t results, results_handed;
     bool submitted, cancelled, client_gone, finished, released, dropped, persist;
     double priority;
@@ -45,17 +46,18 @@ typedef struct sim_job {
     tg_status code;
 } sim_job;
 
-/* --- workers ------------------------------------------------------------------------------------ */
+/* --- workers ------------------------------------------------------------------------------------
+ */
 
 enum { SIM_NONE, SIM_TODO, SIM_RUNNING };
 enum { SIM_ABSENT, SIM_COPY, SIM_OWN };
 
 typedef struct sim_tile {
-    uint8_t task;    /* SIM_NONE, SIM_TODO, SIM_RUNNING */
-    uint8_t tile;    /* SIM_ABSENT, ... */
-    bool ended;      /* here */
-    bool freed;      /* made here, and freed by itself */
-    bool took;       /* from a worker that drains */
+    uint8_t task; /* SIM_NONE, SIM_TODO, SIM_RUNNING */
+    uint8_t tile; /* SIM_ABSENT, ... */
+    bool ended;   /* here */
+    bool freed;   /* made here, and freed by itself */
+    bool took;    /* from a worker that drains */
     bool fetching;
     uint32_t left;   /* of an own tile: readers that have not ended here */
     uint64_t holder; /* by the newest LOCATE; 0: none */
@@ -90,8 +92,10 @@ typedef struct sim_host {
     uint32_t alone_task;
 } sim_host;
 
-/* --- the world ---------------------------------------------------------------------------------- */
+/* --- the world ----------------------------------------------------------------------------------
+ */
 
+enum { SIM_IDS = 65536 };
 typedef struct sim_event sim_event;
 typedef struct sim_world sim_world;
 typedef void sim_action(sim_world *w, sim_event *e);
@@ -122,6 +126,7 @@ struct sim_world {
     sim_host *host;
     uint32_t host_count;
     uint64_t next_id;
+    bool *expelled; /* by id, modulo SIM_IDS */
     sim_job *job;
     uint32_t job_count, jobs_over;
     bool quiet; /* faults are over */
@@ -156,10 +161,11 @@ sim_action sim_worker_beats;
 /* What the worker waits for, to stderr. */
 void sim_worker_show(const sim_world *w, const sim_host *host);
 /* What the holder answers to a fetch: false: it has no such tile. */
-bool sim_worker_serves(sim_world *w, uint64_t holder, uint32_t job, uint32_t task,
-                       uint64_t *value);
+bool sim_worker_serves(sim_world *w, uint64_t holder, uint32_t job, uint32_t task, uint64_t *value);
 /* sim_fault.c */
 void sim_crash(sim_world *w, sim_host *host, bool silent);
+/* Chance took a worker from what it may have had alone. */
+void sim_unlucky(sim_world *w, uint64_t id);
 void sim_faults_begin(sim_world *w);
 void sim_faults_end(sim_world *w);
 
