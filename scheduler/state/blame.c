@@ -84,13 +84,14 @@ tg__alone_over(tg_sched *sched, uint16_t slot)
     w->alone = NULL;
     sched->reserved -= w->reserved;
     w->reserved = false;
-    tg__look(sched, slot);
+    sched->look_all = true;
 }
 
 static void
 reserve(tg_sched *sched, uint16_t slot)
 {
     sched->worker[slot].reserved = true;
+    sched->look_all = true;
     sched->reserved++;
 }
 

@@ -143,8 +143,9 @@ struct tg_sched {
     int64_t now_ns;
     tg__worker *worker; /* by slot */
     uint32_t slot_capacity, slot_count;
-    uint32_t alive, threads; /* of living workers */
-    uint16_t *look;          /* slots that may have room; as many as slots */
+    uint32_t alive;   /* workers */
+    uint32_t threads; /* of those that may be given tasks; found when all are looked at */
+    uint16_t *look;   /* slots that may have room; as many as slots */
     size_t look_count;
     bool look_all, postponed;
     uint32_t reserved, draining;

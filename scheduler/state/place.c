@@ -104,26 +104,6 @@ home_of(tg_sched *sched, tg__job *job, uint16_t slot)
     return best != NULL;
 }
 
-static uint32_t
-at_least_one(int64_t n)
-{
-    return n < 1 ? 1 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-}
-
-/* How many tasks of a kind to give at once: what there is room for; but a share only of the last
- * ones, so that all workers end together, and of what other jobs want room for too. */
-static uint32_t
-portion(const tg_sched *sched, const tg__job *job, const tg__worker *w, tg__class class,
-        uint32_t left, uint32_t parts)
-{
-    int64_t n = (credit_of(sched, w) - w->load[class]) / job->cost;
-    int64_t share = (int64_t)left * w->threads / (parts * (int64_t)sched->threads) + 1;
-    if (sched->queue_count > 1) {
-        n = tg_min_i64(n, credit_of(sched, w) / job->cost / 8);
-    }
-    return at_least_one(tg_min_i64(n, share));
-}
-
 static bool
 give_home(tg_sched *sched, tg__job *job, uint16_t slot, uint32_t limit)
 {
@@ -188,35 +168,52 @@ give_returned(tg_sched *sched, tg__job *job, uint16_t slot, uint32_t limit)
 /* --- which job ----------------------------------------------------------------------------------
  */
 
-static bool
-has_room(const tg_sched *sched, const tg__worker *w, tg__class class)
+/*
+ * How many tasks of a class to give at once; 0: none. What there is room for; but of the last ones
+ * a share only, so that all workers end together (a thread that is idle may always have one), and
+ * of the room a part only, if other jobs want it too.
+ */
+static uint32_t
+portion(const tg_sched *sched, const tg__job *job, uint16_t slot, tg__class class)
 {
-    return w->load[class] < credit_of(sched, w);
+    const tg__worker *w = &sched->worker[slot];
+    bool fresh = class == TG__FRESH;
+    int64_t left = fresh ? job->home_left : job->returned;
+    int64_t room = credit_of(sched, w) - w->load[class];
+    int64_t n = 0;
+    if (fresh && w->load[TG__BLOCKED] >= credit_of(sched, w)) {
+        room = 0;
+    }
+    if (left > 0 && room > 0 && tg__fits(job, w)) {
+        const tg__part *part = &job->part[slot];
+        int64_t share = tg_ceil_div((left + job->assigned) * w->threads,
+                                    tg_max_i64(sched->threads, w->threads));
+        int64_t has =
+            (int64_t)part->count[TG__FRESH] + part->count[TG__AGAIN] + part->count[TG__BLOCKED];
+        n = tg_max_i64(room / job->cost, 1);
+        if (sched->queue_count > 1) {
+            n = tg_min_i64(n, tg_max_i64(credit_of(sched, w) / job->cost / 8, 1));
+        }
+        n = tg_min_i64(n, tg_max_i64(share, w->threads) - has);
+    }
+    return n > 0 ? (uint32_t)tg_min_i64(n, left) : 0;
 }
 
 static bool
-room_for_home(const tg_sched *sched, const tg__worker *w)
+serves(const tg_sched *sched, const tg__job *job, uint16_t slot)
 {
-    return has_room(sched, w, TG__FRESH) && has_room(sched, w, TG__BLOCKED);
-}
-
-/* Returned tasks need not wait for room among the others. */
-static bool
-serves(const tg_sched *sched, const tg__job *job, const tg__worker *w)
-{
-    return tg__fits(job, w) && ((job->returned != 0 && has_room(sched, w, TG__AGAIN)) ||
-                                (job->home_left != 0 && room_for_home(sched, w)));
+    return portion(sched, job, slot, TG__AGAIN) != 0 || portion(sched, job, slot, TG__FRESH) != 0;
 }
 
 static tg__job *
-pick(const tg_sched *sched, const tg__worker *w)
+pick(const tg_sched *sched, uint16_t slot)
 {
     tg__job *best = sched->queue_count != 0 ? sched->queue[0] : NULL;
-    if (best != NULL && !serves(sched, best, w)) {
-        best = NULL; /* seldom: it is too large for this worker, or has returned tasks only */
+    if (best != NULL && !serves(sched, best, slot)) {
+        best = NULL; /* seldom: it is too large for this worker, or nearly through */
         for (size_t i = 1; i < sched->queue_count; i++) {
             tg__job *job = sched->queue[i];
-            if (serves(sched, job, w) &&
+            if (serves(sched, job, slot) &&
                 (best == NULL || (double)job->load * best->spec.priority <
                                      (double)best->load * job->spec.priority)) {
                 best = job;
@@ -229,23 +226,28 @@ pick(const tg_sched *sched, const tg__worker *w)
 static bool
 give(tg_sched *sched, tg__job *job, uint16_t slot)
 {
-    const tg__worker *w = &sched->worker[slot];
-    bool again = job->returned != 0 && has_room(sched, w, TG__AGAIN);
-    bool ok =
-        again ? give_returned(sched, job, slot, portion(sched, job, w, TG__AGAIN, job->returned, 1))
-              : give_home(sched, job, slot, portion(sched, job, w, TG__FRESH, job->home_left, 2));
+    uint32_t again = portion(sched, job, slot, TG__AGAIN);
+    bool ok = again != 0 ? give_returned(sched, job, slot, again)
+                         : give_home(sched, job, slot, portion(sched, job, slot, TG__FRESH));
     tg__queue_update(sched, job);
     return ok;
+}
+
+/* The queue is only looked through if there is room for anything. */
+static bool
+has_room(const tg_sched *sched, const tg__worker *w)
+{
+    int64_t credit = credit_of(sched, w);
+    return (w->load[TG__FRESH] < credit && w->load[TG__BLOCKED] < credit) ||
+           (sched->returned != 0 && w->load[TG__AGAIN] < credit);
 }
 
 static void
 place_worker(tg_sched *sched, uint16_t slot)
 {
-    const tg__worker *w = &sched->worker[slot];
-    bool more = tg__able(w);
-    while (more &&
-           (room_for_home(sched, w) || (sched->returned != 0 && has_room(sched, w, TG__AGAIN)))) {
-        tg__job *job = pick(sched, w);
+    bool more = tg__able(&sched->worker[slot]);
+    while (more && has_room(sched, &sched->worker[slot])) {
+        tg__job *job = pick(sched, slot);
         more = job != NULL && give(sched, job, slot);
     }
 }
@@ -308,14 +310,16 @@ tg__place(tg_sched *sched, uint64_t job_id)
 {
     bool all = sched->look_all || sched->postponed;
     sched->look_all = sched->postponed = false;
+    sched->threads = all ? 0 : sched->threads;
     for (uint16_t slot = 0; all && slot < sched->slot_count; slot++) {
+        sched->threads += tg__able(&sched->worker[slot]) ? sched->worker[slot].threads : 0;
         tg__look(sched, slot);
     }
-    while (sched->look_count != 0) {
-        uint16_t slot = sched->look[--sched->look_count];
-        sched->worker[slot].looked = false;
-        place_worker(sched, slot);
+    for (size_t i = 0; i < sched->look_count; i++) {
+        sched->worker[sched->look[i]].looked = false;
+        place_worker(sched, sched->look[i]);
     }
+    sched->look_count = 0;
     for (size_t i = 0; all && i < sched->jobs.count; i++) {
         place_low(sched, sched->jobs.entries[i].as.job);
     }

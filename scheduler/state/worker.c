@@ -101,7 +101,6 @@ tg__on_joined(tg_sched *sched, const tg_sched_event *event, tg_error *err)
                                         .heard_ns = sched->now_ns };
     tg__index_add(&sched->workers, event->worker)->as.slot = slot;
     sched->alive++;
-    sched->threads += event->threads;
     sched->look_all = true; /* not it alone: it may be the first that a job fits on */
     sched->lease_due_ns = 0;
     tg__drain_scan_all(sched);
@@ -157,7 +156,6 @@ bury(tg_sched *sched, uint16_t slot)
 {
     tg__worker *w = &sched->worker[slot];
     sched->alive--;
-    sched->threads -= w->threads;
     sched->reserved -= w->reserved;
     sched->draining -= w->draining;
     tg__index_remove(&sched->workers, w->id);
