@@ -74,17 +74,17 @@ headers: build ## write what is made from the table of ops: C functions, Python 
 	$(PY) python/make_stubs.py
 
 format: ## clang-format every C file
-	@tools/setup.sh tidy
+	@tools/setup.sh format
 	@clang-format -i $(C_FILES)
 
 format-check: ## fail if `make format` would change a file
-	@tools/setup.sh tidy
+	@tools/setup.sh format
 	@clang-format --dry-run --Werror $(C_FILES)
 
 tidy: build ## the rules of tools/tidy.py, then clang-tidy
 	@tools/setup.sh tidy
 	@$(PY) tools/tidy.py --strict
-	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) '$(CURDIR)/(core|ops|io|scheduler|worker)/'
+	@$(PY) tools/clang_tidy.py $(BUILD) -j $(JOBS)
 
 clean: ## remove the builds; the Python environments stay
 	rm -rf build

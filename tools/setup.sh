@@ -11,7 +11,8 @@
 #   jemalloc   the allocator, from source, into the user's cache folder
 #   python     .venv, what the tests and the examples need
 #   bench      .venv-bench, the peers that benchmarks/ measures against
-#   tidy       clang-format and clang-tidy
+#   format     clang-format
+#   tidy       .venv-tidy, the clang-tidy that .clang-tidy is written for
 #   chromium   a browser, for the tests of the dashboard
 #
 # Environment: PYTHON (python3), XDG_CACHE_HOME, and CC for jemalloc.
@@ -45,9 +46,9 @@ packages_of() { # stage manager
             echo cmake ninja ccache pkg-config python@3.12 msgpack c-blosc zstd lz4 zlib isa-l \
                 libtiff jansson openblas sleef xxhash libpng cmocka
             ;;
-        tidy:apt) echo clang-format clang-tidy ;;
-        tidy:dnf) echo clang-tools-extra ;;
-        tidy:brew) echo llvm ;;
+        format:apt) echo clang-format ;;
+        format:dnf) echo clang-tools-extra ;;
+        format:brew) echo clang-format ;;
         chromium:apt) echo chromium ;;
         chromium:dnf) echo chromium ;;
         chromium:brew) echo chromium ;;
@@ -231,10 +232,11 @@ setup_venv() { # folder requirements
 
 for stage in "$@"; do
     case $stage in
-        system | tidy | chromium) install_packages "$stage" ;;
+        system | format | chromium) install_packages "$stage" ;;
         jemalloc) setup_jemalloc ;;
         python) setup_venv .venv python/requirements-dev.txt ;;
         bench) setup_venv .venv-bench benchmarks/requirements.txt ;;
-        *) die "unknown stage '$stage' (system jemalloc python bench tidy chromium)" ;;
+        tidy) setup_venv .venv-tidy tools/requirements-tidy.txt ;;
+        *) die "unknown stage '$stage' (system jemalloc python bench format tidy chromium)" ;;
     esac
 done

@@ -73,6 +73,12 @@ bool tg_array_made_by(const tg_array *array, const char *op);
  * gather demand, windows. REDUCE: `out` is a box of the domain.
  */
 void tg_array_demand(const tg_array *node, size_t arg, const tg_box *out, tg_boxes *boxes);
+/* The axis that a cumulative op carries along; -1: none. */
+static inline int
+tg_array_carry_axis(const tg_array *array)
+{
+    return array->op->carry_axis != NULL ? array->op->carry_axis(array) : -1;
+}
 /* Shape of the iteration domain: the domain of a REDUCE, else the array's shape. */
 void tg_array_domain(const tg_array *node, int *ndim, int64_t *shape);
 

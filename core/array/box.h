@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/limits.h"
 #include "core/base/size.h"
 
@@ -101,6 +102,7 @@ tg_box_hull(tg_box *out, const tg_box *a, const tg_box *b)
     } else if (tg_box_is_empty(b)) {
         tg_box_copy(out, a);
     } else {
+        TG_DCHECK(a->ndim == b->ndim);
         out->ndim = a->ndim;
         for (int i = 0; i < a->ndim; i++) {
             int64_t lo = tg_min_i64(a->lo[i], b->lo[i]);

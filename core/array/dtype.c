@@ -5,6 +5,7 @@
  */
 #include "core/array/dtype.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct dtype_row {
@@ -60,6 +61,22 @@ tg_dtype_parse(const char *name)
         }
     }
     return found;
+}
+
+void
+tg_dtype_typestr(tg_dtype dtype, char text[TG_TYPESTR_MAX])
+{
+    const dtype_row *row = row_of(dtype);
+    (void)snprintf(text, TG_TYPESTR_MAX, "%c%s", row->size > 1 ? '<' : '|', row->typestr);
+}
+
+tg_dtype
+tg_dtype_from_typestr(const char *text, bool *big_endian)
+{
+    bool has_order = strlen(text) >= 3 && strchr("<>|", text[0]) != NULL;
+    tg_dtype dtype = has_order ? tg_dtype_parse(text) : TG_DT_NONE;
+    *big_endian = text[0] == '>' && tg_dtype_size(dtype) > 1;
+    return dtype;
 }
 
 /* The type of a kind and a size; TG_DT_NONE when there is none. */

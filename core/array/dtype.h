@@ -26,6 +26,9 @@ typedef enum tg_kind {
     TG_KIND_COMPLEX
 } tg_kind;
 
+/* Room for a typestr with its NUL. */
+enum { TG_TYPESTR_MAX = 5 };
+
 #define TG_EACH_DTYPE(X)                                                                           \
     X(BOOL, uint8_t, uint32_t, "bool", "b1", TG_KIND_BOOL)                                         \
     X(I8, int8_t, uint32_t, "int8", "i1", TG_KIND_INT)                                             \
@@ -42,6 +45,10 @@ typedef enum tg_kind {
     X(C64, float _Complex, float _Complex, "complex64", "c8", TG_KIND_COMPLEX)                     \
     X(C128, double _Complex, double _Complex, "complex128", "c16", TG_KIND_COMPLEX)
 
+/* NumPy's typestr with the byte order, as files have it: "<u2", "|b1"; always little-endian. */
+void tg_dtype_typestr(tg_dtype dtype, char text[TG_TYPESTR_MAX]);
+/* The reverse, in either byte order; TG_DT_NONE for all else, also for "u2" and "uint16". */
+tg_dtype tg_dtype_from_typestr(const char *text, bool *big_endian);
 /* TG_KIND_NONE for a number that is no dtype. */
 tg_kind tg_dtype_kind(tg_dtype dtype);
 /* complex64 -> float32, complex128 -> float64; others are themselves. */

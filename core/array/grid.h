@@ -67,5 +67,19 @@ int64_t tg_grid_number(const tg_grid *grid, const int64_t *index);
 void tg_grid_index(const tg_grid *grid, int64_t number, int64_t *index);
 /* The per-axis range [first, last] of cells that a non-empty box inside the grid touches. */
 void tg_grid_range(const tg_grid *grid, const tg_box *box, int64_t *first, int64_t *last);
+/* The next index of such a range in C order; false, and the first again, after the last. */
+static inline bool
+tg_grid_range_next(int ndim, const int64_t *first, const int64_t *last, int64_t *index)
+{
+    int a = ndim - 1;
+    while (a >= 0 && index[a] == last[a]) {
+        index[a] = first[a];
+        a--;
+    }
+    if (a >= 0) {
+        index[a]++;
+    }
+    return a >= 0;
+}
 
 #endif

@@ -49,33 +49,38 @@ out:
 }
 
 static tg_status
-check_chunks(int ndim, const int64_t *chunks, tg_error *err)
+take_chunks(int ndim, const int64_t *shape, const int64_t *chunks, int64_t *steps, tg_error *err)
 {
     tg_status status = TG_OK;
     for (int a = 0; chunks != NULL && a < ndim; a++) {
-        TG_CHECK(chunks[a] >= 0, err, TG_ERR_VALUE,
-                 "from_memory: negative chunk size %lld along axis %d", (long long)chunks[a], a);
+        TG_CHECK(chunks[a] >= 1 || chunks[a] == -1 || (chunks[a] == 0 && shape[a] == 0), err,
+                 TG_ERR_VALUE,
+                 "from_memory: a chunk size must be positive, or -1 for the whole axis; got %lld "
+                 "for axis %d",
+                 (long long)chunks[a], a);
+        steps[a] = tg_max_i64(chunks[a], 0);
     }
 out:
     return status;
 }
 
-tg_array *
+tg_array * /* NOLINTNEXTLINE(readability-function-size): public, and so it stays */
 tg_from_memory(tg_scope *scope, void *data, tg_dtype dtype, int ndim, const int64_t *shape,
                const int64_t *strides, const int64_t *chunks, uint64_t key, void *owner,
                void (*release)(void *owner))
 {
     tg_error err = { 0 };
     tg_view view;
+    int64_t steps[TG_NDIM_MAX];
     tg_array *array = NULL;
     tg_grid *grid = NULL;
     tg_buffer *buffer = NULL;
     lease *held = tg_malloc(NULL, sizeof *held);
     bool ok = tg_scope_error(scope) == NULL && held != NULL &&
               make_view(data, dtype, ndim, shape, strides, &view, &err) == TG_OK &&
-              check_chunks(ndim, chunks, &err) == TG_OK;
+              take_chunks(ndim, shape, chunks, steps, &err) == TG_OK;
     if (ok && chunks != NULL) {
-        grid = tg_grid_create_regular(ndim, shape, chunks);
+        grid = tg_grid_create_regular(ndim, shape, steps);
         ok = grid != NULL;
     }
     if (ok) {

@@ -180,6 +180,9 @@ struct tg_op {
     int (*carry_axis)(const tg_array *node);
 };
 
+/* The name of argument `index`, for messages; of further ones the last. */
+void tg__op_arg_name(const tg_op *op, size_t index, char *text, size_t size);
+
 /* Convenience for the slots. */
 static inline int64_t
 tg_value_int(const tg_value *value, uint32_t index, int64_t fallback)

@@ -58,23 +58,20 @@ tg_result_type(size_t count, tg_array *const *arrays)
     return add_weak(strong, weak);
 }
 
-/* NumPy's way of writing several shapes: "(2,3) (4,)". */
-static void
-append_shape(char *text, size_t size, const tg_array *array)
+void
+tg_shape_text(char *text, size_t size, int ndim, const int64_t *shape)
 {
-    size_t used = strlen(text);
-    (void)snprintf(text + used, size - used, "%s(", used > 0 ? " " : "");
-    for (int a = 0; a < array->ndim; a++) {
-        used = strlen(text);
-        if (array->shape[a] < 0) {
-            (void)snprintf(text + used, size - used, "?%s",
-                           a + 1 < array->ndim || a == 0 ? "," : "");
+    size_t used = 1;
+    (void)snprintf(text, size, "(");
+    for (int a = 0; a < ndim && used < size; a++) {
+        const char *comma = a + 1 < ndim || a == 0 ? "," : "";
+        if (shape[a] < 0) {
+            (void)snprintf(text + used, size - used, "?%s", comma);
         } else {
-            (void)snprintf(text + used, size - used, "%" PRId64 "%s", array->shape[a],
-                           a + 1 < array->ndim || a == 0 ? "," : "");
+            (void)snprintf(text + used, size - used, "%" PRId64 "%s", shape[a], comma);
         }
+        used = strlen(text);
     }
-    used = strlen(text);
     (void)snprintf(text + used, size - used, ")");
 }
 
@@ -113,7 +110,11 @@ tg_broadcast_shape(size_t count, tg_array *const *arrays, int *ndim, int64_t *sh
     if (!fits) {
         char text[640] = "";
         for (size_t i = 0; i < count; i++) {
-            append_shape(text, sizeof text, arrays[i]);
+            size_t used = strlen(text);
+            if (i > 0 && used + 1 < sizeof text) {
+                text[used++] = ' ';
+            }
+            tg_shape_text(text + used, sizeof text - used, arrays[i]->ndim, arrays[i]->shape);
         }
         status = tg_fail(err, TG_ERR_VALUE,
                          "operands could not be broadcast together with shapes %s", text);

@@ -45,12 +45,6 @@ tg_scope_destroy(tg_scope *scope)
     }
 }
 
-tg_context *
-tg_scope_context(const tg_scope *scope)
-{
-    return scope->context;
-}
-
 const tg_error *
 tg_scope_error(const tg_scope *scope)
 {
@@ -310,10 +304,10 @@ list_names(const char *names, char *text, size_t size)
     text[used] = '\0';
 }
 
-/* The name of an argument; of further ones the last. */
-static void
-name_arg(const char *names, size_t index, char *text, size_t size)
+void
+tg__op_arg_name(const tg_op *op, size_t index, char *text, size_t size)
 {
+    const char *names = op->arg_names;
     const char *end = names != NULL ? strchr(names, '|') : NULL;
     for (; index > 0 && end != NULL; index--) {
         names = end + 1;
@@ -341,7 +335,7 @@ check_args(const tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const
              op->nargs_max == 1 ? "" : "s", names, nargs);
     for (size_t i = 0; i < nargs; i++) {
         if (args[i] == NULL) {
-            name_arg(op->arg_names, i, names, sizeof names);
+            tg__op_arg_name(op, i, names, sizeof names);
             status =
                 tg_fail(err, TG_ERR_VALUE, "%s: argument %zu (%s) is NULL", op->name, i, names);
             goto out;

@@ -14,7 +14,6 @@
 
 /* The rest of the interface (destroy, error, clear, tg_apply) is public: tilegraph/array.h. */
 tg_scope *tg_scope_create_in(tg_context *context);
-tg_context *tg_scope_context(const tg_scope *scope);
 /* For builders: records an error (the first wins) and returns NULL. */
 tg_array *tg__scope_fail(tg_scope *scope, tg_status code, const char *file, int line,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -35,6 +34,11 @@ tg_array *tg_scope_weak(tg_scope *scope, tg_weak kind, double real, double imag,
 tg_array *tg_scope_cast(tg_scope *scope, tg_array *array, tg_dtype dtype);
 /* NumPy 2's result type of several arrays, weak scalars considered. */
 tg_dtype tg_result_type(size_t count, tg_array *const *arrays);
+/* Room for the text of any shape. */
+enum { TG_SHAPE_TEXT = 20 * TG_NDIM_MAX + 3 };
+/* NumPy's way of writing a shape in messages: "(2,3)", "(4,)", "()"; "?" for a length that is not
+ * known. Cut when it does not fit. */
+void tg_shape_text(char *text, size_t size, int ndim, const int64_t *shape);
 /* The broadcast shape; TG_ERR_VALUE "operands could not be broadcast together with shapes ..." */
 TG_MUST_USE tg_status tg_broadcast_shape(size_t count, tg_array *const *arrays, int *ndim,
                                          int64_t *shape, tg_error *err);

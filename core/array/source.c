@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The counting of sources and sinks. The last release ends with the implementation's destroy. */
+/* The beginning and the counting of sources and sinks. The last release ends with the
+ * implementation's destroy. */
 #include "core/array/source.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "core/base/assert.h"
 #include "tilegraph/session.h"
+
+void
+tg_source_init(tg_source *source, const tg_source_ops *ops, const char *format, const char *uri)
+{
+    source->ops = ops;
+    atomic_init(&source->references, 1);
+    (void)snprintf(source->format, sizeof source->format, "%s", format);
+    (void)snprintf(source->uri, sizeof source->uri, "%s", uri);
+}
 
 tg_source *
 tg_source_retain(tg_source *source)
@@ -27,6 +38,15 @@ tg_source_release(tg_source *source)
             source->ops->destroy(source);
         }
     }
+}
+
+void
+tg_sink_init(tg_sink *sink, const tg_sink_ops *ops, const char *format, const char *uri)
+{
+    sink->ops = ops;
+    atomic_init(&sink->references, 1);
+    (void)snprintf(sink->format, sizeof sink->format, "%s", format);
+    (void)snprintf(sink->uri, sizeof sink->uri, "%s", uri);
 }
 
 tg_sink *

@@ -41,9 +41,9 @@ typedef struct tg_source_ops {
                       tg_io_stats *stats, tg_error *err);
     /* Upper bound of the scratch that read takes for this box. */
     int64_t (*scratch_bytes)(const tg_source *source, const tg_box *box);
-    /* The bytes that would be read from the store for this box, as well as metadata tells (an
-     * upper bound for compressed data is the decoded size). NULL: the decoded size. */
-    int64_t (*stored_bytes)(const tg_source *source, const tg_box *box);
+    /* Upper bound of what it keeps from one call to the next, beside array data, when so many
+     * threads read. NULL: nothing that grows. */
+    int64_t (*table_bytes)(const tg_source *source, int threads);
     void (*destroy)(tg_source *source);
 } tg_source_ops;
 
@@ -61,6 +61,9 @@ struct tg_source {
     char uri[1024];     /* path, and the array inside it after "#" */
 };
 
+/* For implementations: the first reference, and where the data is. The rest is theirs to fill. */
+void tg_source_init(tg_source *source, const tg_source_ops *ops, const char *format,
+                    const char *uri);
 tg_source *tg_source_retain(tg_source *source);
 void tg_source_release(tg_source *source);
 
@@ -90,8 +93,10 @@ struct tg_sink {
     bool random_access; /* any box may be written (an .npy file): `chunks` is only advice */
     char format[16];
     char uri[1024];
+    const char *temporary; /* where it is written until commit; NULL: at no path */
 };
 
+void tg_sink_init(tg_sink *sink, const tg_sink_ops *ops, const char *format, const char *uri);
 tg_sink *tg_sink_retain(tg_sink *sink);
 void tg_sink_release(tg_sink *sink);
 

@@ -62,7 +62,7 @@ integer_fits(int64_t value, tg_dtype dtype)
         int64_t limit = (int64_t)1 << (bits - 1);
         fits = value >= -limit && value < limit;
     } else if (tg_dtype_kind(dtype) == TG_KIND_UINT) {
-        fits = value >= 0 && (bits == 64 || value < (int64_t)1 << bits);
+        fits = value >= 0 && (bits >= 64 || value < (int64_t)1 << bits);
     }
     return fits;
 }

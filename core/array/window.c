@@ -251,6 +251,7 @@ axis_intervals(const axis_plan *plan, int64_t *lo, int64_t *hi)
 static bool
 next_choice(int ndim, const int *counts, int *choice)
 {
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     int a = ndim - 1;
     while (a >= 0 && ++choice[a] == counts[a]) {
         choice[a--] = 0;

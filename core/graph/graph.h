@@ -14,6 +14,11 @@
 #include "core/base/limits.h"
 #include "core/base/status.h"
 
+/* Tasks [lo, hi): neighbours in the sweep order. */
+typedef struct tg_range {
+    uint32_t lo, hi;
+} tg_range;
+
 typedef struct tg_tasks {
     uint32_t count, capacity;
     uint64_t edges, edge_capacity;

@@ -137,6 +137,31 @@ tg_pool_get(tg_pool *pool, size_t bytes, size_t *capacity)
     return block;
 }
 
+bool
+tg_pool_reserve(tg_pool *pool, int64_t bytes)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    bool fits = bytes <= pool->limit - pool->used;
+    if (fits) {
+        pool->used += bytes;
+        pool->peak = pool->used > pool->peak ? pool->used : pool->peak;
+        if (pool->used + pool->kept > pool->limit) {
+            drop_kept(pool, pool->limit - pool->used);
+        }
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return fits;
+}
+
+void
+tg_pool_unreserve(tg_pool *pool, int64_t bytes)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    TG_ASSERT_CMP(pool->used, >=, bytes);
+    pool->used -= bytes;
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
 static void
 put(tg_pool *pool, void *block, size_t capacity, bool owned)
 {

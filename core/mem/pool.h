@@ -38,6 +38,9 @@ void tg_pool_destroy(tg_pool *pool);
 void *tg_pool_get(tg_pool *pool, size_t bytes, size_t *capacity);
 /* Puts a block back, for reuse. */
 void tg_pool_put(tg_pool *pool, void *block, size_t capacity);
+/* Counts memory that is taken elsewhere (the tables of a store) as used; false: it does not fit. */
+bool tg_pool_reserve(tg_pool *pool, int64_t bytes);
+void tg_pool_unreserve(tg_pool *pool, int64_t bytes);
 /* The bytes that a request for `bytes` is charged: what plans must count with. */
 int64_t tg_pool_charge(int64_t bytes);
 /* Takes a block in use out of the account, because it now belongs to the user (a result), and the

@@ -32,10 +32,7 @@ tg_plan_choice_at(const tg_plan_core *plan, uint32_t index, tg_choice_read *read
                               .reads = reads,
                               .tiles = tiles };
     if (stage->kind == TG_STAGE_FINISH) {
-        out->source = stage->source;
-        while (plan->stages[out->source].kind == TG_STAGE_COMBINE) {
-            out->source = plan->stages[out->source].source;
-        }
+        out->source = (uint32_t)(tg_plan_partial(plan, stage) - plan->stages);
     }
     for (uint32_t i = 0; i < stage->local_count; i++) {
         const tg_local *local = &stage->locals[i];

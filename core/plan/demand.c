@@ -76,13 +76,9 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
-    size_t bytes = 0;
+    size_t bytes = tg_layout_memory_max(plan);
     void *memory = NULL;
     bool *wanted = tg_calloc(NULL, plan->stage_count, sizeof *wanted);
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        size_t one = tg_layout_memory(&plan->stages[s]);
-        bytes = one > bytes ? one : bytes;
-    }
     memory = tg_malloc(NULL, bytes);
     TG_CHECK(wanted != NULL && memory != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     for (uint32_t s = plan->stage_count; s-- > 0;) {
@@ -110,8 +106,7 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
                 tg_array_box(stage->root, &stage->region);
             }
         }
-        int carry =
-            stage->root->op->carry_axis != NULL ? stage->root->op->carry_axis(stage->root) : -1;
+        int carry = tg_array_carry_axis(stage->root);
         if (carry >= 0) { /* a cumulative op starts at the beginning */
             stage->region.lo[carry] = 0;
         }

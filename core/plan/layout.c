@@ -18,6 +18,17 @@ tg_layout_memory(const tg_stage *stage)
     return stage->local_count * sizeof(tg_layout_node) + stage->arg_count * sizeof(int64_t) + 64;
 }
 
+size_t
+tg_layout_memory_max(const tg_plan_core *plan)
+{
+    size_t most = 0;
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        size_t bytes = tg_layout_memory(&plan->stages[s]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 bool
 tg_local_window(const tg_local *local, size_t arg, tg_window *window)
 {

@@ -44,6 +44,8 @@ bool tg_layout_is_scalar(const tg_array *array);
 
 /* Bytes that a layout of the stage needs for its lists. */
 size_t tg_layout_memory(const tg_stage *stage);
+/* The most that it says of any stage. */
+size_t tg_layout_memory_max(const tg_plan_core *plan);
 /* Only the boxes: what dependencies need. `memory` as tg_layout_memory says. */
 void tg_layout_boxes(tg_layout *layout, const tg_plan_core *plan, const tg_stage *stage,
                      const tg_box *tile, void *memory);

@@ -96,15 +96,7 @@ push_range(walk *w, const tg_stage *producer, const tg_box *box)
     memcpy(index, first, sizeof index[0] * (size_t)ndim);
     while (more) {
         push_slot(w, producer->slot + (uint64_t)tg_grid_number(producer->grid, index));
-        int a = ndim - 1;
-        while (a >= 0 && index[a] == last[a]) {
-            index[a] = first[a];
-            a--;
-        }
-        more = a >= 0 && w->status == TG_OK;
-        if (more) {
-            index[a]++;
-        }
+        more = tg_grid_range_next(ndim, first, last, index) && w->status == TG_OK;
     }
 }
 
@@ -119,7 +111,7 @@ emit_state(void *ctx, int64_t tile)
 static void
 push_carry(walk *w, const tg_stage *stage, int64_t tile)
 {
-    int axis = stage->root->op->carry_axis != NULL ? stage->root->op->carry_axis(stage->root) : -1;
+    int axis = tg_array_carry_axis(stage->root);
     if (axis >= 0) {
         int64_t index[TG_NDIM_MAX];
         tg_grid_index(stage->grid, tile, index);
@@ -275,9 +267,8 @@ tg_planner_order(tg_planner *planner, tg_error *err)
     tg_plan_core *plan = planner->plan;
     walk w = { .plan = plan, .err = err };
     int64_t *done = tg_calloc(NULL, plan->target_count + 1, sizeof *done);
+    w.memory_bytes = tg_layout_memory_max(plan);
     for (uint32_t s = 0; s < plan->stage_count; s++) {
-        size_t one = tg_layout_memory(&plan->stages[s]);
-        w.memory_bytes = one > w.memory_bytes ? one : w.memory_bytes;
         plan->stages[s].scratch_bytes = 0;
     }
     plan->chunks_read = plan->chunks_decoded = plan->bytes_read = 0;

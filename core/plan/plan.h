@@ -80,6 +80,8 @@ typedef struct tg_plan_target {
     tg_array *array;
     tg_sink *sink;     /* or NULL: memory */
     int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
+    bool gaps;         /* memory of the user's whose rows have gaps: ops want rows without, so tiles
+                          are made apart and copied */
     uint32_t stage;    /* that completes it */
 } tg_plan_target;
 
@@ -110,8 +112,8 @@ typedef struct tg_plan_core {
     int64_t ahead_bytes;       /* what may be started beyond that: see worker/exec/exec.h */
     int64_t peak_bytes;
     int64_t result_bytes;
-    int64_t chunks_read, chunks_decoded, bytes_read, stored_bytes_read, bytes_written;
-    double operations;
+    int64_t table_bytes; /* what the sources keep beside array data */
+    int64_t chunks_read, chunks_decoded, bytes_read, bytes_written;
 } tg_plan_core;
 
 TG_MUST_USE tg_status tg_plan_make(size_t count, const tg_plan_target *targets,
@@ -131,6 +133,9 @@ void tg_plan_release(tg_plan_core *plan);
 
 /* The stage of a task, its tile's number, and that tile's box. */
 void tg_plan_task(const tg_plan_core *plan, uint32_t task, uint32_t *stage, int64_t *tile);
+/* Where the states come from that a COMBINE or FINISH stage puts together: its PARTIAL stage. Any
+ * other stage is its own. */
+const tg_stage *tg_plan_partial(const tg_plan_core *plan, const tg_stage *stage);
 /* The box of a tile: of the root (TILE, FINISH), of the domain (PARTIAL, COMBINE: the hull). */
 void tg_plan_tile_box(const tg_plan_core *plan, const tg_stage *stage, int64_t tile, tg_box *box);
 /* COMBINE, FINISH: the tiles of stage->source that the tile takes, in index order: calls `emit`. */

@@ -24,6 +24,14 @@ stage_sink(const tg_plan_core *plan, const tg_stage *stage)
     return stage->target != TG_NO_TARGET ? plan->targets[stage->target].sink : NULL;
 }
 
+/* Tiles of the stage that nobody keeps are made in memory of their own, for its target. */
+static bool
+passes_copies(const tg_plan_core *plan, const tg_stage *stage)
+{
+    return stage->target != TG_NO_TARGET &&
+           (plan->targets[stage->target].sink != NULL || plan->targets[stage->target].gaps);
+}
+
 static bool
 makes_states(const tg_stage *stage)
 {
@@ -46,10 +54,7 @@ state_bytes(const tg_plan_core *plan, uint32_t task, const tg_box *box, const in
     bool dynamic = (stage->root->op->flags & TG_OP_DYNAMIC) != 0;
     int64_t bytes = 0;
     if (dynamic && combines(stage)) {
-        const tg_stage *partial = stage;
-        while (partial->kind != TG_STAGE_PARTIAL) {
-            partial = &plan->stages[partial->source];
-        }
+        const tg_stage *partial = tg_plan_partial(plan, stage);
         for (uint64_t e = plan->tasks.pred_start[task]; e < plan->tasks.pred_start[task + 1]; e++) {
             bytes += kept[plan->tasks.preds[e]];
         }
@@ -105,7 +110,7 @@ passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
 {
     int64_t bytes = stage->state_bytes;
     bytes += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
-    if (stage_sink(plan, stage) != NULL && !stage->keeps && !makes_states(stage)) {
+    if (passes_copies(plan, stage) && !stage->keeps && !makes_states(stage)) {
         bytes += tg_pool_charge(stage->out_bytes);
     }
     return tg_max_i64(bytes, stage->cut_bytes);
@@ -334,9 +339,10 @@ simulate(tg_plan_core *plan, int64_t *kept, bool bound, simulated *out, tg_error
 {
     tg_status status = TG_OK;
     size_t count = (size_t)plan->tasks.count + 1;
-    paper p = {
-        .kept = kept, .live = plan->result_bytes, .peak = plan->result_bytes, .bound = bound
-    };
+    paper p = { .kept = kept,
+                .live = plan->result_bytes + plan->table_bytes,
+                .peak = plan->result_bytes + plan->table_bytes,
+                .bound = bound };
     p.readers = tg_malloc(NULL, count * sizeof *p.readers);
     TG_CHECK(p.readers != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     if (plan->edge_bytes != NULL) {
@@ -395,6 +401,21 @@ out:
     return status;
 }
 
+/* A source is read in one stage, and where that is made again. */
+static int64_t
+tables_of(const tg_plan_core *plan, const tg_stage *stage)
+{
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < stage->local_count && !stage->again && stage->tiles > 0; i++) {
+        const tg_source *source = stage->locals[i].array->source;
+        if (stage->locals[i].role == TG_LOCAL_COMPUTE && source != NULL &&
+            source->ops->table_bytes != NULL) {
+            bytes += source->ops->table_bytes(source, plan->options.threads);
+        }
+    }
+    return bytes;
+}
+
 tg_status
 tg_planner_predict(tg_planner *planner, tg_error *err)
 {
@@ -404,8 +425,10 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
         plan->result_bytes +=
             plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
     }
+    plan->table_bytes = 0;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         plan->stages[s].scratch_bytes += sink_scratch_max(plan, &plan->stages[s]);
+        plan->table_bytes += tables_of(plan, &plan->stages[s]);
     }
     count_writes(plan);
     return predict_memory(planner, err);

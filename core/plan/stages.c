@@ -304,7 +304,7 @@ out:
 
 /* Can the stage write straight into the target, or does a copy have to come between? */
 static bool
-writes_target(const tg_planner *planner, const tg_stage *stage, const tg_plan_target *target)
+writes_target(const tg_stage *stage, const tg_plan_target *target)
 {
     const tg_op *op = stage->root->op;
     bool strict = target->sink != NULL && !target->sink->random_access;
@@ -312,7 +312,6 @@ writes_target(const tg_planner *planner, const tg_stage *stage, const tg_plan_ta
     if (strict && stage->root->source != NULL) {
         own_grid = !sink_fits(target->sink, stage->root->source->chunks);
     }
-    (void)planner;
     return stage->target == TG_NO_TARGET && !(strict && own_grid);
 }
 
@@ -324,7 +323,7 @@ attach_targets(tg_planner *planner, tg_error *err)
     for (size_t t = 0; t < plan->target_count; t++) {
         tg_plan_target *target = &plan->targets[t];
         uint32_t index = planner->nodes[tg_planner_find(planner, target->array)].stage;
-        if (!writes_target(planner, &plan->stages[index], target)) {
+        if (!writes_target(&plan->stages[index], target)) {
             TG_TRY(tg_plan_add_copy(plan, index, &index, err));
         }
         plan->stages[index].target = (int)t;

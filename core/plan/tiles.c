@@ -28,6 +28,7 @@ typedef struct wish {
     int64_t halo[TG_NDIM_MAX]; /* cells read beyond the tile, both sides together */
     bool strict[TG_NDIM_MAX];  /* tile = exactly the granule */
     bool whole[TG_NDIM_MAX];
+    uint64_t reduced;      /* axes, of a reduction's partial states */
     const tg_grid *follow; /* tiles are exactly these cells */
     bool lost;             /* there should be tiles to follow, and are none */
     int ndim;
@@ -78,13 +79,15 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     if (stage->root->op->tiling != NULL) {
         stage->root->op->tiling(stage->root, &tiling);
     }
+    if (stage->kind == TG_STAGE_PARTIAL) {
+        w->reduced = stage->root->op->reduce->axes(stage->root);
+    }
     for (int a = 0; a < w->ndim; a++) {
         if (tiling.granule[a] > 1) {
             w->granule[a] = tiling.granule[a];
         }
         w->whole[a] = (tiling.whole_axes >> a & 1) != 0;
-        if (stage->kind == TG_STAGE_PARTIAL &&
-            (stage->root->op->reduce->axes(stage->root) >> a & 1) == 0) {
+        if (stage->kind == TG_STAGE_PARTIAL && (w->reduced >> a & 1) == 0) {
             /* Kept axes that are no axes of the result cannot be cut. */
             w->whole[a] = w->whole[a] || tg_reduce_out_axis(stage->root, a) < 0;
         }
@@ -92,11 +95,7 @@ wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
     for (uint32_t i = 0; tiling.follow_tiles && i < stage->local_count; i++) {
         if (stage->locals[i].role == TG_LOCAL_TILES &&
             stage->locals[i].array == stage->root->args[0]) {
-            const tg_stage *producer = &plan->stages[stage->locals[i].producer];
-            while (producer->kind == TG_STAGE_FINISH || producer->kind == TG_STAGE_COMBINE) {
-                producer = &plan->stages[producer->source];
-            }
-            w->follow = producer->grid;
+            w->follow = tg_plan_partial(plan, &plan->stages[stage->locals[i].producer])->grid;
         }
     }
     w->lost = tiling.follow_tiles && w->follow == NULL;
@@ -178,18 +177,37 @@ window_ratio(const wish *w, const int64_t *tile)
     return ratio;
 }
 
+/* What one cell of a reduction's state should stand for at least, so that states are little beside
+ * what they sum up, and the bytes that should lie together in memory nevertheless. */
+enum { FOLDED_MIN = 64, RUN_MIN = 8192 };
+
+/* Would half of this axis spoil the reduction, so that another one should rather be cut? */
+static bool
+spoils_fold(const wish *w, const int64_t *tile, int axis, int64_t itemsize)
+{
+    bool reduced = (w->reduced >> axis & 1) != 0;
+    double folded = 1.0, run = (double)itemsize;
+    for (int a = 0; a < w->ndim; a++) {
+        folded *= (w->reduced >> a & 1) != 0 ? (double)tile[a] : 1.0;
+        run *= a >= axis ? (double)tile[a] : 1.0;
+    }
+    return w->reduced != 0 && (reduced ? folded < 2 * FOLDED_MIN : run < 2 * RUN_MIN);
+}
+
 /* The axis to halve: for streams the first that can be, so that tiles are contiguous; for stencils
  * the longest against its halo, the last axis last (its rows are what SIMD works on). */
 static int
-axis_to_cut(const wish *w, const int64_t *tile, bool stencil)
+axis_to_cut(const wish *w, const int64_t *tile, int64_t itemsize, bool stencil)
 {
     int best = -1;
     double best_score = 0.0;
     for (int a = 0; a < w->ndim; a++) {
         bool can = !w->whole[a] && tile[a] > w->granule[a];
         double weight = a + 1 == w->ndim ? 0.25 : 1.0;
-        double score =
-            stencil ? weight * (double)tile[a] / (double)(w->halo[a] + 4) : (double)(w->ndim - a);
+        double score = weight * (double)tile[a] / (double)(w->halo[a] + 4);
+        if (!stencil) {
+            score = (double)(w->ndim - a) + (spoils_fold(w, tile, a, itemsize) ? 0 : w->ndim);
+        }
         if (can && (best < 0 || score > best_score)) {
             best = a;
             best_score = score;
@@ -225,7 +243,7 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
     share = tg_max_i64(bytes_of(w, tile, itemsize) / (stencil ? 8 : 32), 65536);
     aim = tg_max_i64(stencil ? aim * 4 : aim, 65536);
     for (int axis = 0; axis >= 0 && bytes_of(w, tile, itemsize) > tg_min_i64(aim, share);) {
-        axis = axis_to_cut(w, tile, stencil);
+        axis = axis_to_cut(w, tile, itemsize, stencil);
         if (axis >= 0 && bytes_of(w, tile, itemsize) <= aim && tile[axis] < 3 * w->halo[axis]) {
             axis = -1;
         }

@@ -58,12 +58,8 @@ tg_planner_edges(tg_planner *planner, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
-    size_t bytes = 0;
+    size_t bytes = tg_layout_memory_max(plan);
     void *memory = NULL;
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
-        size_t one = tg_layout_memory(&plan->stages[s]);
-        bytes = one > bytes ? one : bytes;
-    }
     memory = tg_malloc(NULL, bytes);
     plan->edge_bytes = tg_calloc(NULL, (size_t)plan->tasks.edges + 1, sizeof *plan->edge_bytes);
     TG_CHECK(memory != NULL && plan->edge_bytes != NULL, err, TG_ERR_MEMORY, "no memory to plan");

@@ -75,8 +75,9 @@ TG_API tg_array *tg_scalar_complex(tg_scope *scope, double real, double imag);
 /*
  * Memory of the caller's, not copied: it must stay as it is until `release` (NULL allowed) is
  * called with `owner`, from any thread, when no array needs it any more; when building fails it is
- * called before this returns. strides in bytes, NULL: C order. chunks: one size per axis, NULL:
- * chosen. `key` 0: never equal to another array; otherwise equal keys mean equal data.
+ * called before this returns. strides in bytes, NULL: C order. chunks: one size per axis, -1: the
+ * whole axis; NULL: chosen. `key` 0: never equal to another array; otherwise equal keys mean equal
+ * data.
  */
 TG_API tg_array *tg_from_memory(tg_scope *scope, void *data, tg_dtype dtype, int ndim,
                                 const int64_t *shape, const int64_t *strides, const int64_t *chunks,

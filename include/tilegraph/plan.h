@@ -23,7 +23,8 @@
  *
  * Trust. Bytes are not believed: counts, ranges, shapes, dtypes and tiles are checked, the
  * expressions as if a user had built them, before any memory is taken for them; a plan may expand
- * to 16,777,216 tasks. But the paths in it are opened with the rights of the process that reads.
+ * to 16,777,216 tasks. The paths in it are opened with the rights of the process that reads: who
+ * reads plans of others sets a root, tg_session_set_plan_root, outside of which nothing is opened.
  *
  * Ownership: as said at each function. Threads: any; a plan is immutable once it is made.
  * Errors: TG_ERR_FORMAT for bytes that are no plan; TG_ERR_UNSUPPORTED for what cannot travel, and
@@ -37,6 +38,16 @@ TG_API TG_MUST_USE tg_status tg_plan_to_bytes(const tg_plan *plan, void **bytes,
                                               tg_error *err);
 TG_API void tg_plan_bytes_free(void *bytes, size_t size);
 
+/*
+ * From now on the plans that this session reads may name stores in the folder `root` and below
+ * only; others are TG_ERR_VALUE, before anything of them is opened. Paths are judged by where they
+ * lead: "..", links on the way and links among the files of a folder do not lead out. It keeps out
+ * who writes plans, not who writes in the root: between looking and opening there is a moment.
+ * NULL: any path, as in a new session. Arrays that the program opens itself are not concerned.
+ * TG_ERR_NOT_FOUND, TG_ERR_VALUE when the root is no folder.
+ */
+TG_API TG_MUST_USE tg_status tg_session_set_plan_root(tg_session *session, const char *root,
+                                                      tg_error *err);
 /*
  * Reads a plan; the bytes are not needed afterwards. `targets` says where the results go: as many
  * as the plan has, their `array` is not looked at. count 0: all results are memory of the engine's.

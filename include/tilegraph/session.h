@@ -57,7 +57,8 @@ typedef struct tg_save_options {
     const char *codec;      /* "blosc:zstd:5:shuffle", "zstd:3", "gzip:5", "none"; of TIFF "none",
                                "lzw", "deflate:6", "zstd:3"; NULL: default */
     int zarr_version;       /* 2 or 3; 0: 3 */
-    bool overwrite;         /* an existing target is an error otherwise */
+    bool overwrite;         /* an existing target is an error otherwise. Zarr replaces a Zarr store
+                               or an empty folder only, the others a file only */
     const char *attributes; /* JSON object; NULL: none */
     const char *dimension_names; /* "z|y|x", or a JSON list; NULL: none */
     bool sync; /* return when data and name would survive a power cut. Without it a target is whole
@@ -76,7 +77,8 @@ TG_API TG_MUST_USE tg_status tg_save(tg_session *session, tg_array *array, const
 
 /* One wanted result. With neither sink nor data the result is memory of the engine's, fetched with
  * tg_computation_result. `data` may be memory that the array is computed from: the result is then
- * made apart, counts as one of the engine's, and is copied in the end. */
+ * made apart, counts as one of the engine's, and is copied in the end. Two sinks of one computation
+ * for one path, or for one below the other, are TG_ERR_VALUE before anything runs. */
 typedef struct tg_target {
     tg_array *array;
     tg_sink *sink; /* write there */
@@ -112,11 +114,16 @@ TG_API TG_MUST_USE tg_status tg_compute_start(tg_session *session, size_t count,
                                               tg_error *err);
 /* Waits at most timeout_ns (negative: for ever). *done says whether it has ended; then the status
  * is its outcome, and calling again gives it again. A thread of the session may call this: it works
- * along. */
+ * along. But a task may not wait for ever for what may be waiting for it: TG_ERR_MEMORY, and *done
+ * is false, for a computation that is still in the queue for memory and has no room beside the
+ * others; TG_ERR_VALUE for the computation that the task is a part of. */
 TG_API TG_MUST_USE tg_status tg_computation_wait(tg_computation *computation, int64_t timeout_ns,
                                                  bool *done, tg_error *err);
 /* Stops as soon as the tasks that run now have ended; does not wait for them. */
 TG_API void tg_computation_cancel(tg_computation *computation);
+/* Cancels, and removes at once what its sinks have written, though tasks may still run: for a
+ * program that ends and cannot wait for them. */
+TG_API void tg_computation_erase(tg_computation *computation);
 TG_API void tg_computation_progress(const tg_computation *computation, int64_t *tasks_done,
                                     int64_t *tasks);
 /* Memory of one result, once done: shared, released with tg_result_release. */

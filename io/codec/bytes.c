@@ -30,3 +30,12 @@ tg_bytes_swap(void *to, const void *from, int64_t count, size_t unit)
         SWAP_LOOP(uint64_t, __builtin_bswap64)
     }
 }
+
+void
+tg_bytes_swap_elements(void *data, int64_t bytes, tg_dtype dtype)
+{
+    size_t unit = tg_dtype_size(tg_dtype_real(dtype));
+    if (unit > 1) {
+        tg_bytes_swap(data, data, bytes / (int64_t)unit, unit);
+    }
+}

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/array/dtype.h"
 #include "core/base/status.h"
 
 enum { TG_CODEC_PARAMS_MAX = 5, TG_CODEC_CHAIN_MAX = 8 };
@@ -82,5 +83,7 @@ void tg_codec_chain_text(const tg_codec_use *uses, int count, char *text, size_t
 /* Copies `count` elements of `unit` bytes with each one's bytes reversed; in place allowed.
  * unit: 2, 4 or 8. */
 void tg_bytes_swap(void *to, const void *from, int64_t count, size_t unit);
+/* The same for the data of an array, in place: a complex element is two numbers. */
+void tg_bytes_swap_elements(void *data, int64_t bytes, tg_dtype dtype);
 
 #endif

@@ -40,10 +40,12 @@ contexts_get(void)
     (void)pthread_once(&once, make_key);
     if (have_key) {
         c = pthread_getspecific(key);
-        if (c == NULL && (c = tg_malloc(NULL, sizeof *c)) != NULL &&
-            pthread_setspecific(key, c) != 0) {
-            tg_free(NULL, c, sizeof *c);
-            c = NULL;
+        if (c == NULL) {
+            c = tg_malloc(NULL, sizeof *c);
+            if (c != NULL && pthread_setspecific(key, c) != 0) {
+                tg_free(NULL, c, sizeof *c);
+                c = NULL;
+            }
         }
     }
     return c;
@@ -57,9 +59,10 @@ tg__deflate_bound(int64_t bytes)
 }
 
 tg_status
-tg__inflate(const char *name, bool is_gzip, const void *from, int64_t bytes, void *to,
-            int64_t capacity, int64_t *written, tg_error *err)
+tg__inflate(bool is_gzip, const void *from, int64_t bytes, void *to, int64_t capacity,
+            int64_t *written, tg_error *err)
 {
+    const char *name = tg__deflate_name(is_gzip);
     tg_status status = TG_OK;
     contexts *c = contexts_get();
     unsigned char beyond = 0;
@@ -114,14 +117,15 @@ out:
 }
 
 tg_status
-tg__deflate(const char *name, bool is_gzip, int level, const void *from, int64_t bytes, void *to,
-            int64_t capacity, int64_t *written, tg_error *err)
+tg__deflate(bool is_gzip, int level, const void *from, int64_t bytes, void *to, int64_t capacity,
+            int64_t *written, tg_error *err)
 {
+    const char *name = tg__deflate_name(is_gzip);
     static const uint32_t sizes[] = { ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT,
                                       ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT };
     tg_status status = TG_OK;
     if (level > ISAL_DEF_MAX_LEVEL) {
-        status = tg__deflate_zlib(name, is_gzip, level, from, bytes, to, capacity, written, err);
+        status = tg__deflate_zlib(is_gzip, level, from, bytes, to, capacity, written, err);
         goto out;
     }
     contexts *c = contexts_get();
@@ -152,7 +156,7 @@ static tg_status
 gzip_encode(const int64_t *values, const void *from, int64_t bytes, void *to, int64_t capacity,
             int64_t *written, tg_error *err)
 {
-    return tg__deflate("gzip", true, (int)values[0], from, bytes, to, capacity, written, err);
+    return tg__deflate(true, (int)values[0], from, bytes, to, capacity, written, err);
 }
 
 static tg_status
@@ -160,7 +164,7 @@ gzip_decode(const int64_t *values, const void *from, int64_t bytes, void *to, in
             int64_t *written, tg_error *err)
 {
     (void)values;
-    return tg__inflate("gzip", true, from, bytes, to, capacity, written, err);
+    return tg__inflate(true, from, bytes, to, capacity, written, err);
 }
 
 const tg_codec tg_codec_gzip = {

@@ -8,9 +8,10 @@
 #include "io/codec/inflate.h"
 
 tg_status
-tg__deflate_zlib(const char *name, bool is_gzip, int level, const void *from, int64_t bytes,
-                 void *to, int64_t capacity, int64_t *written, tg_error *err)
+tg__deflate_zlib(bool is_gzip, int level, const void *from, int64_t bytes, void *to,
+                 int64_t capacity, int64_t *written, tg_error *err)
 {
+    const char *name = tg__deflate_name(is_gzip);
     tg_status status = TG_OK;
     z_stream s = { .next_in = (Bytef *)(uintptr_t)from };
     bool open = false;
@@ -37,7 +38,7 @@ static tg_status
 zlib_encode(const int64_t *values, const void *from, int64_t bytes, void *to, int64_t capacity,
             int64_t *written, tg_error *err)
 {
-    return tg__deflate("zlib", false, (int)values[0], from, bytes, to, capacity, written, err);
+    return tg__deflate(false, (int)values[0], from, bytes, to, capacity, written, err);
 }
 
 static tg_status
@@ -45,7 +46,7 @@ zlib_decode(const int64_t *values, const void *from, int64_t bytes, void *to, in
             int64_t *written, tg_error *err)
 {
     (void)values;
-    return tg__inflate("zlib", false, from, bytes, to, capacity, written, err);
+    return tg__inflate(false, from, bytes, to, capacity, written, err);
 }
 
 const tg_codec tg_codec_zlib = {

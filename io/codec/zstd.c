@@ -43,10 +43,12 @@ contexts_get(void)
     (void)pthread_once(&once, make_key);
     if (have_key) {
         c = pthread_getspecific(key);
-        if (c == NULL && (c = tg_calloc(NULL, 1, sizeof *c)) != NULL &&
-            pthread_setspecific(key, c) != 0) {
-            tg_free(NULL, c, sizeof *c);
-            c = NULL;
+        if (c == NULL) {
+            c = tg_calloc(NULL, 1, sizeof *c);
+            if (c != NULL && pthread_setspecific(key, c) != 0) {
+                tg_free(NULL, c, sizeof *c);
+                c = NULL;
+            }
         }
     }
     return c;

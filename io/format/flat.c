@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/size.h"
 #include "io/codec/codec.h"
 #include "io/format/scratch.h"
+#include "io/store/fd.h"
 
 /* Strides of the stored array in bytes. */
 static void
@@ -28,20 +28,13 @@ static tg_status
 transfer(const tg_flat *f, bool writing, int64_t offset, void *data, int64_t bytes, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t done = 0;
-    while (done < bytes) {
-        char *at = (char *)data + done;
-        size_t n = (size_t)(bytes - done);
-        ssize_t got =
-            writing ? pwrite(f->fd, at, n, offset + done) : pread(f->fd, at, n, offset + done);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot %s: %s", f->path, writing ? "write" : "read",
-                 strerror(errno));
-        TG_CHECK(got > 0, err, writing ? TG_ERR_IO : TG_ERR_CORRUPT, "%s: the file is cut off",
-                 f->path);
-        done += got;
+    if (writing) {
+        int code = tg_fd_write(f->fd, offset, data, bytes);
+        TG_CHECK(code == 0, err, TG_ERR_IO, "%s: cannot write: %s", f->path, strerror(code));
+    } else {
+        int64_t got = tg_fd_read(f->fd, offset, data, bytes);
+        TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot read: %s", f->path, strerror(errno));
+        TG_CHECK(got == bytes, err, TG_ERR_CORRUPT, "%s: the file is cut off", f->path);
     }
 out:
     return status;
@@ -106,16 +99,6 @@ buffer_view(const plan *p, const tg_view *part, void *buffer, tg_view *out)
     }
 }
 
-static void
-swap_run(const tg_flat *h, void *data, int64_t bytes)
-{
-    size_t unit = tg_dtype_size(h->dtype);
-    unit = h->dtype == TG_DT_C64 || h->dtype == TG_DT_C128 ? unit / 2 : unit;
-    if (h->big_endian) {
-        tg_bytes_swap(data, data, bytes / (int64_t)unit, unit);
-    }
-}
-
 /* One run, straight between the file and the view where both have the same layout. */
 static tg_status
 move_run(const tg_flat *f, bool writing, const plan *p, int64_t offset, const tg_view *part,
@@ -135,7 +118,9 @@ move_run(const tg_flat *f, bool writing, const plan *p, int64_t offset, const tg
         TG_TRY(transfer(f, true, offset, buffer, p->run_bytes, err));
     } else {
         TG_TRY(transfer(f, false, offset, buffer, p->run_bytes, err));
-        swap_run(f, buffer, p->run_bytes);
+        if (f->big_endian) {
+            tg_bytes_swap_elements(buffer, p->run_bytes, f->dtype);
+        }
         tg_view_copy(part, &staged);
     }
 out:

@@ -15,6 +15,7 @@
 #include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/store/fd.h"
 #include "io/store/store.h"
 
 #define TG_FORMAT(name) extern const tg_format tg_format_##name;
@@ -30,8 +31,6 @@ enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
 
 /* Bytes that probes see. */
 enum { HEAD_BYTES = 64 };
-/* Chunks that are chosen here are at most this large. */
-#define CHUNK_BYTES_AIM ((int64_t)4 << 20)
 
 const tg_format *
 tg_format_at(size_t index)
@@ -79,7 +78,7 @@ probe(const char *path, const tg_format **out, tg_error *err)
     tg_status status = TG_OK;
     struct stat st;
     unsigned char head[HEAD_BYTES];
-    ssize_t got = 0;
+    int64_t got = 0;
     int fd = -1;
     *out = NULL;
     if (stat(path, &st) != 0) {
@@ -91,7 +90,7 @@ probe(const char *path, const tg_format **out, tg_error *err)
     } else if (S_ISREG(st.st_mode)) {
         fd = open(path, O_RDONLY | O_CLOEXEC);
         TG_CHECK(fd >= 0, err, TG_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-        got = pread(fd, head, sizeof head, 0);
+        got = tg_fd_read(fd, 0, head, sizeof head);
         TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     }
     for (size_t i = 0; i < FORMAT_COUNT && *out == NULL; i++) {
@@ -123,8 +122,8 @@ out:
     return status;
 }
 
-static bool
-has_suffix(const char *path, const char *suffix)
+bool
+tg__format_has_suffix(const char *path, const char *suffix)
 {
     size_t n = strlen(path);
     size_t m = strlen(suffix);
@@ -154,7 +153,7 @@ tg_format_create(const char *uri, const char *name, const tg_sink_options *optio
              path, name);
     for (size_t i = 0; i < FORMAT_COUNT && format == NULL; i++) {
         for (const char *const *s = formats[i]->suffixes; *s != NULL && format == NULL; s++) {
-            format = has_suffix(path, *s) ? formats[i] : NULL;
+            format = tg__format_has_suffix(path, *s) ? formats[i] : NULL;
         }
     }
     TG_CHECK(format != NULL, err, TG_ERR_VALUE,
@@ -201,8 +200,8 @@ out:
     return status;
 }
 
-static void
-text_free(char *text)
+void
+tg__format_text_free(char *text)
 {
     if (text != NULL) {
         tg_free(NULL, text, strlen(text) + 1);
@@ -212,10 +211,10 @@ text_free(char *text)
 void
 tg_format_info_fini(tg_format_info *info)
 {
-    text_free(info->attributes);
-    text_free(info->dimension_names);
+    tg__format_text_free(info->attributes);
+    tg__format_text_free(info->dimension_names);
     for (size_t i = 0; i < info->member_count; i++) {
-        text_free(info->members[i]);
+        tg__format_text_free(info->members[i]);
     }
     tg_free(NULL, info->members, info->member_count * sizeof *info->members);
     *info = (tg_format_info){ 0 };
@@ -253,7 +252,7 @@ tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err
     copy = NULL;
     info->member_count++;
 out:
-    text_free(copy);
+    tg__format_text_free(copy);
     return status;
 }
 
@@ -281,7 +280,7 @@ tg__sink_options_check(const char *path, const tg_sink_options *options,
         chunks[a] = given != NULL ? given[a] : tg_max_i64(options->shape[a], 1);
     }
     if (given == NULL) { /* halve the longest axis until it is small enough */
-        for (bytes = tg_max_i64(bytes, element); bytes > CHUNK_BYTES_AIM;) {
+        for (bytes = tg_max_i64(bytes, element); bytes > TG_FORMAT_CHUNK_BYTES;) {
             int longest = 0;
             for (int a = 1; a < options->ndim; a++) {
                 longest = chunks[a] >= chunks[longest] ? a : longest;

@@ -40,6 +40,8 @@ typedef struct tg_sink_options {
 } tg_sink_options;
 
 enum { TG_FORMAT_CODEC_MAX = 256 };
+/* Where a format chooses chunks they are about as large. */
+#define TG_FORMAT_CHUNK_BYTES ((int64_t)4 << 20)
 
 /* What `tg info` tells. Strings are never NULL after a successful describe. */
 typedef struct tg_format_info {
@@ -92,9 +94,13 @@ const tg_format *tg_format_find(const char *name);
  * chosen where none are given, to `chunks`. */
 tg_status tg__sink_options_check(const char *path, const tg_sink_options *options,
                                  int64_t chunks[TG_NDIM_MAX], tg_error *err);
+/* For formats: whether a path ends so, in capitals too; `suffix` is in small letters. */
+bool tg__format_has_suffix(const char *path, const char *suffix);
 /* For formats: adds the name of a member to a group's list. */
 tg_status tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err);
-/* For formats: a copy of a string, freed by tg_format_info_fini; NULL when out of memory. */
+/* For formats: a copy of a string; NULL when out of memory. Freed by tg_format_info_fini, or by
+ * the second. */
 char *tg__format_text(const char *text);
+void tg__format_text_free(char *text);
 
 #endif

@@ -6,8 +6,6 @@
 #include "io/format/json.h"
 
 #include <jansson.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/limits.h"
@@ -151,12 +149,12 @@ tg_json_at(const tg_json *array, size_t index)
 }
 
 size_t
-tg_json_count(const tg_json *node)
+tg_json_count(const tg_json *array_or_object)
 {
     size_t count = 0;
+    const json_t *node = array_or_object == NULL ? NULL : node_of(array_or_object);
     if (node != NULL) {
-        count = json_is_object(node_of(node)) ? json_object_size(node_of(node))
-                                              : json_array_size(node_of(node));
+        count = json_is_object(node) ? json_object_size(node) : json_array_size(node);
     }
     return count;
 }
@@ -208,54 +206,12 @@ tg_json_string(const tg_json *node)
     return node == NULL ? NULL : json_string_value(node_of(node));
 }
 
-void
-tg_text_fini(tg_text *text)
-{
-    tg_free(NULL, text->data, text->capacity);
-    *text = (tg_text){ 0 };
-}
-
-/* Room for `more` bytes and the NUL. */
-static bool
-reserve(tg_text *text, size_t more)
-{
-    size_t need = text->used + more + 1;
-    if (!text->failed && need > text->capacity) {
-        size_t capacity = need > 2 * text->capacity ? need : 2 * text->capacity;
-        capacity = capacity < 256 ? 256 : capacity;
-        char *grown = tg_realloc(NULL, text->data, text->capacity, capacity);
-        text->failed = grown == NULL;
-        if (grown != NULL) {
-            text->data = grown;
-            text->capacity = capacity;
-        }
-    }
-    return !text->failed;
-}
-
-void
-tg_text_add(tg_text *text, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (n < 0) {
-        text->failed = true;
-    } else if (reserve(text, (size_t)n)) {
-        va_start(args, format);
-        (void)vsnprintf(text->data + text->used, (size_t)n + 1, format, args);
-        va_end(args);
-        text->used += (size_t)n;
-    }
-}
-
 static void
 add_node(tg_text *text, const json_t *node)
 {
     size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     size_t n = json_dumpb(node, NULL, 0, flags);
-    if (reserve(text, n)) {
+    if (tg_text_reserve(text, n)) {
         (void)json_dumpb(node, text->data + text->used, n, flags);
         text->used += n;
         text->data[text->used] = '\0';

@@ -2,14 +2,13 @@
 #ifndef TG_FORMAT_JSON_H
 #define TG_FORMAT_JSON_H
 /*
- * What: JSON metadata: bounded reading, and a text builder for writing. The one door to jansson.
+ * What: JSON metadata: bounded reading, and what writing it as text takes. The one door to jansson.
  *
  * Two things that are in real files but not in JSON are taken: the bare words NaN, Infinity and
  * -Infinity (Python writes them), and integers beyond 64 bits signed. Both become strings of the
  * same letters, which is what Zarr's fill values say instead.
  *
- * Ownership: a document is destroyed by who parsed it; nodes are borrowed from it. A tg_text is the
- * caller's; fini frees it.
+ * Ownership: a document is destroyed by who parsed it; nodes are borrowed from it.
  * Threads: a document may be read from many threads.
  * Errors: TG_ERR_FORMAT with line and column for text that is not JSON; TG_ERR_LIMIT for more than
  * TG_JSON_BYTES_MAX bytes or TG_JSON_DEPTH_MAX levels; TG_ERR_MEMORY.
@@ -19,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "core/mem/text.h"
 
 /* A node of a document, or the document itself. Every reader takes NULL for a node. */
 typedef struct tg_json tg_json;
@@ -54,16 +54,7 @@ bool tg_json_bool(const tg_json *node, bool *out);
 /* NULL when it is no string. Valid while the document is. */
 const char *tg_json_string(const tg_json *node);
 
-/* Text that grows. A failed allocation is remembered and found at the end. */
-typedef struct tg_text {
-    char *data; /* NUL-terminated; NULL when nothing was added */
-    size_t used, capacity;
-    bool failed;
-} tg_text;
-
-void tg_text_fini(tg_text *text);
-void tg_text_add(tg_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A JSON string, with its quotes. */
+/* For writing: adds a JSON string, with its quotes. */
 void tg_text_add_string(tg_text *text, const char *string);
 /* A whole node, compact. */
 void tg_text_add_json(tg_text *text, const tg_json *node);

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/store/fd.h"
+
 tg_status
 tg_new_file_create(tg_new_file *f, const char *path, bool overwrite, bool sync, tg_error *err)
 {
@@ -55,16 +57,8 @@ tg_new_file_write(const tg_new_file *f, int64_t offset, const void *from, int64_
                   tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t done = 0;
-    while (done < bytes) {
-        ssize_t n = pwrite(f->fd, (const char *)from + done, (size_t)(bytes - done), offset + done);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        TG_CHECK(n > 0, err, TG_ERR_IO, "%s: cannot write: %s", f->path,
-                 n < 0 ? strerror(errno) : "no space left");
-        done += n;
-    }
+    int code = tg_fd_write(f->fd, offset, from, bytes);
+    TG_CHECK(code == 0, err, TG_ERR_IO, "%s: cannot write: %s", f->path, strerror(code));
 out:
     return status;
 }

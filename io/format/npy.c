@@ -17,10 +17,8 @@
 #include "io/format/flat.h"
 #include "io/format/format.h"
 #include "io/format/new_file.h"
+#include "io/store/fd.h"
 #include "io/store/store.h"
-
-/* The step of the advised chunks. */
-#define CHUNK_BYTES_AIM ((int64_t)4 << 20)
 
 typedef struct npy_source {
     tg_source base;
@@ -67,12 +65,6 @@ npy_scratch_bytes(const tg_source *source, const tg_box *box)
     return tg_flat_scratch_bytes(&((const npy_source *)source)->flat, box);
 }
 
-static int64_t
-npy_stored_bytes(const tg_source *source, const tg_box *box)
-{
-    return tg_box_count(box) * (int64_t)tg_dtype_size(source->dtype);
-}
-
 static void
 npy_destroy(tg_source *source)
 {
@@ -87,7 +79,6 @@ npy_destroy(tg_source *source)
 static const tg_source_ops npy_source_ops = {
     .read = npy_read,
     .scratch_bytes = npy_scratch_bytes,
-    .stored_bytes = npy_stored_bytes,
     .destroy = npy_destroy,
 };
 
@@ -102,7 +93,7 @@ open_file(const char *path, int *fd, tg_npy_header *header, struct stat *st, tg_
              "%s: cannot open: %s", path, strerror(errno));
     head = tg_malloc(NULL, TG_NPY_HEADER_MAX);
     TG_CHECK(head != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    ssize_t got = pread(*fd, head, TG_NPY_HEADER_MAX, 0);
+    int64_t got = tg_fd_read(*fd, 0, head, TG_NPY_HEADER_MAX);
     TG_CHECK(got >= 0, err, TG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     TG_TRY(tg_npy_header_parse(path, head, (size_t)got, st->st_size, header, err));
 out:
@@ -117,7 +108,7 @@ advised_chunks(const tg_npy_header *h, int64_t *chunks)
     int64_t bytes = (int64_t)tg_dtype_size(h->dtype);
     for (int i = 0; i < h->ndim; i++) {
         int a = h->fortran ? i : h->ndim - 1 - i;
-        int64_t room = tg_max_i64(CHUNK_BYTES_AIM / bytes, 1);
+        int64_t room = tg_max_i64(TG_FORMAT_CHUNK_BYTES / bytes, 1);
         chunks[a] = tg_max_i64(tg_min_i64(h->shape[a], room), 1);
         bytes *= chunks[a];
     }
@@ -132,8 +123,10 @@ file_key(const char *path, const struct stat *st)
     for (const char *c = path; *c != '\0'; c++) {
         hash = (hash ^ (unsigned char)*c) * 1099511628211u;
     }
-    for (size_t i = 0; i < sizeof facts; i++) {
-        hash = (hash ^ ((const unsigned char *)facts)[i]) * 1099511628211u;
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        for (int bit = 0; bit < 64; bit += 8) {
+            hash = (hash ^ ((uint64_t)facts[i] >> bit & 0xff)) * 1099511628211u;
+        }
     }
     return hash != 0 ? hash : 1;
 }
@@ -148,8 +141,7 @@ npy_open(const char *path, const char *inner, tg_source **out, tg_error *err)
     npy_source *n = tg_calloc(NULL, 1, sizeof *n);
     *out = NULL;
     TG_CHECK(n != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    n->base.ops = &npy_source_ops;
-    n->base.references = 1;
+    tg_source_init(&n->base, &npy_source_ops, "npy", path);
     n->flat.fd = -1;
     TG_CHECK(inner[0] == '\0', err, TG_ERR_VALUE, "%s: an npy file holds one array only", path);
     TG_TRY(open_file(path, &n->flat.fd, &header, &st, err));
@@ -163,8 +155,6 @@ npy_open(const char *path, const char *inner, tg_source **out, tg_error *err)
     TG_CHECK(n->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
     n->base.random_access = true;
     n->base.key = file_key(path, &st);
-    (void)snprintf(n->base.format, sizeof n->base.format, "npy");
-    (void)snprintf(n->base.uri, sizeof n->base.uri, "%s", path);
     *out = &n->base;
     n = NULL;
 out:
@@ -226,8 +216,7 @@ npy_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_e
     npy_sink *n = tg_calloc(NULL, 1, sizeof *n);
     *out = NULL;
     TG_CHECK(n != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    n->base.ops = &npy_sink_ops;
-    n->base.references = 1;
+    tg_sink_init(&n->base, &npy_sink_ops, "npy", path);
     n->file.fd = -1;
     TG_TRY(tg__sink_options_check(path, options, chunks, err));
     n->base.dtype = options->dtype;
@@ -242,9 +231,8 @@ npy_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_e
     n->base.chunks = tg_grid_create_regular(n->base.ndim, n->base.shape, chunks);
     TG_CHECK(n->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
     n->base.random_access = true;
-    (void)snprintf(n->base.format, sizeof n->base.format, "npy");
-    (void)snprintf(n->base.uri, sizeof n->base.uri, "%s", path);
     TG_TRY(tg_new_file_create(&n->file, path, options->overwrite, options->sync, err));
+    n->base.temporary = n->file.temporary;
     tg_npy_header_write(&header, text);
     TG_TRY(tg_new_file_write(&n->file, 0, text, header.data_offset, err));
     TG_TRY(tg_new_file_reserve(&n->file, header.data_offset + bytes, err));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array/dtype.h"
 #include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
@@ -121,11 +122,9 @@ parse_dictionary(const char *name, const char *text, tg_npy_header *header, tg_e
     }
     TG_CHECK(at != NULL && *skip(at + 1) == '\0' && seen == 7, err, TG_ERR_FORMAT,
              "%s: the npy header is malformed: '%.80s'", name, text);
-    header->dtype =
-        strlen(descr) >= 3 && strchr("<>|", descr[0]) != NULL ? tg_dtype_parse(descr) : TG_DT_NONE;
+    header->dtype = tg_dtype_from_typestr(descr, &header->big_endian);
     TG_CHECK(header->dtype != TG_DT_NONE, err, TG_ERR_UNSUPPORTED,
              "%s: the data type '%s' is not supported", name, descr);
-    header->big_endian = descr[0] == '>' && tg_dtype_size(header->dtype) > 1;
 out:
     return status;
 }
@@ -178,14 +177,10 @@ out:
 void
 tg_npy_header_write(tg_npy_header *h, char text[TG_NPY_HEADER_OUT])
 {
-    static const char *const types[TG_DT_COUNT] = {
-        [TG_DT_BOOL] = "|b1", [TG_DT_I8] = "|i1",    [TG_DT_U8] = "|u1",  [TG_DT_I16] = "<i2",
-        [TG_DT_U16] = "<u2",  [TG_DT_I32] = "<i4",   [TG_DT_U32] = "<u4", [TG_DT_I64] = "<i8",
-        [TG_DT_U64] = "<u8",  [TG_DT_F16] = "<f2",   [TG_DT_F32] = "<f4", [TG_DT_F64] = "<f8",
-        [TG_DT_C64] = "<c8",  [TG_DT_C128] = "<c16",
-    };
+    char type[TG_TYPESTR_MAX];
+    tg_dtype_typestr(h->dtype, type);
     int used = 10 + snprintf(text + 10, TG_NPY_HEADER_OUT - 10,
-                             "{'descr': '%s', 'fortran_order': False, 'shape': (", types[h->dtype]);
+                             "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
     for (int a = 0; a < h->ndim; a++) {
         used += snprintf(text + used, (size_t)(TG_NPY_HEADER_OUT - used), "%s%lld",
                          a > 0 ? ", " : "", (long long)h->shape[a]);

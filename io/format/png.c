@@ -216,8 +216,7 @@ png_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_e
     png_sink *s = tg_calloc(NULL, 1, sizeof *s);
     *out = NULL;
     TG_CHECK(s != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    s->base.ops = &png_sink_ops;
-    s->base.references = 1;
+    tg_sink_init(&s->base, &png_sink_ops, "png", path);
     s->file.fd = -1;
     TG_TRY(tg__sink_options_check(path, options, ignored, err));
     TG_TRY(check_picture(path, options, err));
@@ -225,11 +224,10 @@ png_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_e
     s->base.dtype = options->dtype;
     s->base.ndim = options->ndim;
     memcpy(s->base.shape, options->shape, (size_t)options->ndim * sizeof *options->shape);
-    (void)snprintf(s->base.format, sizeof s->base.format, "png");
-    (void)snprintf(s->base.uri, sizeof s->base.uri, "%s", path);
     s->base.chunks = tg_grid_create_regular(s->base.ndim, s->base.shape, s->base.shape);
     TG_CHECK(s->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
     TG_TRY(tg_new_file_create(&s->file, path, options->overwrite, options->sync, err));
+    s->base.temporary = s->file.temporary;
     *out = &s->base;
     s = NULL;
 out:

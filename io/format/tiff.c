@@ -708,12 +708,6 @@ tg_tiff_file_pages(const tg_tiff_file *file)
     return file->pages.count;
 }
 
-int64_t
-tg_tiff_file_bytes(const tg_tiff_file *file)
-{
-    return file->input.bytes;
-}
-
 bool
 tg_tiff_file_is_big(const tg_tiff_file *file)
 {

@@ -71,7 +71,6 @@ void tg_tiff_file_close(tg_tiff_file *file);
 /* Valid while the file is open. */
 const tg_tiff_layout *tg_tiff_file_layout(const tg_tiff_file *file);
 int64_t tg_tiff_file_pages(const tg_tiff_file *file);
-int64_t tg_tiff_file_bytes(const tg_tiff_file *file);
 bool tg_tiff_file_is_big(const tg_tiff_file *file);
 /* "none", "lzw", "deflate", ... */
 const char *tg_tiff_compression_name(int compression);

@@ -5,14 +5,13 @@
  * one size. Nothing that is read here is trusted again when a page is decoded: libtiff checks it
  * then.
  */
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/limits.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "io/format/tiff_file.h"
+#include "io/store/fd.h"
 
 enum { TAG_SUBFILE_TYPE = 254, TAG_WIDTH = 256, TAG_HEIGHT = 257, TAG_SAMPLES = 277 };
 enum { SUBFILE_REDUCED = 1, SUBFILE_MASK = 4 };
@@ -35,7 +34,6 @@ typedef struct directory {
 int64_t
 tg_tiff_input_read(const tg_tiff_input *input, int64_t offset, void *to, int64_t bytes)
 {
-    int64_t got = 0;
     if (offset < 0 || offset >= input->bytes) {
         return 0;
     }
@@ -44,20 +42,7 @@ tg_tiff_input_read(const tg_tiff_input *input, int64_t offset, void *to, int64_t
         memcpy(to, input->memory + offset, (size_t)bytes);
         return bytes;
     }
-    while (got < bytes) {
-        ssize_t n = pread(input->fd, (char *)to + got, (size_t)(bytes - got), offset + got);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -1;
-        }
-        if (n == 0) {
-            break;
-        }
-        got += n;
-    }
-    return got;
+    return tg_fd_read(input->fd, offset, to, bytes);
 }
 
 static uint64_t

@@ -258,10 +258,11 @@ parse_codec(const char *path, const char *text, tg_tiff_image *image, tg_error *
     for (size_t i = 0; i < sizeof table / sizeof table[0] && !found; i++) {
         found = strlen(table[i].name) == n && memcmp(table[i].name, text, n) == 0;
         if (found) {
+            const char *digits = text[n] == ':' ? text + n + 1 : NULL;
             char *end = NULL;
-            long level = text[n] == ':' ? strtol(text + n + 1, &end, 10) : table[i].initial;
-            TG_CHECK(text[n] == '\0' || (table[i].most > 0 && end != text + n + 1 && *end == '\0' &&
-                                         level >= 0 && level <= table[i].most),
+            long level = digits != NULL ? strtol(digits, &end, 10) : table[i].initial;
+            TG_CHECK(digits == NULL || (table[i].most > 0 && end != digits && *end == '\0' &&
+                                        level >= 0 && level <= table[i].most),
                      err, TG_ERR_VALUE, "%s: codec '%.60s': %s takes %s", path, text, table[i].name,
                      table[i].most == 0   ? "no level"
                      : table[i].most == 9 ? "a level from 0 to 9"
@@ -413,6 +414,7 @@ tg_tiff_sink_create(const char *path, const tg_sink_options *options, tg_sink **
     (void)snprintf(t->base.uri, sizeof t->base.uri, "%s", path);
     TG_TRY(set_up(t, path, options, err));
     TG_TRY(tg_new_file_create(&t->file, path, options->overwrite, options->sync, err));
+    t->base.temporary = t->file.temporary;
     if (t->in_place) {
         t->flat = (tg_flat){ .fd = t->file.fd,
                              .path = t->file.path,

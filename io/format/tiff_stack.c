@@ -28,9 +28,8 @@
 enum { OPEN_FILES_MAX = 64 };
 /* Names in a folder. */
 enum { FILES_MAX = 1 << 20 };
-/* A page up to this size is one chunk; larger ones are cut to about CHUNK_BYTES. */
+/* A page up to this size is one chunk; larger ones are cut to about TG_FORMAT_CHUNK_BYTES. */
 #define PAGE_BYTES_MAX ((int64_t)32 << 20)
-#define CHUNK_BYTES    ((int64_t)4 << 20)
 /* Tiles are joined to chunks of at least this size: smaller ones cost more than they save. */
 #define TILES_BYTES_MIN ((int64_t)256 << 10)
 
@@ -117,15 +116,9 @@ static bool
 is_tiff_name(const char *name)
 {
     static const char *const ends[] = { ".tif", ".tiff", ".btf", ".tf2", ".tf8" };
-    size_t n = strlen(name);
     bool found = false;
     for (size_t e = 0; e < sizeof ends / sizeof ends[0] && !found && name[0] != '.'; e++) {
-        size_t m = strlen(ends[e]);
-        found = n > m;
-        for (size_t i = 0; i < m && found; i++) {
-            char c = name[n - m + i];
-            found = (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) == ends[e][i];
-        }
+        found = tg__format_has_suffix(name, ends[e]);
     }
     return found;
 }
@@ -166,7 +159,7 @@ static void
 names_fini(names *list)
 {
     for (int64_t i = 0; i < list->count; i++) {
-        tg_free(NULL, list->slots[i].path, strlen(list->slots[i].path) + 1);
+        tg__format_text_free(list->slots[i].path);
     }
     tg_free(NULL, list->slots, (size_t)list->capacity * sizeof *list->slots);
     *list = (names){ 0 };
@@ -473,7 +466,7 @@ tiff_destroy(tg_source *source)
     tiff_source *t = (tiff_source *)source;
     for (int64_t i = 0; i < t->count; i++) {
         tg_tiff_file_close(t->slots[i].file);
-        tg_free(NULL, t->slots[i].path, strlen(t->slots[i].path) + 1);
+        tg__format_text_free(t->slots[i].path);
     }
     tg_free(NULL, t->slots, (size_t)t->count * sizeof *t->slots);
     pthread_mutex_destroy(&t->lock);
@@ -487,7 +480,8 @@ static const tg_source_ops tiff_ops = {
     .destroy = tiff_destroy,
 };
 
-/* Chunks: whole pages, or of large and of tiled ones about CHUNK_BYTES, in whole strips or tiles.
+/* Chunks: whole pages, or of large and of tiled ones about TG_FORMAT_CHUNK_BYTES, in whole strips
+ * or tiles.
  */
 static void
 chunk_lengths(const tg_tiff_layout *l, int64_t *rows, int64_t *columns)
@@ -508,7 +502,7 @@ chunk_lengths(const tg_tiff_layout *l, int64_t *rows, int64_t *columns)
         }
     } else if (l->height * l->width * pixel > PAGE_BYTES_MAX) {
         int64_t unit = l->plain ? 1 : l->cell_height;
-        *rows = tg_max_i64(1, CHUNK_BYTES / (l->width * pixel * unit)) * unit;
+        *rows = tg_max_i64(1, TG_FORMAT_CHUNK_BYTES / (l->width * pixel * unit)) * unit;
     }
     *rows = tg_min_i64(*rows, l->height);
     *columns = tg_min_i64(*columns, l->width);
@@ -564,8 +558,7 @@ open_files(const char *path, const char *inner, tiff_source **out, int64_t *chun
     tiff_source *t = tg_calloc(NULL, 1, sizeof *t);
     *out = NULL;
     TG_CHECK(t != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    t->base.ops = &tiff_ops;
-    t->base.references = 1;
+    tg_source_init(&t->base, &tiff_ops, "tiff", path);
     pthread_mutex_init(&t->lock, NULL);
     TG_CHECK(inner[0] == '\0', err, TG_ERR_VALUE, "%s: there are no named arrays in a TIFF", path);
     TG_TRY(list_files(path, &list, &is_many, err));
@@ -585,8 +578,6 @@ open_files(const char *path, const char *inner, tiff_source **out, int64_t *chun
     t->base.random_access = t->layout.plain;
     t->base.chunks = tg_grid_create_regular(t->base.ndim, t->base.shape, chunks);
     TG_CHECK(t->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
-    (void)snprintf(t->base.format, sizeof t->base.format, "tiff");
-    (void)snprintf(t->base.uri, sizeof t->base.uri, "%s", path);
     *out = t;
     t = NULL;
 out:

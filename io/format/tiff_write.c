@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/array/dtype.h"
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
@@ -161,11 +162,11 @@ make_directory(const tg_tiff_image *image, bool big, bool first, const int64_t *
     static const int packings[] = {
         [TG_TIFF_NONE] = 1, [TG_TIFF_LZW] = 5, [TG_TIFF_DEFLATE] = 8, [TG_TIFF_ZSTD] = 50000
     };
-    static const int formats[TG_DT_COUNT] = {
-        [TG_DT_BOOL] = 1, [TG_DT_U8] = 1,  [TG_DT_U16] = 1, [TG_DT_U32] = 1,  [TG_DT_U64] = 1,
-        [TG_DT_I8] = 2,   [TG_DT_I16] = 2, [TG_DT_I32] = 2, [TG_DT_I64] = 2,  [TG_DT_F16] = 3,
-        [TG_DT_F32] = 3,  [TG_DT_F64] = 3, [TG_DT_C64] = 6, [TG_DT_C128] = 6,
-    };
+    static const int formats[] = { [TG_KIND_BOOL] = 1,
+                                   [TG_KIND_UINT] = 1,
+                                   [TG_KIND_INT] = 2,
+                                   [TG_KIND_FLOAT] = 3,
+                                   [TG_KIND_COMPLEX] = 6 };
     int64_t cells = tg_tiff_image_cells(image);
     int place = big ? LONG8 : LONG;
     *d = (directory){ .big = big };
@@ -199,7 +200,7 @@ make_directory(const tg_tiff_image *image, bool big, bool first, const int64_t *
     if (image->samples == 4) {
         add(d, 338, SHORT, 1, 2, NULL); /* the fourth is how opaque it is */
     }
-    add(d, 339, SHORT, image->samples, formats[image->dtype], NULL);
+    add(d, 339, SHORT, image->samples, formats[tg_dtype_kind(image->dtype)], NULL);
 }
 
 static int64_t

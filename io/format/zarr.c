@@ -11,13 +11,22 @@
 
 #include "core/mem/alloc.h"
 
+/* What is in the directory of an array or a group. */
+static const char *const marks[] = { "zarr.json", ".zarray", ".zgroup" };
+enum { MARK_COUNT = sizeof marks / sizeof marks[0] };
+
+/* Whether the directory is one of an array or a group. */
 static bool
-exists(const char *path, const char *name)
+is_node(const char *path)
 {
     char full[TG_STORE_PATH_MAX + 32];
     struct stat st;
-    (void)snprintf(full, sizeof full, "%s/%s", path, name);
-    return stat(full, &st) == 0;
+    bool found = false;
+    for (int i = 0; i < MARK_COUNT && !found; i++) {
+        (void)snprintf(full, sizeof full, "%s/%s", path, marks[i]);
+        found = stat(full, &st) == 0;
+    }
+    return found;
 }
 
 static bool
@@ -25,13 +34,7 @@ zarr_probe(const char *path, const unsigned char *head, size_t head_bytes, bool 
 {
     (void)head;
     (void)head_bytes;
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') {
-        n--;
-    }
-    return is_directory &&
-           (exists(path, "zarr.json") || exists(path, ".zarray") || exists(path, ".zgroup") ||
-            (n > 5 && memcmp(path + n - 5, ".zarr", 5) == 0));
+    return is_directory && (is_node(path) || tg__format_has_suffix(path, ".zarr"));
 }
 
 /* Opens the directory of `inner` in `path`. */
@@ -69,12 +72,14 @@ out:
     return status;
 }
 
-/* A wrong path must not cost somebody their folder: what is replaced is a Zarr store or a group,
- * an empty directory, or no directory. */
+/* A wrong path must not cost somebody their folder or file: what is replaced is a Zarr store or a
+ * group, an empty directory, or nothing. */
 static bool
 may_replace(const char *path)
 {
-    bool node = exists(path, "zarr.json") || exists(path, ".zarray") || exists(path, ".zgroup");
+    struct stat st;
+    bool file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    bool node = is_node(path);
     bool empty = true;
     DIR *d = node ? NULL : opendir(path);
     for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL && empty; e = readdir(d)) {
@@ -83,7 +88,7 @@ may_replace(const char *path)
     if (d != NULL) {
         (void)closedir(d);
     }
-    return node || empty;
+    return !file && (node || empty);
 }
 
 static tg_status
@@ -93,7 +98,9 @@ zarr_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_
     tg_store *store = NULL;
     *out = NULL;
     TG_CHECK(!options->overwrite || may_replace(path), err, TG_ERR_EXISTS,
-             "%s: is a directory with other things than a Zarr store; it is not replaced", path);
+             "%s: is no Zarr store and no empty directory; it is not replaced. Remove it first or "
+             "give another path",
+             path);
     TG_TRY(tg_store_file_stage(path, options->overwrite, options->sync, &store, err));
     TG_TRY(tg_zarr_sink_create(store, path, options, out, err));
 out:
@@ -111,17 +118,16 @@ typedef struct listing {
 static bool
 visit_member(void *ctx, const char *name, bool is_prefix, int64_t bytes)
 {
-    static const char *const marks[] = { "zarr.json", ".zarray", ".zgroup" };
     listing *l = ctx;
-    bool is_node = false;
+    bool found = false;
     (void)bytes;
-    for (int i = 0; i < 3 && is_prefix && !is_node; i++) {
+    for (int i = 0; i < MARK_COUNT && is_prefix && !found; i++) {
         char key[TG_STORE_KEY_MAX];
         int64_t size = 0;
         (void)snprintf(key, sizeof key, "%s/%s", name, marks[i]);
-        is_node = tg_store_stat(l->store, key, &size, NULL) == TG_OK;
+        found = tg_store_stat(l->store, key, &size, NULL) == TG_OK;
     }
-    if (is_node) {
+    if (found) {
         l->status = tg__format_info_add_member(l->info, name, l->err);
     }
     return l->status == TG_OK;

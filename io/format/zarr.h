@@ -23,6 +23,7 @@
 #include "io/codec/codec.h"
 #include "io/format/format.h"
 #include "io/format/json.h"
+#include "io/format/scratch.h"
 #include "io/store/store.h"
 
 typedef struct tg_zarr_meta {
@@ -64,6 +65,9 @@ tg_status tg__zarr_parse_fill(const char *name, const tg_json *value, tg_dtype d
                               unsigned char fill[16], tg_error *err);
 tg_status tg__zarr_parse_lengths(const char *name, const char *what, const tg_json *list,
                                  int64_t min, int *ndim, int64_t *out, tg_error *err);
+/* Keeps attributes and dimension names as text; NULL: none. */
+tg_status tg__zarr_take_texts(const char *name, const tg_json *attributes, const tg_json *names,
+                              tg_zarr_meta *meta, tg_error *err);
 /* Adds the parameters of a codec from its JSON object (NULL: none); others than known ones are
  * refused when they could matter. */
 tg_status tg__zarr_parse_codec(const char *name, int version, const char *codec_name,
@@ -90,6 +94,9 @@ typedef struct tg_zarr_buffers {
     unsigned char *raw;     /* cell_bytes */
 } tg_zarr_buffers;
 int64_t tg_zarr_buffers_bytes(const tg_zarr_meta *meta);
+/* Takes them from the scratch: two, or three blocks. */
+tg_status tg_zarr_buffers_get(const tg_zarr_meta *meta, tg_io_scratch *scratch,
+                              tg_zarr_buffers *buffers, tg_error *err);
 
 /*
  * Decodes the cell whose bytes are in buffers->encoded into `out`, which covers the part `part` of
@@ -121,6 +128,8 @@ typedef struct tg_zarr_place {
 typedef struct tg_zarr_shards tg_zarr_shards;
 typedef struct tg_zarr_shard tg_zarr_shard;
 tg_zarr_shards *tg_zarr_shards_create(tg_store *store, const tg_zarr_meta *meta);
+/* Upper bound of the indices in memory at a time, when so many threads read. */
+int64_t tg_zarr_shards_bytes(const tg_zarr_meta *meta, int threads);
 void tg_zarr_shards_destroy(tg_zarr_shards *shards);
 /* The shard with this index; put back after use. One that is not stored has no cells. */
 tg_status tg_zarr_shards_get(tg_zarr_shards *shards, const int64_t *index, tg_zarr_shard **out,
@@ -139,7 +148,5 @@ tg_status tg_zarr_index_unpack(const tg_zarr_meta *meta, const void *from, tg_za
 tg_status tg_zarr_source_open(tg_store *store, const char *uri, tg_source **out, tg_error *err);
 tg_status tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options,
                               tg_sink **out, tg_error *err);
-/* Writes a group's metadata to the root of a store: version 2 or 3, attributes NULL for none. */
-tg_status tg_zarr_group_write(tg_store *store, int version, const char *attributes, tg_error *err);
 
 #endif

@@ -11,7 +11,6 @@
 
 #include "core/base/assert.h"
 #include "core/base/size.h"
-#include "io/format/scratch.h"
 #include "io/format/zarr.h"
 
 static int
@@ -40,6 +39,20 @@ tg_zarr_buffers_bytes(const tg_zarr_meta *meta)
     return bound * (needs_between(meta) ? 2 : 1) + tg_io_scratch_charge(meta->cell_bytes);
 }
 
+tg_status
+tg_zarr_buffers_get(const tg_zarr_meta *meta, tg_io_scratch *scratch, tg_zarr_buffers *buffers,
+                    tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_TRY(tg_io_scratch_get(scratch, meta->cell_bound, &buffers->encoded, err));
+    TG_TRY(tg_io_scratch_get(scratch, meta->cell_bytes, &buffers->raw, err));
+    if (needs_between(meta)) {
+        TG_TRY(tg_io_scratch_get(scratch, meta->cell_bound, &buffers->between, err));
+    }
+out:
+    return status;
+}
+
 bool
 tg_zarr_decode_direct(const tg_zarr_meta *meta, const tg_box *cell, const tg_box *part,
                       const tg_view *out)
@@ -47,27 +60,12 @@ tg_zarr_decode_direct(const tg_zarr_meta *meta, const tg_box *cell, const tg_box
     return !meta->permuted && tg_box_equal(cell, part) && tg_view_is_contiguous(out);
 }
 
-/* The size of the unit whose bytes are swapped: half an element of complex types. */
-static size_t
-swap_unit(tg_dtype dtype)
-{
-    size_t size = tg_dtype_size(dtype);
-    return dtype == TG_DT_C64 || dtype == TG_DT_C128 ? size / 2 : size;
-}
-
-static void
-swap_cell(const tg_zarr_meta *meta, void *data)
-{
-    size_t unit = swap_unit(meta->dtype);
-    if (meta->big_endian && unit > 1) {
-        tg_bytes_swap(data, data, meta->cell_bytes / (int64_t)unit, unit);
-    }
-}
-
 void
 tg_zarr_decode_finish(const tg_zarr_meta *meta, void *data)
 {
-    swap_cell(meta, data);
+    if (meta->big_endian) {
+        tg_bytes_swap_elements(data, meta->cell_bytes, meta->dtype);
+    }
     if (meta->dtype == TG_DT_BOOL) {
         /* Kernels count on 0 and 1; files may hold anything. */
         unsigned char *b = data;
@@ -273,7 +271,7 @@ tg_zarr_encode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, const t
     }
     if (!is_fill(meta, raw)) {
         if (meta->big_endian) {
-            swap_cell(meta, buffers->raw);
+            tg_bytes_swap_elements(buffers->raw, meta->cell_bytes, meta->dtype);
         }
         TG_TRY(encode_chain(meta, buffers, raw, out, bytes, err));
     }

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array/half.h"
 #include "core/base/assert.h"
 #include "core/base/limits.h"
 #include "core/base/size.h"
-#include "core/mem/alloc.h"
 #include "io/format/zarr.h"
 
 /* Encoded cells are at most this much longer than any codec's own bound: other writers may pad. */
@@ -21,12 +21,8 @@ enum { BOUND_SLACK = 4096 };
 void
 tg_zarr_meta_fini(tg_zarr_meta *meta)
 {
-    if (meta->attributes != NULL) {
-        tg_free(NULL, meta->attributes, strlen(meta->attributes) + 1);
-    }
-    if (meta->dimension_names != NULL) {
-        tg_free(NULL, meta->dimension_names, strlen(meta->dimension_names) + 1);
-    }
+    tg__format_text_free(meta->attributes);
+    tg__format_text_free(meta->dimension_names);
     *meta = (tg_zarr_meta){ 0 };
 }
 
@@ -87,6 +83,36 @@ out:
     return status;
 }
 
+/* JSON as text of our own; `otherwise` for NULL; NULL when out of memory. */
+static char *
+text_of(const tg_json *json, const char *otherwise)
+{
+    tg_text text = { 0 };
+    if (json != NULL) {
+        tg_text_add_json(&text, json);
+    } else {
+        tg_text_add(&text, "%s", otherwise);
+    }
+    char *copy = text.failed ? NULL : tg__format_text(text.data);
+    tg_text_fini(&text);
+    return copy;
+}
+
+tg_status
+tg__zarr_take_texts(const char *name, const tg_json *attributes, const tg_json *names,
+                    tg_zarr_meta *meta, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(attributes == NULL || tg_json_type_of(attributes) == TG_JSON_OBJECT, err,
+             TG_ERR_FORMAT, "%s: the attributes are no object", name);
+    meta->attributes = text_of(attributes, "{}");
+    meta->dimension_names = text_of(names, "[]");
+    TG_CHECK(meta->attributes != NULL && meta->dimension_names != NULL, err, TG_ERR_MEMORY,
+             "%s: out of memory", name);
+out:
+    return status;
+}
+
 /* "NaN", "Infinity", decimal digits, and bit patterns "0x7fc00000". */
 static bool
 parse_word(const char *word, size_t element, double *value, uint64_t *bits, bool *is_bits,
@@ -120,13 +146,6 @@ parse_word(const char *word, size_t element, double *value, uint64_t *bits, bool
     return ok;
 }
 
-static void
-store_half(double v, unsigned char *to)
-{
-    _Float16 h = (_Float16)v;
-    memcpy(to, &h, sizeof h);
-}
-
 /* One real number of a floating type of `size` bytes. */
 static bool
 parse_real(const tg_json *value, size_t size, unsigned char *to)
@@ -146,7 +165,8 @@ parse_real(const tg_json *value, size_t size, unsigned char *to)
     if (ok && is_bits) {
         memcpy(to, &bits, size); /* little endian */
     } else if (ok && size == 2) {
-        store_half(v, to);
+        uint16_t half = tg_double_to_half(v);
+        memcpy(to, &half, sizeof half);
     } else if (ok && size == 4) {
         float f = (float)v;
         memcpy(to, &f, sizeof f);
@@ -160,8 +180,7 @@ static bool
 parse_integer(const tg_json *value, tg_dtype dtype, unsigned char *to)
 {
     size_t size = tg_dtype_size(dtype);
-    bool is_unsigned = dtype == TG_DT_U8 || dtype == TG_DT_U16 || dtype == TG_DT_U32 ||
-                       dtype == TG_DT_U64 || dtype == TG_DT_BOOL;
+    bool is_unsigned = tg_dtype_kind(dtype) != TG_KIND_INT;
     int64_t v = 0;
     double real = 0;
     bool flag = false;
@@ -212,14 +231,14 @@ tg__zarr_parse_fill(const char *name, const tg_json *value, tg_dtype dtype, unsi
     size_t size = tg_dtype_size(dtype);
     bool ok = false;
     memset(fill, 0, 16);
-    if (dtype == TG_DT_C64 || dtype == TG_DT_C128) {
+    if (tg_dtype_is_complex(dtype)) {
         if (tg_json_type_of(value) == TG_JSON_ARRAY) {
             ok = tg_json_count(value) == 2 && parse_real(tg_json_at(value, 0), size / 2, fill) &&
                  parse_real(tg_json_at(value, 1), size / 2, fill + size / 2);
         } else {
             ok = parse_real(value, size / 2, fill);
         }
-    } else if (dtype == TG_DT_F16 || dtype == TG_DT_F32 || dtype == TG_DT_F64) {
+    } else if (tg_dtype_is_float(dtype)) {
         ok = parse_real(value, size, fill);
     } else {
         ok = parse_integer(value, dtype, fill);

@@ -9,7 +9,6 @@
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "io/format/scratch.h"
 #include "io/format/zarr.h"
 
 typedef struct zarr_source {
@@ -139,21 +138,6 @@ out:
     return status;
 }
 
-/* Steps `index` through [first, last] in C order; false after the last. */
-static bool
-next_index(int ndim, int64_t *index, const int64_t *first, const int64_t *last)
-{
-    int a = ndim - 1;
-    while (a >= 0 && index[a] == last[a]) {
-        index[a] = first[a];
-        a--;
-    }
-    if (a >= 0) {
-        index[a]++;
-    }
-    return a >= 0;
-}
-
 static tg_status
 zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *scratch,
           tg_io_stats *stats, tg_error *err)
@@ -163,7 +147,7 @@ zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *
     tg_status status = TG_OK;
     tg_io_scratch s = { .from = scratch };
     tg_io_stats ignored = { 0 };
-    int64_t index[TG_NDIM_MAX];
+    int64_t index[TG_NDIM_MAX] = { 0 };
     int64_t first[TG_NDIM_MAX];
     int64_t last[TG_NDIM_MAX];
     reading r = { .source = z, .box = box, .out = out, .stats = stats != NULL ? stats : &ignored };
@@ -172,21 +156,15 @@ zarr_read(tg_source *source, const tg_box *box, const tg_view *out, tg_scratch *
     if (tg_box_is_empty(box)) {
         goto out;
     }
-    TG_TRY(tg_io_scratch_get(&s, meta->cell_bound, &r.buffers.encoded, err));
-    TG_TRY(tg_io_scratch_get(&s, meta->cell_bytes, &r.buffers.raw, err));
-    if (tg_zarr_buffers_bytes(meta) >
-        tg_io_scratch_charge(meta->cell_bound) + tg_io_scratch_charge(meta->cell_bytes)) {
-        TG_TRY(tg_io_scratch_get(&s, meta->cell_bound, &r.buffers.between, err));
-    }
+    TG_TRY(tg_zarr_buffers_get(meta, &s, &r.buffers, err));
     for (int a = 0; a < meta->ndim; a++) {
         TG_ASSERT(box->lo[a] >= 0 && box->hi[a] <= meta->shape[a]);
-        first[a] = box->lo[a] / meta->inner[a];
-        last[a] = (box->hi[a] - 1) / meta->inner[a];
-        index[a] = first[a];
     }
+    tg_grid_range(source->chunks, box, first, last);
+    memcpy(index, first, (size_t)meta->ndim * sizeof index[0]);
     do {
         TG_TRY(read_cell(&r, index, err));
-    } while (next_index(meta->ndim, index, first, last));
+    } while (tg_grid_range_next(meta->ndim, first, last, index));
 out:
     if (r.shard != NULL) {
         tg_zarr_shards_put(z->shards, r.shard);
@@ -200,6 +178,13 @@ zarr_scratch_bytes(const tg_source *source, const tg_box *box)
 {
     (void)box;
     return tg_zarr_buffers_bytes(&((const zarr_source *)source)->meta);
+}
+
+static int64_t
+zarr_table_bytes(const tg_source *source, int threads)
+{
+    const zarr_source *z = (const zarr_source *)source;
+    return z->shards != NULL ? tg_zarr_shards_bytes(&z->meta, threads) : 0;
 }
 
 static void
@@ -216,6 +201,7 @@ zarr_destroy(tg_source *source)
 static const tg_source_ops zarr_ops = {
     .read = zarr_read,
     .scratch_bytes = zarr_scratch_bytes,
+    .table_bytes = zarr_table_bytes,
     .destroy = zarr_destroy,
 };
 
@@ -237,13 +223,10 @@ tg_zarr_source_open(tg_store *store, const char *uri, tg_source **out, tg_error 
     TG_TRY(status);
     z = tg_calloc(NULL, 1, sizeof *z);
     TG_CHECK(z != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    z->base.ops = &zarr_ops;
-    z->base.references = 1;
+    tg_source_init(&z->base, &zarr_ops, "zarr", uri);
     z->base.dtype = meta.dtype;
     z->base.ndim = meta.ndim;
     memcpy(z->base.shape, meta.shape, sizeof meta.shape);
-    (void)snprintf(z->base.format, sizeof z->base.format, "zarr");
-    (void)snprintf(z->base.uri, sizeof z->base.uri, "%s", uri);
     z->store = tg_store_retain(store);
     z->meta = meta;
     meta = (tg_zarr_meta){ 0 };

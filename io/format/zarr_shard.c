@@ -17,8 +17,9 @@
 
 /* Open shards per array. Each costs a descriptor and 16 bytes per cell; sweeps touch few. */
 enum { SHARDS_OPEN_MAX = 32 };
-/* Bytes of indices kept per array, whatever the count (one shard is always kept). */
-#define INDEX_BYTES_MAX ((int64_t)16 << 20)
+/* Bytes of indices kept per array, whatever the count (one shard is always kept). They are reserved
+ * from the budget of each computation that reads the array. */
+#define INDEX_BYTES_MAX ((int64_t)4 << 20)
 
 struct tg_zarr_shard {
     tg_zarr_shard *next;
@@ -41,6 +42,20 @@ int64_t
 tg_zarr_index_bytes(const tg_zarr_meta *meta)
 {
     return 16 * meta->cells_per_shard + (meta->index_checked ? 4 : 0);
+}
+
+int64_t
+tg_zarr_shards_bytes(const tg_zarr_meta *meta, int threads)
+{
+    int64_t one = 16 * meta->cells_per_shard;
+    int64_t kept = tg_max_i64(1, tg_min_i64(SHARDS_OPEN_MAX, INDEX_BYTES_MAX / one));
+    int64_t shards = 1;
+    for (int a = 0; a < meta->ndim; a++) {
+        shards *= tg_max_i64(1, tg_ceil_div(meta->shape[a], meta->chunks[a]));
+    }
+    /* Beside those that are kept each thread may hold one, and one as it is stored. */
+    return (tg_min_i64(shards, kept) + 2 * (int64_t)threads) *
+           tg_max_i64(one, tg_zarr_index_bytes(meta));
 }
 
 void

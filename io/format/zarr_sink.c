@@ -9,7 +9,6 @@
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "io/format/scratch.h"
 #include "io/format/zarr.h"
 
 /* Cells of a shard are collected to writes of this size. */
@@ -181,12 +180,7 @@ get_buffers(writing *w, tg_io_scratch *s, tg_error *err)
 {
     const tg_zarr_meta *meta = &w->sink->meta;
     tg_status status = TG_OK;
-    TG_TRY(tg_io_scratch_get(s, meta->cell_bound, &w->buffers.encoded, err));
-    TG_TRY(tg_io_scratch_get(s, meta->cell_bytes, &w->buffers.raw, err));
-    if (tg_zarr_buffers_bytes(meta) >
-        tg_io_scratch_charge(meta->cell_bound) + tg_io_scratch_charge(meta->cell_bytes)) {
-        TG_TRY(tg_io_scratch_get(s, meta->cell_bound, &w->buffers.between, err));
-    }
+    TG_TRY(tg_zarr_buffers_get(meta, s, &w->buffers, err));
     if (meta->sharded) {
         TG_TRY(tg_io_scratch_get(s, 16 * meta->cells_per_shard, &w->places, err));
         TG_TRY(tg_io_scratch_get(s, tg_zarr_index_bytes(meta), &w->index, err));
@@ -206,7 +200,7 @@ zarr_write(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scra
     tg_io_scratch s = { .from = scratch };
     tg_io_stats ignored = { 0 };
     writing w = { .sink = z, .box = box, .in = in, .stats = stats != NULL ? stats : &ignored };
-    int64_t index[TG_NDIM_MAX];
+    int64_t index[TG_NDIM_MAX] = { 0 };
     int64_t first[TG_NDIM_MAX];
     int64_t last[TG_NDIM_MAX];
     TG_ASSERT_CMP(box->ndim, ==, meta->ndim);
@@ -221,23 +215,13 @@ zarr_write(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scra
                      (box->hi[a] % meta->chunks[a] == 0 || box->hi[a] == meta->shape[a]),
                  err, TG_ERR_INTERNAL, "%s: a write that is not whole chunks on axis %d",
                  z->store->path, a);
-        first[a] = box->lo[a] / meta->chunks[a];
-        last[a] = (box->hi[a] - 1) / meta->chunks[a];
-        index[a] = first[a];
     }
     TG_TRY(get_buffers(&w, &s, err));
-    for (bool more = true; more;) {
+    tg_grid_range(sink->chunks, box, first, last);
+    memcpy(index, first, (size_t)meta->ndim * sizeof index[0]);
+    do {
         TG_TRY(write_key(&w, index, err));
-        int a = meta->ndim - 1;
-        while (a >= 0 && index[a] == last[a]) {
-            index[a] = first[a];
-            a--;
-        }
-        more = a >= 0;
-        if (more) {
-            index[a]++;
-        }
-    }
+    } while (tg_grid_range_next(meta->ndim, first, last, index));
 out:
     tg_io_scratch_fini(&s);
     return status;
@@ -325,14 +309,12 @@ tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *opt
     TG_TRY(put_meta(store, &meta, err));
     z = tg_calloc(NULL, 1, sizeof *z);
     TG_CHECK(z != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    z->base.ops = &zarr_sink_ops;
-    z->base.references = 1;
+    tg_sink_init(&z->base, &zarr_sink_ops, "zarr", uri);
     z->base.dtype = meta.dtype;
     z->base.ndim = meta.ndim;
     memcpy(z->base.shape, meta.shape, sizeof meta.shape);
-    (void)snprintf(z->base.format, sizeof z->base.format, "zarr");
-    (void)snprintf(z->base.uri, sizeof z->base.uri, "%s", uri);
     z->store = tg_store_retain(store);
+    z->base.temporary = store->temporary;
     z->meta = meta;
     meta = (tg_zarr_meta){ 0 };
     z->base.chunks = tg_grid_create_regular(z->meta.ndim, z->meta.shape, z->meta.chunks);
@@ -344,39 +326,5 @@ out:
     if (z != NULL) {
         zarr_sink_destroy(&z->base);
     }
-    return status;
-}
-
-tg_status
-tg_zarr_group_write(tg_store *store, int version, const char *attributes, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_json *root = NULL;
-    tg_text text = { 0 };
-    tg_text compact = { 0 };
-    const char *given = attributes != NULL ? attributes : "{}";
-    TG_TRY(tg_json_parse("attributes", given, strlen(given), &root, err));
-    TG_CHECK(tg_json_type_of(root) == TG_JSON_OBJECT, err, TG_ERR_VALUE,
-             "%s: the attributes must be a JSON object", store->path);
-    tg_text_add_json(&compact, root);
-    TG_CHECK(!compact.failed, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    if (version == 3) {
-        tg_text_add(&text,
-                    "{\n  \"zarr_format\": 3,\n  \"node_type\": \"group\",\n"
-                    "  \"attributes\": %s\n}\n",
-                    compact.data);
-    } else {
-        tg_text_add(&text, "{\n  \"zarr_format\": 2\n}\n");
-    }
-    TG_CHECK(!text.failed, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    TG_TRY(tg_store_put(store, version == 3 ? "zarr.json" : ".zgroup", text.data,
-                        (int64_t)text.used, err));
-    if (version == 2) {
-        TG_TRY(tg_store_put(store, ".zattrs", compact.data, (int64_t)compact.used, err));
-    }
-out:
-    tg_json_destroy(root);
-    tg_text_fini(&text);
-    tg_text_fini(&compact);
     return status;
 }

@@ -16,11 +16,9 @@ parse_dtype(const char *name, const tg_json *node, tg_zarr_meta *meta, tg_error 
     const char *text = tg_json_string(node);
     TG_CHECK(text != NULL, err, TG_ERR_UNSUPPORTED,
              "%s: structured data types are not supported (dtype)", name);
-    meta->dtype =
-        strlen(text) >= 3 && strchr("<>|", text[0]) != NULL ? tg_dtype_parse(text) : TG_DT_NONE;
+    meta->dtype = tg_dtype_from_typestr(text, &meta->big_endian);
     TG_CHECK(meta->dtype != TG_DT_NONE, err, TG_ERR_UNSUPPORTED,
              "%s: the data type '%.60s' is not supported", name, text);
-    meta->big_endian = text[0] == '>' && tg_dtype_size(meta->dtype) > 1;
 out:
     return status;
 }
@@ -42,34 +40,6 @@ parse_layout(const char *name, const tg_json *root, tg_zarr_meta *meta, tg_error
              "%s: dimension_separator must be '.' or '/'", name);
     meta->separator = text[0];
 out:
-    return status;
-}
-
-static tg_status
-parse_texts(const char *name, const tg_json *attributes, tg_zarr_meta *meta, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_text text = { 0 };
-    const tg_json *names = tg_json_get(attributes, "_ARRAY_DIMENSIONS"); /* xarray's custom */
-    TG_CHECK(attributes == NULL || tg_json_type_of(attributes) == TG_JSON_OBJECT, err,
-             TG_ERR_FORMAT, "%s: the attributes are no object", name);
-    if (attributes != NULL) {
-        tg_text_add_json(&text, attributes);
-        meta->attributes = text.failed ? NULL : tg__format_text(text.data);
-    } else {
-        meta->attributes = tg__format_text("{}");
-    }
-    tg_text_fini(&text);
-    if (tg_json_type_of(names) == TG_JSON_ARRAY) {
-        tg_text_add_json(&text, names);
-        meta->dimension_names = text.failed ? NULL : tg__format_text(text.data);
-    } else {
-        meta->dimension_names = tg__format_text("[]");
-    }
-    TG_CHECK(meta->attributes != NULL && meta->dimension_names != NULL, err, TG_ERR_MEMORY,
-             "%s: out of memory", name);
-out:
-    tg_text_fini(&text);
     return status;
 }
 
@@ -104,7 +74,9 @@ tg_zarr_meta_parse_v2(const char *name, const tg_json *root, const tg_json *attr
         TG_TRY(tg__zarr_parse_codec(name, 2, tg_json_string(tg_json_get(compressor, "id")),
                                     compressor, meta, err));
     }
-    TG_TRY(parse_texts(name, attributes, meta, err));
+    const tg_json *names = tg_json_get(attributes, "_ARRAY_DIMENSIONS"); /* xarray's custom */
+    bool have_names = tg_json_type_of(names) == TG_JSON_ARRAY;
+    TG_TRY(tg__zarr_take_texts(name, attributes, have_names ? names : NULL, meta, err));
     TG_TRY(tg__zarr_meta_complete(name, meta, err));
 out:
     if (status != TG_OK) {

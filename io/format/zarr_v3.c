@@ -178,33 +178,15 @@ static tg_status
 parse_texts(const char *name, const tg_json *root, tg_zarr_meta *meta, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_text text = { 0 };
     const tg_json *attributes = tg_json_get(root, "attributes");
     const tg_json *names = tg_json_get(root, "dimension_names");
     bool have_names = names != NULL && tg_json_type_of(names) != TG_JSON_NULL;
-    TG_CHECK(attributes == NULL || tg_json_type_of(attributes) == TG_JSON_OBJECT, err,
-             TG_ERR_FORMAT, "%s: the attributes are no object", name);
     TG_CHECK(!have_names || (tg_json_type_of(names) == TG_JSON_ARRAY &&
                              tg_json_count(names) == (size_t)meta->ndim),
              err, TG_ERR_FORMAT, "%s: dimension_names must be a list of %d entries", name,
              meta->ndim);
-    if (attributes != NULL) {
-        tg_text_add_json(&text, attributes);
-    } else {
-        tg_text_add(&text, "{}");
-    }
-    meta->attributes = text.failed ? NULL : tg__format_text(text.data);
-    tg_text_fini(&text);
-    if (have_names) {
-        tg_text_add_json(&text, names);
-    } else {
-        tg_text_add(&text, "[]");
-    }
-    meta->dimension_names = text.failed ? NULL : tg__format_text(text.data);
-    TG_CHECK(meta->attributes != NULL && meta->dimension_names != NULL, err, TG_ERR_MEMORY,
-             "%s: out of memory", name);
+    TG_TRY(tg__zarr_take_texts(name, attributes, have_names ? names : NULL, meta, err));
 out:
-    tg_text_fini(&text);
     return status;
 }
 

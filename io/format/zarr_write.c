@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array/half.h"
 #include "core/base/assert.h"
 #include "core/base/size.h"
-#include "core/mem/alloc.h"
 #include "io/format/zarr.h"
 
 /* The default: blosc as zarr-python 2 had it, with zstd, which is smaller than lz4 and decodes
@@ -143,9 +143,7 @@ write_real(tg_text *text, const unsigned char *from, size_t size, bool bits_allo
     uint64_t bits = 0;
     memcpy(&bits, from, size);
     if (size == 2) {
-        _Float16 h;
-        memcpy(&h, from, sizeof h);
-        v = (double)h;
+        v = (double)tg_half_to_float((uint16_t)bits);
     } else if (size == 4) {
         float f;
         memcpy(&f, from, sizeof f);
@@ -177,16 +175,15 @@ write_fill(tg_text *text, const tg_zarr_meta *meta)
     int unused = 64 - 8 * (int)(size < 8 ? size : 8);
     if (meta->dtype == TG_DT_BOOL) {
         tg_text_add(text, "%s", bits != 0 ? "true" : "false");
-    } else if (meta->dtype == TG_DT_C64 || meta->dtype == TG_DT_C128) {
+    } else if (tg_dtype_is_complex(meta->dtype)) {
         tg_text_add(text, "[");
         write_real(text, meta->fill, size / 2, v3);
         tg_text_add(text, ", ");
         write_real(text, meta->fill + size / 2, size / 2, v3);
         tg_text_add(text, "]");
-    } else if (meta->dtype == TG_DT_F16 || meta->dtype == TG_DT_F32 || meta->dtype == TG_DT_F64) {
+    } else if (tg_dtype_is_float(meta->dtype)) {
         write_real(text, meta->fill, size, v3);
-    } else if (meta->dtype == TG_DT_I8 || meta->dtype == TG_DT_I16 || meta->dtype == TG_DT_I32 ||
-               meta->dtype == TG_DT_I64) {
+    } else if (tg_dtype_kind(meta->dtype) == TG_KIND_INT) {
         tg_text_add(text, "%lld", (long long)((int64_t)(bits << unused) >> unused));
     } else {
         tg_text_add(text, "%llu", (unsigned long long)bits);
@@ -285,19 +282,13 @@ write_v3(const tg_zarr_meta *meta, tg_text *text)
 static void
 write_v2(const tg_zarr_meta *meta, tg_text *text)
 {
-    static const char kinds[TG_DT_COUNT] = {
-        [TG_DT_BOOL] = 'b', [TG_DT_I8] = 'i',   [TG_DT_U8] = 'u',  [TG_DT_I16] = 'i',
-        [TG_DT_U16] = 'u',  [TG_DT_I32] = 'i',  [TG_DT_U32] = 'u', [TG_DT_I64] = 'i',
-        [TG_DT_U64] = 'u',  [TG_DT_F16] = 'f',  [TG_DT_F32] = 'f', [TG_DT_F64] = 'f',
-        [TG_DT_C64] = 'c',  [TG_DT_C128] = 'c',
-    };
-    size_t size = tg_dtype_size(meta->dtype);
+    char type[TG_TYPESTR_MAX];
+    tg_dtype_typestr(meta->dtype, type);
     tg_text_add(text, "{\n  \"zarr_format\": 2,\n  \"shape\": ");
     write_lengths(text, meta->shape, meta->ndim);
     tg_text_add(text, ",\n  \"chunks\": ");
     write_lengths(text, meta->chunks, meta->ndim);
-    tg_text_add(text, ",\n  \"dtype\": \"%c%c%zu\",\n  \"fill_value\": ", size > 1 ? '<' : '|',
-                kinds[meta->dtype], size);
+    tg_text_add(text, ",\n  \"dtype\": \"%s\",\n  \"fill_value\": ", type);
     write_fill(text, meta);
     tg_text_add(text,
                 ",\n  \"order\": \"C\",\n  \"filters\": null,\n"

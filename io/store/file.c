@@ -26,7 +26,11 @@
 
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/store/fd.h"
 #include "io/store/store.h"
+
+/* A writer has to win a race in each of them. */
+enum { ERASE_ROUNDS = 100 };
 
 typedef struct file_store {
     tg_store base;
@@ -102,27 +106,6 @@ file_stat(tg_store *store, const char *key, int64_t *bytes, tg_error *err)
     return status;
 }
 
-/* Reads until `bytes` are there or the end comes; -1 with errno. */
-static int64_t
-read_up_to(int fd, int64_t offset, void *to, int64_t bytes)
-{
-    int64_t got = 0;
-    while (got < bytes) {
-        ssize_t n = pread(fd, (char *)to + got, (size_t)(bytes - got), offset + got);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -1;
-        }
-        if (n == 0) {
-            break;
-        }
-        got += n;
-    }
-    return got;
-}
-
 static tg_status
 file_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t *got, tg_error *err)
 {
@@ -151,15 +134,15 @@ file_get(tg_store *store, const char *key, void *to, int64_t capacity, int64_t *
             goto out;
         }
         if (n < capacity && st.st_size > n) {
-            n = read_up_to(fd, 0, to, capacity);
+            n = tg_fd_read(fd, 0, to, capacity);
         }
         TG_CHECK(n >= 0, err, TG_ERR_IO, "%s/%s: cannot read: %s", store->path, key,
                  strerror(errno));
-        TG_CHECK(n < capacity || read_up_to(fd, n, &probe, 1) == 0, err, TG_ERR_LIMIT,
+        TG_CHECK(n < capacity || tg_fd_read(fd, n, &probe, 1) == 0, err, TG_ERR_LIMIT,
                  "%s/%s: has %lld bytes, at most %lld are expected", store->path, key,
                  (long long)st.st_size, (long long)capacity);
     } else if (n >= (int64_t)0x7ffff000) {
-        n = read_up_to(fd, 0, to, capacity);
+        n = tg_fd_read(fd, 0, to, capacity);
         TG_CHECK(n >= 0, err, TG_ERR_IO, "%s/%s: cannot read: %s", store->path, key,
                  strerror(errno));
     }
@@ -198,7 +181,7 @@ file_read(tg_store *store, const tg_store_value *value, int64_t offset, void *to
           tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t n = read_up_to((int)value->fd, offset, to, bytes);
+    int64_t n = tg_fd_read((int)value->fd, offset, to, bytes);
     if (n < 0) {
         status = io_error(store->path, "", "cannot read", errno, err);
     } else if (n < bytes) {
@@ -283,17 +266,8 @@ file_write(tg_store *store, const tg_store_value *value, int64_t offset, const v
            int64_t bytes, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t done = 0;
-    while (done < bytes) {
-        ssize_t n = pwrite((int)value->fd, (const char *)from + done, (size_t)(bytes - done),
-                           offset + done);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        TG_CHECK(n > 0, err, TG_ERR_IO, "%s: cannot write: %s", store->path,
-                 n < 0 ? strerror(errno) : "no space left");
-        done += n;
-    }
+    int code = tg_fd_write((int)value->fd, offset, from, bytes);
+    TG_CHECK(code == 0, err, TG_ERR_IO, "%s: cannot write: %s", store->path, strerror(code));
 out:
     return status;
 }
@@ -327,27 +301,25 @@ file_list(tg_store *store, const char *prefix, tg_store_visit visit, void *ctx, 
 {
     const file_store *f = (file_store *)store;
     tg_status status = TG_OK;
-    DIR *d = NULL;
     int fd = open_beneath(f->dir, prefix[0] != '\0' ? prefix : ".", O_RDONLY | O_DIRECTORY);
-    if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d == NULL) {
         status = io_error(store->path, prefix, "cannot list", errno, err);
         goto out;
     }
-    fd = -1;
     bool go_on = true;
     for (struct dirent *e = readdir(d); e != NULL && go_on; e = readdir(d)) {
         struct stat st;
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
             go_on = visit(ctx, e->d_name, S_ISDIR(st.st_mode), st.st_size);
         }
     }
 out:
     if (d != NULL) {
-        (void)closedir(d);
-    }
-    if (fd >= 0) {
+        (void)closedir(d); /* and fd with it */
+    } else if (fd >= 0) {
         (void)close(fd);
     }
     return status;
@@ -376,7 +348,7 @@ remove_tree(int at, const char *name)
     if (d != NULL) {
         for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
             if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-                remove_tree(dirfd(d), e->d_name);
+                remove_tree(fd, e->d_name);
             }
         }
         (void)closedir(d);
@@ -384,6 +356,17 @@ remove_tree(int at, const char *name)
         (void)close(fd);
     }
     (void)unlinkat(at, name, AT_REMOVEDIR);
+}
+
+void
+tg_store_erase(const char *temporary)
+{
+    struct stat st;
+    /* A file that appears between reading and removing its directory keeps that; once the top is
+     * gone nothing can appear. */
+    for (int i = 0; i < ERASE_ROUNDS && lstat(temporary, &st) == 0; i++) {
+        remove_tree(AT_FDCWD, temporary);
+    }
 }
 
 tg_status
@@ -569,6 +552,7 @@ tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
         status = tg_fail(err, TG_ERR_IO, "%s: cannot create: %s", f->base.path, strerror(errno));
         goto out;
     }
+    f->base.temporary = f->stage;
     f->staged = true;
     f->overwrite = overwrite;
     f->sync = sync;

@@ -59,6 +59,7 @@ struct tg_store {
     const tg_store_ops *ops;
     _Atomic unsigned references;
     char path[TG_STORE_PATH_MAX]; /* for messages: where the values are, or will be */
+    const char *temporary;        /* where a staged store lies until it is published; or NULL */
 };
 
 /* Whether a key is one that a store takes. */
@@ -122,6 +123,9 @@ tg_status tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_st
  * so that what it names is replaced and the link stays. TG_ERR_EXISTS when something is there that
  * is not to be replaced; devices, pipes and sockets never are. */
 tg_status tg_store_target(const char *path, bool overwrite, char *real, tg_error *err);
+/* Removes what is at a temporary path while others may still write there: they write on to files
+ * without a name, or fail. */
+void tg_store_erase(const char *temporary);
 /* Makes a rename of `path` last: fsync of the directory it is in. */
 tg_status tg_store_sync_parent(const char *path, tg_error *err);
 

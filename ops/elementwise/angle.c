@@ -11,7 +11,7 @@ infer(tg_infer *infer, tg_error *err)
      */
     tg_status status = TG_OK;
     if (infer->args[0]->dtype == TG_DT_BOOL) {
-        TG_TRY(tg_ufunc_cast(infer, 0, TG_DT_F64, err));
+        TG_TRY(tg__infer_cast(infer, 0, TG_DT_F64, err));
     }
     TG_TRY(tg_ufunc_infer(infer, err));
 out:

@@ -75,22 +75,6 @@ out:
     return status;
 }
 
-tg_status
-tg_ufunc_cast(tg_infer *infer, size_t index, tg_dtype dtype, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_array *cast = tg_scope_cast(infer->scope, infer->args[index], dtype);
-    if (cast == NULL) {
-        const tg_error *cause = tg_scope_error(infer->scope);
-        TG_CHECK(cause != NULL, err, TG_ERR_INTERNAL, "%s: a cast failed without an error",
-                 infer->op->name);
-        TG_CHECK(false, err, cause->code, "%s", cause->message);
-    }
-    infer->args[index] = cast;
-out:
-    return status;
-}
-
 bool
 tg_ufunc_cast_fits(tg_infer *infer, size_t index, tg_dtype dtype)
 {
@@ -133,7 +117,7 @@ tg_ufunc_infer(tg_infer *infer, tg_error *err)
     TG_TRY(tg_ufunc_shape(infer, err));
     TG_TRY(tg_ufunc_resolve(infer, &loop, err));
     for (size_t i = 0; i < infer->nargs; i++) {
-        TG_TRY(tg_ufunc_cast(infer, i, loop, err));
+        TG_TRY(tg__infer_cast(infer, i, loop, err));
     }
     infer->dtype = result_dtype(ufunc->result, loop);
 out:
@@ -152,13 +136,13 @@ compare_weak(tg_infer *infer, size_t weak, tg_error *err)
         tg_dtype wide = TG_DT_I64;
         if (!tg_ufunc_cast_fits(infer, weak, TG_DT_I64)) {
             wide = TG_DT_U64;
-            TG_TRY(tg_ufunc_cast(infer, weak, TG_DT_U64, err));
+            TG_TRY(tg__infer_cast(infer, weak, TG_DT_U64, err));
         }
         /* Signed beside an uint64 number, or the reverse, is left to the mixed loops. */
         if (tg_dtype_can_cast(dtype, wide)) {
-            TG_TRY(tg_ufunc_cast(infer, other, wide, err));
+            TG_TRY(tg__infer_cast(infer, other, wide, err));
         } else {
-            TG_TRY(tg_ufunc_cast(infer, other, dtype == TG_DT_U64 ? TG_DT_U64 : TG_DT_I64, err));
+            TG_TRY(tg__infer_cast(infer, other, dtype == TG_DT_U64 ? TG_DT_U64 : TG_DT_I64, err));
         }
     }
 out:
@@ -183,7 +167,7 @@ tg_compare_infer(tg_infer *infer, tg_error *err)
     } else if (weak_a && tg_dtype_is_integer(db)) {
         TG_TRY(compare_weak(infer, 0, err));
     } else if (unlike && tg_dtype_kind(da == TG_DT_U64 ? db : da) == TG_KIND_INT) {
-        TG_TRY(tg_ufunc_cast(infer, da == TG_DT_U64 ? 1 : 0, TG_DT_I64, err));
+        TG_TRY(tg__infer_cast(infer, da == TG_DT_U64 ? 1 : 0, TG_DT_I64, err));
     } else {
         TG_TRY(tg_ufunc_infer(infer, err));
     }

@@ -21,6 +21,7 @@
 #include "core/base/status.h"
 #include "ops/kernel/isa.h"
 #include "ops/kernel/strip.h"
+#include "ops/shape/common.h"
 
 typedef enum tg_ufunc_result {
     TG_RESULT_SAME, /* as the loop's inputs */
@@ -55,9 +56,8 @@ TG_MUST_USE tg_status tg_ufunc_infer(tg_infer *infer, tg_error *err);
 /* The steps of it, for ops with rules of their own. */
 /* The dtype of the loop for the arguments; an error names the op. */
 TG_MUST_USE tg_status tg_ufunc_resolve(const tg_infer *infer, tg_dtype *dtype, tg_error *err);
-/* Replaces args[index] by its cast. */
-TG_MUST_USE tg_status tg_ufunc_cast(tg_infer *infer, size_t index, tg_dtype dtype, tg_error *err);
-/* As it; a weak integer that does not fit leaves the argument and the scope as they were. */
+/* As tg__infer_cast; a weak integer that does not fit leaves the argument and the scope as they
+ * were. */
 bool tg_ufunc_cast_fits(tg_infer *infer, size_t index, tg_dtype dtype);
 /* Shape of the result from all arguments. */
 TG_MUST_USE tg_status tg_ufunc_shape(tg_infer *infer, tg_error *err);

@@ -9,24 +9,17 @@
 #include "ops/elementwise/elementwise.h"
 
 static tg_array *
-apply2(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
-{
-    tg_array *args[] = { a, b };
-    return tg_apply(scope, op, 2, args, 0, NULL);
-}
-
-static tg_array *
 rint_part(tg_scope *scope, tg_array *x, int64_t decimals)
 {
     double factor = pow(10.0, fabs((double)decimals));
     tg_array *f = tg_scope_weak(scope, TG_WEAK_FLOAT, factor, 0, 0);
     tg_array *r = x;
     if (decimals != 0) {
-        r = apply2(scope, decimals > 0 ? "multiply" : "divide", x, f);
+        r = tg__build_two(scope, decimals > 0 ? "multiply" : "divide", x, f);
     }
     r = tg_apply(scope, "rint", 1, &r, 0, NULL);
     if (decimals != 0) {
-        r = apply2(scope, decimals > 0 ? "divide" : "multiply", r, f);
+        r = tg__build_two(scope, decimals > 0 ? "divide" : "multiply", r, f);
     }
     return r;
 }
@@ -43,10 +36,8 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
                       : tg_scope_fail(scope, TG_ERR_VALUE,
                                       "round: decimals must lie between -400 and 400, got %lld",
                                       (long long)decimals);
-    } else if (tg_dtype_is_complex(x->dtype)) {
+    } else if (tg_dtype_is_complex(x->dtype) || tg_dtype_is_float(x->dtype)) {
         /* Both parts alike: rint of a complex number rounds them, the factor is real. */
-        r = rint_part(scope, x, decimals);
-    } else if (tg_dtype_is_float(x->dtype)) {
         r = rint_part(scope, x, decimals);
     } else if (tg_dtype_is_integer(x->dtype) && decimals < 0) {
         r = tg_scope_cast(scope, rint_part(scope, x, decimals), x->dtype);

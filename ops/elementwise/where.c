@@ -13,9 +13,9 @@ infer(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     tg_dtype dtype = tg_result_type(2, infer->args + 1);
     TG_TRY(tg_ufunc_shape(infer, err));
-    TG_TRY(tg_ufunc_cast(infer, 0, TG_DT_BOOL, err));
-    TG_TRY(tg_ufunc_cast(infer, 1, dtype, err));
-    TG_TRY(tg_ufunc_cast(infer, 2, dtype, err));
+    TG_TRY(tg__infer_cast(infer, 0, TG_DT_BOOL, err));
+    TG_TRY(tg__infer_cast(infer, 1, dtype, err));
+    TG_TRY(tg__infer_cast(infer, 2, dtype, err));
     infer->dtype = dtype;
 out:
     return status;

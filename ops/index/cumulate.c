@@ -54,9 +54,7 @@ tg__cumulate_infer(tg_infer *infer, tg_error *err)
     if (values[TG_CUMULATE_AXIS].count == 0 && infer->args[0]->ndim != 1) {
         infer->args[0] = tg_apply(infer->scope, "ravel", 1, &infer->args[0], 0, NULL);
     }
-    infer->args[0] = tg_scope_cast(infer->scope, infer->args[0], infer->dtype);
-    TG_CHECK(infer->args[0] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-             tg_scope_error(infer->scope)->message);
+    TG_TRY(tg__infer_cast(infer, 0, infer->dtype, err));
     const tg_array *input = infer->args[0];
     TG_TRY(
         tg_normalize_axis(tg_value_int(&values[TG_CUMULATE_AXIS], 0, 0), input->ndim, &axis, err));

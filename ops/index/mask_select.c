@@ -19,6 +19,7 @@
 #include "ops/registry.h"
 #include "ops/shape/common.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 typedef struct mask_header {
     int64_t entries, cells;
@@ -62,12 +63,6 @@ mask_select_infer(tg_infer *infer, tg_error *err)
     }
 out:
     return status;
-}
-
-static uint64_t
-mask_axes(const tg_array *node)
-{
-    return ((uint64_t)1 << node->args[0]->ndim) - 1;
 }
 
 static void
@@ -350,7 +345,7 @@ out:
 }
 
 static const tg_reduce mask_reduce = {
-    .axes = mask_axes,
+    .axes = tg__whole_axes,
     .demand = mask_demand,
     .state_bytes = mask_state_bytes,
     .state_bytes_max = mask_state_bytes_max,

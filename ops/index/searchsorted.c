@@ -33,10 +33,8 @@ searchsorted_infer(tg_infer *infer, tg_error *err)
     infer->ndim = v->ndim;
     memcpy(infer->shape, v->shape, (size_t)v->ndim * sizeof infer->shape[0]);
     infer->chunks = v->chunks != NULL ? tg_grid_retain(v->chunks) : NULL;
-    for (int i = 0; i < 2; i++) {
-        infer->args[i] = tg_scope_cast(infer->scope, infer->args[i], dtype);
-        TG_CHECK(infer->args[i] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                 tg_scope_error(infer->scope)->message);
+    for (size_t i = 0; i < 2; i++) {
+        TG_TRY(tg__infer_cast(infer, i, dtype, err));
     }
     infer->dtype = TG_DT_I64;
 out:
@@ -93,12 +91,8 @@ searchsorted_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_er
              (long long)count);
     tg_equal_keys_of(in[0].data, in[0].strides[0], in[0].dtype, (size_t)count, keys);
     while (more) {
-        const char *from = in[1].data;
-        char *to = out->data;
-        for (int a = 0; a < last; a++) {
-            from += at[a] * in[1].strides[a];
-            to += at[a] * out->strides[a];
-        }
+        const char *from = tg__odometer_row(&in[1], at);
+        char *to = tg__odometer_row(out, at);
         for (int64_t i = 0; i < length; i += BLOCK) {
             const int64_t now = tg_min_i64(BLOCK, length - i);
             const int64_t step = last < 0 ? 0 : in[1].strides[last];
@@ -108,7 +102,7 @@ searchsorted_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_er
                 memcpy(to + (i + k) * (last < 0 ? 0 : out->strides[last]), &place, sizeof place);
             }
         }
-        more = last > 0 && tg__odometer_next(last, out->shape, at);
+        more = tg__odometer_next(last, out->shape, at);
     }
 out:
     return status;

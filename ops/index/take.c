@@ -138,9 +138,8 @@ take_infer(tg_infer *infer, tg_error *err)
     TG_TRY(tg__require_known(infer, 1, err));
     TG_TRY(find_indices(infer, &view, err));
     if (infer->values[P_AXIS].count == 0) {
-        infer->args[0] = tg_apply(infer->scope, "ravel", 1, &infer->args[0], 0, NULL);
-        TG_CHECK(infer->args[0] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                 tg_scope_error(infer->scope)->message);
+        TG_TRY(tg__infer_replace(
+            infer, 0, tg_apply(infer->scope, "ravel", 1, &infer->args[0], 0, NULL), err));
     }
     const tg_array *input = infer->args[0];
     bytes = sizeof *state + (size_t)tg_array_count(indices) * sizeof(int64_t);

@@ -3,9 +3,9 @@
 #include "ops/kernel/bits.h"
 
 #include <string.h>
-#if defined(__AVX2__)
-#    include <immintrin.h>
-#endif
+
+#include "core/base/assert.h"
+#include "ops/kernel/vec.h"
 
 static inline uint64_t
 pack_word(const uint8_t *in)
@@ -78,50 +78,159 @@ unpack(const uint64_t *bits, uint8_t *out, int64_t n, uint64_t flip)
     }
 }
 
-static void
-and_words(uint64_t *restrict into, const uint64_t *restrict from, int64_t words)
-{
-    for (int64_t i = 0; i < words; i++) {
-        into[i] &= from[i];
-    }
-}
+enum { LANES = TG_VEC_BYTES / 8, WIDE = 4 };
 
-/* Copies the words, moved by whole words and then by `bit` bits. */
+typedef int8_t lane_marks __attribute__((vector_size(LANES)));
+
+/* In place is safe: `near` and `far`, which is NULL for whole words, do not stand before `to`. */
 static inline void
-shift_words(uint64_t *restrict to, const uint64_t *restrict from, int64_t words, int64_t skip,
-            int bit, bool and_it)
+shift_words(uint64_t *to, const uint64_t *near, const uint64_t *far, int64_t n, int bit,
+            bool and_it)
 {
-    int64_t whole = words - skip - (bit > 0); /* words that have both their sources */
+    TG_DCHECK(bit >= 0 && bit < 64);
     int64_t i = 0;
-    for (; i < whole; i++) {
-        uint64_t v = from[i + skip];
-        v = bit > 0 ? v >> bit | from[i + skip + 1] << (64 - bit) : v;
-        to[i] = and_it ? to[i] & v : v;
+    for (; i + LANES <= n; i += LANES) {
+        tg_v_u64 v = tg_vload_u64(near + i) >> bit;
+        if (far != NULL) {
+            v |= tg_vload_u64(far + i) << (64 - bit);
+        }
+        tg_vstore_u64(to + i, and_it ? v & tg_vload_u64(to + i) : v);
     }
-    for (; i < words; i++) {
-        uint64_t v = i + skip < words ? from[i + skip] >> bit : 0;
+    for (; i < n; i++) {
+        uint64_t v = near[i] >> bit | (far != NULL ? far[i] << (64 - bit) : 0);
         to[i] = and_it ? to[i] & v : v;
     }
 }
 
-static void
-shift(uint64_t *restrict to, const uint64_t *restrict from, int64_t words, int64_t shift,
-      bool and_it)
+static inline int64_t
+clip(int64_t n, int64_t most)
 {
-    int64_t skip = shift / 64;
-    int bit = (int)(shift % 64);
-    if (bit == 0) {
-        shift_words(to, from, words, skip, 0, and_it);
-    } else if (and_it) {
-        shift_words(to, from, words, skip, bit, true);
+    return n < 0 ? 0 : n < most ? n : most;
+}
+
+static void
+shift(uint64_t *to, int64_t to_words, const uint64_t *from, int64_t from_words, int64_t rows,
+      int64_t by, bool and_it)
+{
+    int64_t skip = by / 64 * rows;
+    int bit = (int)(by % 64);
+    int64_t one = clip(from_words - skip, to_words); /* words that have a source; two of them: */
+    int64_t two = bit > 0 ? clip(from_words - skip - rows, to_words) : 0;
+    if (and_it) {
+        shift_words(to, from + skip, from + skip + rows, two, bit, true);
+        shift_words(to + two, from + skip + two, NULL, one - two, bit, true);
     } else {
-        shift_words(to, from, words, skip, bit, false);
+        shift_words(to, from + skip, from + skip + rows, two, bit, false);
+        shift_words(to + two, from + skip + two, NULL, one - two, bit, false);
+    }
+    memset(to + one, 0, (size_t)(to_words - one) * sizeof *to);
+}
+
+static inline bool
+any_bit(tg_v_u64 v)
+{
+#if defined(__AVX512BW__)
+    return _mm512_test_epi64_mask((__m512i)v, (__m512i)v) != 0;
+#elif defined(__AVX2__)
+    return _mm256_testz_si256((__m256i)v, (__m256i)v) == 0;
+#else
+    return (v[0] | v[1]) != 0;
+#endif
+}
+
+/* `wide` vectors at once, which stay in registers. Once nothing is left of them, no link of the
+ * same chain can bring anything back. */
+static inline __attribute__((always_inline)) void
+fold_vectors(const tg_bits_section *sections, int64_t count, const int64_t *links,
+             const uint64_t *planes, uint64_t *const *targets, int64_t at, int wide)
+{
+    tg_v_u64 acc[WIDE];
+    bool any = true;
+    for (int64_t s = 0; s < count; s++) {
+        uint64_t *to = targets[s] != NULL ? targets[s] + at : NULL;
+        for (int v = 0; sections[s].fresh && v < wide; v++) {
+            acc[v] = ~(tg_v_u64){ 0 };
+        }
+        any = any || sections[s].fresh;
+        if (any && sections[s].begin < sections[s].end) {
+            tg_v_u64 all = { 0 };
+            for (int64_t k = sections[s].begin; k < sections[s].end; k++) {
+                for (int v = 0; v < wide; v++) {
+                    acc[v] &= tg_vload_u64(planes + links[k] + v * LANES);
+                }
+            }
+            for (int v = 0; v < wide; v++) {
+                all |= acc[v];
+            }
+            any = any_bit(all);
+        }
+        for (int v = 0; to != NULL && v < wide; v++) {
+            tg_vstore_u64(to + v * LANES, tg_vload_u64(to + v * LANES) & acc[v]);
+        }
+    }
+}
+
+static void
+fold_word(const tg_bits_section *sections, int64_t count, const int64_t *links,
+          const uint64_t *planes, uint64_t *const *targets, int64_t at)
+{
+    uint64_t acc = 0;
+    for (int64_t s = 0; s < count; s++) {
+        acc = sections[s].fresh ? ~(uint64_t)0 : acc;
+        for (int64_t k = sections[s].begin; acc != 0 && k < sections[s].end; k++) {
+            acc &= planes[links[k]];
+        }
+        if (targets[s] != NULL) {
+            targets[s][at] &= acc;
+        }
+    }
+}
+
+/* What does not fill a vector is done with what stands before it once more: an AND may be done
+ * twice. */
+static void
+fold(const tg_bits_section *sections, int64_t count, const int64_t *links, const uint64_t *planes,
+     uint64_t *const *targets, int64_t at, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + WIDE * LANES <= n; i += WIDE * LANES) {
+        fold_vectors(sections, count, links, planes + i, targets, at + i, WIDE);
+    }
+    while (i < n && n >= LANES) {
+        i = i + LANES <= n ? i : n - LANES;
+        fold_vectors(sections, count, links, planes + i, targets, at + i, 1);
+        i += LANES;
+    }
+    for (; i < n; i++) {
+        fold_word(sections, count, links, planes + i, targets, at + i);
+    }
+}
+
+static void
+differ(const uint64_t *bits, int64_t cols, int64_t rows, uint64_t usual, uint8_t *marks)
+{
+    int64_t y = 0;
+    for (; y + LANES <= rows; y += LANES) {
+        tg_v_u64 v = { 0 };
+        for (int64_t w = 0; w < cols; w++) {
+            v |= tg_vload_u64(bits + w * rows + y) ^ usual;
+        }
+        lane_marks m = -__builtin_convertvector(v != 0, lane_marks);
+        memcpy(marks + y, &m, sizeof m);
+    }
+    for (; y < rows; y++) {
+        uint64_t v = 0;
+        for (int64_t w = 0; w < cols; w++) {
+            v |= bits[w * rows + y] ^ usual;
+        }
+        marks[y] = v != 0;
     }
 }
 
 const tg_bits_kernels TG_ISA_NAME(tg_bits) = {
     .pack = pack,
     .unpack = unpack,
-    .and_words = and_words,
     .shift = shift,
+    .fold = fold,
+    .differ = differ,
 };

@@ -16,8 +16,11 @@
     (sizeof(T) == 8 ? (T)tg_cmplxf((float)(re), (float)(im))                                       \
                     : (T)tg_cmplx((double)(re), (double)(im)))
 #define CALL(fn, a) (sizeof(T) == 8 ? (T)fn##f((float _Complex)(a)) : (T)fn((double _Complex)(a)))
-#define IS_NAN(a)   ((RE(a) != RE(a)) | (IM(a) != IM(a)))
-#define IS_INF(a)   ((isinf(RE(a)) != 0) | (isinf(IM(a)) != 0))
+#define CALL2(fn, a, b)                                                                            \
+    (sizeof(T) == 8 ? (T)fn##f((float _Complex)(a), (float _Complex)(b))                           \
+                    : (T)fn((double _Complex)(a), (double _Complex)(b)))
+#define IS_NAN(a) ((RE(a) != RE(a)) | (IM(a) != IM(a)))
+#define IS_INF(a) ((isinf(RE(a)) != 0) | (isinf(IM(a)) != 0))
 
 #define TRUE_(a) ((RE(a) != 0) | (IM(a) != 0))
 /* a >= b and a > b; false when a part decides nothing because it is NaN. */
@@ -142,7 +145,7 @@ static double _Complex sign(double _Complex a)
     return r;
 }
 
-static float _Complex signf_(float _Complex a)
+static float _Complex signf(float _Complex a)
 {
     return (float _Complex)sign(a);
 }
@@ -203,17 +206,15 @@ TG_PLAIN_LOOPS(complex_subtract, TG_ROWS_COMPLEX(loop_subtract));
 TG_PLAIN_LOOPS(complex_multiply, TG_ROWS_COMPLEX(loop_multiply));
 #undef OP
 
-#define OP divide
-#define EXPR(a, b)                                                                                 \
-    (sizeof(T) == 8 ? (T)dividef((float _Complex)(a), (float _Complex)(b)) : (T)divide(a, b))
+#define OP         divide
+#define EXPR(a, b) CALL2(divide, a, b)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_divide, TG_ROWS_COMPLEX(loop_divide));
 #undef OP
 
-#define OP power
-#define EXPR(a, b)                                                                                 \
-    (sizeof(T) == 8 ? (T)powerf((float _Complex)(a), (float _Complex)(b)) : (T)power(a, b))
+#define OP         power
+#define EXPR(a, b) CALL2(power, a, b)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_power, TG_ROWS_COMPLEX(loop_power));
@@ -351,64 +352,28 @@ TG_PLAIN_LOOPS(complex_isfinite, TG_ROWS_COMPLEX(loop_isfinite));
 
 #define OP      absolute
 #define EXPR(a) (sizeof(T) == 8 ? hypotf((float)RE(a), (float)IM(a)) : hypot(RE(a), IM(a)))
-#define X       C64
-#define RESULT  F32
-#include BODY
-#undef RESULT
-#undef X
-#define X      C128
-#define RESULT F64
-#include BODY
-#undef RESULT
-#undef X
+#include "ops/kernel/each_complex_part.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_absolute, TG_ROWS_COMPLEX(loop_absolute));
 #undef OP
 
 #define OP      real
 #define EXPR(a) RE(a)
-#define X       C64
-#define RESULT  F32
-#include BODY
-#undef RESULT
-#undef X
-#define X      C128
-#define RESULT F64
-#include BODY
-#undef RESULT
-#undef X
+#include "ops/kernel/each_complex_part.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_real, TG_ROWS_COMPLEX(loop_real));
 #undef OP
 
 #define OP      imag
 #define EXPR(a) IM(a)
-#define X       C64
-#define RESULT  F32
-#include BODY
-#undef RESULT
-#undef X
-#define X      C128
-#define RESULT F64
-#include BODY
-#undef RESULT
-#undef X
+#include "ops/kernel/each_complex_part.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_imag, TG_ROWS_COMPLEX(loop_imag));
 #undef OP
 
 #define OP      angle
 #define EXPR(a) (sizeof(T) == 8 ? atan2f((float)IM(a), (float)RE(a)) : atan2(IM(a), RE(a)))
-#define X       C64
-#define RESULT  F32
-#include BODY
-#undef RESULT
-#undef X
-#define X      C128
-#define RESULT F64
-#include BODY
-#undef RESULT
-#undef X
+#include "ops/kernel/each_complex_part.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_angle, TG_ROWS_COMPLEX(loop_angle));
 #undef OP
@@ -449,7 +414,7 @@ TG_PLAIN_LOOPS(complex_reciprocal, TG_ROWS_COMPLEX(loop_reciprocal));
 #undef OP
 
 #define OP      sign
-#define EXPR(a) (sizeof(T) == 8 ? (T)signf_((float _Complex)(a)) : (T)sign(a))
+#define EXPR(a) CALL(sign, a)
 #include "ops/kernel/each_complex.tmpl.h"
 #undef EXPR
 TG_PLAIN_LOOPS(complex_sign, TG_ROWS_COMPLEX(loop_sign));

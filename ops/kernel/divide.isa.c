@@ -3,7 +3,8 @@
  * Division that rounds: floor_divide, remainder (sign of the divisor), fmod (sign of the dividend).
  * Integers: by zero gives 0, the smallest by -1 wraps. Processors have no vector division of
  * integers; up to 32 bits a floating-point quotient, cut to an integer, is exact, because two
- * different quotients differ by far more than its rounding.
+ * different quotients differ by far more than its rounding. Where the divisor is one number for
+ * all, it is multiplied by its reciprocal instead.
  *
  * Floating point: as Python's divmod; by zero floor_divide gives what division gives, remainder
  * NaN.
@@ -13,6 +14,7 @@
  * quotient is no guide (0, infinity, NaN, 2^52 and more) go through fmod, 20 times slower.
  */
 #include <math.h>
+#include <string.h>
 
 #include "ops/kernel/loops.h"
 
@@ -28,8 +30,46 @@
     ((b) == -1 ? (int64_t)((uint64_t)0 - (uint64_t)(a)) : (a) / ((b) == -1 ? 1 : (b)))
 #define QUOTIENT_U64(a, b) ((a) / (b))
 
-#define BODY "ops/kernel/division.tmpl.h"
+/* Division by an invariant integer, by Granlund and Montgomery: the high half of a product is the
+ * quotient, or one correction away; exact for every number and every divisor >= 1. Numbers of 8
+ * bits are computed with as 16. */
+#define DIVIDER(bits, wide)                                                                        \
+    typedef struct divider_##bits {                                                                \
+        uint##bits##_t multiplier;                                                                 \
+        int before, after;                                                                         \
+    } divider_##bits;                                                                              \
+    static inline divider_##bits divider_of_##bits(uint##bits##_t by)                              \
+    {                                                                                              \
+        const int up = by > 1 ? 64 - __builtin_clzll((unsigned long long)by - 1) : 0;              \
+        const wide above = ((wide)1 << up) - by;                                                   \
+        return (divider_##bits){ .multiplier = (uint##bits##_t)((above << bits) / by + 1),         \
+                                 .before = up > 0,                                                 \
+                                 .after = up > 0 ? up - 1 : 0 };                                   \
+    }                                                                                              \
+    static inline uint##bits##_t divide_##bits(uint##bits##_t a, divider_##bits by)                \
+    {                                                                                              \
+        const uint##bits##_t high = (uint##bits##_t)(((wide)a * by.multiplier) >> bits);           \
+        const uint##bits##_t half = (uint##bits##_t)((uint##bits##_t)(a - high) >> by.before);     \
+        return (uint##bits##_t)((uint##bits##_t)(half + high) >> by.after);                        \
+    }
+__extension__ typedef unsigned __int128 uint128;
+DIVIDER(16, uint32_t)
+DIVIDER(32, uint64_t)
+DIVIDER(64, uint128)
+#define BY(X)  TG_CAT2(BY_, X)
+#define BY_I8  16
+#define BY_U8  16
+#define BY_I16 16
+#define BY_U16 16
+#define BY_I32 32
+#define BY_U32 32
+#define BY_I64 64
+#define BY_U64 64
 
+#define BODY "ops/kernel/division.tmpl.h"
+#define FLOORS
+
+#define TAKE(quotient, rest)       (quotient)
 #define OP                         floor_divide
 #define EXPR(a, b, quotient, rest) (quotient) - (W)(((rest) != 0) & (((rest) < 0) != ((b) < 0)))
 #include "ops/kernel/each_signed.tmpl.h"
@@ -38,6 +78,8 @@
 #include "ops/kernel/each_unsigned.tmpl.h"
 #undef EXPR
 #undef OP
+#undef TAKE
+#define TAKE(quotient, rest) (rest)
 
 #define OP remainder
 #define EXPR(a, b, quotient, rest)                                                                 \
@@ -49,12 +91,13 @@
 #undef EXPR
 #undef OP
 
+#undef FLOORS
 #define OP                         fmod
 #define EXPR(a, b, quotient, rest) (rest)
 #include "ops/kernel/each_integer.tmpl.h"
 #undef EXPR
 #undef OP
-
+#undef TAKE
 #undef BODY
 
 /* The remainder with the dividend's sign, and the quotient, of two floats whose quotient is below

@@ -21,7 +21,9 @@ enum {
 };
 
 typedef struct tg_edt_kernels {
-    void (*envelope_i32)(const int32_t *line, int64_t length, int64_t y, int32_t *out);
+    /* Rows are 1 apart. */
+    void (*envelope_i32)(const int32_t *line, int64_t length, int64_t y, double spacing,
+                         int32_t *out);
     void (*envelope_f64)(const double *line, int64_t length, int64_t y, double spacing,
                          double *out);
 } tg_edt_kernels;

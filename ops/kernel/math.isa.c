@@ -37,271 +37,205 @@ typedef float64x2_t vector_F64;
 #define VECTOR_CALL(X, name, ulp)  VECTOR_CALL_(X, name, ulp)
 #define VECTOR_CALL_(X, name, ulp) SLEEF_##X(name, ulp)
 
-#define ABS_F32          __builtin_fabsf
-#define ABS_F64          __builtin_fabs
-#define MAX_F32          0x1.fffffep127f
-#define MAX_F64          0x1.fffffffffffffp1023
-#define NEVER(a)         (0)
-#define BEYOND(a, limit) (!(__builtin_fabs((double)(a)) <= (limit)))
+#define ABS_F32 __builtin_fabsf
+#define ABS_F64 __builtin_fabs
+#define MAX_F32 0x1.fffffep127f
+#define MAX_F64 0x1.fffffffffffffp1023
 
 #define ULP  u10
 #define BODY "ops/kernel/sleef1.tmpl.h"
 
+#define LIBM(a) NAME((double)(a))
+/* SLEEF's are right for the whole range. */
+#define AGAIN(a) 0
+
+#define OP   exp
+#define NAME exp
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(exp, TG_ROWS_FLOAT(loop_exp));
+#undef NAME
+#undef OP
+
+#define OP   exp2
+#define NAME exp2
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(exp2, TG_ROWS_FLOAT(loop_exp2));
+#undef NAME
+#undef OP
+
+#define OP   expm1
+#define NAME expm1
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(expm1, TG_ROWS_FLOAT(loop_expm1));
+#undef NAME
+#undef OP
+
+#define OP   log
+#define NAME log
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(log, TG_ROWS_FLOAT(loop_log));
+#undef NAME
+#undef OP
+
+#define OP   log2
+#define NAME log2
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(log2, TG_ROWS_FLOAT(loop_log2));
+#undef NAME
+#undef OP
+
+#define OP   log10
+#define NAME log10
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(log10, TG_ROWS_FLOAT(loop_log10));
+#undef NAME
+#undef OP
+
+#define OP   sin
+#define NAME sin
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(sin, TG_ROWS_FLOAT(loop_sin));
+#undef NAME
+#undef OP
+
+#define OP   cos
+#define NAME cos
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(cos, TG_ROWS_FLOAT(loop_cos));
+#undef NAME
+#undef OP
+
+#define OP   tan
+#define NAME tan
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(tan, TG_ROWS_FLOAT(loop_tan));
+#undef NAME
+#undef OP
+
+#define OP   arcsin
+#define NAME asin
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(arcsin, TG_ROWS_FLOAT(loop_arcsin));
+#undef NAME
+#undef OP
+
+#define OP   arccos
+#define NAME acos
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(arccos, TG_ROWS_FLOAT(loop_arccos));
+#undef NAME
+#undef OP
+
+#define OP   arctan
+#define NAME atan
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(arctan, TG_ROWS_FLOAT(loop_arctan));
+#undef NAME
+#undef OP
+
+#define OP   tanh
+#define NAME tanh
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(tanh, TG_ROWS_FLOAT(loop_tanh));
+#undef NAME
+#undef OP
+
+#define OP   arctanh
+#define NAME atanh
+#include "ops/kernel/each_float.tmpl.h"
+TG_LOOPS(arctanh, TG_ROWS_FLOAT(loop_arctanh));
+#undef NAME
+#undef OP
+
+#undef AGAIN
+
+#define BEYOND(a, limit) (!(__builtin_fabs((double)(a)) <= (limit)))
 #define SUBNORMAL_OR_SPECIAL(a)                                                                    \
     (!(__builtin_fabs((double)(a)) >= (sizeof(a) == 4 ? 0x1p-126 : 0x1p-1022)) |                   \
      BEYOND(a, sizeof(a) == 4 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023))
 
-#define OP       exp
-#define NAME     exp
-#define LIBM(a)  exp((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(exp, TG_ROWS_FLOAT(loop_exp));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       exp2
-#define NAME     exp2
-#define LIBM(a)  exp2((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(exp2, TG_ROWS_FLOAT(loop_exp2));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       expm1
-#define NAME     expm1
-#define LIBM(a)  expm1((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(expm1, TG_ROWS_FLOAT(loop_expm1));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       log
-#define NAME     log
-#define LIBM(a)  log((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(log, TG_ROWS_FLOAT(loop_log));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       log2
-#define NAME     log2
-#define LIBM(a)  log2((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(log2, TG_ROWS_FLOAT(loop_log2));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       log10
-#define NAME     log10
-#define LIBM(a)  log10((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(log10, TG_ROWS_FLOAT(loop_log10));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
 #define OP       log1p
 #define NAME     log1p
-#define LIBM(a)  log1p((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e38 : 1e307)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(log1p, TG_ROWS_FLOAT(loop_log1p));
 #undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       sin
-#define NAME     sin
-#define LIBM(a)  sin((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(sin, TG_ROWS_FLOAT(loop_sin));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       cos
-#define NAME     cos
-#define LIBM(a)  cos((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(cos, TG_ROWS_FLOAT(loop_cos));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       tan
-#define NAME     tan
-#define LIBM(a)  tan((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(tan, TG_ROWS_FLOAT(loop_tan));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       arcsin
-#define NAME     asin
-#define LIBM(a)  asin((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(arcsin, TG_ROWS_FLOAT(loop_arcsin));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       arccos
-#define NAME     acos
-#define LIBM(a)  acos((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(arccos, TG_ROWS_FLOAT(loop_arccos));
-#undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       arctan
-#define NAME     atan
-#define LIBM(a)  atan((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(arctan, TG_ROWS_FLOAT(loop_arctan));
-#undef AGAIN
-#undef LIBM
 #undef NAME
 #undef OP
 
 #define OP       sinh
 #define NAME     sinh
-#define LIBM(a)  sinh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 88.0 : 709.0)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(sinh, TG_ROWS_FLOAT(loop_sinh));
 #undef AGAIN
-#undef LIBM
 #undef NAME
 #undef OP
 
 #define OP       cosh
 #define NAME     cosh
-#define LIBM(a)  cosh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 88.0 : 709.0)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cosh, TG_ROWS_FLOAT(loop_cosh));
 #undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       tanh
-#define NAME     tanh
-#define LIBM(a)  tanh((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(tanh, TG_ROWS_FLOAT(loop_tanh));
-#undef AGAIN
-#undef LIBM
 #undef NAME
 #undef OP
 
 #define OP       arcsinh
 #define NAME     asinh
-#define LIBM(a)  asinh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e19 : 1e154)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arcsinh, TG_ROWS_FLOAT(loop_arcsinh));
 #undef AGAIN
-#undef LIBM
 #undef NAME
 #undef OP
 
 #define OP       arccosh
 #define NAME     acosh
-#define LIBM(a)  acosh((double)(a))
 #define AGAIN(a) BEYOND(a, sizeof(a) == 4 ? 1e19 : 1e154)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arccosh, TG_ROWS_FLOAT(loop_arccosh));
 #undef AGAIN
-#undef LIBM
-#undef NAME
-#undef OP
-
-#define OP       arctanh
-#define NAME     atanh
-#define LIBM(a)  atanh((double)(a))
-#define AGAIN(a) NEVER(a)
-#include "ops/kernel/each_float.tmpl.h"
-TG_LOOPS(arctanh, TG_ROWS_FLOAT(loop_arctanh));
-#undef AGAIN
-#undef LIBM
 #undef NAME
 #undef OP
 
 #define OP       cbrt
 #define NAME     cbrt
-#define LIBM(a)  cbrt((double)(a))
 #define AGAIN(a) SUBNORMAL_OR_SPECIAL(a)
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(cbrt, TG_ROWS_FLOAT(loop_cbrt));
 #undef AGAIN
-#undef LIBM
 #undef NAME
 #undef OP
+#undef LIBM
 #undef BODY
 
-#define BODY "ops/kernel/sleef2.tmpl.h"
+#define BODY       "ops/kernel/sleef2.tmpl.h"
+#define LIBM(a, b) NAME((double)(a), (double)(b))
 
-#define OP         arctan2
-#define NAME       atan2
-#define LIBM(a, b) atan2((double)(a), (double)(b))
+#define OP   arctan2
+#define NAME atan2
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(arctan2, TG_ROWS_FLOAT(loop_arctan2));
-#undef LIBM
 #undef NAME
 #undef OP
 
-#define OP         power
-#define NAME       pow
-#define LIBM(a, b) pow((double)(a), (double)(b))
+#define OP   power
+#define NAME pow
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(float_power, TG_ROWS_FLOAT(loop_power));
-#undef LIBM
 #undef NAME
 #undef OP
 
 #undef ULP
-#define ULP        u05
-#define OP         hypot
-#define NAME       hypot
-#define LIBM(a, b) hypot((double)(a), (double)(b))
+#define ULP  u05
+#define OP   hypot
+#define NAME hypot
 #include "ops/kernel/each_float.tmpl.h"
 TG_LOOPS(hypot, TG_ROWS_FLOAT(loop_hypot));
-#undef LIBM
 #undef NAME
 #undef OP
+#undef LIBM
 #undef BODY
 
 #undef ULP

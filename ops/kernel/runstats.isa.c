@@ -36,7 +36,7 @@ stats(const double *v, int64_t n, tg_run_stats *out)
     for (i = 0; i < n; i++) {
         min = v[i] < min ? v[i] : min;
         max = v[i] > max ? v[i] : max;
-        nan |= v[i] != v[i];
+        nan |= isnan(v[i]) != 0;
     }
     out->sum = fold(sum);
     out->weighted = fold(weighted);

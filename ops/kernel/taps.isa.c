@@ -63,28 +63,6 @@ correlate_f64(const double *const *rows, const double *w, int64_t count, double 
     }
 }
 
-static inline tg_v_f32
-fused(tg_v_f32 a, float w, tg_v_f32 c)
-{
-#if defined(__AVX512F__)
-    return (tg_v_f32)_mm512_fmadd_ps((__m512)a, _mm512_set1_ps(w), (__m512)c);
-#elif defined(__AVX2__)
-    return (tg_v_f32)_mm256_fmadd_ps((__m256)a, _mm256_set1_ps(w), (__m256)c);
-#else
-    return a * w + c;
-#endif
-}
-
-static inline float
-fused_one(float a, float w, float c)
-{
-#if defined(__AVX2__)
-    return __builtin_fmaf(a, w, c);
-#else
-    return a * w + c;
-#endif
-}
-
 static void
 correlate_f32(const float *const *rows, const float *w, int64_t count, float *out, int64_t n)
 {
@@ -93,7 +71,7 @@ correlate_f32(const float *const *rows, const float *w, int64_t count, float *ou
         tg_v_f32 acc[BLOCK] = { { 0 } };
         for (int64_t k = 0; k < count; k++) {
             for (int b = 0; b < BLOCK; b++) {
-                acc[b] = fused(tg_vload_f32(rows[k] + x + b * F32_LANES), w[k], acc[b]);
+                acc[b] = tg_vfma_f32(tg_vload_f32(rows[k] + x + b * F32_LANES), w[k], acc[b]);
             }
         }
         for (int b = 0; b < BLOCK; b++) {
@@ -103,7 +81,7 @@ correlate_f32(const float *const *rows, const float *w, int64_t count, float *ou
     for (; x < n; x++) {
         float acc = 0;
         for (int64_t k = 0; k < count; k++) {
-            acc = fused_one(rows[k][x], w[k], acc);
+            acc = tg_fma_f32(rows[k][x], w[k], acc);
         }
         out[x] = acc;
     }

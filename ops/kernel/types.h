@@ -85,6 +85,13 @@
 
 #define TG_BITS(X) (8 * TG_STORED(X))
 
+/* Before a loop that the compiler shall not unroll. */
+#if defined(__clang__)
+#    define TG_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#    define TG_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+
 /* C11's CMPLX, which clang with glibc does not have: no arithmetic that would lose signs or NaN. */
 static inline double _Complex tg_cmplx(double re, double im)
 {

@@ -3,8 +3,9 @@
 #define TG_KERNEL_VEC_H
 /*
  * What: for *.isa.c: vectors of every real type at the width of the ISA level, unaligned loads and
- * stores, and the smaller and larger of two. For floats these are
+ * stores, the smaller and larger of two, and the bits of a mask. For floats these are
  * `b < a ? b : a` and `b > a ? b : a`: with a NaN both give a.
+ * And a * w + c, rounded once where the level has such an instruction.
  *
  * Ownership, Threads, Errors: none; inline functions.
  */
@@ -72,6 +73,29 @@ TG_VEC_TYPE(u64, uint64_t, int64_t)
 TG_VEC_TYPE(f32, float, int32_t)
 TG_VEC_TYPE(f64, double, int64_t)
 
+/* Of a vector, and of one number. */
+static inline __attribute__((always_inline)) tg_v_f32
+tg_vfma_f32(tg_v_f32 a, float w, tg_v_f32 c)
+{
+#if defined(__AVX512BW__)
+    return (tg_v_f32)_mm512_fmadd_ps((__m512)a, _mm512_set1_ps(w), (__m512)c);
+#elif defined(__AVX2__)
+    return (tg_v_f32)_mm256_fmadd_ps((__m256)a, _mm256_set1_ps(w), (__m256)c);
+#else
+    return a * w + c;
+#endif
+}
+
+static inline float
+tg_fma_f32(float a, float w, float c)
+{
+#if defined(__AVX2__)
+    return __builtin_fmaf(a, w, c);
+#else
+    return a * w + c;
+#endif
+}
+
 #if defined(__AVX512BW__)
 TG_VEC_NATIVE(i8, __m512i, _mm512_min_epi8, _mm512_max_epi8)
 TG_VEC_NATIVE(u8, __m512i, _mm512_min_epu8, _mm512_max_epu8)
@@ -113,5 +137,24 @@ TG_VEC_PORTABLE(u32)
 TG_VEC_PORTABLE(i64)
 TG_VEC_PORTABLE(u64)
 #endif
+
+/* Bit k: whether byte k of a mask is set. */
+static inline uint64_t
+tg_vbits(tg_m_i8 mask)
+{
+#if defined(__AVX512BW__)
+    return (uint64_t)_mm512_movepi8_mask((__m512i)mask);
+#elif defined(__AVX2__)
+    return (uint32_t)_mm256_movemask_epi8((__m256i)mask);
+#elif defined(__SSE2__)
+    return (uint32_t)_mm_movemask_epi8((__m128i)mask);
+#else
+    uint64_t bits = 0;
+    for (int k = 0; k < TG_VEC_BYTES; k++) {
+        bits |= (uint64_t)(mask[k] & 1) << k;
+    }
+    return bits;
+#endif
+}
 
 #endif

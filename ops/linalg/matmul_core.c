@@ -57,10 +57,8 @@ matmul_core_infer(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     TG_TRY(check_shapes(infer, err));
     infer->dtype = tg_result_type(2, infer->args);
-    for (int i = 0; i < 2; i++) {
-        infer->args[i] = tg_scope_cast(infer->scope, infer->args[i], infer->dtype);
-        TG_CHECK(infer->args[i] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                 tg_scope_error(infer->scope)->message);
+    for (size_t i = 0; i < 2; i++) {
+        TG_TRY(tg__infer_cast(infer, i, infer->dtype, err));
     }
     const tg_array *a = infer->args[0];
     const tg_array *b = infer->args[1];

@@ -110,7 +110,7 @@ tensordot_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_v
             a.kept_shape[a.kept + i] = b.kept_shape[i];
         }
         result = tg_apply(scope, "matmul_core", 2, pair, 0, NULL);
-        result = tg__build_ints(scope, "reshape", result, "shape", (size_t)(a.kept + b.kept),
+        result = tg__build_ints(scope, "reshape", result, "shape", (size_t)a.kept + (size_t)b.kept,
                                 a.kept_shape);
     }
     return result;

@@ -13,6 +13,19 @@ typedef struct place_lists {
     int64_t index[TG_NDIM_MAX];
 } place_lists;
 
+tg_dtype
+tg__map_dtype(const tg_infer *infer)
+{
+    return (tg_dtype)tg_value_int(&infer->values[TG_MAP_DTYPE], 0, infer->args[0]->dtype);
+}
+
+void
+tg__map_tiling(const tg_array *node, tg_tiling *tiling)
+{
+    (void)node;
+    tiling->follow_chunks = true;
+}
+
 int64_t
 tg__call_scratch(size_t nin)
 {

@@ -12,7 +12,7 @@
 #include "ops/shape/common.h"
 #include "tilegraph/map.h"
 
-/* The parameters that all have, in this order. */
+/* The parameters that all have, in this order; map_overlap_trim the first two. */
 enum {
     TG_MAP_FUNCTION,
     TG_MAP_DTYPE,
@@ -22,16 +22,17 @@ enum {
     TG_MAP_NEW,
     TG_MAP_PARAMS
 };
-#define TG__MAP_PARAMS                                                                             \
+#define TG__MAP_FUNCTION_PARAMS                                                                    \
     { .name = "function",                                                                          \
       .kind = TG_PARAM_POINTER,                                                                    \
       .required = true,                                                                            \
       .summary = "a tg_block_fn in a tg_function" },                                               \
-        { .name = "dtype",                                                                         \
-          .kind = TG_PARAM_DTYPE,                                                                  \
-          .fallback = "None",                                                                      \
-          .summary = "of the result; None: of the first argument" },                               \
-        TG__CHUNK_PARAMS,                                                                          \
+    {                                                                                              \
+        .name = "dtype", .kind = TG_PARAM_DTYPE, .fallback = "None",                               \
+        .summary = "of the result; None: of the first argument"                                    \
+    }
+#define TG__MAP_PARAMS                                                                             \
+    TG__MAP_FUNCTION_PARAMS, TG__CHUNK_PARAMS,                                                     \
         { .name = "drop_axis",                                                                     \
           .kind = TG_PARAM_INT,                                                                    \
           .is_list = true,                                                                         \
@@ -52,6 +53,10 @@ typedef struct tg_block {
     const tg_box *core; /* the block itself, without surroundings */
 } tg_block;
 
+/* The dtype of the result: the parameter's, or that of the first argument. */
+tg_dtype tg__map_dtype(const tg_infer *infer);
+/* The tiling slot: a function is called for each chunk. */
+void tg__map_tiling(const tg_array *node, tg_tiling *tiling);
 /* Upper bound of the scratch that a call takes, `nin` blocks included. */
 int64_t tg__call_scratch(size_t nin);
 /* Calls the function of run->node. */

@@ -10,12 +10,23 @@
 /* Keeps sums of coordinates and depths far from overflow. */
 static const int64_t depth_max = (int64_t)1 << 40;
 
-/* Where the entry for (arg, axis, side) is in a list that may be short. */
+/* A list with an entry per argument, axis and side; or a shorter one, that holds for all. */
+typedef struct entries {
+    const tg_value *list;
+    const char *name;
+    size_t nargs;
+    int ndim, sides;
+} entries;
+
+/* Where the entry for (arg, axis, side) is. */
 static tg_status
-entry_index(const tg_value *list, const char *name, size_t arg, size_t nargs, int ndim, int sides,
-            int axis, int side, uint32_t *index, tg_error *err)
+entry_index(const entries *of, size_t arg, int axis, int side, uint32_t *index, tg_error *err)
 {
     tg_status status = TG_OK;
+    const tg_value *list = of->list;
+    const int ndim = of->ndim;
+    const int sides = of->sides;
+    const size_t nargs = of->nargs;
     const uint32_t n = (uint32_t)ndim;
     const uint32_t full = n * (uint32_t)sides;
     if (list->count == 1) {
@@ -28,7 +39,7 @@ entry_index(const tg_value *list, const char *name, size_t arg, size_t nargs, in
         TG_CHECK(list->count == n, err, TG_ERR_VALUE,
                  "map_overlap: %s has %u entries; for %zu argument(s) of %d axes it has 1, %d%s or "
                  "%u",
-                 name, list->count, nargs, ndim, ndim, sides == 2 ? ", twice that many," : "",
+                 of->name, list->count, nargs, ndim, ndim, sides == 2 ? ", twice that many," : "",
                  full * (uint32_t)nargs);
         *index = (uint32_t)axis;
     }
@@ -43,13 +54,15 @@ tg__depth_window(const tg_value *depth, const tg_value *boundary, const tg_value
     tg_status status = TG_OK;
     tg_number number = { .is_integer = false };
     tg_element fill;
+    const entries depths = { depth, "depth", nargs, array->ndim, 2 };
+    const entries boundaries = { boundary, "boundary", nargs, array->ndim, 1 };
     memset(window, 0, sizeof *window);
     window->ndim = array->ndim;
     for (int a = 0; a < array->ndim; a++) {
         int64_t cells[2] = { 0, 0 };
         uint32_t index = 0;
         for (int side = 0; side < 2; side++) {
-            TG_TRY(entry_index(depth, "depth", arg, nargs, array->ndim, 2, a, side, &index, err));
+            TG_TRY(entry_index(&depths, arg, a, side, &index, err));
             cells[side] = depth->ints[index];
             TG_CHECK(cells[side] >= 0 && cells[side] <= depth_max, err, TG_ERR_VALUE,
                      "map_overlap: depth must be from 0 to %lld, got %lld along axis %d",
@@ -59,8 +72,7 @@ tg__depth_window(const tg_value *depth, const tg_value *boundary, const tg_value
         window->depth_hi[a] = cells[1];
         window->mode[a] = TG_BOUNDARY_NONE;
         if (boundary->count > 0) {
-            TG_TRY(
-                entry_index(boundary, "boundary", arg, nargs, array->ndim, 1, a, 0, &index, err));
+            TG_TRY(entry_index(&boundaries, arg, a, 0, &index, err));
             window->mode[a] = (uint8_t)boundary->ints[index];
         }
         TG_CHECK(array->shape[a] > 0 || cells[0] + cells[1] == 0 ||

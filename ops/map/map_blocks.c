@@ -121,6 +121,7 @@ chunks_from_sizes(tg_infer *infer, const map_work *work, tg_error *err)
         const int symbol = work->symbol[o];
         const int64_t count = counts->ints[o];
         infer->shape[o] = 0;
+        TG_ASSERT(symbol < 0 || work->axis[symbol] != NULL);
         TG_CHECK(count > 0 && count <= (int64_t)sizes->count - used, err, TG_ERR_VALUE,
                  "%s: %u chunk sizes do not suffice for the counts", infer->op->name, sizes->count);
         TG_CHECK(symbol < 0 || work->axis[symbol]->count == count, err, TG_ERR_VALUE,
@@ -179,9 +180,7 @@ map_blocks_infer(tg_infer *infer, tg_error *err)
     map_state *state = tg_calloc(NULL, 1, sizeof *state);
 
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "map_blocks: out of memory");
-    infer->dtype = infer->values[TG_MAP_DTYPE].count > 0
-                       ? (tg_dtype)infer->values[TG_MAP_DTYPE].ints[0]
-                       : infer->args[0]->dtype;
+    infer->dtype = tg__map_dtype(infer);
     TG_TRY(match_axes(infer, state, &work, err));
     TG_TRY(result_axes(infer, state, &work, err));
     if (infer->values[TG_MAP_COUNTS].count > 0) {
@@ -225,13 +224,6 @@ map_blocks_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *i
             in->hi[a] = tg_grid_hi(axis, tg_grid_find(blocks, out->hi[o] - 1));
         }
     }
-}
-
-static void
-map_blocks_tiling(const tg_array *node, tg_tiling *tiling)
-{
-    (void)node;
-    tiling->follow_chunks = true;
 }
 
 static void
@@ -302,7 +294,7 @@ const tg_op tg_op_map_blocks = {
     .params = map_blocks_params,
     .infer = map_blocks_infer,
     .demand = map_blocks_demand,
-    .tiling = map_blocks_tiling,
+    .tiling = tg__map_tiling,
     .cost = map_blocks_cost,
     .run = map_blocks_run,
 };

@@ -17,7 +17,7 @@
 #include "ops/map/depth.h"
 #include "ops/registry.h"
 
-enum { P_FUNCTION = TG_MAP_FUNCTION, P_DTYPE = TG_MAP_DTYPE, P_DEPTH, P_BOUNDARY, P_CVAL };
+enum { P_DEPTH = TG_MAP_DTYPE + 1, P_BOUNDARY, P_CVAL };
 
 typedef struct trim_state {
     size_t bytes;
@@ -45,10 +45,10 @@ stretch_args(tg_infer *infer, trim_state *state, tg_error *err)
         state->arg[i].skip = infer->ndim - arg->ndim;
         if (arg->ndim != infer->ndim ||
             memcmp(arg->shape, infer->shape, (size_t)arg->ndim * sizeof(int64_t)) != 0) {
-            infer->args[i] = tg__build_ints(infer->scope, "broadcast_to", arg, "shape",
-                                            (size_t)infer->ndim, infer->shape);
-            TG_CHECK(infer->args[i] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                     tg_scope_error(infer->scope)->message);
+            TG_TRY(tg__infer_replace(infer, i,
+                                     tg__build_ints(infer->scope, "broadcast_to", arg, "shape",
+                                                    (size_t)infer->ndim, infer->shape),
+                                     err));
         }
     }
 out:
@@ -66,8 +66,7 @@ trim_infer(tg_infer *infer, tg_error *err)
     state = tg_calloc(NULL, 1, bytes);
     TG_CHECK(state != NULL, err, TG_ERR_MEMORY, "map_overlap: out of memory");
     state->bytes = bytes;
-    infer->dtype =
-        values[P_DTYPE].count > 0 ? (tg_dtype)values[P_DTYPE].ints[0] : infer->args[0]->dtype;
+    infer->dtype = tg__map_dtype(infer);
     TG_TRY(tg_broadcast_shape(infer->nargs, infer->args, &infer->ndim, infer->shape, err));
     for (size_t i = 0; i < infer->nargs; i++) {
         /* The leader is found among the arguments as they were given. */
@@ -104,13 +103,6 @@ trim_window(const tg_array *node, size_t arg, tg_window *window)
 }
 
 static void
-trim_tiling(const tg_array *node, tg_tiling *tiling)
-{
-    (void)node;
-    tiling->follow_chunks = true;
-}
-
-static void
 trim_cost(const tg_array *node, const tg_box *out, tg_cost *cost)
 {
     const trim_state *state = node->state;
@@ -118,22 +110,7 @@ trim_cost(const tg_array *node, const tg_box *out, tg_cost *cost)
     tg_window_box(&state->arg[state->leader].window, node->shape, out, &cover);
     cost->operations = (double)tg_box_count(&cover) * 100.0;
     cost->scratch_bytes = tg__call_scratch(node->nargs) +
-                          (int64_t)node->nargs * (int64_t)(sizeof(tg_view) + sizeof(tg_box)) +
                           tg_box_count(&cover) * (int64_t)tg_dtype_size(node->dtype) + 64;
-}
-
-/* What argument i is handed over as: without the axes it does not have, which are looked at in
- * their first cell. */
-static void
-make_block(const tg_run *run, size_t i, const tg_view *in, tg_block *block)
-{
-    const trim_state *state = run->node->state;
-    block->view = in;
-    block->array = run->node->args[i];
-    block->skip = state->arg[i].skip;
-    block->whole = 0;
-    block->box = run->in_box[i];
-    block->core = run->out_box;
 }
 
 static tg_status
@@ -157,7 +134,13 @@ trim_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err
         tg_view_from_box(&whole, memory, node->dtype, cover);
     }
     for (size_t i = 0; i < node->nargs; i++) {
-        make_block(run, i, &in[i], &blocks[i]);
+        /* Handed over without the axes it does not have, which are looked at in their first cell.
+         */
+        blocks[i] = (tg_block){ .view = &in[i],
+                                .array = node->args[i],
+                                .skip = state->arg[i].skip,
+                                .box = run->in_box[i],
+                                .core = run->out_box };
     }
     TG_TRY(tg__call_block(run, blocks, node->nargs, &result, err));
     if (trims) {
@@ -170,14 +153,7 @@ out:
 }
 
 static const tg_param_schema trim_params[] = {
-    [P_FUNCTION] = { .name = "function",
-                     .kind = TG_PARAM_POINTER,
-                     .required = true,
-                     .summary = "a tg_block_fn in a tg_function" },
-    [P_DTYPE] = { .name = "dtype",
-                  .kind = TG_PARAM_DTYPE,
-                  .fallback = "None",
-                  .summary = "of the result; None: of the first argument" },
+    TG__MAP_FUNCTION_PARAMS,
     TG__DEPTH_PARAMS,
     { .name = NULL },
 };
@@ -195,7 +171,7 @@ const tg_op tg_op_map_overlap_trim = {
     .params = trim_params,
     .infer = trim_infer,
     .window = trim_window,
-    .tiling = trim_tiling,
+    .tiling = tg__map_tiling,
     .cost = trim_cost,
     .run = trim_run,
 };

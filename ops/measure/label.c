@@ -10,17 +10,19 @@
  *             +-------------------------------------+
  *
  *   _label_merge  REDUCE over the mask: per tile the components of that tile alone, numbered from 1
- *                 in raster order, as runs; kept of it are their number, the first cell of each,
- *                 and the labels on the tile's faces. Combining unites labels that touch across
- *                 faces and forgets faces whose neighbours have all been met, so what it holds is
- *                 the boundary of the region done so far, never its inside.
+ *                 in raster order, as runs; kept of it are their number, and those that are on the
+ *                 tile's faces, with their first cells. Combining unites components that touch
+ *                 across faces and forgets faces whose neighbours have all been met, so what it
+ *                 holds is the boundary of tiles, never their inside.
  *   _label_apply  GATHER: makes the runs of the tile again, and writes the labels of the array on
  *                 them.
  *
  * The floor: the mask is read twice and the labels are written once, 6 bytes a cell with int32
  * labels: 2 ms for 256^3 at 50 GB/s. Labels of tiles, written and read again, would add 8 bytes a
  * cell and 4 that are held until the table is ready; finding the runs again costs a few
- * instructions per 64 cells, and joining them again is a step per pair of runs that touch.
+ * instructions per 64 cells, and joining them again is about a step per run. All of it took 10 ns
+ * a run in noise with the cross (25 runs in 100 cells), 18 ns with all neighbours, and 20 ns in
+ * smooth objects (3 runs in 100 cells), on one thread with AVX-512.
  *
  * What the planner must guarantee: a table speaks of the components of certain tiles. So the
  * out_box of every run of _label_apply is the box of one partial of _label_merge: follow_tiles in

@@ -74,17 +74,40 @@ static void
 cost_apply(const tg_array *node, const tg_box *out, tg_cost *cost)
 {
     cost->operations = 4.0 * (double)tg_box_count(out);
-    cost->scratch_bytes = tg_label_tile_bytes(node->state, out);
+    cost->scratch_bytes =
+        tg_label_tile_bytes(node->state, out) + 8 * tg_label_runs_max(node->state, out) + 64;
+}
+
+/* The labels in the array of the components of a tile. `tile`: its words in the table behind the
+ * corners. */
+static void
+find_labels(const int64_t *table, const int64_t *tile, int64_t *label)
+{
+    const int64_t *stretch = table + tile[1];
+    const int64_t *moved = table + tile[3];
+    const int64_t *moved_end = moved + 2 * tile[4];
+    for (int64_t i = 0; i < tile[2]; i++, stretch += 2) {
+        int64_t end = i + 1 < tile[2] ? stretch[2] : tile[0];
+        int64_t next = stretch[1];
+        for (int64_t k = stretch[0]; k < end; k++) {
+            if (moved != moved_end && moved[0] == k + 1) {
+                label[k] = moved[1];
+                moved += 2;
+            } else {
+                label[k] = next++;
+            }
+        }
+    }
 }
 
 /* The components of a tile, with their labels in the array, as cells. */
 static void
-paint(const tg_label_tile *t, const int64_t *table, const tg_view *out)
+paint(const tg_label_tile *t, const int64_t *label, const tg_view *out)
 {
     const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
     int64_t index[TG_NDIM_MAX] = { 0 };
     for (int32_t r = 0; r < t->runs && out->dtype == TG_DT_I32; r++) {
-        t->label[r] = (int32_t)table[t->label[r] - 1];
+        t->label[r] = (int32_t)label[t->label[r] - 1];
     }
     for (int64_t row = 0; row < t->rows; row++) {
         const tg_run_row runs = tg_label_tile_row(t, row);
@@ -93,8 +116,8 @@ paint(const tg_label_tile *t, const int64_t *table, const tg_view *out)
             kernels->paint(&runs, t->label + runs.before[0], t->connected, to, t->n);
         } else { /* arrays of 2^31 cells and more */
             for (int64_t x = 0; x < t->n; x++) {
-                int32_t label = tg_label_tile_cell(t, row, x);
-                ((int64_t *)to)[x] = label > 0 ? table[label - 1] : 0;
+                int32_t k = tg_label_tile_cell(t, row, x);
+                ((int64_t *)to)[x] = k > 0 ? label[k - 1] : 0;
             }
         }
         (void)tg_label_next_row(out, index);
@@ -107,6 +130,7 @@ run_apply(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *er
     tg_status status = TG_OK;
     const int64_t *table = in[0].data;
     const int64_t *entry = NULL;
+    int64_t *label = NULL;
     tg_label_tile tile;
     if (tg_view_count(out) == 0) {
         goto out;
@@ -114,13 +138,16 @@ run_apply(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *er
     entry = find_tile(table, run->out_box);
     TG_CHECK(entry != NULL, err, TG_ERR_INTERNAL,
              "label: a tile is not one of those that were labelled; please report it");
+    entry += 2 * table[2];
     TG_TRY(tg_label_tile_make(run->node->state, &in[1], run->scratch, &tile, err));
-    TG_CHECK(tile.count == entry[2 * table[2] + 1], err, TG_ERR_INTERNAL,
+    TG_CHECK(tile.count == entry[0], err, TG_ERR_INTERNAL,
              "label: the input gave %lld components in a tile, and then %lld: it must be the same "
              "each time it is computed",
-             (long long)entry[2 * table[2] + 1], (long long)tile.count);
-    int64_t words = TG_LABEL_TABLE_TILE + 2 * table[2];
-    paint(&tile, table + TG_LABEL_TABLE_HEAD + table[1] * words + entry[2 * table[2]], out);
+             (long long)entry[0], (long long)tile.count);
+    label = tg_scratch_alloc(run->scratch, 8 * (int64_t)tile.count);
+    TG_CHECK(label != NULL || tile.count == 0, err, TG_ERR_MEMORY, "label: out of scratch memory");
+    find_labels(table, entry, label);
+    paint(&tile, label, out);
 out:
     return status;
 }

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/runs.h"
 #include "ops/measure/label_state.h"
@@ -14,17 +15,34 @@ int64_t
 tg_label_state_size(const tg_label_head *head)
 {
     return (int64_t)sizeof *head + 8 * head->tiles * tg_label_tile_words(head->ndim) +
-           16 * head->components + 4 * head->face_cells;
+           20 * head->components + 8 * head->stretches + 4 * head->face_cells;
 }
 
 void
 tg_label_state_open(tg_label_state *state, void *bytes)
 {
+    const tg_label_head *head = bytes;
     state->head = bytes;
-    state->tiles = (int64_t *)(state->head + 1);
-    state->parent = state->tiles + state->head->tiles * tg_label_tile_words(state->head->ndim);
-    state->first = state->parent + state->head->components;
-    state->faces = (int32_t *)(state->first + state->head->components);
+    state->tiles = (int64_t *)(head + 1);
+    state->parent = state->tiles + head->tiles * tg_label_tile_words(head->ndim);
+    state->first = state->parent + head->components;
+    state->stretch = state->first + head->components;
+    state->number = (int32_t *)(state->stretch + head->stretches);
+    state->faces = state->number + head->components;
+}
+
+int64_t
+tg_label_stretches(int ndim, const int64_t *lo, const int64_t *hi, const int64_t *shape)
+{
+    int64_t count = 1;
+    int cut = ndim - 1; /* the last axis that is */
+    while (cut > 0 && lo[cut] == 0 && hi[cut] == shape[cut]) {
+        cut--;
+    }
+    for (int a = 0; a < cut; a++) {
+        count *= hi[a] - lo[a];
+    }
+    return count;
 }
 
 tg_buffer *
@@ -48,17 +66,19 @@ find_root(int64_t *parent, int64_t i)
     return i;
 }
 
-static void
-unite(tg_label_state *s, int64_t a, int64_t b)
+static inline void
+unite(const tg_label_state *s, int64_t a, int64_t b)
 {
-    a = find_root(s->parent, a);
-    b = find_root(s->parent, b);
-    if (a != b) {
-        if (s->first[a] < s->first[b]) {
-            s->parent[b] = a;
-        } else {
-            s->parent[a] = b;
-        }
+    int64_t of_a = s->parent[a];
+    int64_t of_b = s->parent[b];
+    if (of_a != of_b) {
+        of_a = find_root(s->parent, of_a);
+        of_b = find_root(s->parent, of_b);
+        bool in_order = s->first[of_a] < s->first[of_b];
+        int64_t low = in_order ? of_a : of_b;
+        s->parent[in_order ? of_b : of_a] = low;
+        s->parent[a] = low;
+        s->parent[b] = low;
     }
 }
 
@@ -70,13 +90,14 @@ typedef struct cuts {
 } cuts;
 
 typedef struct merge {
-    tg_label_state s;
+    tg_label_state s; /* the result; its tiles are there before all else is */
     int ndim;
     const int64_t *shape;
     const int64_t *structure;
     cuts cuts[TG_LABEL_NDIM_MAX];
-    int64_t *index;  /* per tile: its index in the cuts, ndim each */
-    int32_t *source; /* per tile: the input state it came from */
+    int64_t *index;       /* per tile: its index in the cuts, ndim each */
+    int32_t *source;      /* per tile: the input state it came from */
+    const int32_t **face; /* per tile, 2 * ndim: the faces of the inputs, or NULL */
 } merge;
 
 static int
@@ -188,30 +209,44 @@ face_strides(const merge *m, int64_t *tile, int axis, int64_t *stride)
 
 /* Unites the labels of two rows of n cells that lie face to face. */
 static void
-join_rows(merge *m, int64_t base_a, int64_t base_b, const int32_t *a, const int32_t *b, int64_t n)
+join_rows(merge *m, int64_t base_a, int64_t base_b, const int32_t *a, const int32_t *b,
+          const int32_t *const *instead, int64_t n)
 {
     enum { PIECE = 1024 };
     const tg_runs_kernels *kernels = TG_ISA_PICK(tg_runs);
     int32_t at[PIECE];
     for (int64_t x = 0; x < n; x += PIECE) {
-        int64_t count = kernels->meet(a + x, b + x, tg_min_i64(n - x, PIECE), at);
+        const int32_t *there[2] = { NULL, NULL };
+        for (int k = 0; k < 2 && instead != NULL; k++) {
+            there[k] = instead[k] + x;
+        }
+        int64_t count = kernels->meet(a + x, b + x, instead != NULL ? there : NULL,
+                                      tg_min_i64(n - x, PIECE), at);
         for (int64_t k = 0; k < count; k++) {
             unite(&m->s, base_a + a[x + at[k]] - 1, base_b + b[x + at[k]] - 1);
         }
     }
 }
 
-/* Unites the labels of the high face of A and the low face of B across `axis` that touch by the
- * offset `s` (s[axis] = 1). */
+/*
+ * Unites the labels of the high face of tile A and the low face of tile B across `axis` that touch
+ * by the offset `s` (s[axis] = 1). With `straight`, B lies straight across and all cells that do
+ * are joined as well: then a cell needs no other join if the one straight across from it, or from
+ * its partner, is there, as that one touches the other of the two in its own tile.
+ */
 static void
-join_offset(merge *m, int64_t *A, int64_t *B, int axis, const int *s)
+join_offset(merge *m, int64_t tile_a, int64_t tile_b, int axis, const int *s, bool straight)
 {
     int64_t sa[TG_LABEL_NDIM_MAX];
     int64_t sb[TG_LABEL_NDIM_MAX];
     int64_t at[TG_LABEL_NDIM_MAX];
     tg_box box = { .ndim = m->ndim };
-    const int32_t *fa = m->s.faces + tg_label_tile_face(A, m->ndim)[2 * axis + 1];
-    const int32_t *fb = m->s.faces + tg_label_tile_face(B, m->ndim)[2 * axis];
+    int64_t *A = tg_label_tile_at(&m->s, tile_a);
+    int64_t *B = tg_label_tile_at(&m->s, tile_b);
+    const int32_t *fa = m->face[2 * (tile_a * m->ndim + axis) + 1];
+    const int32_t *fb = m->face[2 * (tile_b * m->ndim + axis)];
+    int64_t across_a = 0; /* from a cell of A to the one that is straight across from its partner */
+    int64_t across_b = 0;
     int inner = axis == m->ndim - 1 ? m->ndim - 2 : m->ndim - 1; /* its cells are neighbours */
     face_strides(m, A, axis, sa);
     face_strides(m, B, axis, sb);
@@ -224,10 +259,14 @@ join_offset(merge *m, int64_t *A, int64_t *B, int axis, const int *s)
         at[a] = box.lo[a];
         fa += a == axis ? 0 : (box.lo[a] - lo_a) * sa[a];
         fb += a == axis ? 0 : (box.lo[a] + s[a] - lo_b) * sb[a];
+        across_a += s[a] * sa[a];
+        across_b -= s[a] * sb[a];
     }
     bool more = !tg_box_is_empty(&box);
     while (more) {
-        join_rows(m, A[0], B[0], fa, fb, inner >= 0 ? box.hi[inner] - box.lo[inner] : 1);
+        const int32_t *instead[2] = { fa + across_a, fb + across_b };
+        join_rows(m, A[0], B[0], fa, fb, straight ? instead : NULL,
+                  inner >= 0 ? box.hi[inner] - box.lo[inner] : 1);
         more = false;
         for (int a = inner - 1; a >= 0 && !more; a--) {
             more = ++at[a] < box.hi[a];
@@ -246,10 +285,26 @@ join_offset(merge *m, int64_t *A, int64_t *B, int axis, const int *s)
 static void
 steps_of(int64_t number, int ndim, int *step)
 {
+    TG_DCHECK(ndim >= 1 && ndim <= TG_LABEL_NDIM_MAX);
     for (int a = ndim - 1; a >= 0; a--) {
         step[a] = (int)(number % 3) - 1;
         number /= 3;
     }
+}
+
+/* True when cells that touch by the offset s also do by way of the cell straight across. */
+static bool
+has_detour(const merge *m, int axis, const int *s)
+{
+    int64_t straight = 0;
+    int64_t beside = 0;
+    bool other = false;
+    for (int a = 0; a < m->ndim; a++) {
+        straight = straight * 3 + 1 + (a == axis);
+        beside = beside * 3 + 1 + (a == axis ? 0 : s[a]);
+        other = other || (a != axis && s[a] != 0);
+    }
+    return other && m->structure[straight] != 0 && m->structure[beside] != 0;
 }
 
 /* Unites what touches between tile t and tiles after it that came from another state. */
@@ -263,15 +318,16 @@ join_tile(merge *m, int64_t t)
         int64_t other = neighbour(m, t, step);
         if (other >= 0 && m->source[other] != m->source[t]) {
             int axis = 0;
-            while (step[axis] == 0) {
-                axis++;
+            int axes = 0;
+            for (int a = m->ndim - 1; a >= 0; a--) {
+                axis = step[a] != 0 ? a : axis;
+                axes += step[a] != 0;
             }
             for (int64_t k = 0; k < count; k++) {
                 int s[TG_LABEL_NDIM_MAX];
                 steps_of(k, m->ndim, s);
                 if (s[axis] == 1 && m->structure[k] != 0) {
-                    join_offset(m, tg_label_tile_at(&m->s, t), tg_label_tile_at(&m->s, other), axis,
-                                s);
+                    join_offset(m, t, other, axis, s, axes == 1 && has_detour(m, axis, s));
                 }
             }
         }
@@ -295,71 +351,98 @@ face_done(const merge *m, int64_t t, int axis, int side)
 static bool
 has_face(const merge *m, int64_t t)
 {
-    const int64_t *face = tg_label_tile_face(tg_label_tile_at(&m->s, t), m->ndim);
     bool any = false;
     for (int f = 0; f < 2 * m->ndim; f++) {
-        any = any || face[f] >= 0;
+        any = any || m->face[2 * t * m->ndim + f] != NULL;
     }
     return any;
 }
 
-/* Puts the states one after the other into one. */
+/* Puts the tiles of the states one after the other. */
 static void
-concatenate(merge *m, size_t count, tg_buffer *const *states)
+list_tiles(merge *m, size_t count, tg_buffer *const *states)
 {
-    tg_label_state *to = &m->s;
-    int64_t tile = 0;
-    int64_t component = 0;
-    int64_t cell = 0;
+    tg_label_head sum = { .tiles = 0 };
     for (size_t i = 0; i < count; i++) {
         tg_label_state from;
         tg_label_state_open(&from, tg_buffer_data(states[i]));
         const tg_label_head *h = from.head;
-        memcpy(tg_label_tile_at(to, tile), from.tiles,
+        memcpy(tg_label_tile_at(&m->s, sum.tiles), from.tiles,
                (size_t)(8 * h->tiles * tg_label_tile_words(h->ndim)));
-        for (int64_t t = tile; t < tile + h->tiles; t++) {
-            tg_label_tile_at(to, t)[0] += component;
+        for (int64_t t = sum.tiles; t < sum.tiles + h->tiles; t++) {
+            int64_t *tile = tg_label_tile_at(&m->s, t);
+            tile[0] += sum.components;
+            tile[2] += sum.stretches;
             for (int f = 0; f < 2 * m->ndim; f++) {
-                int64_t *face = tg_label_tile_face(tg_label_tile_at(to, t), m->ndim) + f;
-                *face += *face >= 0 ? cell : 0;
+                int64_t face = tg_label_tile_face(tile, m->ndim)[f];
+                m->face[2 * t * m->ndim + f] = face >= 0 ? from.faces + face : NULL;
             }
             m->source[t] = (int32_t)i;
         }
-        for (int64_t k = 0; k < h->components; k++) {
-            to->parent[component + k] = from.parent[k] + component;
-            to->first[component + k] = from.first[k];
-        }
-        memcpy(to->faces + cell, from.faces, (size_t)(4 * h->face_cells));
-        tile += h->tiles;
-        component += h->components;
-        cell += h->face_cells;
+        sum.tiles += h->tiles;
+        sum.components += h->components;
+        sum.stretches += h->stretches;
     }
 }
 
-/* Forgets faces that are done and moves the others together. */
-static void
-drop_faces(merge *m)
+static int64_t
+face_cells(const merge *m, int64_t *tile, int axis)
+{
+    int64_t cells = 1;
+    for (int a = 0; a < m->ndim; a++) {
+        int64_t length = tg_label_tile_hi(tile, m->ndim)[a] - tg_label_tile_lo(tile)[a];
+        cells *= a == axis ? 1 : length;
+    }
+    return cells;
+}
+
+/* Gives the faces that are not done their places, and forgets the others. Returns their cells. */
+static int64_t
+place_faces(merge *m)
 {
     int64_t at = 0;
     for (int64_t t = 0; t < m->s.head->tiles; t++) {
         int64_t *tile = tg_label_tile_at(&m->s, t);
         for (int f = 0; has_face(m, t) && f < 2 * m->ndim; f++) {
             int64_t *face = tg_label_tile_face(tile, m->ndim) + f;
-            if (*face >= 0 && face_done(m, t, f / 2, f % 2)) {
-                *face = -1;
-            } else if (*face >= 0) {
-                int64_t cells = 1;
-                for (int a = 0; a < m->ndim; a++) {
-                    int64_t length = tg_label_tile_hi(tile, m->ndim)[a] - tg_label_tile_lo(tile)[a];
-                    cells *= a == f / 2 ? 1 : length;
-                }
-                memmove(m->s.faces + at, m->s.faces + *face, (size_t)(4 * cells));
-                *face = at;
-                at += cells;
+            bool kept = *face >= 0 && !face_done(m, t, f / 2, f % 2);
+            *face = kept ? at : -1;
+            at += kept ? face_cells(m, tile, f / 2) : 0;
+        }
+    }
+    return at;
+}
+
+/* Components, stretches and kept faces of all states. */
+static void
+concatenate(merge *m, size_t count, tg_buffer *const *states)
+{
+    tg_label_state *to = &m->s;
+    int64_t component = 0;
+    int64_t stretch = 0;
+    for (size_t i = 0; i < count; i++) {
+        tg_label_state from;
+        tg_label_state_open(&from, tg_buffer_data(states[i]));
+        const tg_label_head *h = from.head;
+        for (int64_t k = 0; k < h->components; k++) {
+            to->parent[component + k] = from.parent[k] + component;
+        }
+        memcpy(to->first + component, from.first, (size_t)h->components * sizeof *to->first);
+        memcpy(to->number + component, from.number, (size_t)h->components * sizeof *to->number);
+        memcpy(to->stretch + stretch, from.stretch, (size_t)h->stretches * sizeof *to->stretch);
+        component += h->components;
+        stretch += h->stretches;
+    }
+    for (int64_t t = 0; t < to->head->tiles; t++) {
+        int64_t *tile = tg_label_tile_at(to, t);
+        for (int f = 0; f < 2 * m->ndim; f++) {
+            int64_t face = tg_label_tile_face(tile, m->ndim)[f];
+            if (face >= 0) {
+                memcpy(to->faces + face, m->face[2 * t * m->ndim + f],
+                       (size_t)(4 * face_cells(m, tile, f / 2)));
             }
         }
     }
-    m->s.head->face_cells = at;
 }
 
 tg_status
@@ -368,44 +451,49 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
 {
     tg_status status = TG_OK;
     tg_label_head head = { .ndim = run->node->args[0]->ndim };
-    merge m = { .ndim = run->node->args[0]->ndim,
+    merge m = { .s = { .head = &head },
+                .ndim = run->node->args[0]->ndim,
                 .shape = run->node->args[0]->shape,
                 .structure = run->node->values[0].ints };
-    size_t bytes = 0;
+    size_t nd = (size_t)m.ndim;
     char *memory = NULL;
-    tg_buffer *whole = NULL;
     (void)boxes;
     for (size_t i = 0; i < count; i++) {
         const tg_label_head *h = tg_buffer_data(states[i]);
         head.tiles += h->tiles;
         head.components += h->components;
-        head.face_cells += h->face_cells;
+        head.stretches += h->stretches;
     }
-    whole = tg_label_state_create(run->pool, &head, &m.s);
-    bytes = (size_t)head.tiles * (24 * (size_t)m.ndim + 4) + 8;
+    size_t tiles = (size_t)head.tiles;
+    size_t tile_bytes = 8 * tiles * (size_t)tg_label_tile_words(head.ndim);
+    size_t bytes = tile_bytes + tiles * (40 * nd + 4) + 8;
     memory = tg_malloc(NULL, bytes);
-    TG_CHECK(whole != NULL && memory != NULL, err, TG_ERR_MEMORY,
+    TG_CHECK(memory != NULL, err, TG_ERR_MEMORY, "label: out of memory for %lld tiles",
+             (long long)head.tiles);
+    m.s.tiles = (int64_t *)memory;
+    m.face = (const int32_t **)(memory + tile_bytes);
+    m.index = (int64_t *)(m.face + 2 * nd * tiles);
+    int64_t *cuts_memory = m.index + nd * tiles;
+    m.source = (int32_t *)(cuts_memory + 2 * nd * tiles);
+    list_tiles(&m, count, states);
+    collect_cuts(&m, cuts_memory);
+    head.face_cells = place_faces(&m);
+    const int64_t *listed = m.s.tiles;
+    *out = tg_label_state_create(run->pool, &head, &m.s);
+    TG_CHECK(*out != NULL, err, TG_ERR_MEMORY,
              "label: out of memory for %lld components of %lld tiles", (long long)head.components,
              (long long)head.tiles);
-    m.index = (int64_t *)memory + 2 * m.ndim * head.tiles;
-    m.source = (int32_t *)(m.index + m.ndim * head.tiles);
+    memcpy(m.s.tiles, listed, tile_bytes);
     concatenate(&m, count, states);
-    collect_cuts(&m, (int64_t *)memory);
     for (int64_t t = 0; t < head.tiles; t++) {
         if (has_face(&m, t)) {
             join_tile(&m, t);
         }
     }
-    drop_faces(&m);
-    /* A block of its true size: the faces inside are gone. */
-    int64_t size = tg_label_state_size(m.s.head);
-    *out = tg_buffer_create(run->pool, (size_t)size);
-    TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "label: out of memory for the boundary of tiles");
-    memcpy(tg_buffer_data(*out), m.s.head, (size_t)size);
+    for (int64_t i = 0; i < head.components; i++) {
+        m.s.parent[i] = find_root(m.s.parent, i);
+    }
 out:
     tg_free(NULL, memory, bytes);
-    if (whole != NULL) {
-        tg_buffer_release(whole);
-    }
     return status;
 }

@@ -7,9 +7,9 @@
  * the smallest run numbers, so components numbered in the order of their roots are numbered by
  * their first cells.
  *
- * Scratch: 20 bytes per 64 cells and 4 per run. A row of n cells has at most (n + 1) / 2 runs (n
- * when the structure does not connect neighbours along the row), so at most 2.4 (4.4) bytes a cell;
- * what is touched is what there is of runs.
+ * Scratch: 20 bytes per 64 cells and 8 per run. A row of n cells has at most (n + 1) / 2 runs (n
+ * when the structure does not connect neighbours along the row), so at most 4.4 (8.4) bytes a cell;
+ * what is touched is what there is of runs and components.
  *
  * Ownership: links are one block of tg_state_alloc; a tile borrows the scratch it was made with.
  * Threads: pure functions. Errors: see functions.
@@ -26,11 +26,14 @@ typedef struct tg_label_tile {
     uint64_t *bits, *starts;
     int32_t *before;
     int32_t *label;      /* per run: its component, from 1, in raster order of the first cells */
+    int32_t *first;      /* per component, from 0: its first run */
     int32_t runs, count; /* runs; components */
 } tg_label_tile;
 
 /* From 3^ndim marks. NULL: no memory. */
 tg_label_links *tg_label_links_create(const int64_t *marks, int ndim);
+/* Runs of a tile with this box, at most. */
+int64_t tg_label_runs_max(const tg_label_links *links, const tg_box *box);
 /* What tg_label_tile_make takes at most for a tile with this box. */
 int64_t tg_label_tile_bytes(const tg_label_links *links, const tg_box *box);
 /* The components of the mask `in`. TG_ERR_LIMIT for a tile of 2^31 cells and more, TG_ERR_MEMORY.

@@ -6,10 +6,17 @@
  * and the table that maps labels of tiles to labels of the array. ops/measure/label.c tells how
  * they play together.
  *
+ * A stretch is a part of a tile whose cells follow each other in the raster of the array: all of
+ * the tile if only the first axis is cut, a row of it if the last one is. Components that begin in
+ * a stretch follow each other too, so it takes one number to label all those that no other tile has
+ * a part of.
+ *
  * The table is a 1-D int64 array:
  *     [0] number of labels   [1] number of tiles   [2] ndim
- *     per tile, in the order of their low corners: lo[ndim], hi[ndim], base, count
- *     per component: its final label; local label k of a tile is component base + k - 1
+ *     per tile, in the order of their low corners: lo[ndim], hi[ndim], components, and where in the
+ *         table its stretches begin, how many, where its moved components begin, how many
+ *     per stretch: components of the tile before it, label of the first component in it
+ *     per moved component, one that began in another tile: its number in the tile (from 1), label
  *
  * Ownership: plain data. Threads: pure functions. Errors: see functions.
  */
@@ -19,7 +26,7 @@ enum {
     /* 3^8 neighbours of a tile are looked up; more axes would only be slow. */
     TG_LABEL_NDIM_MAX = 8,
     TG_LABEL_TABLE_HEAD = 3,
-    TG_LABEL_TABLE_TILE = 2 /* and 2 * ndim */
+    TG_LABEL_TABLE_TILE = 5 /* and 2 * ndim */
 };
 
 /* The parameter of the internal ops: 3^ndim marks in C order. */
@@ -38,35 +45,41 @@ TG_MUST_USE tg_status tg_label_structure(const char *op, int ndim, const tg_arra
 
 /* ---- the state: one flat block (it may travel) ----
  *
- *      head | tile entries | parent[components] | first[components] (int64) | faces (int32)
+ *      head | tile entries | parent[components] | first[components] | stretch[stretches] (int64)
+ *           | number[components] | faces (int32)
  *
- * A tile keeps the labels of face (axis, side) until all tiles that touch that face, also by an
- * edge or a corner, are in the same state; faces at the edge of the array are never kept. Roots
- * are the components with the smallest first cell. Tiles of a state stand in the order of their
- * low corners, as those of a product grid in C order do.
+ * Its components are those that have a cell on a face that was kept, tile by tile; the others are
+ * complete, and only their number counts. A tile keeps the components (from 1, of those it has
+ * here) of the cells of face (axis, side) until all tiles that touch that face, also by an edge or
+ * a corner, are in the same state; faces at the edge of the array are never kept. Roots are the
+ * components with the smallest first cell. Tiles of a state stand in the order of their low
+ * corners, as those of a product grid in C order do.
  *
- * Its size: the boundary of the region, 4 bytes a cell, and 16 bytes per component of a tile. A
- * tile of n cells has at most n / 2 components (with the cross; a checkerboard), so at most 8
- * bytes a cell; the plan counts with 1 per 512 cells, which is what objects of some size have.
+ * Its size: the boundary of the region, 4 bytes a cell, and 20 bytes per component that touches a
+ * face of a tile. In noise every other cell of a face may be one; the plan counts with one in 64,
+ * which is what objects of some size have.
  */
 typedef struct tg_label_head {
-    int64_t ndim, tiles, components, face_cells;
+    int64_t ndim, tiles, components, stretches, face_cells;
 } tg_label_head;
 
 typedef struct tg_label_state {
     tg_label_head *head;
     int64_t *tiles;
     int64_t *parent;
-    int64_t *first; /* raster number, in the array, of the first cell */
+    int64_t *first;   /* raster number, in the array, of the first cell */
+    int64_t *stretch; /* components of the tile that begin in it */
+    int32_t *number;  /* of the component among all of its tile, from 1 */
     int32_t *faces;
 } tg_label_state;
 
-/* Per tile 2 + 4 * ndim int64: base, count, lo[], hi[], face[2 * ndim] (offset into the faces,
- * -1: not kept; low face of axis a at 2a, high at 2a + 1). */
+/* Per tile 4 + 4 * ndim int64: its first component in the state, how many it has there, its first
+ * stretch, components of the tile, lo[], hi[], face[2 * ndim] (offset into the faces, -1: not kept;
+ * low face of axis a at 2a, high at 2a + 1). */
 static inline int64_t
 tg_label_tile_words(int64_t ndim)
 {
-    return 2 + 4 * ndim;
+    return 4 + 4 * ndim;
 }
 
 static inline int64_t *
@@ -78,21 +91,23 @@ tg_label_tile_at(const tg_label_state *s, int64_t i)
 static inline int64_t *
 tg_label_tile_lo(int64_t *tile)
 {
-    return tile + 2;
+    return tile + 4;
 }
 
 static inline int64_t *
 tg_label_tile_hi(int64_t *tile, int64_t ndim)
 {
-    return tile + 2 + ndim;
+    return tile + 4 + ndim;
 }
 
 static inline int64_t *
 tg_label_tile_face(int64_t *tile, int64_t ndim)
 {
-    return tile + 2 + 2 * ndim;
+    return tile + 4 + 2 * ndim;
 }
 
+/* How many stretches the box of a tile of an array is made of. */
+int64_t tg_label_stretches(int ndim, const int64_t *lo, const int64_t *hi, const int64_t *shape);
 int64_t tg_label_state_size(const tg_label_head *head);
 void tg_label_state_open(tg_label_state *state, void *bytes);
 /* A block for a state with this head. NULL: no memory. */

@@ -16,6 +16,8 @@
 #include "ops/kernel/rowcast.h"
 #include "ops/kernel/runstats.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { WHAT, BACKGROUND };
 enum { WHAT_BOTH, WHAT_LABELS, WHAT_INPUT };
@@ -323,16 +325,6 @@ read_row(growing *g, stretch *s, const void *labels, tg_dtype dtype, int64_t n,
     return ok;
 }
 
-static const char *
-row_of(const tg_view *v, const int64_t *index)
-{
-    const char *row = v->data;
-    for (int a = 0; a < v->ndim - 1; a++) {
-        row += index[a] * v->strides[a];
-    }
-    return row;
-}
-
 static tg_status
 partial(const tg_run *run, const tg_view *in, tg_buffer **out, tg_error *err)
 {
@@ -361,17 +353,13 @@ partial(const tg_run *run, const tg_view *in, tg_buffer **out, tg_error *err)
             s.raster = s.raster * shape[a] + (a < last ? at[a] : 0);
         }
         if (input != NULL) {
-            TG_ISA_PICK(tg_rowcast)->load[input->dtype](row_of(input, index), values, n);
+            TG_ISA_PICK(tg_rowcast)->load[input->dtype](tg__odometer_row(input, index), values, n);
         }
-        TG_CHECK(read_row(&g, &s, labels != NULL ? row_of(labels, index) : NULL,
+        TG_CHECK(read_row(&g, &s, labels != NULL ? tg__odometer_row(labels, index) : NULL,
                           labels != NULL ? labels->dtype : TG_DT_NONE, n,
                           input != NULL ? values : NULL, box->lo[last], background),
                  err, TG_ERR_MEMORY, "_measure: out of memory for the labels of a tile");
-        more = false;
-        for (int a = last - 1; a >= 0 && !more; a--) {
-            more = ++index[a] < in[0].shape[a];
-            index[a] = more ? index[a] : 0;
-        }
+        more = tg__odometer_next(last, in[0].shape, index);
     }
     if (g.count > 0) {
         qsort(g.rows, (size_t)g.count, (size_t)g.columns * sizeof *g.rows, compare_rows);
@@ -476,12 +464,6 @@ out:
 
 /* ---- the op ---- */
 
-static uint64_t
-axes(const tg_array *node)
-{
-    return ~(uint64_t)0 >> (64 - node->args[0]->ndim);
-}
-
 static int64_t
 state_bytes(const tg_array *node, const tg_box *domain)
 {
@@ -572,7 +554,7 @@ tg_measure_build(tg_scope *scope, const char *op, tg_array *labels, tg_array *in
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .state_bytes = state_bytes,
     .state_bytes_max = state_bytes_max,
     .partial = partial,

@@ -8,6 +8,7 @@
 #include "core/array/scope.h"
 #include "ops/measure/measure.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/whole.h"
 
 enum { NDIM, LAYOUT, MAX_LABEL };
 enum { LAYOUT_TABLE, LAYOUT_BOXES };
@@ -56,14 +57,6 @@ infer(tg_infer *infer, tg_error *err)
     }
 out:
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    (void)out;
-    (void)arg;
-    tg_box_from_shape(in, 2, node->args[0]->shape);
 }
 
 static void
@@ -156,7 +149,7 @@ const tg_op tg_op__measure_table = {
     .arg_names = "table",
     .params = params,
     .infer = infer,
-    .demand = demand,
+    .demand = tg__whole_demand,
     .run = run,
 };
 

@@ -12,6 +12,9 @@
 #include "ops/kernel/rowcast.h"
 #include "ops/measure/measure.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/reduce/reduce.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { WHAT, SHAPE, VALUES, DTYPE };
 
@@ -70,7 +73,7 @@ static void
 demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 {
     if (arg == 0) {
-        tg_box_from_shape(in, node->args[0]->ndim, node->args[0]->shape);
+        tg_array_box(node->args[0], in);
     } else {
         /* The index has the leading axes of the result. */
         in->ndim = node->args[1]->ndim;
@@ -79,31 +82,22 @@ demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
     }
 }
 
-static void
-tiling(const tg_array *node, tg_tiling *tiling)
-{
-    tiling->whole_axes = node->ndim > 0 ? ~(uint64_t)0 >> (64 - node->ndim) : 0;
-}
-
 /* The row of a label, by bisection; NULL: it does not occur. */
 static const double *
 find_row(const double *table, int64_t rows, int64_t columns, double label)
 {
-    const double *found = NULL;
     int64_t begin = 0;
     int64_t end = rows;
-    while (begin < end && found == NULL) {
+    while (begin < end) {
         int64_t middle = (begin + end) / 2;
-        const double *row = table + middle * columns;
-        if (row[0] == label) {
-            found = row;
-        } else if (row[0] < label) {
+        if (table[middle * columns] < label) {
             begin = middle + 1;
         } else {
             end = middle;
         }
     }
-    return found;
+    bool occurs = begin < rows && table[begin * columns] == label;
+    return occurs ? table + begin * columns : NULL;
 }
 
 /* The measurement of one row; `to` has as many entries as the result has per label. */
@@ -214,11 +208,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                     find_row(in[0].data, in[0].shape[0], in[0].shape[1], *(const double *)label),
                     ndim, &v[SHAPE], value);
             put(run, out, index, extra, value);
-            more = false;
-            for (int a = in[1].ndim - 1; a >= 0 && !more; a--) {
-                more = ++index[a] < in[1].shape[a];
-                index[a] = more ? index[a] : 0;
-            }
+            more = tg__odometer_next(in[1].ndim, in[1].shape, index);
         }
     }
     return TG_OK;
@@ -236,7 +226,7 @@ const tg_op tg_op__measure_pick = {
     .params = params,
     .infer = infer,
     .demand = demand,
-    .tiling = tiling,
+    .tiling = tg__whole_tiling,
     .run = run,
 };
 
@@ -265,17 +255,6 @@ asks_background(const tg_array *index)
     return asks;
 }
 
-/* As numpy.sum, which SciPy's sums of one object take their type from; of several they are
- * float64. */
-static tg_dtype
-sum_dtype(tg_dtype dtype)
-{
-    bool is_unsigned =
-        dtype == TG_DT_U8 || dtype == TG_DT_U16 || dtype == TG_DT_U32 || dtype == TG_DT_U64;
-    bool is_float = dtype == TG_DT_F32 || dtype == TG_DT_F64;
-    return is_float ? dtype : (is_unsigned ? TG_DT_U64 : TG_DT_I64);
-}
-
 tg_array *
 tg_measure_pick(tg_scope *scope, const char *op, tg_pick pick, tg_array *input, tg_array *labels,
                 tg_array *index)
@@ -285,11 +264,13 @@ tg_measure_pick(tg_scope *scope, const char *op, tg_pick pick, tg_array *input, 
     int64_t what = pick;
     int64_t values = input != NULL;
     bool whole = is_position(pick);
+    TG_ASSERT(measured != NULL);
     int64_t dtype = whole ? TG_DT_I64 : TG_DT_F64;
     if ((pick == TG_PICK_MINIMUM || pick == TG_PICK_MAXIMUM) && input != NULL) {
         dtype = input->dtype;
     } else if (pick == TG_PICK_SUM && input != NULL && (index == NULL || index->ndim == 0)) {
-        dtype = sum_dtype(input->dtype);
+        /* SciPy's sum of one object is numpy.sum; of several they are float64. */
+        dtype = tg_sum_dtype(input->dtype);
     } else if (pick == TG_PICK_AREA) {
         dtype = TG_DT_I64;
     }

@@ -6,26 +6,16 @@
  */
 #include <math.h>
 
+#include "core/array/dtype.h"
 #include "core/array/scope.h"
 #include "core/mem/alloc.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 /* Integers of a wider range than this would need a histogram without use. */
 #define BINS_MAX ((int64_t)1 << 26)
-
-static uint64_t
-axes(const tg_array *node)
-{
-    int ndim = node->args[0]->ndim;
-    return ndim > 0 ? ~(uint64_t)0 >> (64 - ndim) : 0;
-}
-
-static bool
-is_float(tg_dtype dtype)
-{
-    return dtype == TG_DT_F32 || dtype == TG_DT_F64;
-}
 
 /* Calls back row by row, values as doubles. */
 typedef void (*row_fn)(void *ctx, const double *values, int64_t n);
@@ -40,17 +30,9 @@ each_row(const tg_run *run, const tg_view *in, row_fn fn, void *ctx, tg_error *e
     TG_CHECK(row != NULL, err, TG_ERR_MEMORY, "threshold_otsu: out of scratch memory");
     bool more = tg_view_count(in) > 0;
     while (more) {
-        const char *from = in->data;
-        for (int a = 0; a < in->ndim - 1; a++) {
-            from += index[a] * in->strides[a];
-        }
-        TG_ISA_PICK(tg_rowcast)->load[in->dtype](from, row, n);
+        TG_ISA_PICK(tg_rowcast)->load[in->dtype](tg__odometer_row(in, index), row, n);
         fn(ctx, row, n);
-        more = false;
-        for (int a = in->ndim - 2; a >= 0 && !more; a--) {
-            more = ++index[a] < in->shape[a];
-            index[a] = more ? index[a] : 0;
-        }
+        more = tg__odometer_next(in->ndim - 1, in->shape, index);
     }
 out:
     return status;
@@ -143,7 +125,7 @@ out:
 }
 
 static const tg_reduce range_reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .state_bytes = range_bytes,
     .partial = range_partial,
     .combine = range_combine,
@@ -235,7 +217,7 @@ bins_of(const tg_run *run, const range *r, int64_t *bins, tg_error *err)
     TG_CHECK(r->min <= r->max && isfinite(r->min) && isfinite(r->max), err, TG_ERR_VALUE,
              "threshold_otsu: the image is empty, or its range [%g, %g] is not finite", r->min,
              r->max);
-    if (!is_float(run->node->args[0]->dtype)) {
+    if (!tg_dtype_is_float(run->node->args[0]->dtype)) {
         TG_CHECK(r->max - r->min < (double)BINS_MAX, err, TG_ERR_LIMIT,
                  "threshold_otsu: integers from %.0f to %.0f need too many bins; convert to float",
                  r->min, r->max);
@@ -273,7 +255,7 @@ otsu_partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *
     *state = histogram_create(run->pool, r, bins);
     TG_CHECK(*state != NULL, err, TG_ERR_MEMORY, "threshold_otsu: out of memory for %lld bins",
              (long long)bins);
-    if (is_float(in[0].dtype)) {
+    if (tg_dtype_is_float(in[0].dtype)) {
         edges = tg_scratch_alloc(run->scratch, (bins + 1) * 8);
         TG_CHECK(edges != NULL, err, TG_ERR_MEMORY, "threshold_otsu: out of scratch memory");
         for (int64_t i = 0; i <= bins; i++) {
@@ -312,7 +294,7 @@ static double
 centre_of(const histogram *h, int64_t i, tg_dtype dtype)
 {
     double centre = h->range.min + (double)i;
-    if (is_float(dtype) && h->bins > 1) {
+    if (tg_dtype_is_float(dtype) && h->bins > 1) {
         bool single = dtype == TG_DT_F32;
         double lo = edge_of(&h->range, h->bins, i, single);
         double hi = edge_of(&h->range, h->bins, i + 1, single);
@@ -386,22 +368,12 @@ out:
     return status;
 }
 
-static void
-otsu_demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
-{
-    if (arg == 0) {
-        tg_box_copy(in, domain);
-    } else {
-        tg_box_from_shape(in, 1, node->args[1]->shape);
-    }
-}
-
 static int64_t
 otsu_bytes(const tg_array *node, const tg_box *domain)
 {
     (void)domain;
     tg_dtype dtype = node->args[0]->dtype;
-    int64_t bins = is_float(dtype) ? tg_value_int(&node->values[0], 0, 256) : 65536;
+    int64_t bins = tg_dtype_is_float(dtype) ? tg_value_int(&node->values[0], 0, 256) : 65536;
     return (int64_t)sizeof(histogram) + 8 * bins;
 }
 
@@ -412,15 +384,15 @@ otsu_infer(tg_infer *infer, tg_error *err)
     TG_CHECK(tg_array_made_by(infer->args[1], "_value_range"), err, TG_ERR_VALUE,
              "_otsu: needs the range of the image");
     TG_TRY(tg_filter_begin(infer, NULL, err));
-    infer->dtype = is_float(infer->dtype) ? infer->dtype : TG_DT_I64;
+    infer->dtype = tg_dtype_is_float(infer->dtype) ? infer->dtype : TG_DT_I64;
     infer->ndim = 0;
 out:
     return status;
 }
 
 static const tg_reduce otsu_reduce = {
-    .axes = axes,
-    .demand = otsu_demand,
+    .axes = tg__whole_axes,
+    .demand = tg__whole_others_demand,
     .state_bytes = otsu_bytes,
     .partial = otsu_partial,
     .combine = otsu_combine,

@@ -2,20 +2,14 @@
 /* binary_opening and binary_closing: an erosion and a dilation, as scipy.ndimage composes them. */
 #include "core/array/scope.h"
 #include "ops/morphology/binary.h"
+#include "ops/shape/common.h"
 
 static tg_array *
 step(tg_scope *scope, const char *op, tg_array *input, size_t nargs, tg_array *const *args,
      const tg_value *values)
 {
     tg_array *with[2] = { input, nargs > 1 ? args[1] : NULL };
-    tg_param given[TG_BINARY_PARAM_COUNT];
-    size_t count = 0;
-    for (int i = 0; i < TG_BINARY_PARAM_COUNT; i++) {
-        if (values[i].count > 0) {
-            given[count++] = (tg_param){ tg_binary_params[i].name, TG_PARAM_INT, values[i] };
-        }
-    }
-    return input != NULL ? tg_apply(scope, op, nargs, with, count, given) : NULL;
+    return tg__build_again(scope, op, nargs, with, tg_binary_params, values);
 }
 
 static tg_array *

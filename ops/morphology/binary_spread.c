@@ -14,6 +14,9 @@
 #include "ops/measure/measure.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/footprint.h"
+#include "ops/shape/common.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 /* ---- _reached: labels + measurements -> which components are reached ---- */
 
@@ -42,16 +45,6 @@ reached_infer(tg_infer *infer, tg_error *err)
     memcpy(infer->shape, labels->shape, (size_t)labels->ndim * sizeof infer->shape[0]);
 out:
     return status;
-}
-
-static void
-reached_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    if (arg == 0) {
-        tg_box_copy(in, out);
-    } else {
-        tg_box_from_shape(in, 2, node->args[1]->shape);
-    }
 }
 
 /* True when the component with this row of the table is reached. */
@@ -95,18 +88,9 @@ reached_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *
     bool more = tg_view_count(out) > 0;
     (void)err;
     while (more) {
-        const char *from = in[0].data;
-        char *to = out->data;
-        for (int a = 0; a < out->ndim - 1; a++) {
-            from += index[a] * in[0].strides[a];
-            to += index[a] * out->strides[a];
-        }
-        reached_row(from, &in[1], run->node, (uint8_t *)to, out->shape[out->ndim - 1]);
-        more = false;
-        for (int a = out->ndim - 2; a >= 0 && !more; a--) {
-            more = ++index[a] < out->shape[a];
-            index[a] = more ? index[a] : 0;
-        }
+        reached_row(tg__odometer_row(&in[0], index), &in[1], run->node,
+                    (uint8_t *)tg__odometer_row(out, index), out->shape[out->ndim - 1]);
+        more = tg__odometer_next(out->ndim - 1, out->shape, index);
     }
     return TG_OK;
 }
@@ -122,7 +106,7 @@ const tg_op tg_op__reached = {
     .arg_names = "labels|measurements",
     .params = reached_params,
     .infer = reached_infer,
-    .demand = reached_demand,
+    .demand = tg__whole_others_demand,
     .run = reached_run,
 };
 
@@ -142,12 +126,10 @@ settle_infer(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     int axes[TG_NDIM_MAX];
     tg_footprint *f = NULL;
-    int count = infer->args[0]->ndim;
-    for (int a = 0; a < count; a++) {
-        axes[a] = a;
-    }
+    int count = 0;
     const tg_array *mask = infer->args[infer->nargs > 2 ? 2 : 0];
     TG_TRY(tg_filter_begin(infer, NULL, err));
+    TG_TRY(tg_filter_axes(infer, NULL, axes, &count, err));
     TG_CHECK(infer->dtype == TG_DT_BOOL && mask->dtype == TG_DT_BOOL, err, TG_ERR_TYPE,
              "binary_propagation: input and mask must be bool, got %s and %s",
              tg_dtype_name(infer->dtype), tg_dtype_name(mask->dtype));
@@ -155,26 +137,12 @@ settle_infer(tg_infer *infer, tg_error *err)
                  memcmp(mask->shape, infer->shape, (size_t)count * sizeof infer->shape[0]) == 0,
              err, TG_ERR_VALUE,
              "binary_propagation: input and mask must have the same shape, of one axis or more");
-    TG_TRY(tg_footprint_from_arg(infer, 1, "structure", axes, count, &infer->values[ORIGIN], false,
-                                 &f, err));
+    TG_TRY(tg_footprint_from_arg(infer, 1, axes, count, &infer->values[ORIGIN], false, &f, err));
     tg_footprint_mirror(f);
     infer->state = f;
     infer->state_free = tg_state_free;
 out:
     return status;
-}
-
-static void
-settle_demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    (void)out;
-    tg_box_from_shape(in, node->args[arg]->ndim, node->args[arg]->shape);
-}
-
-static void
-settle_tiling(const tg_array *node, tg_tiling *tiling)
-{
-    tiling->whole_axes = ~(uint64_t)0 >> (64 - node->ndim);
 }
 
 static void
@@ -219,9 +187,7 @@ meets(const tg_footprint *f, const uint8_t *from, const int64_t *shape, const in
             cell = cell * shape[a] + at;
         }
         found = f->member[i] != 0 && (inside ? from[cell] != 0 : border);
-        for (int a = f->ndim - 1; a >= 0 && ++step[a] == f->size[a]; a--) {
-            step[a] = 0;
-        }
+        (void)tg__odometer_next(f->ndim, f->size, step);
     }
     return found;
 }
@@ -245,9 +211,7 @@ sweep(const tg_footprint *f, const uint8_t *from, uint8_t *to, const uint8_t *ma
         }
         changed = changed || now != from[i];
         to[i] = now;
-        for (int a = f->ndim - 1; a >= 0 && ++index[a] == shape[a]; a--) {
-            index[a] = 0;
-        }
+        (void)tg__odometer_next(f->ndim, shape, index);
     }
     return changed;
 }
@@ -306,8 +270,8 @@ const tg_op tg_op__binary_settle = {
     .arg_names = "input|structure|mask",
     .params = params,
     .infer = settle_infer,
-    .demand = settle_demand,
-    .tiling = settle_tiling,
+    .demand = tg__whole_demand,
+    .tiling = tg__whole_tiling,
     .cost = settle_cost,
     .run = settle_run,
 };
@@ -351,13 +315,6 @@ reached(tg_scope *scope, tg_array *seed, tg_array *where, tg_array *structure, c
     return found[1] != NULL ? tg_apply(scope, "_reached", 2, found, 1, &given) : NULL;
 }
 
-static tg_array *
-two(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
-{
-    tg_array *args[2] = { a, b };
-    return tg_apply(scope, op, 2, args, 0, NULL);
-}
-
 tg_array *
 tg_binary_spread_build(tg_scope *scope, tg_array *seed, tg_array *structure, tg_array *mask,
                        bool border, const tg_value *origin)
@@ -373,7 +330,7 @@ tg_binary_spread_build(tg_scope *scope, tg_array *seed, tg_array *structure, tg_
         }
         if (seed != NULL) { /* without a mask: everywhere */
             where = mask != NULL ? mask : tg_apply(scope, "logical_not", 1, &seed, 0, NULL);
-            where = two(scope, "logical_or", where, seed);
+            where = tg__build_two(scope, "logical_or", where, seed);
         }
         made = where != NULL ? reached(scope, seed, where, structure, open) : NULL;
     } else {
@@ -381,7 +338,7 @@ tg_binary_spread_build(tg_scope *scope, tg_array *seed, tg_array *structure, tg_
         const tg_param given[2] = { { "border_value", TG_PARAM_INT, { 1, { .ints = &value } } },
                                     { "origin", TG_PARAM_INT, *origin } };
         if (seed == NULL) {
-            with[0] = two(scope, "bitwise_xor", mask, mask); /* false everywhere */
+            with[0] = tg__build_two(scope, "bitwise_xor", mask, mask); /* false everywhere */
         }
         made = tg_apply(scope, "_binary_settle", mask != NULL ? 3 : 2, with, 2, given);
     }

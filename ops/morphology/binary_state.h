@@ -7,14 +7,20 @@
  *
  * Ownership: the node's. Threads: immutable once made. Errors: none.
  */
+#include "ops/kernel/bits.h"
 #include "ops/morphology/binary.h"
 #include "ops/overlap/footprint.h"
 
-/* A run along the last axis and the rows of the structure in which it stands. */
-typedef struct tg_chord_group {
+/* A run of cells along the last axis: of the structure's rows, each of its kinds once. */
+typedef struct tg_chord {
     int64_t first, length;
-    int64_t begin, count; /* entries of `rows` */
-} tg_chord_group;
+} tg_chord;
+
+/* A chord of the structure and the index of its row, along the last axis but one. */
+typedef struct tg_chord_link {
+    int32_t chord;
+    int32_t row;
+} tg_chord_link;
 
 typedef struct binary {
     tg_footprint *footprint;
@@ -23,10 +29,17 @@ typedef struct binary {
     bool border;
     /* The furthest members along each axis, as offsets. */
     int64_t reach_lo[TG_NDIM_MAX], reach_hi[TG_NDIM_MAX];
-    int64_t group_count;
-    tg_chord_group *groups;
-    int64_t *rows; /* per entry the index of a row of the structure, over the leading axes */
-    int32_t *away; /* per entry how far that row is, along each of the leading axes */
+    int64_t chord_count;
+    tg_chord *chords; /* shorter ones first */
+    /* The structure's cross-sections over the last two axes: per section its links, and `ndim`
+     * offsets of which those of the leading axes say where it stands. */
+    int64_t section_count, link_count;
+    tg_bits_section *sections;
+    int32_t *away;
+    tg_chord_link *links;
 } tg_binary;
+
+/* Makes chords, sections and links from the footprint, and the reach. False: no memory. */
+bool tg_binary_cut(tg_binary *b);
 
 #endif

@@ -8,8 +8,11 @@
  * they are measured from.
  */
 #include "core/array/scope.h"
+#include "core/base/assert.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/footprint.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 static tg_status
 infer(tg_infer *infer, tg_error *err)
@@ -20,13 +23,11 @@ infer(tg_infer *infer, tg_error *err)
     const tg_value none = { 0 };
     int ndim = infer->args[0]->ndim;
     int64_t count = 1;
-    for (int a = 0; a < ndim; a++) {
-        axes[a] = a;
-    }
     TG_TRY(tg_filter_begin(infer, NULL, err));
+    TG_TRY(tg_filter_axes(infer, NULL, axes, &ndim, err));
     TG_CHECK(infer->dtype == TG_DT_BOOL && ndim >= 1 && ndim < TG_NDIM_MAX, err, TG_ERR_TYPE,
              "_chamfer: needs an array of bool");
-    TG_TRY(tg_footprint_from_arg(infer, 1, "metric", axes, ndim, &none, false, &f, err));
+    TG_TRY(tg_footprint_from_arg(infer, 1, axes, ndim, &none, false, &f, err));
     for (int a = 0; a < ndim; a++) {
         TG_CHECK(f->size[a] == 3, err, TG_ERR_VALUE,
                  "distance_transform_cdt: metric sizes must be equal to 3, axis %d has %lld", a,
@@ -44,19 +45,6 @@ infer(tg_infer *infer, tg_error *err)
 out:
     tg_state_free(f);
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    (void)out;
-    tg_box_from_shape(in, node->args[arg]->ndim, node->args[arg]->shape);
-}
-
-static void
-tiling(const tg_array *node, tg_tiling *tiling)
-{
-    tiling->whole_axes = ~(uint64_t)0 >> (64 - node->ndim);
 }
 
 static void
@@ -92,9 +80,7 @@ settle(const tg_footprint *f, const int64_t *shape, const int64_t *index, int si
             best = distance[other] + 1;
             from = other;
         }
-        for (int a = f->ndim - 1; a >= 0 && ++step[a] == f->size[a]; a--) {
-            step[a] = 0;
-        }
+        (void)tg__odometer_next(f->ndim, f->size, step);
     }
     distance[cell] = best;
     feature[cell] = feature[from];
@@ -104,7 +90,8 @@ static void
 sweep(const tg_footprint *f, const int64_t *shape, int64_t count, int sign, int32_t *distance,
       int32_t *feature)
 {
-    int64_t index[TG_NDIM_MAX];
+    int64_t index[TG_NDIM_MAX] = { 0 };
+    TG_DCHECK(f->ndim >= 0 && f->ndim <= TG_NDIM_MAX);
     for (int a = 0; a < f->ndim; a++) {
         index[a] = sign > 0 ? 0 : shape[a] - 1;
     }
@@ -166,8 +153,8 @@ const tg_op tg_op__chamfer = {
     .nargs_max = 2,
     .arg_names = "input|metric",
     .infer = infer,
-    .demand = demand,
-    .tiling = tiling,
+    .demand = tg__whole_demand,
+    .tiling = tg__whole_tiling,
     .cost = cost,
     .run = run,
 };

@@ -11,6 +11,9 @@
 #include "core/array/scope.h"
 #include "ops/kernel/edt.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/common.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 /* ---- _edt_pass ---- */
 
@@ -34,31 +37,13 @@ infer(tg_infer *infer, tg_error *err)
     bool wide = v[P_WIDE].ints[0] != 0;
     int64_t axis = v[P_AXIS].ints[0];
     TG_TRY(tg_filter_begin(infer, NULL, err));
-    /* A plan may come from afar, and the other slots take axis and cells as they are. */
-    TG_CHECK(axis >= 0 && axis < in->ndim, err, TG_ERR_VALUE,
-             "_edt_pass: axis must be one of the %d axes, got %lld", in->ndim, (long long)axis);
+    TG_TRY(tg__lines_check(infer, err));
     tg_dtype needs = axis == in->ndim - 1 ? TG_DT_BOOL : wide ? TG_DT_F64 : TG_DT_I32;
     TG_CHECK(in->dtype == needs, err, TG_ERR_TYPE, "_edt_pass: axis %lld needs %s, got %s",
              (long long)axis, tg_dtype_name(needs), tg_dtype_name(in->dtype));
     infer->dtype = last || wide ? TG_DT_F64 : TG_DT_I32;
 out:
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    int64_t axis = node->values[P_AXIS].ints[0];
-    (void)arg;
-    tg_box_copy(in, out);
-    in->lo[axis] = 0;
-    in->hi[axis] = node->shape[axis];
-}
-
-static void
-tiling(const tg_array *node, tg_tiling *tiling)
-{
-    tiling->whole_axes = (uint64_t)1 << node->values[P_AXIS].ints[0];
 }
 
 static void
@@ -105,27 +90,17 @@ store_squares(const double *squares, bool last, tg_dtype dtype, void *to, int64_
     }
 }
 
+/* Steps to the next row that is not along the axis of the pass. */
 static bool
-next_index(const tg_view *v, int skip, int64_t *index)
+next_row(const tg_view *v, int axis, int64_t *index)
 {
-    bool more = false;
-    for (int a = v->ndim - 2; a >= 0 && !more; a--) {
-        if (a != skip) {
-            more = ++index[a] < v->shape[a];
-            index[a] = more ? index[a] : 0;
-        }
-    }
-    return more;
+    return tg__odometer_next_of(~((uint64_t)1 << axis), v->ndim - 1, v->shape, index);
 }
 
 static char *
 place(const tg_view *v, const int64_t *index, int64_t column)
 {
-    char *cell = (char *)v->data + column * v->strides[v->ndim - 1];
-    for (int a = 0; a < v->ndim - 1; a++) {
-        cell += index[a] * v->strides[a];
-    }
-    return cell;
+    return tg__odometer_row(v, index) + column * v->strides[v->ndim - 1];
 }
 
 static void
@@ -171,13 +146,13 @@ pass_across(const tg_run *run, const tg_view *in, const tg_view *out, void *line
                 if (wide) {
                     k->envelope_f64(line, length, y, v[P_SPACING].floats[0], block);
                 } else {
-                    k->envelope_i32(line, length, y, block);
+                    k->envelope_i32(line, length, y, 1.0, block);
                 }
                 put_block(block, wide, last, to, count);
                 to += out->strides[axis];
             }
         }
-    } while (next_index(in, axis, index));
+    } while (next_row(in, axis, index));
 }
 
 static tg_status
@@ -200,7 +175,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
             scan_row((const uint8_t *)place(in, index, 0), row, n, v[P_SPACING].floats[0]);
             store_squares(row + run->out_box->lo[axis], v[P_LAST].ints[0] != 0, out->dtype,
                           place(out, index, 0), out->shape[axis]);
-        } while (next_index(in, axis, index));
+        } while (next_row(in, axis, index));
     } else {
         pass_across(run, in, out, line, row);
     }
@@ -219,8 +194,8 @@ const tg_op tg_op__edt_pass = {
     .arg_names = "input",
     .params = pass_params,
     .infer = infer,
-    .demand = demand,
-    .tiling = tiling,
+    .demand = tg__lines_demand,
+    .tiling = tg__lines_tiling,
     .cost = cost,
     .run = run,
 };
@@ -284,7 +259,7 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
     int64_t wide = !fits_narrow(args[0], &values[SAMPLING]);
     (void)nargs;
     if (check(args[0], values, &err) != TG_OK) {
-        (void)tg_scope_fail(scope, err.code, "%s", err.message);
+        (void)tg__build_fail(scope, &err);
     } else {
         squares = tg_scope_cast(scope, args[0], TG_DT_BOOL);
     }

@@ -5,9 +5,8 @@
  * without cells stands for a footprint or structure that is not given.
  */
 #include "core/array/scope.h"
-#include "ops/overlap/either.h"
-#include "ops/overlap/filter_args.h"
 #include "ops/overlap/rank.h"
+#include "ops/shape/common.h"
 
 static tg_status
 infer_erosion(tg_infer *infer, tg_error *err)
@@ -22,21 +21,7 @@ infer_dilation(tg_infer *infer, tg_error *err)
 }
 
 #define DEFINE_GREY(op, infer_function, text)                                                      \
-    const tg_op tg_op_##op = {                                                                     \
-        .name = #op,                                                                               \
-        .module = "ndimage",                                                                       \
-        .summary = text,                                                                           \
-        .version = 1,                                                                              \
-        .cls = TG_CLASS_STENCIL,                                                                   \
-        .nargs_min = 1,                                                                            \
-        .nargs_max = 3,                                                                            \
-        .arg_names = "input|footprint|structure",                                                  \
-        .params = tg_rank_params,                                                                  \
-        .infer = infer_function,                                                                   \
-        .window = tg_either_window,                                                                \
-        .cost = tg_either_cost,                                                                    \
-        .run = tg_either_run,                                                                      \
-    }
+    TG_DEFINE_RANK(op, 3, "input|footprint|structure", tg_rank_params, infer_function, text)
 
 DEFINE_GREY(grey_erosion, infer_erosion, "The smallest value under the structure.");
 DEFINE_GREY(grey_dilation, infer_dilation, "The largest value under the mirrored structure.");
@@ -46,24 +31,8 @@ static tg_array *
 step(tg_scope *scope, const char *op, tg_array *input, size_t nargs, tg_array *const *args,
      const tg_value *values)
 {
-    static const tg_param_kind kinds[] = { TG_PARAM_INT,   TG_PARAM_INT, TG_PARAM_INT,
-                                           TG_PARAM_FLOAT, TG_PARAM_INT, TG_PARAM_INT };
     tg_array *with[3] = { input, nargs > 1 ? args[1] : NULL, nargs > 2 ? args[2] : NULL };
-    tg_param given[6];
-    size_t count = 0;
-    for (int i = 0; i < 6; i++) {
-        if (values[i].count > 0) {
-            given[count++] = (tg_param){ tg_rank_params[i].name, kinds[i], values[i] };
-        }
-    }
-    return input != NULL ? tg_apply(scope, op, nargs, with, count, given) : NULL;
-}
-
-static tg_array *
-two(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
-{
-    tg_array *args[2] = { a, b };
-    return a != NULL && b != NULL ? tg_apply(scope, op, 2, args, 0, NULL) : NULL;
+    return tg__build_again(scope, op, nargs, with, tg_rank_params, values);
 }
 
 static tg_array *
@@ -83,16 +52,19 @@ build_closing(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_val
 static tg_array *
 build_gradient(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
-    return two(scope, "subtract", step(scope, "grey_dilation", args[0], nargs, args, values),
-               step(scope, "grey_erosion", args[0], nargs, args, values));
+    return tg__build_two(scope, "subtract",
+                         step(scope, "grey_dilation", args[0], nargs, args, values),
+                         step(scope, "grey_erosion", args[0], nargs, args, values));
 }
 
 static tg_array *
 build_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
-    tg_array *sum = two(scope, "add", step(scope, "grey_dilation", args[0], nargs, args, values),
-                        step(scope, "grey_erosion", args[0], nargs, args, values));
-    return two(scope, "subtract", two(scope, "subtract", sum, args[0]), args[0]);
+    tg_array *sum =
+        tg__build_two(scope, "add", step(scope, "grey_dilation", args[0], nargs, args, values),
+                      step(scope, "grey_erosion", args[0], nargs, args, values));
+    return tg__build_two(scope, "subtract", tg__build_two(scope, "subtract", sum, args[0]),
+                         args[0]);
 }
 
 /* Booleans have no minus in NumPy. */
@@ -106,14 +78,14 @@ static tg_array *
 build_white(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
     tg_array *opened = build_opening(scope, nargs, args, values);
-    return opened != NULL ? two(scope, minus(args[0], opened), args[0], opened) : NULL;
+    return opened != NULL ? tg__build_two(scope, minus(args[0], opened), args[0], opened) : NULL;
 }
 
 static tg_array *
 build_black(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
     tg_array *closed = build_closing(scope, nargs, args, values);
-    return closed != NULL ? two(scope, minus(closed, args[0]), closed, args[0]) : NULL;
+    return closed != NULL ? tg__build_two(scope, minus(closed, args[0]), closed, args[0]) : NULL;
 }
 
 #define DEFINE_COMPOSED(op, build_function, text)                                                  \

@@ -13,6 +13,8 @@
 
 #include "core/array/scope.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { AXIS, METRIC, SAMPLING };
 enum { EUCLIDEAN, TAXICAB, CHESSBOARD };
@@ -29,34 +31,17 @@ infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_array *in = infer->args[0];
-    int axis = 0;
     TG_TRY(tg_filter_begin(infer, NULL, err));
     TG_CHECK(in->dtype == TG_DT_BOOL || in->dtype == TG_DT_I64, err, TG_ERR_TYPE,
              "_nearest_pass: needs bool or the result of another pass, got %s",
              tg_dtype_name(in->dtype));
-    TG_TRY(tg_normalize_axis(infer->values[AXIS].ints[0], in->ndim, &axis, err));
+    TG_TRY(tg__lines_check(infer, err));
     TG_CHECK(infer->values[SAMPLING].count == (uint32_t)in->ndim, err, TG_ERR_MISMATCH,
              "_nearest_pass: sampling must have one entry per axis: %d axes, got %u", in->ndim,
              infer->values[SAMPLING].count);
     infer->dtype = TG_DT_I64;
 out:
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    int64_t axis = node->values[AXIS].ints[0];
-    (void)arg;
-    tg_box_copy(in, out);
-    in->lo[axis] = 0;
-    in->hi[axis] = node->shape[axis];
-}
-
-static void
-tiling(const tg_array *node, tg_tiling *tiling)
-{
-    tiling->whole_axes = (uint64_t)1 << node->values[AXIS].ints[0];
 }
 
 static void
@@ -152,7 +137,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
                .metric = node->values[METRIC].ints[0],
                .spacing = node->values[SAMPLING].floats[axis] };
     int64_t index[TG_NDIM_MAX] = { 0 };
-    int64_t at[TG_NDIM_MAX];
+    int64_t at[TG_NDIM_MAX] = { 0 };
     bool more = tg_view_count(out) > 0;
     l.raster = tg_scratch_alloc(run->scratch, 8 * l.length);
     l.distance = tg_scratch_alloc(run->scratch, 8 * l.length);
@@ -170,13 +155,7 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
         for (int64_t y = 0; y < out->shape[axis]; y++) {
             *(int64_t *)(to + y * out->strides[axis]) = nearest(&l, run->out_box->lo[axis] + y);
         }
-        more = false;
-        for (int a = out->ndim - 1; a >= 0 && !more; a--) {
-            if (a != axis) {
-                more = ++index[a] < out->shape[a];
-                index[a] = more ? index[a] : 0;
-            }
-        }
+        more = tg__odometer_next_of(~((uint64_t)1 << axis), out->ndim, out->shape, index);
     }
 out:
     return status;
@@ -193,8 +172,8 @@ const tg_op tg_op__nearest_pass = {
     .arg_names = "input",
     .params = params,
     .infer = infer,
-    .demand = demand,
-    .tiling = tiling,
+    .demand = tg__lines_demand,
+    .tiling = tg__lines_tiling,
     .cost = cost,
     .run = run,
 };

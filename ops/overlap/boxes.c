@@ -13,9 +13,11 @@
  */
 #include "ops/overlap/boxes.h"
 
+#include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/kernel/taps.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 tg_boxes_filter *
 tg_boxes_create(tg_boxes_what what, tg_dtype in, tg_dtype out, double cval, int count,
@@ -216,18 +218,15 @@ do_pass(const call *c, const tg_boxes_pass *pass, const tg_view *from, const tg_
 {
     int rows = from->ndim - 1;
     int axis = pass->axis;
+    TG_DCHECK(axis >= 0 && axis <= rows && rows < TG_NDIM_MAX);
     int64_t n = to->shape[rows];
     int64_t length = from->shape[axis];
     int64_t index[TG_NDIM_MAX] = { 0 };
     bool constant = pass->mode == TG_BOUNDARY_CONSTANT;
     bool more = true;
     while (more) {
-        const char *source = from->data;
-        char *target = to->data;
-        for (int a = 0; a < rows; a++) {
-            source += index[a] * from->strides[a];
-            target += index[a] * to->strides[a];
-        }
+        const char *source = tg__odometer_row(from, index);
+        char *target = tg__odometer_row(to, index);
         if (axis != rows) {
             for (int64_t r = 0; r < length; r++) {
                 char *row = c->line + r * c->row_bytes;
@@ -256,13 +255,7 @@ do_pass(const call *c, const tg_boxes_pass *pass, const tg_view *from, const tg_
             }
             store(c, last, row, target + (axis == rows ? 0 : r * to->strides[axis]), n);
         }
-        more = false;
-        for (int a = rows - 1; a >= 0 && !more; a--) {
-            if (a != axis) {
-                more = ++index[a] < to->shape[a];
-                index[a] = more ? index[a] : 0;
-            }
-        }
+        more = tg__odometer_next_of(~((uint64_t)1 << axis), rows, to->shape, index);
     }
 }
 

@@ -23,8 +23,7 @@ infer_weights(tg_infer *infer, bool mirror, tg_error *err)
     TG_CHECK(infer->ndim > 0, err, TG_ERR_VALUE, "%s: the input must have at least one axis",
              infer->op->name);
     TG_TRY(tg_filter_axes(infer, &v[AXES], axes, &naxes, err));
-    TG_TRY(
-        tg_footprint_from_arg(infer, 1, "weights", axes, naxes, &v[ORIGIN], true, &weights, err));
+    TG_TRY(tg_footprint_from_arg(infer, 1, axes, naxes, &v[ORIGIN], true, &weights, err));
     if (mirror) {
         tg_footprint_mirror(weights);
     }
@@ -47,34 +46,22 @@ infer_convolve(tg_infer *infer, tg_error *err)
     return infer_weights(infer, true, err);
 }
 
-const tg_op tg_op_correlate = {
-    .name = "correlate",
-    .module = "ndimage",
-    .summary = "Correlate with a box of weights.",
-    .version = 1,
-    .cls = TG_CLASS_STENCIL,
-    .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "input|weights",
-    .params = params,
-    .infer = infer_correlate,
-    .window = tg_taps_window,
-    .cost = tg_taps_cost,
-    .run = tg_taps_run,
-};
+#define DEFINE_WEIGHTS(op, infer_function, text)                                                   \
+    const tg_op tg_op_##op = {                                                                     \
+        .name = #op,                                                                               \
+        .module = "ndimage",                                                                       \
+        .summary = text,                                                                           \
+        .version = 1,                                                                              \
+        .cls = TG_CLASS_STENCIL,                                                                   \
+        .nargs_min = 2,                                                                            \
+        .nargs_max = 2,                                                                            \
+        .arg_names = "input|weights",                                                              \
+        .params = params,                                                                          \
+        .infer = infer_function,                                                                   \
+        .window = tg_taps_window,                                                                  \
+        .cost = tg_taps_cost,                                                                      \
+        .run = tg_taps_run,                                                                        \
+    }
 
-const tg_op tg_op_convolve = {
-    .name = "convolve",
-    .module = "ndimage",
-    .summary = "Convolve with a box of weights.",
-    .version = 1,
-    .cls = TG_CLASS_STENCIL,
-    .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "input|weights",
-    .params = params,
-    .infer = infer_convolve,
-    .window = tg_taps_window,
-    .cost = tg_taps_cost,
-    .run = tg_taps_run,
-};
+DEFINE_WEIGHTS(correlate, infer_correlate, "Correlate with a box of weights.");
+DEFINE_WEIGHTS(convolve, infer_convolve, "Convolve with a box of weights.");

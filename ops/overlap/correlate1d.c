@@ -67,34 +67,22 @@ infer_convolve(tg_infer *infer, tg_error *err)
     return infer_1d(infer, true, err);
 }
 
-const tg_op tg_op_correlate1d = {
-    .name = "correlate1d",
-    .module = "ndimage",
-    .summary = "Correlate with weights along one axis.",
-    .version = 1,
-    .cls = TG_CLASS_STENCIL,
-    .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "input|weights",
-    .params = params,
-    .infer = infer_correlate,
-    .window = tg_separable_window,
-    .cost = tg_separable_cost,
-    .run = tg_separable_run,
-};
+#define DEFINE_WEIGHTS(op, infer_function, text)                                                   \
+    const tg_op tg_op_##op = {                                                                     \
+        .name = #op,                                                                               \
+        .module = "ndimage",                                                                       \
+        .summary = text,                                                                           \
+        .version = 1,                                                                              \
+        .cls = TG_CLASS_STENCIL,                                                                   \
+        .nargs_min = 2,                                                                            \
+        .nargs_max = 2,                                                                            \
+        .arg_names = "input|weights",                                                              \
+        .params = params,                                                                          \
+        .infer = infer_function,                                                                   \
+        .window = tg_separable_window,                                                             \
+        .cost = tg_separable_cost,                                                                 \
+        .run = tg_separable_run,                                                                   \
+    }
 
-const tg_op tg_op_convolve1d = {
-    .name = "convolve1d",
-    .module = "ndimage",
-    .summary = "Convolve with weights along one axis.",
-    .version = 1,
-    .cls = TG_CLASS_STENCIL,
-    .nargs_min = 2,
-    .nargs_max = 2,
-    .arg_names = "input|weights",
-    .params = params,
-    .infer = infer_convolve,
-    .window = tg_separable_window,
-    .cost = tg_separable_cost,
-    .run = tg_separable_run,
-};
+DEFINE_WEIGHTS(correlate1d, infer_correlate, "Correlate with weights along one axis.");
+DEFINE_WEIGHTS(convolve1d, infer_convolve, "Convolve with weights along one axis.");

@@ -7,6 +7,7 @@
 #include "core/array/scope.h"
 #include "ops/overlap/filter_args.h"
 #include "ops/overlap/separable.h"
+#include "ops/shape/common.h"
 
 /* ---- _second_difference: [1, -2, 1] along one axis ---- */
 
@@ -69,7 +70,7 @@ wanted(tg_scope *scope, const tg_op *op, tg_array *input, const tg_value *axes,
     bool ok = tg_filter_axes(&infer, axes, w->list, &w->count, &err) == TG_OK &&
               tg_filter_count(&infer, "mode", modes, w->count, &err) == TG_OK;
     if (!ok) {
-        (void)tg_scope_fail(scope, err.code, "%s", err.message);
+        (void)tg__build_fail(scope, &err);
     }
     return ok;
 }
@@ -122,13 +123,6 @@ gaussian_along(tg_scope *scope, tg_array *input, const axes_wanted *w, int which
     return tg_apply(scope, "gaussian_filter", 1, &input, count, given);
 }
 
-static tg_array *
-two(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
-{
-    tg_array *args[2] = { a, b };
-    return tg_apply(scope, op, 2, args, 0, NULL);
-}
-
 static tg_dtype
 result_dtype(const tg_array *input, const tg_value *output)
 {
@@ -166,7 +160,7 @@ build_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_val
                 { "cval", TG_PARAM_FLOAT, values[L_CVAL] },
             };
             tg_array *one = tg_apply(scope, "_second_difference", 1, args, 4, given);
-            sum = i == 0 ? one : two(scope, "add", sum, one);
+            sum = i == 0 ? one : tg__build_two(scope, "add", sum, one);
         }
         sum = w.count == 0 ? as_it_is(scope, args[0], &values[L_OUTPUT]) : sum;
     }
@@ -196,7 +190,7 @@ build_gaussian_laplace(tg_scope *scope, size_t nargs, tg_array *const *args, con
         for (int i = 0; i < w.count; i++) {
             tg_array *one = gaussian_along(scope, args[0], &w, i, 2, values,
                                            result_dtype(args[0], &values[G_OUTPUT]));
-            sum = i == 0 ? one : two(scope, "add", sum, one);
+            sum = i == 0 ? one : tg__build_two(scope, "add", sum, one);
         }
         sum = w.count == 0 ? as_it_is(scope, args[0], &values[G_OUTPUT]) : sum;
     }
@@ -228,8 +222,8 @@ build_gradient_magnitude(tg_scope *scope, size_t nargs, tg_array *const *args,
                &w)) {
         for (int i = 0; i < w.count; i++) {
             tg_array *one = gaussian_along(scope, args[0], &w, i, 1, values, dtype);
-            one = two(scope, "multiply", one, one);
-            sum = i == 0 ? one : two(scope, "add", sum, one);
+            one = tg__build_two(scope, "multiply", one, one);
+            sum = i == 0 ? one : tg__build_two(scope, "add", sum, one);
         }
         sum = w.count == 0 ? as_it_is(scope, args[0], &values[G_OUTPUT])
                            : tg_apply(scope, "sqrt", 1, &sum, 0, NULL);

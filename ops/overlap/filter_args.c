@@ -139,13 +139,16 @@ tg_filter_small(const char *op, const char *what, const tg_array *array, double 
     TG_CHECK(values != NULL, err, TG_ERR_MEMORY, "%s: out of memory", op);
     tg_row_load load = TG_ISA_PICK(tg_rowcast)->load[view.dtype];
     int64_t index[TG_NDIM_MAX] = { 0 };
-    for (int64_t i = 0; i < count; i++) {
+    int last = view.ndim - 1;
+    bool rows = last >= 0 && view.strides[last] == (int64_t)tg_dtype_size(view.dtype);
+    int64_t step = rows ? view.shape[last] : 1; /* cells that lie one after the other */
+    for (int64_t i = 0; i < count; i += step) {
         const char *cell = view.data;
         for (int a = 0; a < view.ndim; a++) {
             cell += index[a] * view.strides[a];
         }
-        load(cell, &values[i], 1);
-        for (int a = view.ndim - 1; a >= 0 && ++index[a] == view.shape[a]; a--) {
+        load(cell, &values[i], step);
+        for (int a = rows ? last - 1 : last; a >= 0 && ++index[a] == view.shape[a]; a--) {
             index[a] = 0;
         }
     }

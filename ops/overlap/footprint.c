@@ -2,7 +2,9 @@
 /* Footprints of neighbourhood ops. See the header. */
 #include "ops/overlap/footprint.h"
 
+#include "core/base/assert.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 static tg_footprint *
 create(int ndim, const int64_t *size, bool values)
@@ -27,6 +29,14 @@ create(int ndim, const int64_t *size, bool values)
     return f;
 }
 
+static void
+mark(const double *restrict data, uint8_t *restrict member, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        member[i] = data[i] != 0;
+    }
+}
+
 tg_status
 tg_footprint_set_origin(const tg_infer *infer, tg_footprint *footprint, const int *axes, int naxes,
                         const tg_value *origin, tg_error *err)
@@ -44,9 +54,8 @@ out:
 }
 
 tg_status
-tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const int *axes,
-                      int naxes, const tg_value *origin, bool values, tg_footprint **out,
-                      tg_error *err)
+tg_footprint_from_arg(const tg_infer *infer, size_t arg, const int *axes, int naxes,
+                      const tg_value *origin, bool values, tg_footprint **out, tg_error *err)
 {
     tg_status status = TG_OK;
     double *data = NULL;
@@ -55,6 +64,8 @@ tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const
     int64_t size[TG_NDIM_MAX];
     uint64_t used = 0;
     tg_footprint *f = NULL;
+    char what[32];
+    tg__op_arg_name(infer->op, arg, what, sizeof what);
     TG_TRY(tg_filter_small(infer->op->name, what, infer->args[arg], &data, &ndim, shape, err));
     TG_CHECK(ndim == naxes, err, TG_ERR_MISMATCH, "%s: %s.ndim (%d) must match len(axes) (%d)",
              infer->op->name, what, ndim, naxes);
@@ -66,11 +77,9 @@ tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what, const
     }
     f = create(infer->args[0]->ndim, size, values);
     TG_CHECK(f != NULL, err, TG_ERR_MEMORY, "%s: out of memory", infer->op->name);
-    for (int64_t i = 0; i < f->count; i++) {
-        ((uint8_t *)f->member)[i] = data[i] != 0;
-        if (values) {
-            ((double *)f->value)[i] = data[i];
-        }
+    mark(data, (uint8_t *)f->member, f->count);
+    if (values) {
+        memcpy((double *)f->value, data, (size_t)f->count * sizeof *data);
     }
     TG_TRY(tg_footprint_set_origin(infer, f, axes, naxes, origin, err));
     *out = f;
@@ -96,6 +105,7 @@ tg_footprint_cross(int ndim, const int *axes, int naxes)
 {
     int64_t size[TG_NDIM_MAX];
     int64_t index[TG_NDIM_MAX] = { 0 };
+    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
     for (int a = 0; a < ndim; a++) {
         size[a] = 1;
     }
@@ -109,9 +119,7 @@ tg_footprint_cross(int ndim, const int *axes, int naxes)
             away += index[a] != f->before[a];
         }
         ((uint8_t *)f->member)[i] = away <= 1;
-        for (int a = ndim - 1; a >= 0 && ++index[a] == size[a]; a--) {
-            index[a] = 0;
-        }
+        (void)tg__odometer_next(ndim, size, index);
     }
     return f;
 }

@@ -19,13 +19,13 @@ typedef struct tg_footprint {
 } tg_footprint;
 
 /*
- * From the array argument `arg`, called `what` in messages, over `axes` (ascending, as SciPy
+ * From the array argument `arg` over `axes` (ascending, as SciPy
  * expands a footprint; the other axes get size 1) and the origins of those axes in the order given.
  * `values`: keep the numbers too. TG_ERR_VALUE for a wrong rank or a bad origin.
  */
-TG_MUST_USE tg_status tg_footprint_from_arg(const tg_infer *infer, size_t arg, const char *what,
-                                            const int *axes, int naxes, const tg_value *origin,
-                                            bool values, tg_footprint **out, tg_error *err);
+TG_MUST_USE tg_status tg_footprint_from_arg(const tg_infer *infer, size_t arg, const int *axes,
+                                            int naxes, const tg_value *origin, bool values,
+                                            tg_footprint **out, tg_error *err);
 /* A full box of the given sizes (per axis of the array, 1 where not filtered). NULL: no memory. */
 tg_footprint *tg_footprint_box(int ndim, const int64_t *size);
 /* The cross of the cells at city-block distance <= 1 over the given axes. NULL: no memory. */

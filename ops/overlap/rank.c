@@ -9,8 +9,6 @@
 #include <math.h>
 
 #include "ops/overlap/boxes.h"
-#include "ops/overlap/either.h"
-#include "ops/overlap/filter_args.h"
 #include "ops/overlap/taps.h"
 
 const tg_param_schema tg_rank_params[] = { TG_SCHEMA_RANK };
@@ -70,12 +68,12 @@ read_footprint(wish *w, tg_error *err)
     TG_CHECK(foot || w->has_heights || w->v[TG_RANK_SIZE].count > 0, err, TG_ERR_MISMATCH,
              "%s: size, footprint, or structure must be specified", infer->op->name);
     if (foot) {
-        TG_TRY(tg_footprint_from_arg(infer, 1, "footprint", w->axes, w->naxes,
-                                     &w->v[TG_RANK_ORIGIN], false, &w->footprint, err));
+        TG_TRY(tg_footprint_from_arg(infer, 1, w->axes, w->naxes, &w->v[TG_RANK_ORIGIN], false,
+                                     &w->footprint, err));
     }
     if (w->has_heights) {
-        TG_TRY(tg_footprint_from_arg(infer, 2, "structure", w->axes, w->naxes,
-                                     &w->v[TG_RANK_ORIGIN], true, &heights, err));
+        TG_TRY(tg_footprint_from_arg(infer, 2, w->axes, w->naxes, &w->v[TG_RANK_ORIGIN], true,
+                                     &heights, err));
         TG_CHECK(!foot || memcmp(heights->size, w->footprint->size,
                                  (size_t)infer->ndim * sizeof heights->size[0]) == 0,
                  err, TG_ERR_VALUE, "%s: structure and footprint must have the same shape",

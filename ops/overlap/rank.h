@@ -2,12 +2,14 @@
 #ifndef TG_OVERLAP_RANK_H
 #define TG_OVERLAP_RANK_H
 /*
- * What: infer of all filters that pick one value of a neighbourhood: smallest, largest, rank, with
- * a size or a footprint, and for grey morphology with heights.
+ * What: infer and descriptor of all filters that pick one value of a neighbourhood: smallest,
+ * largest, rank, with a size or a footprint, and for grey morphology with heights.
  *
  * Ownership, Threads: as tg_infer. Errors: SciPy's conditions.
  */
 #include "core/array/array.h"
+#include "ops/overlap/either.h"
+#include "ops/overlap/filter_args.h"
 
 /* Arguments: input | footprint | structure. An array without cells stands for "not given". */
 typedef struct tg_rank_request {
@@ -37,5 +39,22 @@ TG_MUST_USE tg_status tg_rank_infer(tg_infer *infer, int first, const tg_rank_re
                                     tg_error *err);
 /* The schema without further parameters. */
 extern const tg_param_schema tg_rank_params[];
+
+#define TG_DEFINE_RANK(op, args_max, args, schema, infer_function, text)                           \
+    const tg_op tg_op_##op = {                                                                     \
+        .name = #op,                                                                               \
+        .module = "ndimage",                                                                       \
+        .summary = text,                                                                           \
+        .version = 1,                                                                              \
+        .cls = TG_CLASS_STENCIL,                                                                   \
+        .nargs_min = 1,                                                                            \
+        .nargs_max = args_max,                                                                     \
+        .arg_names = args,                                                                         \
+        .params = schema,                                                                          \
+        .infer = infer_function,                                                                   \
+        .window = tg_either_window,                                                                \
+        .cost = tg_either_cost,                                                                    \
+        .run = tg_either_run,                                                                      \
+    }
 
 #endif

@@ -4,8 +4,6 @@
  * scipy.ndimage that pick one value of a neighbourhood; exactly SciPy's values. See
  * ops/overlap/rank.c for the engines.
  */
-#include "ops/overlap/either.h"
-#include "ops/overlap/filter_args.h"
 #include "ops/overlap/rank.h"
 
 static tg_status
@@ -53,21 +51,7 @@ infer_percentile(tg_infer *infer, tg_error *err)
 }
 
 #define DEFINE_RANK(op, schema, infer_function, text)                                              \
-    const tg_op tg_op_##op = {                                                                     \
-        .name = #op,                                                                               \
-        .module = "ndimage",                                                                       \
-        .summary = text,                                                                           \
-        .version = 1,                                                                              \
-        .cls = TG_CLASS_STENCIL,                                                                   \
-        .nargs_min = 1,                                                                            \
-        .nargs_max = 2,                                                                            \
-        .arg_names = "input|footprint",                                                            \
-        .params = schema,                                                                          \
-        .infer = infer_function,                                                                   \
-        .window = tg_either_window,                                                                \
-        .cost = tg_either_cost,                                                                    \
-        .run = tg_either_run,                                                                      \
-    }
+    TG_DEFINE_RANK(op, 2, "input|footprint", schema, infer_function, text)
 
 DEFINE_RANK(minimum_filter, tg_rank_params, infer_minimum, "The smallest value around each cell.");
 DEFINE_RANK(maximum_filter, tg_rank_params, infer_maximum, "The largest value around each cell.");

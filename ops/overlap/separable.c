@@ -20,6 +20,7 @@
 #include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 /* Rows that one call of a kernel makes. The slab of 128^2 planes with halo, float32, is 330 kB with
  * 4 planes: half of the smallest L2 that is common (1 MiB on Zen 4 and 5, 1.25 to 2 on Intel). */
@@ -541,6 +542,10 @@ tg_separable_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_er
     }
     TG_TRY(prepare(&w, run, in, out, err));
     int64_t index[TG_NDIM_MAX] = { 0 };
+    uint64_t outer = ~(uint64_t)0;
+    for (int b = 0; b < w.naxes; b++) {
+        outer &= ~((uint64_t)1 << w.axis[b].axis);
+    }
     bool more = true;
     while (more) {
         const char *from = in->data;
@@ -558,16 +563,7 @@ tg_separable_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_er
                 do_slab(w, first, tg_min_i64(SLAB, length - first), slab, to);
             }
         }
-        more = false;
-        int b = w.naxes - 1;
-        for (int a = in->ndim - 1; a >= 0 && !more; a--) {
-            if (b >= 0 && w.axis[b].axis == a) {
-                b--;
-            } else {
-                more = ++index[a] < out->shape[a];
-                index[a] = more ? index[a] : 0;
-            }
-        }
+        more = tg__odometer_next_of(outer, in->ndim, out->shape, index);
     }
 out:
     return status;

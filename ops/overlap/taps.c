@@ -9,9 +9,11 @@
 #include <float.h>
 #include <math.h>
 
+#include "core/array/dtype.h"
 #include "core/base/assert.h"
 #include "ops/kernel/rowcast.h"
 #include "ops/overlap/filter_args.h"
+#include "ops/shape/odometer.h"
 
 typedef struct taps {
     tg_taps_what what;
@@ -59,9 +61,7 @@ list_taps(taps *t)
             t->value[t->count] = value;
             t->value32[t->count++] = (float)value;
         }
-        for (int a = f->ndim - 1; a >= 0 && ++index[a] == f->size[a]; a--) {
-            index[a] = 0;
-        }
+        (void)tg__odometer_next(f->ndim, f->size, index);
     }
     return t->cell != NULL;
 }
@@ -118,40 +118,10 @@ tg_taps_window(const tg_array *node, size_t arg, tg_window *window)
 
 /* ---- one call ---- */
 
-/* The k-th smallest of n values in place: Hoare's selection. Values are equal or ordered. */
-static double
-quick_select(double *v, int64_t n, int64_t k)
-{
-    int64_t lo = 0;
-    int64_t hi = n - 1;
-    while (lo < hi) {
-        double pivot = v[(lo + hi) / 2];
-        int64_t i = lo;
-        int64_t j = hi;
-        while (i <= j) {
-            while (v[i] < pivot) {
-                i++;
-            }
-            while (v[j] > pivot) {
-                j--;
-            }
-            if (i <= j) {
-                double x = v[i];
-                v[i++] = v[j];
-                v[j--] = x;
-            }
-        }
-        if (k <= j) {
-            hi = j;
-        } else if (k >= i) {
-            lo = i;
-        } else {
-            lo = k;
-            hi = k;
-        }
-    }
-    return v[k];
-}
+#define T                double
+#define SELECT           select_value
+#define PIVOT(v, lo, hi) ((v)[((lo) + (hi)) / 2])
+#include "ops/kernel/quickselect.tmpl.h"
 
 typedef struct call {
     const taps *t;
@@ -173,7 +143,7 @@ select_slowly(const call *c, void *out, int64_t n)
         for (int64_t k = 0; k < t->count; k++) {
             c->cast->load[t->in]((const char *)c->rows[k] + (size_t)x * size, &values[k], 1);
         }
-        double v = quick_select(values, t->count, t->rank);
+        double v = select_value(values, t->count, t->rank);
         c->cast->store[t->in](&v, (char *)out + (size_t)x * size, 1);
     }
 }
@@ -182,8 +152,9 @@ select_slowly(const call *c, void *out, int64_t n)
 static tg_row_round
 wrap_of(const call *c)
 {
-    bool is_float = c->t->in == TG_DT_F32 || c->t->in == TG_DT_F64;
-    return is_float ? NULL : c->cast->round[c->t->in == TG_DT_BOOL ? TG_DT_U8 : c->t->in];
+    return tg_dtype_is_float(c->t->in)
+               ? NULL
+               : c->cast->round[c->t->in == TG_DT_BOOL ? TG_DT_U8 : c->t->in];
 }
 
 static void
@@ -233,17 +204,6 @@ filter_row(const call *c, void *to, int64_t n)
     }
 }
 
-static bool
-next_row(int ndim, const int64_t *shape, int64_t *index)
-{
-    bool more = false;
-    for (int a = ndim - 2; a >= 0 && !more; a--) {
-        more = ++index[a] < shape[a];
-        index[a] = more ? index[a] : 0;
-    }
-    return more;
-}
-
 /* The window in float64; cells outside the array get cval as it is, not as the image's type would
  * hold it. */
 static void
@@ -269,7 +229,7 @@ widen(const taps *t, const tg_rowcast_kernels *cast, const tg_view *in, const tg
             }
         }
         row += n;
-    } while (next_row(in->ndim, in->shape, index));
+    } while (tg__odometer_next(last, in->shape, index));
 }
 
 static int64_t
@@ -320,12 +280,8 @@ tg_taps_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *
         widen(t, c.cast, in, run->in_box[0], run->node->shape, &window);
     }
     do {
-        const char *from = window.data;
-        char *to = out->data;
-        for (int a = 0; a < last; a++) {
-            from += index[a] * window.strides[a];
-            to += index[a] * out->strides[a];
-        }
+        const char *from = tg__odometer_row(&window, index);
+        char *to = tg__odometer_row(out, index);
         for (int64_t k = 0; k < t->count; k++) {
             const char *row = from;
             for (int a = 0; a <= last; a++) {
@@ -334,7 +290,7 @@ tg_taps_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *
             c.rows[k] = row;
         }
         filter_row(&c, to, n);
-    } while (next_row(in->ndim, out->shape, index));
+    } while (tg__odometer_next(last, out->shape, index));
 out:
     return status;
 }

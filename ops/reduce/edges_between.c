@@ -7,6 +7,7 @@
 
 #include "ops/kernel/cast.h"
 #include "ops/reduce/reduce.h"
+#include "ops/whole.h"
 
 enum { BINS, DTYPE };
 
@@ -45,13 +46,6 @@ infer(tg_infer *infer, tg_error *err)
     infer->shape[0] = edge_count(&infer->values[BINS]);
 out:
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    (void)out;
-    tg_array_box(node->args[arg], in);
 }
 
 typedef struct spacing {
@@ -108,6 +102,6 @@ const tg_op tg_op_edges_between = {
     .arg_names = "lo|hi",
     .params = params,
     .infer = infer,
-    .demand = demand,
+    .demand = tg__whole_demand,
     .run = run,
 };

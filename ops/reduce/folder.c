@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Reductions with one accumulator per cell. A long row is first reduced to 256 columns, those are
- * folded in halves: a rounding error then grows with the 512th part of the length. Rows are cut at
- * 64 Ki elements, so that no lane adds more than 256 numbers one after the other.
- */
+/* Reductions with one accumulator per cell; the kernels are in ops/kernel/fold.tmpl.h. */
+#include <math.h>
 #include <string.h>
 
 #include "ops/kernel/cast.h"
 #include "ops/kernel/strip.h"
 #include "ops/reduce/reduce.h"
-
-enum { ROW_ELEMENTS = 65536 };
 
 static void
 start(const tg_folder *folder, void *acc, size_t count)
@@ -24,47 +19,27 @@ start(const tg_folder *folder, void *acc, size_t count)
     char *const args[] = { is_float ? (char *)&number : (char *)&integer, one };
     const ptrdiff_t steps[] = { 8, (ptrdiff_t)size };
     tg_cast_loop(is_float ? TG_DT_F64 : TG_DT_I64, folder->acc)(args, steps, 1, NULL);
-    if (kind == TG_KIND_COMPLEX && number - number != 0) {
+    if (kind == TG_KIND_COMPLEX && !isfinite(number)) {
         memcpy(one + size / 2, one, size / 2);
     }
     tg_strided_fill(acc, one, count, size);
 }
 
-size_t
-tg_reduce_lanes(size_t count)
-{
-    return count >= 4 * TG_REDUCE_LANES ? TG_REDUCE_LANES : count >= 128 ? 32 : 8;
-}
-
 typedef struct context {
-    const tg_folder *folder;
-    size_t element_bytes;
+    tg_fold columns;
+    tg_fold rows;
     size_t size;
     char *acc;
-    const char *identities; /* TG_REDUCE_LANES of them, for rows */
 } context;
 
 static void
-row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
+row(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, ptrdiff_t apart,
+    int64_t index, int64_t step)
 {
     const context *c = vcontext;
-    const tg_folder *folder = c->folder;
-    _Alignas(64) char lanes[TG_REDUCE_LANES * 16];
-    size_t wide = tg_reduce_lanes(count);
     (void)index;
     (void)step;
-    for (size_t done = 0; done < count; done += ROW_ELEMENTS) {
-        size_t now = count - done < ROW_ELEMENTS ? count - done : ROW_ELEMENTS;
-        const char *from = (const char *)x + done * c->element_bytes;
-        size_t whole = now - now % wide;
-        memcpy(lanes, c->identities, wide * c->size);
-        folder->element(lanes, from, wide, whole / wide, (ptrdiff_t)wide);
-        folder->element(lanes, from + whole * c->element_bytes, now - whole, 1, 0);
-        for (size_t half = wide / 2; half > 0; half /= 2) {
-            folder->join(lanes, lanes + half * c->size, half, 1, 0);
-        }
-        folder->join(c->acc + (size_t)cell * c->size, lanes, 1, 1, 0);
-    }
+    c->rows(c->acc + (size_t)cell * c->size, x, count, rows, apart);
 }
 
 static void
@@ -73,17 +48,17 @@ column(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, p
 {
     const context *c = vcontext;
     (void)index;
-    c->folder->element(c->acc + (size_t)cell * c->size, x, count, rows, apart);
+    c->columns(c->acc + (size_t)cell * c->size, x, count, rows, apart);
 }
 
 void
 tg_folder_fold(const tg_run *run, const tg_view *in, const tg_folder *folder, void *acc)
 {
-    _Alignas(64) char identities[TG_REDUCE_LANES * 16];
-    context c = { folder, tg_reduce_element_bytes(in->dtype), tg_dtype_size(folder->acc), acc,
-                  identities };
+    context c = { .columns = folder->element->columns[in->dtype],
+                  .rows = folder->element->rows[in->dtype],
+                  .size = tg_dtype_size(folder->acc),
+                  .acc = acc };
     tg_walk walk = { .context = &c, .row = row, .column = column };
-    start(folder, identities, TG_REDUCE_LANES);
     start(folder, acc, (size_t)tg_reduce_cells(run->node, run->out_box));
     tg_reduce_walk(run->node, run->out_box, in, &walk);
 }
@@ -118,12 +93,13 @@ tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *states, con
 {
     tg_status status = TG_OK;
     tg_folder folder = folder_of(run->node);
+    tg_fold join = folder.join->columns[folder.acc];
     int64_t cells = tg_reduce_cells(run->node, &boxes[0]);
     int64_t bytes = tg_folder_state_bytes(run->node, &boxes[0]);
     TG_TRY(tg_reduce_state(run, bytes, out, err));
     memcpy(tg_buffer_data(*out), tg_buffer_data(states[0]), (size_t)bytes);
     for (size_t i = 1; i < count; i++) {
-        folder.join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells, 1, 0);
+        join(tg_buffer_data(*out), tg_buffer_data(states[i]), (size_t)cells, 1, 0);
     }
 out:
     return status;

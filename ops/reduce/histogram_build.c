@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "ops/shape/common.h"
+
 enum { BINS, RANGE };
 enum { BINS_MAX = 1 << 24 }; /* 128 MiB of counts per tile would be beyond any use */
 
@@ -62,7 +64,7 @@ tg_histogram_edges(tg_scope *scope, const char *name, tg_array *x, const tg_valu
     tg_array *result = NULL;
     tg_error err;
     if (x != NULL && check(name, x, values, &err) != TG_OK) {
-        result = tg_scope_fail(scope, err.code, "%s", err.message);
+        result = tg__build_fail(scope, &err);
     } else if (x != NULL) {
         tg_value bins = values[BINS];
         bins = bins.count == 0 ? (tg_value){ .count = 1, .floats = &ten } : bins;

@@ -9,7 +9,9 @@
 
 #include "ops/kernel/cast.h"
 #include "ops/reduce/reduce.h"
+#include "ops/shape/common.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { UNIFORM };
 enum { BLOCK = 512 };
@@ -23,12 +25,9 @@ static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_array *edges = NULL;
     TG_CHECK(infer->args[1]->ndim == 1 && infer->args[1]->shape[0] > 1, err, TG_ERR_VALUE,
              "_histogram_counts: edges must have one axis of length 2 or more");
-    edges = tg_scope_cast(infer->scope, infer->args[1], TG_DT_F64);
-    TG_CHECK(edges != NULL, err, TG_ERR_MEMORY, "_histogram_counts: cannot convert the edges");
-    infer->args[1] = edges;
+    TG_TRY(tg__infer_cast(infer, 1, TG_DT_F64, err));
     infer->dtype = TG_DT_I64;
     if (infer->nargs > 2) {
         const tg_array *weights = infer->args[2];
@@ -39,20 +38,12 @@ infer(tg_infer *infer, tg_error *err)
                             (size_t)weights->ndim * sizeof weights->shape[0]) == 0,
                  err, TG_ERR_VALUE, "weights should have the same shape as a.");
         infer->dtype = weights->dtype;
-        infer->args[2] = tg_scope_cast(infer->scope, infer->args[2], TG_DT_F64);
-        TG_CHECK(infer->args[2] != NULL, err, TG_ERR_MEMORY,
-                 "_histogram_counts: cannot convert the weights");
+        TG_TRY(tg__infer_cast(infer, 2, TG_DT_F64, err));
     }
     infer->ndim = 1;
-    infer->shape[0] = edges->shape[0] - 1;
+    infer->shape[0] = infer->args[1]->shape[0] - 1;
 out:
     return status;
-}
-
-static uint64_t
-axes(const tg_array *node)
-{
-    return ((uint64_t)1 << node->args[0]->ndim) - 1;
 }
 
 static void
@@ -150,12 +141,8 @@ weigh_view(const bins *b, const tg_view *in, const tg_view *weights)
     bool more = tg_view_count(in) > 0;
     tg_loop cast = tg_cast_loop(in->dtype, TG_DT_F64);
     while (more) {
-        char *row = in->data;
-        const char *weight = weights->data;
-        for (int a = 0; a < inner; a++) {
-            row += at[a] * in->strides[a];
-            weight += at[a] * weights->strides[a];
-        }
+        char *row = tg__odometer_row(in, at);
+        const char *weight = tg__odometer_row(weights, at);
         for (int64_t i = 0; i < (inner < 0 ? 1 : in->shape[inner]); i++) {
             double x = 0;
             char *const args[] = { row + (inner < 0 ? 0 : i * in->strides[inner]), (char *)&x };
@@ -167,7 +154,7 @@ weigh_view(const bins *b, const tg_view *in, const tg_view *weights)
                                                     (inner < 0 ? 0 : i * weights->strides[inner]));
             }
         }
-        more = inner > 0 && tg__odometer_next(inner, in->shape, at);
+        more = tg__odometer_next(inner, in->shape, at);
     }
 }
 
@@ -180,18 +167,10 @@ count_view(const bins *b, const tg_view *in)
     int64_t at[TG_NDIM_MAX] = { 0 };
     bool more = tg_view_count(in) > 0;
     while (more) {
-        const char *row = in->data;
-        for (int a = 0; a < inner; a++) {
-            row += at[a] * in->strides[a];
-        }
+        const char *row = tg__odometer_row(in, at);
         count_row(b, is_byte ? by_value : NULL, row, inner < 0 ? 0 : in->strides[inner], in->dtype,
                   inner < 0 ? 1 : in->shape[inner]);
-        more = false;
-        for (int a = inner - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < in->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(inner, in->shape, at);
     }
     for (int v = 0; v < 256 && is_byte; v++) {
         double x = in->dtype == TG_DT_I8 ? (double)(int8_t)(uint8_t)v : (double)v;
@@ -270,7 +249,7 @@ finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .demand = demand,
     .state_bytes = state_bytes,
     .partial = partial,

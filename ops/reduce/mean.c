@@ -17,9 +17,8 @@ static tg_folder
 folder_of(const tg_array *node)
 {
     tg_dtype acc = TG_DT_NONE;
-    tg_fold element = tg_mean_fold(node->args[0]->dtype, false, &acc);
-    return (
-        tg_folder){ .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum)->at[acc] };
+    const tg_folds *element = tg_mean_folds(node->args[0]->dtype, false, &acc);
+    return (tg_folder){ .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum) };
 }
 
 typedef struct quotient {

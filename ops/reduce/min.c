@@ -27,8 +27,8 @@ folder_of(const tg_array *node)
         folds = TG_ISA_PICK(tg_folds_complex_min);
     }
     return (tg_folder){ .acc = dtype == TG_DT_F16 ? TG_DT_F32 : dtype,
-                        .element = folds->at[dtype],
-                        .join = folds->at[dtype],
+                        .element = folds,
+                        .join = folds,
                         .identity = (double)INFINITY,
                         .identity_integer = tg_largest_integer(dtype) };
 }

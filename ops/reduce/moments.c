@@ -64,31 +64,49 @@ typedef struct context {
     size_t element_bytes;
 } context;
 
-static void
-row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
+/* The lanes that a row of `count` elements is reduced to: a power of two, TG_REDUCE_LANES at most.
+ */
+static size_t
+lanes_of(size_t count)
 {
-    const context *c = vcontext;
+    return count >= 4 * TG_REDUCE_LANES ? TG_REDUCE_LANES : count >= 128 ? 32 : 8;
+}
+
+static void
+one_row(const context *c, int64_t cell, const char *x, size_t count)
+{
     _Alignas(64) double means[2 * TG_REDUCE_LANES];
     _Alignas(64) double sums[TG_REDUCE_LANES];
-    size_t wide = tg_reduce_lanes(count);
+    size_t wide = lanes_of(count);
     size_t parts = c->m.mean_bytes / sizeof(double);
     size_t whole = count - count % wide;
     const double *mean = (const double *)(const void *)c->m.mean + (size_t)cell * parts;
-    (void)index;
-    (void)step;
     memset(sums, 0, wide * sizeof *sums);
     for (size_t i = 0; i < wide; i++) {
         means[i * parts] = mean[0];
         means[i * parts + parts - 1] = mean[parts - 1];
     }
     c->deviate(sums, means, x, wide, whole / wide, (ptrdiff_t)wide);
-    c->deviate(sums, means, (const char *)x + whole * c->element_bytes, count - whole, 1, 0);
+    c->deviate(sums, means, x + whole * c->element_bytes, count - whole, 1, 0);
     for (size_t half = wide / 2; half > 0; half /= 2) {
         for (size_t i = 0; i < half; i++) {
             sums[i] += sums[i + half];
         }
     }
     c->m.square[cell] += sums[0];
+}
+
+static void
+row(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, ptrdiff_t apart,
+    int64_t index, int64_t step)
+{
+    const context *c = vcontext;
+    (void)index;
+    (void)step;
+    for (size_t r = 0; r < rows; r++) {
+        const char *from = (const char *)x + (ptrdiff_t)r * apart * (ptrdiff_t)c->element_bytes;
+        one_row(c, cell + (int64_t)r, from, count);
+    }
 }
 
 static void
@@ -103,11 +121,9 @@ column(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, p
 
 /* The first pass of one kernel, into one of the arrays. */
 static void
-fold_into(const tg_run *run, const tg_view *in, tg_fold element, tg_dtype acc, void *to)
+fold_into(const tg_run *run, const tg_view *in, const tg_folds *element, tg_dtype acc, void *to)
 {
-    tg_folder folder = { .acc = acc,
-                         .element = element,
-                         .join = TG_ISA_PICK(tg_folds_sum)->at[acc] };
+    tg_folder folder = { .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum) };
     tg_folder_fold(run, in, &folder, to);
 }
 
@@ -116,10 +132,10 @@ static void
 make_means(const tg_run *run, const tg_view *in, bool skip_nan, const moments *m)
 {
     tg_dtype acc = TG_DT_NONE;
-    tg_fold sum = tg_mean_fold(in->dtype, skip_nan, &acc);
+    const tg_folds *sum = tg_mean_folds(in->dtype, skip_nan, &acc);
     int64_t whole = tg_box_count(run->out_box) / (m->cells > 0 ? m->cells : 1);
     if (skip_nan) {
-        fold_into(run, in, TG_ISA_PICK(tg_folds_numbers)->at[in->dtype], TG_DT_F64, m->count);
+        fold_into(run, in, TG_ISA_PICK(tg_folds_numbers), TG_DT_F64, m->count);
     } else {
         for (int64_t i = 0; i < m->cells; i++) {
             m->count[i] = (double)whole;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nansum: as sum with 0 in the place of NaN. */
-#include "ops/reduce/again.h"
 #include "ops/reduce/reduce.h"
+#include "ops/shape/common.h"
 
 static const tg_param_schema params[] = {
     TG_PARAM_AXIS,
@@ -20,7 +20,7 @@ build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *valu
                                tg_scope_weak(scope, TG_WEAK_INT, 0, 0, 0), x };
         x = tg_apply(scope, "where", 3, choice, 0, NULL);
     }
-    return tg_reduce_again(scope, "sum", x, values, params);
+    return tg__build_again(scope, "sum", 1, &x, params, values);
 }
 
 const tg_op tg_op_nansum = {

@@ -52,11 +52,12 @@ place_bytes(const tg_array *node, const tg_box *domain)
 }
 
 static void
-row(void *vcontext, int64_t cell, const void *x, size_t count, int64_t index, int64_t step)
+row(void *vcontext, int64_t cell, const void *x, size_t count, size_t rows, ptrdiff_t apart,
+    int64_t index, int64_t step)
 {
     const context *c = vcontext;
     c->folds->row[c->dtype](c->best + (size_t)cell * c->element_bytes, c->place + cell, x, count,
-                            index, step);
+                            rows, apart, index, step);
 }
 
 static void
@@ -115,13 +116,13 @@ combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box 
             int64_t theirs = from.place[i];
             if (theirs >= 0 && (mine < 0 || theirs > mine)) {
                 /* Behind what is there: only a better one counts. */
-                folds->row[to.dtype](best, &to.place[i], other, 1, theirs, 1);
+                folds->row[to.dtype](best, &to.place[i], other, 1, 1, 0, theirs, 1);
             } else if (theirs >= 0) {
                 /* Before it: what is there must be better than the other. */
                 _Alignas(16) char kept[16];
                 int64_t place = theirs;
                 memcpy(kept, other, to.element_bytes);
-                folds->row[to.dtype](kept, &place, best, 1, mine, 1);
+                folds->row[to.dtype](kept, &place, best, 1, 1, 0, mine, 1);
                 memcpy(best, kept, to.element_bytes);
                 to.place[i] = place;
             }

@@ -19,11 +19,9 @@ folder_of(const tg_array *node)
 {
     const tg_folds *folds = TG_ISA_PICK(tg_folds_prod);
     tg_dtype acc = tg_total_dtype(node->args[0]->dtype);
-    return (tg_folder){ .acc = acc,
-                        .element = folds->at[node->args[0]->dtype],
-                        .join = folds->at[acc],
-                        .identity = 1,
-                        .identity_integer = 1 };
+    return (tg_folder){
+        .acc = acc, .element = folds, .join = folds, .identity = 1, .identity_integer = 1
+    };
 }
 
 static const tg_folding folding = { folder_of };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ptp: peak to peak. */
-#include "ops/reduce/again.h"
 #include "ops/reduce/reduce.h"
+#include "ops/shape/common.h"
 
 static const tg_param_schema params[] = {
     TG_PARAM_AXIS,
@@ -13,10 +13,10 @@ static tg_array *
 build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
     (void)nargs;
-    tg_array *ends[] = { tg_reduce_again(scope, "max", args[0], values, params),
-                         tg_reduce_again(scope, "min", args[0], values, params) };
-    return tg_apply(scope, "subtract", 2, ends, 0, NULL);
+    return tg__build_two(scope, "subtract", tg__build_again(scope, "max", 1, args, params, values),
+                         tg__build_again(scope, "min", 1, args, params, values));
 }
+
 const tg_op tg_op_ptp = {
     .name = "ptp",
     .module = "",

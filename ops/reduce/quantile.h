@@ -27,6 +27,23 @@ enum {
 };
 #define TG_QUANTILE_METHODS "linear|lower|higher|nearest|midpoint"
 
+/* Rows of the schemas. */
+#define TG_PARAM_METHOD                                                                            \
+    {                                                                                              \
+        .name = "method", .kind = TG_PARAM_ENUM, .fallback = "'linear'",                           \
+        .choices = TG_QUANTILE_METHODS, .summary = "what to do between two elements"               \
+    }
+/* Of the steps; users give percent, too. */
+#define TG_PARAM_SHARES                                                                            \
+    {                                                                                              \
+        .name = "q", .kind = TG_PARAM_FLOAT, .is_list = true, .required = true,                    \
+        .summary = "0 to 1"                                                                        \
+    }
+#define TG_PARAM_SKIP_NAN                                                                          \
+    {                                                                                              \
+        .name = "skip_nan", .kind = TG_PARAM_BOOL, .fallback = "False", .summary = "leave NaN out" \
+    }
+
 /* Where a quantile lies among `count` sorted numbers. */
 typedef struct tg_rank {
     int64_t below, above;

@@ -4,6 +4,7 @@
 
 #include "core/mem/alloc.h"
 #include "ops/reduce/quantile.h"
+#include "ops/shape/common.h"
 
 enum { Q, AXIS, METHOD, KEEPDIMS };
 /* Up to this size an array is selected from at once: 8 MiB of keys. */
@@ -16,11 +17,7 @@ const tg_param_schema tg_quantile_params[] = {
       .required = true,
       .summary = "one or several; several give a first axis" },
     TG_PARAM_AXIS,
-    { .name = "method",
-      .kind = TG_PARAM_ENUM,
-      .fallback = "'linear'",
-      .choices = TG_QUANTILE_METHODS,
-      .summary = "what to do between two elements" },
+    TG_PARAM_METHOD,
     TG_PARAM_KEEPDIMS,
     { .name = NULL },
 };
@@ -111,7 +108,7 @@ tg_quantile_build(tg_scope *scope, const char *name, tg_array *x, const tg_value
         goto out;
     }
     if (check(name, x, values, percent, &mask, &err) != TG_OK) {
-        result = tg_scope_fail(scope, err.code, "%s", err.message);
+        result = tg__build_fail(scope, &err);
         goto out;
     }
     shares = tg_malloc(NULL, q->count * sizeof *shares);

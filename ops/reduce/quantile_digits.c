@@ -10,17 +10,15 @@
 #include <string.h>
 
 #include "ops/reduce/quantile.h"
+#include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { Q, METHOD, SHIFT, BITS, PARAMS };
 enum { BLOCK = 512 };
 
 static const tg_param_schema params[] = {
-    { .name = "q", .kind = TG_PARAM_FLOAT, .is_list = true, .required = true, .summary = "0 to 1" },
-    { .name = "method",
-      .kind = TG_PARAM_ENUM,
-      .fallback = "'linear'",
-      .choices = TG_QUANTILE_METHODS,
-      .summary = "what to do between two elements" },
+    TG_PARAM_SHARES,
+    TG_PARAM_METHOD,
     { .name = "shift", .kind = TG_PARAM_INT, .required = true, .summary = "bits below the digit" },
     { .name = "bits", .kind = TG_PARAM_INT, .required = true, .summary = "bits of the digit" },
     { .name = NULL },
@@ -90,22 +88,6 @@ infer(tg_infer *infer, tg_error *err)
     infer->shape[1] = 2;
 out:
     return status;
-}
-
-static uint64_t
-axes(const tg_array *node)
-{
-    return ((uint64_t)1 << node->args[0]->ndim) - 1;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *domain, tg_box *in)
-{
-    if (arg == 0) {
-        tg_box_copy(in, domain);
-    } else {
-        tg_array_box(node->args[arg], in);
-    }
 }
 
 static int64_t
@@ -181,21 +163,13 @@ count_view(const parts *p, const tg_view *in)
     bool more = tg_view_count(in) > 0;
     integers.nan = tg_dtype_is_float(in->dtype) ? p->nan : NULL;
     while (more) {
-        const char *row = in->data;
-        for (int a = 0; a < inner; a++) {
-            row += at[a] * in->strides[a];
-        }
+        const char *row = tg__odometer_row(in, at);
         for (int64_t i = 0; i < length; i += BLOCK) {
             size_t now = (size_t)tg_min_i64(BLOCK, length - i);
             tg_keys_of(row + i * stride, stride, in->dtype, now, keys);
             count_keys(&integers, keys, now);
         }
-        more = false;
-        for (int a = inner - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < in->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(inner, in->shape, at);
     }
 }
 
@@ -295,8 +269,8 @@ out:
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
-    .demand = demand,
+    .axes = tg__whole_axes,
+    .demand = tg__whole_others_demand,
     .state_bytes = state_bytes,
     .partial = partial,
     .combine = combine,

@@ -131,12 +131,18 @@ tg_quantile_between(uint64_t below, uint64_t above, double share, tg_dtype dtype
     return a == b ? a : out;
 }
 
+/* The methods that give one of the elements. */
+static bool
+keeps_element(int64_t method)
+{
+    return method == TG_QUANTILE_LOWER || method == TG_QUANTILE_HIGHER ||
+           method == TG_QUANTILE_NEAREST;
+}
+
 tg_dtype
 tg_quantile_dtype(tg_dtype dtype, int64_t method, uint32_t count)
 {
-    bool keeps = method == TG_QUANTILE_LOWER || method == TG_QUANTILE_HIGHER ||
-                 method == TG_QUANTILE_NEAREST;
-    return keeps || (tg_dtype_is_float(dtype) && count == 1) ? dtype : TG_DT_F64;
+    return keeps_element(method) || (tg_dtype_is_float(dtype) && count == 1) ? dtype : TG_DT_F64;
 }
 
 tg_status
@@ -161,9 +167,7 @@ tg_quantile_store(uint64_t below, uint64_t above, double share, bool is_nan, tg_
     double value = is_nan ? (double)NAN : 0;
     char *const args[] = { (char *)&value, to };
     const ptrdiff_t steps[] = { sizeof value, (ptrdiff_t)tg_dtype_size(out) };
-    bool keeps = method == TG_QUANTILE_LOWER || method == TG_QUANTILE_HIGHER ||
-                 method == TG_QUANTILE_NEAREST;
-    if (!is_nan && keeps) {
+    if (!is_nan && keeps_element(method)) {
         uint64_t bits = tg_key_element(share > 0 ? above : below, dtype);
         memcpy(to, &bits, tg_dtype_size(dtype));
     } else {

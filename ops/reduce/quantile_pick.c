@@ -4,19 +4,16 @@
  * axis for q when there is more than one, and `ndim` axes of length 1.
  */
 #include "ops/reduce/quantile.h"
+#include "ops/whole.h"
 
 enum { Q, METHOD, OF, NDIM, SKIP_NAN };
 
 static const tg_param_schema params[] = {
-    { .name = "q", .kind = TG_PARAM_FLOAT, .is_list = true, .required = true, .summary = "0 to 1" },
-    { .name = "method",
-      .kind = TG_PARAM_ENUM,
-      .fallback = "'linear'",
-      .choices = TG_QUANTILE_METHODS,
-      .summary = "what to do between two elements" },
+    TG_PARAM_SHARES,
+    TG_PARAM_METHOD,
     { .name = "of", .kind = TG_PARAM_DTYPE, .required = true, .summary = "type of the elements" },
     { .name = "ndim", .kind = TG_PARAM_INT, .fallback = "0", .summary = "axes of length 1 to add" },
-    { .name = "skip_nan", .kind = TG_PARAM_BOOL, .fallback = "False", .summary = "leave NaN out" },
+    TG_PARAM_SKIP_NAN,
     { .name = NULL },
 };
 
@@ -44,13 +41,6 @@ infer(tg_infer *infer, tg_error *err)
     }
 out:
     return status;
-}
-
-static void
-demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
-{
-    (void)out;
-    tg_array_box(node->args[arg], in);
 }
 
 static tg_status
@@ -91,6 +81,6 @@ const tg_op tg_op_quantile_pick = {
     .arg_names = "table",
     .params = params,
     .infer = infer,
-    .demand = demand,
+    .demand = tg__whole_demand,
     .run = run,
 };

@@ -10,6 +10,8 @@
 #include "ops/kernel/cast.h"
 #include "ops/kernel/half.h"
 #include "ops/kernel/strip.h"
+#include "ops/shape/common.h"
+#include "ops/shape/odometer.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_sum);
 TG_ISA_TABLE(const tg_folds, tg_folds_nansum);
@@ -79,25 +81,12 @@ out:
 }
 
 tg_status
-tg_reduce_cast(tg_infer *infer, tg_dtype dtype, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_array *cast = tg_scope_cast(infer->scope, infer->args[0], dtype);
-    const tg_error *cause = tg_scope_error(infer->scope);
-    TG_CHECK(cast != NULL, err, cause != NULL ? cause->code : TG_ERR_INTERNAL, "%s",
-             cause != NULL ? cause->message : "a cast failed without an error");
-    infer->args[0] = cast;
-out:
-    return status;
-}
-
-tg_status
 tg_reduce_infer_dtype(tg_infer *infer, tg_dtype (*rule)(tg_dtype), tg_error *err)
 {
     tg_status status = TG_OK;
     tg_dtype dtype = (tg_dtype)tg_value_int(&infer->values[2], 0, TG_DT_NONE);
     if (dtype != TG_DT_NONE) {
-        TG_TRY(tg_reduce_cast(infer, dtype, err));
+        TG_TRY(tg__infer_cast(infer, 0, dtype, err));
     }
     TG_TRY(tg_reduce_infer_shape(infer, err));
     infer->dtype = dtype != TG_DT_NONE ? dtype : rule(infer->args[0]->dtype);
@@ -143,8 +132,8 @@ tg_total_dtype(tg_dtype dtype)
     return out;
 }
 
-tg_fold
-tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
+const tg_folds *
+tg_mean_folds(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
 {
     const tg_folds *folds = TG_ISA_PICK(tg_folds_sum);
     *acc = tg_total_dtype(dtype);
@@ -154,7 +143,7 @@ tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc)
     } else if (skip_nan) {
         folds = TG_ISA_PICK(tg_folds_nansum);
     }
-    return folds->at[dtype];
+    return folds;
 }
 
 int64_t
@@ -318,24 +307,29 @@ block_limit(const walker *w, const char *x, const axis *inner)
     return direct ? (size_t)inner->length + 1 : BLOCK;
 }
 
-/* Hands the fastest of the outer reduced axes to the kernels, which then keep accumulators in
- * registers from row to row, when rows need no packing. */
+/* Hands a second axis to the kernels, when rows need no packing: a kernel of columns gets the
+ * fastest of the outer reduced axes and keeps accumulators in registers from row to row; a kernel
+ * of rows gets the kept axis next to the reduced one, for rows may be short. */
 static void
-take_rows(walker *w, const void *data, const axis *inner)
+take_rows(walker *w, const void *data, int inner)
 {
-    int64_t align = (int64_t)(w->stored < 8 ? w->stored : 8);
-    bool direct = !w->walk->places && !inner->reduced && w->dtype != TG_DT_F16 &&
-                  inner->stride == (int64_t)w->stored && (uintptr_t)data % (uintptr_t)align == 0;
+    const axis *along = &w->axes[inner];
+    int64_t stored = (int64_t)w->stored;
+    int64_t align = stored < 8 ? stored : 8;
+    bool direct =
+        w->dtype != TG_DT_F16 && along->stride == stored && (uintptr_t)data % (uintptr_t)align == 0;
     axis *outer = NULL;
     for (int i = 0; i < w->naxes; i++) {
+        bool takes = along->reduced ? i + 1 == inner && !w->axes[i].reduced && w->axes[i].cell == 1
+                                    : w->axes[i].reduced && !w->walk->places;
         direct = direct && w->axes[i].stride % align == 0;
-        outer = w->axes[i].reduced ? &w->axes[i] : outer;
+        outer = takes ? &w->axes[i] : outer;
     }
     w->rows = 1;
     w->apart = 0;
-    if (direct && outer != NULL && outer->stride % (int64_t)w->stored == 0) {
+    if (direct && outer != NULL && outer->stride % stored == 0) {
         w->rows = (size_t)outer->length;
-        w->apart = (ptrdiff_t)(outer->stride / (int64_t)w->stored);
+        w->apart = (ptrdiff_t)(outer->stride / stored);
         outer->length = 1;
     }
 }
@@ -350,7 +344,8 @@ walk_inner(const walker *w, const axis *inner, int64_t from, int64_t to, const c
         size_t now = (size_t)(to - i) < limit ? (size_t)(to - i) : limit;
         const void *row = packed(w, x + i * inner->stride, inner->stride, now, block);
         if (inner->reduced) {
-            w->walk->row(w->walk->context, cell, row, now, index + i * inner->index, inner->index);
+            w->walk->row(w->walk->context, cell, row, now, w->rows, w->apart,
+                         index + i * inner->index, inner->index);
         } else {
             w->walk->column(w->walk->context, cell + i, row, now, w->rows, w->apart, index);
         }
@@ -406,7 +401,7 @@ tg_reduce_walk(const tg_array *node, const tg_box *domain, const tg_view *in, co
             w.axes[0].cell = 0;
         }
         const axis *along = &w.axes[inner];
-        take_rows(&w, in->data, along);
+        take_rows(&w, in->data, inner);
         TG_ASSERT(along->reduced || along->cell == 1 || along->length == 1);
         do {
             int64_t offset = 0;
@@ -436,10 +431,7 @@ tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const void *co
     int64_t first = 0;
     bool more = tg_view_count(out) > 0;
     while (more) {
-        char *row = out->data;
-        for (int a = 0; a < rows; a++) {
-            row += at[a] * out->strides[a];
-        }
+        char *row = tg__odometer_row(out, at);
         for (int64_t i = 0; i < length; i += TG_REDUCE_LANES) {
             size_t now = (size_t)tg_min_i64(length - i, TG_REDUCE_LANES);
             char *const args[] = { block, row + i * stride };
@@ -448,11 +440,6 @@ tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const void *co
             cast(args, steps, now, NULL);
             first += (int64_t)now;
         }
-        more = false;
-        for (int a = rows - 1; a >= 0 && !more; a--) {
-            at[a]++;
-            more = at[a] < out->shape[a];
-            at[a] = more ? at[a] : 0;
-        }
+        more = tg__odometer_next(rows, out->shape, at);
     }
 }

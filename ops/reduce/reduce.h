@@ -50,8 +50,6 @@ TG_MUST_USE tg_status tg_reduce_infer_shape(tg_infer *infer, tg_error *err);
  * "minimum". */
 TG_MUST_USE tg_status tg_reduce_refuse_empty(const tg_infer *infer, const char *name,
                                              tg_error *err);
-/* Replaces the argument by its cast; nothing for the dtype it has. */
-TG_MUST_USE tg_status tg_reduce_cast(tg_infer *infer, tg_dtype dtype, tg_error *err);
 /* The whole of infer for an op whose third parameter is `dtype`: casts to it when it is given, else
  * the result has the dtype that `rule` makes of the argument's. */
 TG_MUST_USE tg_status tg_reduce_infer_dtype(tg_infer *infer, tg_dtype (*rule)(tg_dtype),
@@ -63,8 +61,8 @@ tg_status tg_reduce_refuse(const tg_infer *infer, tg_error *err);
 tg_dtype tg_sum_dtype(tg_dtype dtype);
 tg_dtype tg_mean_dtype(tg_dtype dtype);
 tg_dtype tg_total_dtype(tg_dtype dtype);
-/* The kernel for sums that become means, and its accumulators: 64-bit integers go into float64. */
-tg_fold tg_mean_fold(tg_dtype dtype, bool skip_nan, tg_dtype *acc);
+/* The kernels for sums that become means, and its accumulators: 64-bit integers go into float64. */
+const tg_folds *tg_mean_folds(tg_dtype dtype, bool skip_nan, tg_dtype *acc);
 /* The extreme values of integer types (bool: 0 and 1), as the bits of an int64; 0 for others. */
 int64_t tg_smallest_integer(tg_dtype dtype);
 int64_t tg_largest_integer(tg_dtype dtype);
@@ -78,9 +76,10 @@ int64_t tg_reduce_count(const tg_array *node);
  * see them: contiguous, float16 widened. */
 typedef struct tg_walk {
     void *context;
-    void (*row)(void *context, int64_t cell, const void *x, size_t count, int64_t index,
-                int64_t step);
-    /* Of `rows` rows that are `apart` elements from one another, one after the other. */
+    /* Both take `rows` rows that are `apart` elements from one another. All of row i goes into
+     * `cell` + i; column i goes into it, row after row. */
+    void (*row)(void *context, int64_t cell, const void *x, size_t count, size_t rows,
+                ptrdiff_t apart, int64_t index, int64_t step);
     void (*column)(void *context, int64_t cell, const void *x, size_t count, size_t rows,
                    ptrdiff_t apart, int64_t index);
     bool places; /* whether index and step are wanted, row by row; without, more axes can be joined
@@ -98,8 +97,8 @@ void tg_reduce_store(const tg_view *out, tg_dtype dtype, tg_emit emit, const voi
 typedef struct tg_folder {
     tg_dtype acc; /* of the accumulators: uint64, float64, complex128, or the element's own;
                      float32 for float16 */
-    tg_fold element;
-    tg_fold join;    /* of accumulators */
+    const tg_folds *element;
+    const tg_folds *join; /* of accumulators */
     double identity; /* what an accumulator starts from; an infinity: both parts of a complex */
     int64_t identity_integer; /* the same for integer accumulators */
 } tg_folder;
@@ -117,9 +116,6 @@ tg_status tg_folder_combine(const tg_run *run, size_t count, tg_buffer *const *s
 
 /* A tile into accumulators, one per kept cell of the run's box, which start from the identity. */
 void tg_folder_fold(const tg_run *run, const tg_view *in, const tg_folder *folder, void *acc);
-/* The lanes that a row of `count` elements is reduced to: a power of two, TG_REDUCE_LANES at most.
- */
-size_t tg_reduce_lanes(size_t count);
 
 /* A fresh state; the error names the op. */
 TG_MUST_USE tg_status tg_reduce_state(const tg_run *run, int64_t bytes, tg_buffer **state,

@@ -19,9 +19,7 @@ folder_of(const tg_array *node)
 {
     const tg_folds *folds = TG_ISA_PICK(tg_folds_sum);
     tg_dtype acc = tg_total_dtype(node->args[0]->dtype);
-    return (tg_folder){ .acc = acc,
-                        .element = folds->at[node->args[0]->dtype],
-                        .join = folds->at[acc] };
+    return (tg_folder){ .acc = acc, .element = folds, .join = folds };
 }
 
 static const tg_folding folding = { folder_of };

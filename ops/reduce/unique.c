@@ -12,6 +12,7 @@
 
 #include "ops/reduce/quantile.h"
 #include "ops/shape/odometer.h"
+#include "ops/whole.h"
 
 enum { PART };
 enum { PART_VALUES, PART_COUNTS, PART_INDEX };
@@ -45,12 +46,6 @@ infer(tg_infer *infer, tg_error *err)
     infer->shape[0] = -1;
 out:
     return status;
-}
-
-static uint64_t
-axes(const tg_array *node)
-{
-    return ((uint64_t)1 << node->args[0]->ndim) - 1;
 }
 
 static int64_t
@@ -110,7 +105,7 @@ runs_of(const tg_array *input, const tg_box *box, const tg_view *in, row *rows)
                 rows[count - 1].count++;
             }
         }
-        more = last > 0 && tg__odometer_next(last, in->shape, at);
+        more = tg__odometer_next(last, in->shape, at);
     }
     return count;
 }
@@ -220,7 +215,7 @@ out:
 }
 
 static const tg_reduce reduce = {
-    .axes = axes,
+    .axes = tg__whole_axes,
     .state_bytes = state_bytes,
     .partial = partial,
     .combine = combine,

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* broadcast_to: axes of length one stretched, new axes in front. A view: nothing is copied. */
-#include <stdio.h>
-
 #include "core/array/array.h"
 #include "core/array/scope.h"
 #include "core/base/status.h"
@@ -11,48 +9,33 @@
 
 enum { P_SHAPE };
 
-/* "(2,3)", as NumPy prints shapes in its messages; cut when there is no room. */
-static void
-shape_text(int ndim, const int64_t *shape, char *text, size_t room)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (int a = 0; a < ndim && used + 24 < room; a++) {
-        const int n =
-            snprintf(text + used, room - used, "%s%lld", a > 0 ? "," : "", (long long)shape[a]);
-        used += n > 0 ? (size_t)n : 0;
-    }
-    if (ndim == 1 && used + 2 < room) {
-        text[used] = ',';
-        text[used + 1] = '\0';
-    }
-}
-
 static tg_status
 broadcast_to_infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_array *input = infer->args[0];
     tg_axis_map map = { .in_ndim = input->ndim };
-    char from_text[400];
-    char to_text[400];
+    char from_text[TG_SHAPE_TEXT], to_text[TG_SHAPE_TEXT];
 
     TG_TRY(tg__require_known(infer, 0, err));
     infer->dtype = input->dtype;
     TG_TRY(tg__infer_shape(infer, &infer->values[P_SHAPE], err));
+    tg_shape_text(from_text, sizeof from_text, input->ndim, input->shape);
+    tg_shape_text(to_text, sizeof to_text, infer->ndim, infer->shape);
     TG_CHECK(infer->ndim >= input->ndim, err, TG_ERR_VALUE,
-             "input operand has more dimensions than allowed by the axis remapping");
+             "input operand has more dimensions than allowed by the axis remapping: the array has "
+             "shape %s, 'shape' is %s",
+             from_text, to_text);
     for (int a = 0; a < infer->ndim; a++) {
         const int from = a - (infer->ndim - input->ndim);
         map.from[a] = from < 0 ? -1 : from;
         if (from >= 0 && input->shape[from] != infer->shape[a]) {
             map.stretched[a] = true;
-            shape_text(input->ndim, input->shape, from_text, sizeof from_text);
-            shape_text(infer->ndim, infer->shape, to_text, sizeof to_text);
             TG_CHECK(input->shape[from] == 1, err, TG_ERR_VALUE,
                      "operands could not be broadcast together with remapped shapes "
-                     "[original->remapped]: (%s)  and requested shape (%s)",
-                     from_text, to_text);
+                     "[original->remapped]: %s  and requested shape %s: axis %d of the array has "
+                     "length %lld, and only an axis of length 1 can be stretched",
+                     from_text, to_text, from, (long long)input->shape[from]);
         }
     }
     TG_TRY(tg__axis_map_infer(infer, &map, err));

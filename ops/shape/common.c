@@ -53,8 +53,9 @@ tg__infer_shape(tg_infer *infer, const tg_value *shape, tg_error *err)
              TG_NDIM_MAX, shape->count);
     infer->ndim = (int)shape->count;
     for (uint32_t a = 0; a < shape->count; a++) {
-        TG_CHECK(shape->ints[a] >= 0, err, TG_ERR_VALUE, "%s: negative dimensions are not allowed",
-                 infer->op->name);
+        TG_CHECK(shape->ints[a] >= 0, err, TG_ERR_VALUE,
+                 "%s: negative dimensions are not allowed: entry %u of 'shape' is %lld",
+                 infer->op->name, a, (long long)shape->ints[a]);
         infer->shape[a] = shape->ints[a];
     }
     TG_TRY(tg__check_bytes(infer, err));
@@ -85,10 +86,11 @@ tg__chunks_from_values(const tg_value *chunks, const tg_value *counts, int ndim,
                  "chunks: one edge, or one per axis; got %u for %d axes", chunks->count, ndim);
         for (int a = 0; a < ndim; a++) {
             const int64_t edge = tg_value_int(chunks, (uint32_t)a, -1);
-            TG_CHECK(edge >= -1, err, TG_ERR_VALUE,
-                     "chunks: an edge must be positive, or -1 for the whole axis; got %lld",
-                     (long long)edge);
-            steps[a] = edge <= 0 ? 0 : edge;
+            TG_CHECK(edge >= 1 || edge == -1 || (edge == 0 && shape[a] == 0), err, TG_ERR_VALUE,
+                     "chunks: an edge must be positive, or -1 for the whole axis; got %lld for "
+                     "axis %d",
+                     (long long)edge, a);
+            steps[a] = tg_max_i64(edge, 0);
         }
         *out = tg_grid_create_regular(ndim, shape, steps);
         TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "chunks: out of memory");
@@ -162,10 +164,55 @@ tg__grid_axis_slice(const tg_grid_axis *axis, int64_t start, int64_t count, int6
     return ok;
 }
 
+tg_status
+tg__infer_replace(tg_infer *infer, size_t arg, tg_array *built, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (built == NULL) {
+        const tg_error *cause = tg_scope_error(infer->scope);
+        TG_CHECK(cause != NULL, err, TG_ERR_INTERNAL, "%s: building failed without an error",
+                 infer->op->name);
+        TG_CHECK(false, err, cause->code, "%s", cause->message);
+    }
+    infer->args[arg] = built;
+out:
+    return status;
+}
+
+tg_status
+tg__infer_cast(tg_infer *infer, size_t arg, tg_dtype dtype, tg_error *err)
+{
+    tg_array *cast = tg_scope_cast(infer->scope, infer->args[arg], dtype);
+    return tg__infer_replace(infer, arg, cast, err);
+}
+
 tg_array *
 tg__build_fail(tg_scope *scope, const tg_error *err)
 {
     return tg__scope_fail(scope, err->code, err->file, err->line, "%s", err->message);
+}
+
+tg_array *
+tg__build_two(tg_scope *scope, const char *op, tg_array *a, tg_array *b)
+{
+    tg_array *const pair[2] = { a, b };
+    return tg_apply(scope, op, 2, pair, 0, NULL);
+}
+
+tg_array *
+tg__build_again(tg_scope *scope, const char *op, size_t nargs, tg_array *const *args,
+                const tg_param_schema *params, const tg_value *values)
+{
+    tg_param given[TG_PARAMS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; params[i].name != NULL; i++) {
+        if (values[i].count > 0) {
+            /* Booleans, numbers of types and choices are all handed over as integers. */
+            tg_param_kind kind = params[i].kind == TG_PARAM_FLOAT ? TG_PARAM_FLOAT : TG_PARAM_INT;
+            given[count++] = (tg_param){ params[i].name, kind, values[i] };
+        }
+    }
+    return tg_apply(scope, op, nargs, args, count, given);
 }
 
 tg_array *

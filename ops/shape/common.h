@@ -22,9 +22,9 @@ TG_MUST_USE tg_status tg__infer_shape(tg_infer *infer, const tg_value *shape, tg
 TG_MUST_USE tg_status tg__check_bytes(const tg_infer *infer, tg_error *err);
 
 /*
- * The two parameters that describe chunks: `chunks` alone is one edge per axis (or one for all; 0
- * or -1: the whole axis); with `chunk_counts` it is Dask's way: chunk_counts[a] sizes for axis a,
- * one after the other. Not given: *out is NULL.
+ * The two parameters that describe chunks: `chunks` alone is one edge per axis (or one for all;
+ * -1: the whole axis; 0 for an axis without cells only); with `chunk_counts` it is Dask's way:
+ * chunk_counts[a] sizes for axis a, one after the other. Not given: *out is NULL.
  */
 #define TG__CHUNK_PARAMS                                                                           \
     { .name = "chunks",                                                                            \
@@ -48,7 +48,20 @@ bool tg__grid_axis_slice(const tg_grid_axis *axis, int64_t start, int64_t count,
 /* One cell over [0, length). */
 void tg__grid_axis_whole(int64_t length, tg_grid_axis *out);
 
+/* Puts `built`, made in the infer's scope, in the place of argument `arg`; NULL: it could not be
+ * built, and the scope's error is that of the infer. */
+TG_MUST_USE tg_status tg__infer_replace(tg_infer *infer, size_t arg, tg_array *built,
+                                        tg_error *err);
+/* The same with the argument converted to a dtype. */
+TG_MUST_USE tg_status tg__infer_cast(tg_infer *infer, size_t arg, tg_dtype dtype, tg_error *err);
+
 /* Builders. Axes must be valid. */
+/* An op of two arrays without parameters. */
+tg_array *tg__build_two(tg_scope *scope, const char *op, tg_array *a, tg_array *b);
+/* Another op with the parameters that were given to a composite: `values`, whose schema is
+ * `params`. What was not given is not handed on. */
+tg_array *tg__build_again(tg_scope *scope, const char *op, size_t nargs, tg_array *const *args,
+                          const tg_param_schema *params, const tg_value *values);
 tg_array *tg__build_ints(tg_scope *scope, const char *op, tg_array *array, const char *param,
                          size_t count, const int64_t *values);
 tg_array *tg__build_slice(tg_scope *scope, tg_array *array, const int64_t *start,

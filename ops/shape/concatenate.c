@@ -76,9 +76,7 @@ cast_all(tg_infer *infer, tg_error *err)
                  "Cannot cast array data from dtype('%s') to dtype('%s') according to the rule "
                  "'same_kind'",
                  tg_dtype_name(arg->dtype), tg_dtype_name(infer->dtype));
-        infer->args[i] = tg_scope_cast(infer->scope, arg, infer->dtype);
-        TG_CHECK(infer->args[i] != NULL, err, tg_scope_error(infer->scope)->code, "%s",
-                 tg_scope_error(infer->scope)->message);
+        TG_TRY(tg__infer_cast(infer, i, infer->dtype, err));
     }
 out:
     return status;

@@ -19,15 +19,19 @@ resolve_shape(const tg_array *array, const tg_value *value, int64_t *shape, tg_e
     int64_t known = 1;
     int unknown = -1;
     bool fits = true;
+    char from_text[TG_SHAPE_TEXT], to_text[TG_SHAPE_TEXT];
     TG_CHECK(tg_array_is_known(array), err, TG_ERR_VALUE,
              "reshape: the array has an axis of unknown length; compute or persist it first");
     TG_CHECK(value->count <= TG_NDIM_MAX, err, TG_ERR_VALUE,
              "reshape: maximum supported dimension for an array is %d, found %u", TG_NDIM_MAX,
              value->count);
+    tg_shape_text(from_text, sizeof from_text, array->ndim, array->shape);
+    tg_shape_text(to_text, sizeof to_text, (int)value->count, value->ints);
     for (int a = 0; a < (int)value->count; a++) {
         shape[a] = value->ints[a];
         if (shape[a] < 0) {
-            TG_CHECK(unknown < 0, err, TG_ERR_VALUE, "can only specify one unknown dimension");
+            TG_CHECK(unknown < 0, err, TG_ERR_VALUE,
+                     "can only specify one unknown dimension; 'shape' is %s", to_text);
             unknown = a;
         } else {
             fits = fits && tg_mul_size(known, shape[a], &known);
@@ -40,8 +44,9 @@ resolve_shape(const tg_array *array, const tg_value *value, int64_t *shape, tg_e
         fits = fits && unknown < 0 && known == total;
     }
     TG_CHECK(fits, err, TG_ERR_VALUE,
-             "cannot reshape array of size %lld into a shape of %u dimension(s) with %lld cells",
-             (long long)total, value->count, (long long)known);
+             "cannot reshape array of size %lld into shape %s: it has shape %s, and the number of "
+             "cells must stay the same",
+             (long long)total, to_text, from_text);
 out:
     return status;
 }
@@ -84,7 +89,7 @@ static tg_array *
 reshape_build(tg_scope *scope, size_t nargs, tg_array *const *args, const tg_value *values)
 {
     tg_array *array = args[0];
-    tg_array *result = array;
+    tg_array *result = NULL;
     const int ndim = (int)values[P_SHAPE].count;
     int64_t shape[TG_NDIM_MAX];
     int64_t ones[TG_NDIM_MAX];

@@ -233,14 +233,14 @@ reshape_copy_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_er
         memcpy(at, box->lo, (size_t)box->ndim * sizeof at[0]);
     }
     while (more) {
-        int a = box->ndim - 1;
+        int a = row - 1;
         for (int g = 0; g + 1 < state->ngroups; g++) {
             group_digits(&state->group[g], run->node->args[0]->shape,
                          group_linear(&state->group[g], run->node->shape, at, 0), digits);
         }
         copy_row(run, &in[0], to, out->strides[row], at, digits, out->shape[row]);
         /* The next row: axes inside `row` are of length one. */
-        for (a = row - 1; a >= 0; a--) {
+        for (; a >= 0; a--) {
             to += out->strides[a];
             if (++at[a] < box->hi[a]) {
                 break;

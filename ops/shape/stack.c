@@ -14,11 +14,17 @@ static tg_status
 check(size_t nargs, tg_array *const *args, const tg_value *value, int *axis, tg_error *err)
 {
     tg_status status = TG_OK;
+    char first[TG_SHAPE_TEXT], other[TG_SHAPE_TEXT];
+    tg_shape_text(first, sizeof first, args[0]->ndim, args[0]->shape);
     for (size_t i = 1; i < nargs; i++) {
-        TG_CHECK(args[i]->ndim == args[0]->ndim &&
-                     memcmp(args[i]->shape, args[0]->shape,
-                            (size_t)args[0]->ndim * sizeof(int64_t)) == 0,
-                 err, TG_ERR_VALUE, "all input arrays must have the same shape");
+        tg_shape_text(other, sizeof other, args[i]->ndim, args[i]->shape);
+        TG_CHECK(
+            args[i]->ndim == args[0]->ndim && memcmp(args[i]->shape, args[0]->shape,
+                                                     (size_t)args[0]->ndim * sizeof(int64_t)) == 0,
+            err, TG_ERR_VALUE,
+            "all input arrays must have the same shape, but the array at index 0 has shape %s and "
+            "the array at index %d has shape %s",
+            first, (int)i, other);
     }
     TG_CHECK(args[0]->ndim < TG_NDIM_MAX, err, TG_ERR_VALUE,
              "stack: maximum supported dimension for an array is %d", TG_NDIM_MAX);

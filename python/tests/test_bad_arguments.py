@@ -5,6 +5,7 @@ must be found before anything runs, as an error of ours and of the built-in kind
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -128,6 +129,67 @@ def test_a_function_sees_the_lengths_of_an_empty_block():
     assert set(seen) == {(0, 2), (0, 1)}
 
 
+def test_messages_of_shapes_say_what_was_given():
+    x = ones()
+    fails(ValueError, "stack: all input arrays must have the same shape, but the array at index 0 "
+          "has shape (8,9) and the array at index 2 has shape (8,8)",
+          lambda: tg.stack([x, x, x[:, 1:]]))
+    fails(ValueError, "broadcast_to: input operand has more dimensions than allowed by the axis "
+          "remapping: the array has shape (8,9), 'shape' is (9,)",
+          lambda: tg.broadcast_to(x, (9,)))
+    fails(ValueError, "original->remapped]: (8,9)  and requested shape (3,9): axis 0 of the array "
+          "has length 8", lambda: tg.broadcast_to(x, (3, 9)))
+    fails(ValueError, "broadcast_to: negative dimensions are not allowed: entry 1 of 'shape' is -9",
+          lambda: tg.broadcast_to(x, (8, -9)))
+    fails(ValueError, "reshape: cannot reshape array of size 72 into shape (?,5): it has shape "
+          "(8,9)", lambda: x.reshape(-1, 5))
+
+
+@pytest.mark.parametrize("output", ["nope", 3.5, "U3"])
+def test_a_dtype_that_is_none_names_op_and_argument(output):
+    x = ones()
+    fails(TypeError, "gaussian_filter: output: ",
+          lambda: tg.ndimage.gaussian_filter(x, 1, output=output))
+    fails(TypeError, "label: output: ", lambda: tg.ndimage.label(x, output=output))
+    fails(TypeError, "sum: dtype: ", lambda: x.sum(dtype=output))
+    fails(TypeError, "astype: dtype: ", lambda: x.astype(output))
+    fails(TypeError, "full: dtype: ", lambda: tg.full((3,), 1, dtype=output))
+    fails(TypeError, "map_blocks: dtype: ", lambda: x.map_blocks(abs, dtype=output))
+
+
+def test_one_path_for_two_results_is_found_before_anything_runs(tmp_path):
+    ran = []
+
+    def block(b):
+        ran.append(1)
+        return b
+
+    x = tg.map_blocks(block, ones(), dtype="f4")
+    a, b = tmp_path / "a.zarr", tmp_path / "b.zarr"
+    os.symlink(tmp_path, tmp_path / "link")
+    for other in (a, f"{a}/", tmp_path / "." / "a.zarr", tmp_path / "link" / "a.zarr"):
+        fails(ValueError, "both be written to", lambda: tg.compute(
+            x.to_zarr(a, compute=False), (x + 1).to_zarr(other, compute=False)))
+    ones().to_zarr(a)
+    fails(ValueError, "both be written to", lambda: tg.compute(
+        x.to_zarr(a, compute=False, overwrite=True), x.to_zarr(a / "inner", compute=False)))
+    assert not ran
+    assert sorted(os.listdir(tmp_path)) == ["a.zarr", "link"]
+    tg.compute(x.to_zarr(b, compute=False), x.to_zarr(tmp_path / "b.zarr2", compute=False))
+
+
+def test_to_zarr_does_not_replace_a_file(tmp_path):
+    path, link = tmp_path / "notes.txt", tmp_path / "link"
+    path.write_text("mine")
+    os.symlink(path, link)
+    for target in (path, link):
+        fails(FileExistsError, "is no Zarr store and no empty directory; it is not replaced",
+              lambda: ones().to_zarr(target, overwrite=True))
+    assert path.read_text() == "mine"
+    os.mkdir(tmp_path / "empty")
+    ones().to_zarr(tmp_path / "empty", overwrite=True)
+
+
 INTERRUPTED = """
 import os, signal, threading, tilegraph as tg
 x = tg.ones((400, 400, 400), dtype="f4", chunks=(100, 100, 100))
@@ -145,3 +207,29 @@ def test_a_program_that_is_interrupted_leaves_nothing(tmp_path):
                           capture_output=True)
     assert done.stdout == "interrupted\n", done.stderr
     assert os.listdir(tmp_path) == []
+
+
+LONG_TASK = """
+import os, signal, threading, time, numpy as np, tilegraph as tg
+x = tg.ones((40, 20), dtype="f4", chunks=(10, 20))
+def block(b, block_id=None):
+    if block_id[0] > 0:
+        time.sleep(30)
+    return b
+threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    tg.save(x.map_blocks(block, dtype="f4"), "PATH")
+except KeyboardInterrupt:
+    print("interrupted", len(os.listdir()), flush=True)
+"""
+
+
+@pytest.mark.parametrize("path", ["a.zarr", "a.npy", "a.tif"])
+def test_a_long_task_does_not_keep_an_interrupted_program(tmp_path, path):
+    # It was waited for, 10 s at most, because it wrote into files that had to be removed.
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", LONG_TASK.replace("PATH", path)], cwd=tmp_path,
+                          text=True, timeout=60, capture_output=True)
+    assert done.stdout == "interrupted 1\n", done.stderr
+    assert os.listdir(tmp_path) == []
+    assert time.monotonic() - start < 9

@@ -125,3 +125,14 @@ def test_generated_text_is_up_to_date(tool):
     done = subprocess.run([sys.executable, str(ROOT / "tools" / tool), "--check"],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_wire_page_has_the_table_of_messages():
+    """docs/wire.md gives core/wire/message.def in words: names, order, and fields."""
+    table = (ROOT / "core/wire/message.def").read_text(encoding="utf-8")
+    page = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
+    code = [(name, [] if fields == "0" else [f.strip()[2:].lower() for f in fields.split("|")])
+            for name, fields in re.findall(r"^TG_MESSAGE\((\w+), ([^)]*)\)", table, re.M)]
+    said = [(name, [f.strip() for f in fields.split(",") if f.strip()])
+            for name, fields in re.findall(r"^\| ([A-Z]{3,}) \|([^|]*)\|", page, re.M)]
+    assert said == code

@@ -109,6 +109,20 @@ def test_remainders_of_hostile_floats(name, dtype):
         check(name, [special, np.full(len(special), divisor, dtype)])
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+def test_integers_by_one_number(name, dtype):
+    """By one divisor for all, 0 and the extremes too, the smallest number by -1 among them."""
+    info = np.iinfo(dtype)
+    ends = np.array([info.min, info.min + 1, info.max, info.max - 1], dtype)
+    numbers = np.concatenate([np.arange(0, 128).astype(dtype), values((999,), dtype), ends])
+    for divisor in {0, 1, 2, 3, 7, 10, 64, 100, 127, info.max, info.max - 1, info.min} | (
+            {-1, -2, -3, -7, -128, info.min + 1} if info.min < 0 else set()):
+        with np.errstate(all="ignore"):
+            want = getattr(np, name)(numbers, np.asarray(divisor, dtype))
+        same(getattr(tg, name)(tg.from_array(numbers), divisor), want, 0, 0, f"{name} {divisor}")
+
+
 @pytest.mark.parametrize("name", UFUNCS)
 def test_layouts_and_chunks(name):
     dtype = "float32"

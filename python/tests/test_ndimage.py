@@ -261,11 +261,13 @@ def connectivities(ndim):
 
 @pytest.mark.parametrize("shape, chunks", [
     ((197,), (17,)), ((31, 150), (7, 31)), ((40, 70), (40, 1)), ((9, 14, 80), (4, 5, 33)),
-    ((6, 5, 7, 20), (2, 3, 7, 9))])
+    ((6, 5, 7, 20), (2, 3, 7, 9)),
+    # Rows that end with a word of bits, and that have more pairs of runs than are joined at once.
+    ((5, 9, 64), (2, 9, 64)), ((7, 128), (3, 128)), ((4, 9, 640), (2, 4, 320))])
 def test_label_by_any_connectivity_and_tiles(shape, chunks):
     random = np.random.default_rng(8)
     for structure in connectivities(len(shape)):
-        for density in (0.2, 0.5, 0.8):
+        for density in (0.2, 0.5, 0.8, 0.97):
             array = random.random(shape) < density
             for cut in (shape, chunks):
                 x = tg.from_array(array, cut)

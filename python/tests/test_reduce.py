@@ -140,6 +140,37 @@ def test_outer_axes_take_several_rows_at_once(name, dtype):
                 check(name, array, array.shape, axis=axis)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint32", "int64", "float16",
+                                   "float32", "float64", "complex64"])
+@pytest.mark.parametrize("name", NAMES + [n for n in ARG if n in _optable.names("")])
+def test_rows_of_any_length(name, dtype):
+    """Several rows go to a kernel at once: shorter than its lanes, longer, and no multiple."""
+    for count in (1, 2, 31, 33, 257, 600):
+        array = numbers((3, 2, count), dtype, name)
+        check(name, array, array.shape, axis=-1)
+        check(name, array[:, ::-1], array.shape, axis=-1)
+        if name not in ARG:
+            check(name, array, array.shape, axis=(0, 2))
+            check(name, array.transpose(1, 0, 2), (2, 3, count), axis=(0, 2))
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (0, 2)])
+def test_tiles_change_nothing_in_exact_results(axis):
+    """Tiles of a reduction are cut along kept axes too."""
+    array = values((130, 40, 300), "float32", special=False)
+    truth = array > 0
+    for chunks in ("auto", (130, 1, 300), (7, 40, 64)):
+        same(tg.from_array(array, chunks).max(axis=axis), array.max(axis=axis), 0)
+        same(tg.from_array(truth, chunks).any(axis=axis), truth.any(axis=axis), 0)
+        same(tg.from_array(truth, chunks).sum(axis=axis), truth.sum(axis=axis), 0)
+
+
+def test_states_are_little_beside_their_tiles():
+    """Axis 0 of a large array: whole slices would be states as large as the tiles."""
+    lazy = tg.ones((256, 512, 512), dtype="float32").sum(axis=0)
+    assert "tiles of 64 x 8 x 512" in str(lazy.explain())
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32"])
 def test_extreme_integers_do_not_wrap_in_sums_of_four(dtype):
     for value in (np.iinfo(dtype).max, np.iinfo(dtype).min):

@@ -15,7 +15,7 @@ are made from the C library's table of ops when they are first asked for.
 
 import builtins as _builtins
 
-from . import _optable, config, diagnostics, errors, ndimage
+from . import _optable, _params, config, diagnostics, errors, ndimage
 from ._array import Array
 from ._convert import asanyarray, asarray, from_array, from_dlpack, from_zarr, open
 from ._engine import lib as _lib, text as _text
@@ -76,8 +76,6 @@ _ALIASES = {
 }
 _CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"),
               "nan": float("nan"), "newaxis": None}
-_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-           "float16", "float32", "float64", "complex64", "complex128")
 
 
 def __getattr__(name):
@@ -91,7 +89,7 @@ def __getattr__(name):
         made = __getattr__(_ALIASES[name])
     elif name in _CONSTANTS:
         made = _CONSTANTS[name]
-    elif name in _DTYPES:
+    elif name in _params._DTYPES:
         import numpy
 
         made = numpy.bool_ if name == "bool" else getattr(numpy, name)
@@ -103,7 +101,7 @@ def __getattr__(name):
 
 def __dir__():
     ops = _optable.names("")
-    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_DTYPES})
+    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_params._DTYPES})
 
 
 __all__ = [  # noqa: F822 (some are made by __getattr__)

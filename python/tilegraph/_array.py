@@ -173,7 +173,7 @@ class Array:
 
     def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
         """Converted to another dtype; refused if `casting` does not allow that."""
-        dtype = np.dtype(dtype_name(dtype))
+        dtype = np.dtype(dtype_name(dtype, "astype: dtype: "))
         if not np.can_cast(self.dtype, dtype, casting):
             raise TgTypeError(f"Cannot cast array data from {self.dtype!r} to {dtype!r} "
                               f"according to the rule {casting!r}")
@@ -450,8 +450,6 @@ for _name, _op in (
     ("eq", "equal"), ("ne", "not_equal"),
 ):
     setattr(Array, f"__{_name}__", _binary(_op))
-# Defining __eq__ alone would have taken the hash away.
-Array.__hash__ = object.__hash__
 
 
 class _Method:

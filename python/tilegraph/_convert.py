@@ -41,7 +41,7 @@ def asarray(x, dtype=None, *, chunks="auto", copy=None):
     """An array of anything: itself, or a lazy one over memory (see `from_array`)."""
     if not isinstance(x, Array):
         if dtype is not None and not isinstance(x, np.ndarray):
-            x = np.asarray(x, np.dtype(dtype_name(dtype)))
+            x = np.asarray(x, np.dtype(dtype_name(dtype, "asarray: dtype: ")))
         x = from_array(np.array(x) if copy else x, chunks)
     return x if dtype is None or x.dtype == np.dtype(dtype) else x.astype(dtype)
 

@@ -21,10 +21,6 @@ __all__ = [
 ]
 
 
-def _given(chunks):
-    return None if isinstance(chunks, str) and chunks == "auto" else chunks
-
-
 def _layout(op, order, device=None):
     if order not in ("C", "F", "A", "K", None):
         raise TgValueError(f"{op}: order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
@@ -65,7 +61,7 @@ def _fill(op, shape, value, dtype, chunks):
     else:
         params.append(_params.floats(op, "fill_value", [value]))
     if dtype is not None:
-        params.append(_params.string("dtype", _params.dtype_name(dtype)))
+        params.append(_params.string("dtype", _params.dtype_name(dtype, f"{op}: dtype: ")))
     params += _params.chunk_params(op, chunks, shape)
     return _build.apply("full", (), params)
 
@@ -169,7 +165,7 @@ def arange(start, stop=None, step=1, *, dtype=None, chunks="auto", device=None, 
         params = [_params.floats("arange", name, [n])
                   for name, n in zip(("start", "stop", "step"), numbers)]
     if dtype is not None:
-        params.append(_params.string("dtype", _params.dtype_name(dtype)))
+        params.append(_params.string("dtype", _params.dtype_name(dtype, "arange: dtype: ")))
     return _build.apply("arange", (), params + _params.chunk_params("arange", chunks))
 
 
@@ -183,7 +179,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         return (asarray(made[0], chunks=chunks), made[1]) if retstep else asarray(
             made, chunks=chunks)
     made = _optable.function("linspace")(start, stop, num, endpoint, dtype=dtype,
-                                         chunks=_given(chunks))
+                                         chunks=chunks)
     if not retstep:
         return made
     gaps = num - 1 if endpoint else num
@@ -207,7 +203,7 @@ def eye(N, M=None, k=0, dtype=float, chunks="auto", *, order="C",  # noqa: N803
         device=None, like=None):
     """A matrix with ones on the k-th diagonal and zeros elsewhere."""
     _layout("eye", order, device)
-    return _optable.function("eye")(N, M, k, dtype=dtype, chunks=_given(chunks))
+    return _optable.function("eye")(N, M, k, dtype=dtype, chunks=chunks)
 
 
 def identity(n, dtype=None, *, chunks="auto", like=None):
@@ -257,8 +253,9 @@ def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
              for i, x in enumerate(xi)]
     if sparse:
         return tuple(lines)
-    shape = np.broadcast_shapes(*[line.shape for line in lines])
-    return tuple(_optable.function("broadcast_to")(line, shape) for line in lines)
+    from ._layout import broadcast_arrays
+
+    return broadcast_arrays(*lines)
 
 
 def fromfunction(function, shape, *, chunks="auto", dtype=float, like=None, **kwargs):

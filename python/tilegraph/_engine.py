@@ -8,6 +8,7 @@ built. After a fork the child opens a session of its own.
 import atexit
 import os
 import threading
+import time
 import weakref
 
 from . import errors
@@ -107,6 +108,8 @@ _session_lock = threading.Lock()
 running = weakref.WeakSet()
 #: Threads that wait for cancelled computations, whose last tasks may still run, and write.
 abandoned = []
+#: How long the end of the program waits for them.
+_GRACE_SECONDS = 0.25
 
 
 def session():
@@ -149,11 +152,15 @@ def _forget_after_fork():
 
 def _end():
     """Ends what runs, and then no engine thread enters Python any more. What was given up is waited
-    for a while: it removes what it has half written when its last task has ended."""
+    for a moment: it removes what it has half written when its last task has ended. A task that
+    takes longer does not keep the program: then the files are removed beneath it."""
     for computation in list(running):
         computation.cancel()
+    until = time.monotonic() + _GRACE_SECONDS
     for thread in abandoned:
-        thread.join(10)
+        thread.join(max(0, until - time.monotonic()))
+    for computation in list(running):
+        computation.erase()
     lib.tg_bridge_close()
 
 

@@ -78,35 +78,24 @@ class Picture:
 
 
 def _plan(things):
-    """(tg_plan, targets kept alive) for arrays and stores."""
-    from ._run import Store
+    """(tg_report, text, graphviz text) of the plan for arrays and stores."""
+    from ._run import Store, opened, pack
 
-    wanted = []
     for thing in things:
         if not isinstance(thing, (Array, Store)):
             raise TgTypeError(f"explain: expected tilegraph arrays, got {type(thing).__name__}")
-        wanted.append(thing)
-    if not wanted:
+    if not things:
         raise TgTypeError("explain: nothing to explain")
-    sinks = []
-    try:
-        targets = ffi.new("tg_target[]", len(wanted))
-        for slot, thing in zip(targets, wanted):
-            if isinstance(thing, Store):
-                sinks.append(thing._open())
-                slot.sink = sinks[-1]
-                thing = thing.array
-            slot.array = thing._ptr
+    with opened(things) as targets:
+        array, keep = pack(targets)
         err = ffi.new("tg_error *")
         out = ffi.new("tg_plan **")
-        check(lib.tg_plan_create(_engine.session(), len(wanted), targets, out, err), err)
+        check(lib.tg_plan_create(_engine.session(), len(targets), array, out, err), err)
         plan = ffi.gc(out[0], lib.tg_plan_destroy)
+        del keep
         report = ffi.new("tg_report *")
         lib.tg_plan_report(plan, report)
         return report, text(lib.tg_plan_text(plan)), text(lib.tg_plan_dot(plan))
-    finally:
-        for sink in sinks:
-            lib.tg_sink_release(sink)
 
 
 def explain(*things):

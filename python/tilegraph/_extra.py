@@ -11,7 +11,7 @@ import numpy as np
 from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
-from ._params import axis_index as _axis
+from ._params import axis_index as _axis, refuse_out
 from .errors import TgTypeError, TgValueError
 
 __all__ = [
@@ -34,15 +34,9 @@ def result_type(*things):
 # --- arithmetic --------------------------------------------------------------------------------
 
 
-def _no_out(name, out):
-    if out is not None:
-        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
-                          "tilegraph.store(result, out)")
-
-
 def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):  # noqa: A002
     """Values limited to [a_min, a_max]; None leaves a side open. min and max are other names."""
-    _no_out("clip", out)
+    refuse_out("clip", out)
     if (a_min is not None or a_max is not None) and (min is not None or max is not None):
         raise TgValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are "
                            "provided is forbidden.")
@@ -58,7 +52,7 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):  # noqa: A
 
 def round(a, decimals=0, out=None):  # noqa: A001 (NumPy's name)
     """Rounded to a number of decimals, halves to even."""
-    _no_out("round", out)
+    refuse_out("round", out)
     return _optable.function("round")(a, decimals)
 
 
@@ -126,10 +120,8 @@ def histogram(a, bins=10, range=None, density=None, weights=None):  # noqa: A002
     edges = _optable.function("histogram_edges")(a, bins, ends)
     if np.ndim(bins) and len(bins) < 2:
         return _optable.function("broadcast_to")(np.int64(0), (0,)), asarray(np.asarray(bins))
-    if weights is None:
-        counts = _optable.function("histogram")(a, None, bins, ends, bool(density))
-    else:
-        counts = _optable.function("histogram")(a, asarray(weights), bins, ends, bool(density))
+    weights = None if weights is None else asarray(weights)
+    counts = _optable.function("histogram")(a, weights, bins, ends, bool(density))
     return counts, asarray(np.asarray(bins)) if np.ndim(bins) else edges
 
 

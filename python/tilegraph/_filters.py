@@ -60,11 +60,14 @@ def call(line, arrays, values):
         result = _complex_magnitude(arrays[0], given, output)
     else:
         result = real(*arrays)
-    return result if memory is None else into(result, memory)
+    return into(result, memory)
 
 
 def into(result, memory):
-    """Computes into an array of the caller, which may be the input of the computation."""
+    """Computes into an array of the caller, which may be the input of the computation; None: the
+    result, lazily."""
+    if memory is None:
+        return result
     memory[...] = result.compute()
     return memory
 
@@ -192,7 +195,7 @@ def generic_laplace(input, derivative2, output=None, mode="reflect",  # noqa: A0
     total, memory, _ = _sum_over_axes(
         x, lambda axis, word, dtype: derivative2(x, axis, dtype, word, cval, *extra_arguments,
                                                  **keywords), output, mode, axes)
-    return total if memory is None else into(total, memory)
+    return into(total, memory)
 
 
 def generic_gradient_magnitude(input, derivative, output=None, mode="reflect",  # noqa: A002
@@ -211,7 +214,7 @@ def generic_gradient_magnitude(input, derivative, output=None, mode="reflect",  
     total, memory, is_plain = _sum_over_axes(x, squared, output, mode, axes)
     if not is_plain:
         total = _optable.function("sqrt")(total).astype(total.dtype)
-    return total if memory is None else into(total, memory)
+    return into(total, memory)
 
 
 def _axes(axes, ndim):
@@ -299,7 +302,7 @@ def generic_filter(input, function, size=None, footprint=None, output=None,  # n
         return found.astype(dtype)
 
     result = _on_windows(x.astype(float), footprint.shape, origins, axes, mode, cval, block, dtype)
-    return result if memory is None else into(result, memory)
+    return into(result, memory)
 
 
 def generic_filter1d(input, function, filter_size, axis=-1, output=None,  # noqa: A002
@@ -328,7 +331,7 @@ def generic_filter1d(input, function, filter_size, axis=-1, output=None,  # noqa
 
     whole = x.astype(float).rechunk({axis: -1})
     result = _on_windows(whole, [filter_size], [origin], [axis], mode, cval, block, dtype)
-    return result if memory is None else into(result, memory)
+    return into(result, memory)
 
 
 def _refuse_complex(op, x):
@@ -389,7 +392,7 @@ def vectorized_filter(input, function, *, size=None, footprint=None, output=None
     dtype = np.dtype(dtype)
     batch = _batch(x, size, axes, batch_memory)
     result = _in_batches(x, size, origins, axes, mode, cval, call, dtype, batch)
-    return result if memory is None else into(result, memory)
+    return into(result, memory)
 
 
 def _window_check(x, function, size, footprint, mode, cval, batch_memory):

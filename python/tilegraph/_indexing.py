@@ -11,7 +11,12 @@ from ._build import apply
 from ._params import ints
 from .errors import TgIndexError, TgUnsupportedError
 
-__all__ = ["getitem"]
+__all__ = ["along", "getitem"]
+
+
+def along(ndim, axis, item):
+    """The index that is `item` along one axis and everything along the others."""
+    return tuple(item if i == axis else slice(None) for i in range(ndim))
 
 
 def getitem(array, index):

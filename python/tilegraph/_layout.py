@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Joining, cutting, and turning arrays, with NumPy's arguments: by composition of ops."""
 
-import math
 import operator
 
 import numpy as np
 
-from . import _build, _optable
+from . import _build, _optable, _params
 from ._convert import asarray
-from ._params import axis_index as _axis
+from ._indexing import along
+from ._params import axis_index as _axis, refuse_out
 from .errors import TgAxisError, TgIndexError, TgTypeError, TgValueError
 
 __all__ = [
@@ -20,17 +20,11 @@ __all__ = [
 ]
 
 
-def _along(ndim, axis, item):
-    """The index that is `item` along one axis and everything along the others."""
-    return tuple(item if i == axis else slice(None) for i in range(ndim))
-
-
 # --- joining -----------------------------------------------------------------------------------
 
 
 def _arrays(name, arrays, out, dtype, casting):
-    if out is not None:
-        raise TgTypeError(f"{name}: out= must be None, arrays are immutable")
+    refuse_out(name, out)
     if not hasattr(arrays, "__len__") and not hasattr(arrays, "__iter__"):
         raise TgTypeError(f"{name}: arrays to join must be a sequence, got {arrays!r}")
     if hasattr(arrays, "__next__"):
@@ -127,7 +121,7 @@ def _block(arrays, depth, ndim):
 
 def _cut(a, places, axis):
     ends = [0, *places, a.shape[axis]]
-    return [a[_along(a.ndim, axis, slice(lo, hi))] for lo, hi in
+    return [a[along(a.ndim, axis, slice(lo, hi))] for lo, hi in
             zip(ends[:-1], [*places, None])]
 
 
@@ -302,8 +296,6 @@ def rechunk(x, chunks="auto", threshold=None, block_size_limit=None, balance=Fal
     """The same array with other chunks: "auto", one size for all axes, a tuple with one size per
     axis (-1: the whole axis, None: as it is), a dict {axis: size} for some axes, or a tuple of
     tuples with all sizes. Dask's tuning arguments say nothing: the engine plans the way."""
-    from . import _params
-
     x = asarray(x)
     if isinstance(chunks, dict):
         wanted = {_axis(axis, x.ndim): size for axis, size in chunks.items()}
@@ -437,8 +429,7 @@ def take_along_axis(arr, indices, axis=-1):
                                   for a in (arr, indices)])
     arr, indices = (_optable.function("broadcast_to")(
         a, shape[:axis] + (a.shape[axis],) + shape[axis + 1:]) for a in (arr, indices))
-    limit = max(math.isqrt(1 << 20), 1)
-    lines = tuple(-1 if i == axis else limit for i in range(arr.ndim))
+    lines = tuple(-1 if i == axis else 1024 for i in range(arr.ndim))
     arr, indices = arr.rechunk(lines), indices.rechunk(lines)
     chunks = tuple((indices.shape[axis],) if i == axis else sizes
                    for i, sizes in enumerate(arr.chunks))

@@ -91,7 +91,7 @@ def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overl
     params = [] if overlap is None else _overlap_params(op, arrays, *overlap)
     if dtype is None:
         dtype = call.sample(arrays, drop)
-    call.dtype = np.dtype(_params.dtype_name(dtype))
+    call.dtype = np.dtype(_params.dtype_name(dtype, f"{op}: dtype: "))
     params.append(_params.string("dtype", call.dtype.name))
     if chunks is not None:
         params += _result_chunks(op, chunks, arrays, drop, new)

@@ -7,7 +7,9 @@ import numpy as np
 
 from . import _build, _optable
 from ._convert import asarray
-from ._params import axis_index
+from ._indexing import along
+from ._layout import broadcast_arrays
+from ._params import axis_index, refuse_out
 from .errors import TgTypeError, TgValueError
 
 __all__ = [
@@ -63,7 +65,8 @@ def isreal(x):
     return _op("imag", asarray(x)) == 0
 
 
-def _infinite(name, x, negative):
+def _infinite(name, x, out, negative):
+    refuse_out(name, out)
     x = asarray(x)
     if x.dtype.kind == "c":
         raise TgTypeError(f"This operation is not supported for {x.dtype} values because it would "
@@ -74,16 +77,17 @@ def _infinite(name, x, negative):
 
 def isposinf(x, out=None):
     """Whether each element is infinity."""
-    return _infinite("isposinf", x, False)
+    return _infinite("isposinf", x, out, False)
 
 
 def isneginf(x, out=None):
     """Whether each element is minus infinity."""
-    return _infinite("isneginf", x, True)
+    return _infinite("isneginf", x, out, True)
 
 
 def fix(x, out=None):
     """Rounded towards zero."""
+    refuse_out("fix", out)
     return _op("trunc", x)
 
 
@@ -132,20 +136,14 @@ def ldexp(x1, x2, /):
     if x2.dtype.kind not in "biu":
         raise TgTypeError(f"ufunc 'ldexp' not supported for the input types ({x1.dtype}, "
                           f"{x2.dtype}); the second must be integers")
-    return _chunkwise(np.ldexp, x1.dtype, *broadcast(x1, x2))
-
-
-def broadcast(*arrays):
-    from ._layout import broadcast_arrays
-
-    return broadcast_arrays(*arrays)
+    return _chunkwise(np.ldexp, x1.dtype, *broadcast_arrays(x1, x2))
 
 
 # --- along axes --------------------------------------------------------------------------------
 
 
 def _slice(a, axis, *ends):
-    return a[tuple(slice(*ends) if i == axis else slice(None) for i in range(a.ndim))]
+    return a[along(a.ndim, axis, slice(*ends))]
 
 
 def gradient(f, *varargs, axis=None, edge_order=1):
@@ -261,8 +259,7 @@ def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     """The sum along a diagonal."""
     from ._create import diagonal
 
-    if out is not None:
-        raise TgTypeError("trace: out= must be None, arrays are immutable")
+    refuse_out("trace", out)
     return diagonal(a, offset, axis1, axis2).sum(-1, dtype=dtype)
 
 

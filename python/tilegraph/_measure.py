@@ -6,7 +6,8 @@ import numpy as np
 from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
-from ._filters import into
+from ._params import dtype_name
+from ._run import Deferred, compute
 from .errors import TgMismatchError, TgTypeError, TgValueError
 
 __all__ = [
@@ -14,42 +15,6 @@ __all__ = [
     "labeled_comprehension", "maximum", "maximum_position", "mean", "median", "minimum",
     "minimum_position", "standard_deviation", "sum", "sum_labels", "value_indices", "variance",
 ]
-
-
-class Deferred:
-    """A lazy result that is no array: it is made from arrays when they are computed.
-
-    `compute()`, iterating and indexing give what SciPy gives; `tilegraph.compute` takes it together
-    with other results.
-    """
-
-    def __init__(self, boxes, finish):
-        self.boxes = boxes
-        self._finish = finish
-        self._made = None
-
-    def compute(self):
-        """What SciPy returns."""
-        if self._made is None:
-            from ._run import compute
-
-            self._made = compute(self)
-        return self._made[0]
-
-    def __len__(self):
-        return len(self.compute())
-
-    def __iter__(self):
-        return iter(self.compute())
-
-    def __getitem__(self, index):
-        return self.compute()[index]
-
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self.compute(), dtype)
-
-    def __repr__(self):
-        return f"<tilegraph.ndimage.{type(self).__name__} of {self.boxes!r}>"
 
 
 class Objects(Deferred):
@@ -93,12 +58,12 @@ def label(input, structure=None, output=None):  # noqa: A002 (SciPy's names)
         arrays = (x,) if structure is None else (x, np.asarray(structure, bool))
         labels, count = _build.apply("label", arrays), _build.apply("label_count", arrays)
     if isinstance(output, np.ndarray):
-        from ._run import compute
-
         labels, count = compute(_narrowed(labels, output.dtype), count)
         output[...] = labels
         return int(count)
-    return (labels if output is None else _narrowed(labels, np.dtype(output))), count
+    if output is not None:
+        labels = _narrowed(labels, np.dtype(dtype_name(output, "label: output: ")))
+    return labels, count
 
 
 def _narrowed(labels, dtype):

@@ -321,12 +321,10 @@ def _nearest(x, metric, steps):
 
 def _coordinates(raster):
     """Per axis the coordinates that raster numbers mean."""
+    from ._select import unravel_index
+
     cells = _build.apply("maximum", (raster, 0))
-    found = []
-    for length in reversed(raster.shape):
-        found.append(cells % max(length, 1))
-        cells = cells // max(length, 1)
-    return found[::-1]
+    return unravel_index(cells, [max(length, 1) for length in raster.shape])
 
 
 def _indices(raster):

@@ -193,9 +193,7 @@ def _make_ufunc(line, head):
 
 def call_ufunc(name, inputs, out=None, where=True, casting="same_kind", dtype=None):
     """A universal function, with NumPy's keywords."""
-    if out is not None:
-        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
-                          "tilegraph.store(result, out)")
+    _params.refuse_out(name, out)
     if where is not True:
         raise TgTypeError(f"{name}: where= is not supported, it leaves cells without a value; use "
                           "tilegraph.where(mask, result, other)")

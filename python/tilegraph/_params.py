@@ -9,7 +9,7 @@ import numpy as np
 from ._engine import ffi, lib
 from .errors import TgAxisError, TgOverflowError, TgTypeError, TgValueError
 
-__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "sequence"]
+__all__ = ["axis_index", "chunk_params", "describe", "encode", "missing", "refuse_out", "sequence"]
 
 #: Parameters that Python makes from others: `chunks` in Dask's form fills both of a pair, and
 #: integers are handed over exactly beside the floats.
@@ -32,6 +32,13 @@ def axis_index(axis, ndim):
     if not -ndim <= axis < ndim:
         raise TgAxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return axis % ndim
+
+
+def refuse_out(name, out):
+    """For functions with NumPy's `out`."""
+    if out is not None:
+        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
+                          "tilegraph.store(result, out)")
 
 
 def describe(param):
@@ -58,9 +65,10 @@ def sequence(op, name, value):
 
 def missing(op, name, args):
     """SciPy's default of an array argument that is left out while a later one is given."""
-    if name == "structure":  # the cell and its direct neighbours
-        ndim = np.ndim(args[0])
-        return np.abs(np.indices([3] * ndim) - 1).sum(0) <= 1 if ndim else np.array(True)
+    if name == "structure":
+        from ._morphology import generate_binary_structure
+
+        return generate_binary_structure(np.ndim(args[0]), 1)
     if name == "footprint" and args[-1] is not None:  # all of the structure
         return np.ones(np.shape(args[-1]), bool)
     raise TgTypeError(f"{op}: {name} is missing")
@@ -91,7 +99,7 @@ def _one(op, param, value):
     if kind == lib.TG_PARAM_FLOAT:
         return floats(op, param.name, _listed(op, param, value))
     if kind == lib.TG_PARAM_DTYPE:
-        return string(param.name, dtype_name(value))
+        return string(param.name, dtype_name(value, f"{op}: {param.name}: "))
     if kind == lib.TG_PARAM_ENUM:
         return string(param.name, "|".join(_words(op, param, value)))
     if kind == lib.TG_PARAM_STR:
@@ -171,14 +179,15 @@ def path_text(op, value):
     return path
 
 
-def dtype_name(value):
-    """NumPy's name of a dtype that the engine has."""
+def dtype_name(value, where=""):
+    """NumPy's name of a dtype that the engine has; `where`, "op: argument: ", begins errors."""
     try:
         dtype = np.dtype(value)
     except TypeError as error:
-        raise TgTypeError(str(error)) from None
+        raise TgTypeError(f"{where}{error}; supported: {', '.join(_DTYPES)}") from None
     if dtype.name not in _DTYPES:
-        raise TgTypeError(f"dtype {dtype} is not supported; supported: {', '.join(_DTYPES)}")
+        raise TgTypeError(f"{where}dtype {dtype} is not supported; supported: "
+                          f"{', '.join(_DTYPES)}")
     return dtype.name
 
 

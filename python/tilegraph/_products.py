@@ -14,10 +14,6 @@ __all__ = [
 ]
 
 
-def _op(name, *args):
-    return _build.apply(name, args)
-
-
 def tensordot(a, b, axes=2):
     """Sum of products over pairs of axes: the last ones of a with the first ones of b, or those of
     two sequences."""
@@ -116,7 +112,7 @@ def einsum(subscripts, *operands, dtype=None, optimize=False, split_every=None):
 
 def vdot(a, b):
     """The sum of products of all elements, the first ones conjugated."""
-    return _op("dot", _op("conjugate", asarray(a).reshape(-1)), asarray(b).reshape(-1))
+    return _build.apply("dot", (asarray(a).reshape(-1).conj(), asarray(b).reshape(-1)))
 
 
 def inner(a, b, /):
@@ -175,12 +171,12 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     weights = _weights(fweights, aweights, x.shape[1])
     if weights is None:
         x = x - x.mean(1, keepdims=True)
-        made = _op("matmul", x, _op("conjugate", x.T)) / max(x.shape[1] - ddof, 0)
+        made = (x @ x.T.conj()) / max(x.shape[1] - ddof, 0)
     else:
         total = weights.sum()
         x = x - (x * weights).sum(1, keepdims=True) / total
         lost = ddof if aweights is None else ddof * (weights * aweights).sum() / total
-        made = _op("matmul", x, _op("conjugate", (x * weights).T)) / max(total - lost, 0)
+        made = (x @ (x * weights).T.conj()) / max(total - lost, 0)
     return made.reshape(()) if made.shape == (1, 1) else made
 
 
@@ -211,6 +207,6 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None):
         return c / c
     from ._create import diagonal
 
-    deviation = _op("sqrt", _op("real", diagonal(c)))
+    deviation = _build.apply("sqrt", (diagonal(c).real,))
     c = c / deviation[:, None] / deviation[None, :]
     return c if c.dtype.kind == "c" else c.clip(-1, 1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _optable
 from ._array import Array
+from ._params import refuse_out
 from .errors import TgTypeError
 
 __all__ = ["array_function", "array_ufunc"]
@@ -34,9 +35,7 @@ _OTHERS = frozenset({"save"})
 def array_ufunc(ufunc, method, inputs, kwargs):
     """Array.__array_ufunc__."""
     name = ufunc.__name__
-    if kwargs.pop("out", None) is not None:
-        raise TgTypeError(f"numpy.{name}: out= must be None, arrays are immutable; use the "
-                          "result, or tilegraph.store(result, out)")
+    refuse_out(f"numpy.{name}", kwargs.pop("out", None))
     if method == "reduce" and name in _REDUCE:
         return _reduce(_REDUCE[name], inputs, kwargs)
     if method == "accumulate" and name in _ACCUMULATE:

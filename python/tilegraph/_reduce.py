@@ -10,6 +10,8 @@ import numpy as np
 from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
+from ._indexing import along
+from ._params import refuse_out
 from .errors import TgTypeError, TgValueError
 
 __all__ = [
@@ -18,12 +20,6 @@ __all__ = [
     "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
     "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std", "sum", "var",
 ]
-
-
-def _no_out(name, out):
-    if out is not None:
-        raise TgTypeError(f"{name}: out= must be None, arrays are immutable; use the result, or "
-                          "tilegraph.store(result, out)")
 
 
 def _given(value):
@@ -50,8 +46,7 @@ def _op(name, a, axis, keepdims, dtype=None, **params):
 
 def _no_axes(name, a, dtype, params):
     """axis=(): each element is a sum of its own."""
-    line = _op(name, asarray(a).reshape((*a.shape, 1)), -1, False, dtype, **params)
-    return line
+    return _op(name, a.reshape((*a.shape, 1)), -1, False, dtype, **params)
 
 
 def _masked(name, a, where, identity):
@@ -75,7 +70,7 @@ def _is_empty(a, axis):
 
 
 def _total(name, a, axis, dtype, out, keepdims, initial, where, identity, join):
-    _no_out(name, out)
+    refuse_out(name, out)
     a = _masked(name, asarray(a), where, identity)
     total = _op(name, a, axis, keepdims, dtype)
     initial = _given(initial)
@@ -110,18 +105,18 @@ def nanprod(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, wh
 
 def all(a, axis=None, out=None, keepdims=False, *, where=None, split_every=None):  # noqa: A001
     """Whether all elements are true."""
-    _no_out("all", out)
+    refuse_out("all", out)
     return _op("all", _masked("all", a, where, 1), axis, keepdims)
 
 
 def any(a, axis=None, out=None, keepdims=False, *, where=None, split_every=None):  # noqa: A001
     """Whether any element is true."""
-    _no_out("any", out)
+    refuse_out("any", out)
     return _op("any", _masked("any", a, where, 0), axis, keepdims)
 
 
 def _extreme(name, a, axis, out, keepdims, initial, where, join):
-    _no_out(name, out)
+    refuse_out(name, out)
     a, initial, where = asarray(a), _given(initial), _given(where)
     if initial is None:
         if where is not None and where is not True:
@@ -163,31 +158,31 @@ def nanmin(a, axis=None, out=None, keepdims=False, initial=None, where=None, *,
 
 def argmax(a, axis=None, out=None, *, keepdims=False, split_every=None):
     """The place of the largest element along an axis."""
-    _no_out("argmax", out)
+    refuse_out("argmax", out)
     return _op("argmax", a, axis, keepdims)
 
 
 def argmin(a, axis=None, out=None, *, keepdims=False, split_every=None):
     """The place of the smallest element along an axis."""
-    _no_out("argmin", out)
+    refuse_out("argmin", out)
     return _op("argmin", a, axis, keepdims)
 
 
 def nanargmax(a, axis=None, out=None, *, keepdims=False, split_every=None):
     """The place of the largest element along an axis, NaN passed over."""
-    _no_out("nanargmax", out)
+    refuse_out("nanargmax", out)
     return _op("nanargmax", a, axis, keepdims)
 
 
 def nanargmin(a, axis=None, out=None, *, keepdims=False, split_every=None):
     """The place of the smallest element along an axis, NaN passed over."""
-    _no_out("nanargmin", out)
+    refuse_out("nanargmin", out)
     return _op("nanargmin", a, axis, keepdims)
 
 
 def ptp(a, axis=None, out=None, keepdims=False):
     """Maximum less minimum."""
-    _no_out("ptp", out)
+    refuse_out("ptp", out)
     return _op("max", a, axis, keepdims) - _op("min", a, axis, keepdims)
 
 
@@ -206,7 +201,7 @@ def _counted(name, a, where, skip_nan):
 
 
 def _mean(name, a, axis, dtype, out, keepdims, where):
-    _no_out(name, out)
+    refuse_out(name, out)
     a = asarray(a)
     counts = _counted(name, a, where, name == "nanmean")
     if counts is None:
@@ -227,7 +222,7 @@ def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None, s
 
 
 def _spread(name, a, axis, dtype, out, ddof, keepdims, where, mean_, correction):
-    _no_out(name, out)
+    refuse_out(name, out)
     if correction is not None and ddof != 0:
         raise TgValueError("ddof and correction can't be provided simultaneously.")
     ddof = ddof if correction is None else correction
@@ -278,7 +273,7 @@ def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=
 
 
 def _running(name, a, axis, dtype, out):
-    _no_out(name, out)
+    refuse_out(name, out)
     return _optable.function(name)(a, axis, dtype)
 
 
@@ -311,8 +306,7 @@ def _cumulative(name, x, axis, dtype, out, include_initial, first):
         axis = 0
     result = _running(name, x, axis, dtype, out)
     if include_initial:
-        start = result[tuple(slice(1) if i == axis % x.ndim else slice(None)
-                             for i in range(x.ndim))]
+        start = result[along(x.ndim, axis % x.ndim, slice(1))]
         result = _optable.function("concatenate")(
             (_optable.function("broadcast_to")(asarray(np.asarray(first, result.dtype)),
                                                start.shape), result), axis)
@@ -333,7 +327,7 @@ def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=Fa
 
 
 def _quantile(name, a, q, axis, out, method, keepdims, weights, interpolation):
-    _no_out(name, out)
+    refuse_out(name, out)
     if weights is not None:
         raise TgTypeError(f"{name}: weights= is not supported for lazy arrays")
     a, given = asarray(a), q.compute() if isinstance(q, Array) else q
@@ -379,13 +373,13 @@ def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear
 
 def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     """The median over axes. overwrite_input says nothing here."""
-    _no_out("median", out)
+    refuse_out("median", out)
     axis = tuple(axis) if isinstance(axis, list) else axis
     return _op("quantile", a, axis, keepdims, q=0.5)
 
 
 def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     """The median over axes, NaN passed over."""
-    _no_out("nanmedian", out)
+    refuse_out("nanmedian", out)
     axis = tuple(axis) if isinstance(axis, list) else axis
     return _op("nanquantile", a, axis, keepdims, q=0.5)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Computing: one pass for any number of results, with Ctrl-C, progress and profiles."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -10,29 +11,56 @@ from ._array import _DTYPES, Array
 from ._engine import check, ffi, lib
 from .errors import TgTypeError, TgValueError
 
-__all__ = ["Computation", "Store", "compute", "persist", "save", "store", "to_zarr"]
+__all__ = ["Computation", "Deferred", "Store", "compute", "persist", "save", "store", "to_zarr"]
 
 # How long the engine is waited for at a time: Python sees Ctrl-C, and bars move, that often.
 _SLICE_NS = 50_000_000
+
+
+def pack(targets):
+    """A tg_target array, and all that has to live as long.
+
+    targets: tuples (Array, sink or NULL, NumPy array to write into or None).
+    """
+    array = ffi.new("tg_target[]", len(targets))
+    keep = [array]
+    for slot, (wanted, sink, memory) in zip(array, targets):
+        slot.array = wanted._ptr
+        slot.sink = sink
+        if memory is not None:
+            slot.data = ffi.cast("void *", memory.__array_interface__["data"][0])
+            strides = ffi.new("int64_t[]", memory.strides or 1)
+            slot.strides = strides if memory.ndim else ffi.NULL
+            keep.append((memory, strides))
+    return array, keep
+
+
+@contextlib.contextmanager
+def opened(wanted):
+    """Targets for `pack` of arrays and stores, whose sinks are released at the end."""
+    sinks = []
+    try:
+        targets = []
+        for thing in wanted:
+            if isinstance(thing, Store):
+                sinks.append(thing._open())
+                targets.append((thing.array, sinks[-1], None))
+            else:
+                targets.append((thing, ffi.NULL, None))
+        yield targets
+    finally:
+        for sink in sinks:
+            lib.tg_sink_release(sink)
 
 
 class Computation:
     """A tg_computation: started by its constructor."""
 
     def __init__(self, targets):
-        """targets: tuples (Array, sink or NULL, NumPy array to write into or None)."""
+        """targets: those of `pack`."""
         self._ptr = None
         self._ended = False
-        array = ffi.new("tg_target[]", len(targets))
-        self._keep = [array]
-        for slot, (wanted, sink, memory) in zip(array, targets):
-            slot.array = wanted._ptr
-            slot.sink = sink
-            if memory is not None:
-                slot.data = ffi.cast("void *", memory.__array_interface__["data"][0])
-                strides = ffi.new("int64_t[]", memory.strides or 1)
-                slot.strides = strides if memory.ndim else ffi.NULL
-                self._keep.append((memory, strides))
+        array, self._keep = pack(targets)
         err = ffi.new("tg_error *")
         out = ffi.new("tg_computation **")
         check(lib.tg_compute_start(_engine.session(), len(targets), array, out, err), err)
@@ -43,6 +71,11 @@ class Computation:
         """Ends it as soon as the tasks that run now have ended."""
         if not self._ended:
             lib.tg_computation_cancel(self._ptr)
+
+    def erase(self):
+        """Removes what it has written, at the end of the program, though tasks may still run."""
+        if not self._ended:
+            lib.tg_computation_erase(self._ptr)
 
     def wait(self, timeout_ns=-1):
         """Whether it has ended; raises what it failed with."""
@@ -168,8 +201,8 @@ def compute(*things):
 
 
 def _collect(thing, wanted):
-    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
-        thing = thing.boxes  # ndimage.Deferred
+    if isinstance(thing, Deferred):
+        thing = thing.boxes
     if isinstance(thing, (Array, Store)):
         if all(thing is not other for other in wanted):
             wanted.append(thing)
@@ -181,7 +214,7 @@ def _collect(thing, wanted):
 
 
 def _replace(thing, found):
-    if hasattr(thing, "boxes") and hasattr(thing, "_finish"):
+    if isinstance(thing, Deferred):
         return thing._finish(_replace(thing.boxes, found))
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
@@ -194,15 +227,7 @@ def _replace(thing, found):
 
 def _compute_all(wanted):
     """Results by id of what was wanted."""
-    sinks = []
-    try:
-        targets = []
-        for thing in wanted:
-            if isinstance(thing, Store):
-                sinks.append(thing._open())
-                targets.append((thing.array, sinks[-1], None))
-            else:
-                targets.append((thing, ffi.NULL, None))
+    with opened(wanted) as targets:
         computation = Computation(targets).run()
         found = {}
         for i, thing in enumerate(wanted):
@@ -212,9 +237,6 @@ def _compute_all(wanted):
                 array = computation.result(i).numpy()
                 found[id(thing)] = array if array.ndim else array[()]
         return found
-    finally:
-        for sink in sinks:
-            lib.tg_sink_release(sink)
 
 
 def persist(*arrays):
@@ -231,6 +253,40 @@ def persist(*arrays):
             lazy = lazy.rechunk(array.chunks)
         kept.append(lazy)
     return tuple(kept)
+
+
+class Deferred:
+    """A lazy result that is no array: it is made from arrays when they are computed.
+
+    `compute()`, iterating and indexing give what SciPy gives; `tilegraph.compute` takes it together
+    with other results.
+    """
+
+    def __init__(self, boxes, finish):
+        self.boxes = boxes
+        self._finish = finish
+        self._made = None
+
+    def compute(self):
+        """What SciPy returns."""
+        if self._made is None:
+            self._made = compute(self)
+        return self._made[0]
+
+    def __len__(self):
+        return len(self.compute())
+
+    def __iter__(self):
+        return iter(self.compute())
+
+    def __getitem__(self, index):
+        return self.compute()[index]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.compute(), dtype)
+
+    def __repr__(self):
+        return f"<tilegraph.ndimage.{type(self).__name__} of {self.boxes!r}>"
 
 
 # --- stores ------------------------------------------------------------------------------------

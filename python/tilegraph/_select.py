@@ -11,7 +11,8 @@ import numpy as np
 from . import _build, _optable
 from ._array import Array
 from ._convert import asarray
-from ._params import axis_index as _axis
+from ._indexing import along
+from ._params import axis_index as _axis, refuse_out
 from .errors import TgIndexError, TgTypeError, TgValueError
 
 __all__ = [
@@ -24,6 +25,12 @@ __all__ = [
 
 def _flat(a):
     return asarray(a).reshape(-1)
+
+
+def _line_axis(a, axis):
+    """The array and the axis counted from the front; None: of the flattened array."""
+    a = asarray(a)
+    return (a.reshape(-1), 0) if axis is None else (a, _axis(axis, a.ndim))
 
 
 # --- distinct elements -------------------------------------------------------------------------
@@ -153,10 +160,10 @@ def bincount(x, weights=None, minlength=0, *, split_every=None):
     if not length:
         return asarray(np.zeros(0, np.intp))
     edges = np.arange(length + 1) - 0.5
-    arrays = (x,) if weights is None else (x, asarray(weights).astype(float))
-    from . import _extra
+    from ._extra import histogram
 
-    return _extra.histogram(arrays[0], edges, weights=arrays[1] if len(arrays) > 1 else None)[0]
+    weights = None if weights is None else asarray(weights).astype(float)
+    return histogram(x, edges, weights=weights)[0]
 
 
 # --- where -------------------------------------------------------------------------------------
@@ -205,10 +212,8 @@ def extract(condition, arr):
 
 def compress(condition, a, axis=None, out=None):
     """The slices along an axis where a condition is true; None: of the flattened array."""
-    if out is not None:
-        raise TgTypeError("compress: out= must be None, arrays are immutable")
-    a = asarray(a)
-    a, axis = (a.reshape(-1), 0) if axis is None else (a, _axis(axis, a.ndim))
+    refuse_out("compress", out)
+    a, axis = _line_axis(a, axis)
     if np.ndim(condition) != 1:
         raise TgValueError("condition must be a 1-d array")
     if isinstance(condition, Array) and not axis and condition.shape[0] <= a.shape[0]:
@@ -237,8 +242,7 @@ def select(condlist, choicelist, default=0):
 
 def choose(a, choices, out=None, mode="raise"):
     """From choices[i] where a is i."""
-    if out is not None:
-        raise TgTypeError("choose: out= must be None, arrays are immutable")
+    refuse_out("choose", out)
     a, choices = asarray(a), list(choices)
     if mode == "wrap":
         a = a % len(choices)
@@ -277,8 +281,7 @@ def piecewise(x, condlist, funclist, *args, **kw):
 
 def take(a, indices, axis=None, out=None, mode="raise"):
     """Cells along an axis, by integers; None: of the flattened array."""
-    if out is not None:
-        raise TgTypeError("take: out= must be None, arrays are immutable")
+    refuse_out("take", out)
     return _optable.function("take")(a, indices, axis, mode)
 
 
@@ -290,8 +293,7 @@ def repeat(a, repeats, axis=None):
                           "according to the rule 'safe'")
     if counts.size == 1:
         return _optable.function("repeat")(a, int(counts.reshape(-1)[0]), axis)
-    a = asarray(a)
-    a, axis = (a.reshape(-1), 0) if axis is None else (a, _axis(axis, a.ndim))
+    a, axis = _line_axis(a, axis)
     if counts.shape != (a.shape[axis],):
         raise TgValueError(f"operands could not be broadcast together with shape "
                            f"({a.shape[axis]},) {counts.shape}")
@@ -302,15 +304,13 @@ def repeat(a, repeats, axis=None):
 
 def delete(arr, obj, axis=None):
     """The array without some slices along an axis."""
-    arr = asarray(arr)
-    arr, axis = (arr.reshape(-1), 0) if axis is None else (arr, _axis(axis, arr.ndim))
+    arr, axis = _line_axis(arr, axis)
     return take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
 def insert(arr, obj, values, axis=None):
     """The array with slices put in before some places along an axis."""
-    arr = asarray(arr)
-    arr, axis = (arr.reshape(-1), 0) if axis is None else (arr, _axis(axis, arr.ndim))
+    arr, axis = _line_axis(arr, axis)
     length = arr.shape[axis]
     if isinstance(obj, slice):
         obj = np.arange(*obj.indices(length))
@@ -391,11 +391,6 @@ def _lines(function, a, axis, dtype, length=None):
     return map_blocks(function, a, dtype=dtype, chunks=chunks)
 
 
-def _line_axis(a, axis):
-    a = asarray(a)
-    return (a.reshape(-1), 0) if axis is None else (a, _axis(axis, a.ndim))
-
-
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     """Sorted along an axis; a tile holds whole lines."""
     a, axis = _line_axis(a, axis)
@@ -412,8 +407,7 @@ def _topk(a, k, axis):
     a, k = asarray(a), operator.index(k)
     axis = _axis(axis, a.ndim)
     picked = slice(None, -k - 1, -1) if k > 0 else slice(None, -k)
-    return a, axis, tuple(picked if i == axis else slice(None) for i in range(a.ndim)), \
-        min(abs(k), a.shape[axis])
+    return a, axis, along(a.ndim, axis, picked), min(abs(k), a.shape[axis])
 
 
 def topk(a, k, axis=-1, split_every=None):

@@ -32,6 +32,9 @@ typedef struct mini {
 void mini_open(mini *m);
 /* Ends the process when nodes are left over. */
 void mini_close(mini *m);
+/* The same around a cmocka test, whose state it is. */
+int mini_setup(void **state);
+int mini_teardown(void **state);
 
 /* full(shape, dtype) of zeros. */
 tg_array *mini_full(tg_scope *scope, tg_dtype dtype, int ndim, const int64_t *shape);

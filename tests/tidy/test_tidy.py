@@ -214,10 +214,14 @@ def test_allowance_needs_a_reason(tmp_path):
     assert findings(tmp_path, {"core/base/x.c": text}) == [("banned-call", "core/base/x.c", 1)]
 
 
-def test_op_may_be_excused_or_tested_in_python(tmp_path):
+@pytest.mark.parametrize(
+    "module, found", [("_", []), ("ndimage", [("op-untested", "ops/op.def", 3)])]
+)
+def test_op_may_be_internal_or_tested_in_python(tmp_path, module, found):
     ops = {"ops/op.def": "TG_OP(add)\nTG_OP(mul)\nTG_OP(sub)\n"}
     python = {"python/tests/test_ops.py": "def test_mul():\n    x.mul(1)\n"}
-    assert findings(tmp_path, {**ops, **python, "tests/op_coverage": "sub\n"}) == []
+    sub = {"ops/map/sub.c": f'const tg_op tg_op_sub = {{\n    .module = "{module}",\n}};\n'}
+    assert findings(tmp_path, {**ops, **python, **sub}) == found
 
 
 def run(*arguments):

@@ -17,18 +17,13 @@ static const tg_command *const commands[] = {
 #include "worker/cli/command.def"
 #undef TG_COMMAND
 };
-
-const tg_command *
-tg_command_at(size_t index)
-{
-    return index < sizeof commands / sizeof commands[0] ? commands[index] : NULL;
-}
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 const tg_command *
 tg_command_find(const char *name)
 {
     const tg_command *found = NULL;
-    for (size_t i = 0; found == NULL && tg_command_at(i) != NULL; i++) {
+    for (size_t i = 0; i < COMMAND_COUNT && found == NULL; i++) {
         found = strcmp(commands[i]->name, name) == 0 ? commands[i] : NULL;
     }
     return found;
@@ -41,7 +36,7 @@ tg_command_usage(const tg_command *command, const char *format, ...)
     (void)fprintf(stderr, "tg%s%s: ", command != NULL ? " " : "",
                   command != NULL ? command->name : "");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    (void)vfprintf(stderr, format, args);
     va_end(args);
     (void)fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
                   command != NULL ? command->name : "");
@@ -167,9 +162,9 @@ tg_command_print_all(void)
     (void)printf("tg %s: images that are larger than memory, from the command line\n\n"
                  "usage: tg COMMAND [ARGUMENTS]\n\n",
                  tg_version_string());
-    for (size_t i = 0; tg_command_at(i) != NULL; i++) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char head[40];
-        snprintf(head, sizeof head, "%s %s", commands[i]->name, commands[i]->synopsis);
+        (void)snprintf(head, sizeof head, "%s %s", commands[i]->name, commands[i]->synopsis);
         (void)printf("  %-18s %s\n", head, commands[i]->summary);
     }
     (void)printf("\n  %-18s %s\n  %-18s %s\n\n`tg help COMMAND` shows the options of a command.\n",
@@ -189,8 +184,8 @@ tg_command_print_help(const tg_command *command)
     }
     for (const tg_command_option *o = command->options; o->name != NULL; o++) {
         char head[48];
-        snprintf(head, sizeof head, "%s%s%s", o->name, o->value != NULL ? " " : "",
-                 o->value != NULL ? o->value : "");
+        (void)snprintf(head, sizeof head, "%s%s%s", o->name, o->value != NULL ? " " : "",
+                       o->value != NULL ? o->value : "");
         (void)printf("  %-24s %s\n", head, o->summary);
     }
 }

@@ -45,9 +45,8 @@ typedef struct tg_command {
     int (*run)(const tg_command_args *args);
 } tg_command;
 
-/* By name; NULL when there is none. By index for listing; NULL past the end. */
+/* By name; NULL when there is none. */
 const tg_command *tg_command_find(const char *name);
-const tg_command *tg_command_at(size_t index);
 
 /* Reads the arguments behind the name of the command. Returns TG_EXIT_OK, or TG_EXIT_USAGE after
  * saying on stderr what is wrong. *help: --help or -h stands among them. */

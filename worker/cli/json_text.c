@@ -106,7 +106,7 @@ tg_json_text_print_string(tg_json_piece value)
     for (size_t i = 1; i < end; i++) {
         bool plain = value.text[i] == '\\' && i + 1 < end && strchr("\"\\/", value.text[i + 1]);
         i += plain ? 1 : 0;
-        putchar(value.text[i]);
+        (void)putchar(value.text[i]);
     }
 }
 
@@ -141,15 +141,15 @@ tg_json_text_print(tg_json_piece value, int indent)
     tg_json_piece key = { 0 }, item = { 0 };
     bool object = value.bytes > 0 && value.text[0] == '{';
     if (is_flat(value)) {
-        fwrite(value.text, 1, value.bytes, stdout);
+        (void)fwrite(value.text, 1, value.bytes, stdout);
         return;
     }
-    putchar(value.text[0]);
+    (void)putchar(value.text[0]);
     for (int i = 0; tg_json_text_next(value, &at, object ? &key : NULL, &item); i++) {
         printf("%s\n%*s", i > 0 ? "," : "", indent + 2, "");
         if (object) {
-            fwrite(key.text, 1, key.bytes, stdout);
-            fputs(": ", stdout);
+            (void)fwrite(key.text, 1, key.bytes, stdout);
+            (void)fputs(": ", stdout);
         }
         tg_json_text_print(item, indent + 2);
     }

@@ -14,8 +14,6 @@
 
 /* "1.5 GiB"; returns text. */
 char *tg_report_bytes(char *text, size_t size, int64_t bytes);
-/* A clock that only runs forward, in nanoseconds. */
-int64_t tg_report_now_ns(void);
 
 /* On a terminal one line that is rewritten, elsewhere a plain line now and then; on stderr. */
 typedef struct tg_progress {

@@ -122,7 +122,7 @@ out:
 static void
 make_carry(const tg_eval *eval, const tg_array *array, tg_box *box, tg_view *view)
 {
-    int axis = array->op->carry_axis(array);
+    int axis = tg_array_carry_axis(array);
     tg_box_copy(box, &eval->layout->tile);
     if (axis < 0 || eval->index[axis] == 0) {
         memcpy(box->hi, box->lo, (size_t)box->ndim * sizeof box->lo[0]);

@@ -69,15 +69,7 @@ tg_gather_box(tg_running *run, uint32_t reader, uint32_t producer, const tg_box 
                 tg_view_copy(&into, &from);
             }
         }
-        int a = box->ndim - 1;
-        while (a >= 0 && index[a] == last[a]) {
-            index[a] = first[a];
-            a--;
-        }
-        more = a >= 0;
-        if (more) {
-            index[a]++;
-        }
+        more = tg_grid_range_next(box->ndim, first, last, index);
     }
 }
 

@@ -50,6 +50,11 @@ tg_status
 tg_running_admit(tg_running *run, tg_error *err)
 {
     tg_status status = TG_OK;
+    int64_t tables = run->plan->table_bytes;
+    TG_CHECK(tg_pool_reserve(run->pool, tables), err, TG_ERR_MEMORY,
+             "no memory for %lld bytes of tables of stores under the memory limit",
+             (long long)tables);
+    run->table_bytes = tables;
     for (size_t t = 0; t < run->plan->target_count; t++) {
         int64_t bytes = run->plan->targets[t].own_bytes;
         if (bytes > 0) {
@@ -87,6 +92,8 @@ tg_running_end(tg_running *run, bool succeeded)
         tg_buffer_release(run->givens[s].data);
         run->givens[s].data = NULL;
     }
+    tg_pool_unreserve(run->pool, run->table_bytes);
+    run->table_bytes = 0;
     for (size_t t = 0; t < plan->target_count; t++) {
         settle_result(&run->targets[t].own, succeeded);
         settle_result(&run->targets[t].given.data, succeeded);
@@ -152,14 +159,10 @@ place_result(tg_running *run, const tg_stage *stage, const tg_box *box, tg_buffe
              tg_view *out, tg_error *err)
 {
     tg_status status = TG_OK;
-    bool to_target = !stage->keeps && target_view(run, stage, box, out);
-    size_t size = tg_dtype_size(stage->root->dtype);
-    if (to_target && out->ndim > 0 && out->strides[out->ndim - 1] != (int64_t)size &&
-        out->shape[out->ndim - 1] > 1) {
-        to_target = false; /* ops want rows without gaps */
-    }
+    bool to_target = !stage->keeps && target_view(run, stage, box, out) &&
+                     !run->plan->targets[stage->target].gaps;
     if (!to_target) {
-        int64_t bytes = tg_box_count(box) * (int64_t)size;
+        int64_t bytes = tg_box_count(box) * (int64_t)tg_dtype_size(stage->root->dtype);
         *buffer = tg_buffer_create(run->pool, (size_t)bytes);
         TG_CHECK(*buffer != NULL, err, TG_ERR_MEMORY,
                  "no room for a tile of %lld bytes under the memory limit", (long long)bytes);
@@ -282,28 +285,36 @@ out:
     return status;
 }
 
+/* One tile: a state, which is kept, or a piece of the result, which goes to where it is wanted. */
 static tg_status
-run_reduce(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
+run_tile(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_running *run = eval->run;
     const tg_stage *stage = eval->stage;
     tg_buffer *state = NULL, *buffer = NULL;
     tg_view out;
-    TG_TRY(combine(eval, box, &state, err));
-    if (stage->kind == TG_STAGE_COMBINE) {
+    memset(&out, 0, sizeof out);
+    if (stage->kind == TG_STAGE_PARTIAL) {
+        TG_TRY(tg_eval_tile(eval, NULL, &state, err));
+    } else if (stage->kind != TG_STAGE_TILE) {
+        TG_TRY(combine(eval, box, &state, err));
+    }
+    if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
         run->tiles[task].buffer = state;
         state = NULL;
         goto out;
     }
     if (tg_array_is_known(stage->root)) {
         TG_TRY(place_result(run, stage, box, &buffer, &out, err));
-    } else {
-        memset(&out, 0, sizeof out);
     }
-    tg_run context;
-    tg_eval_context(eval, stage->root, box, NULL, &context);
-    TG_TRY(stage->root->op->reduce->finish(&context, state, &out, err));
+    if (stage->kind == TG_STAGE_FINISH) {
+        tg_run context;
+        tg_eval_context(eval, stage->root, box, NULL, &context);
+        TG_TRY(stage->root->op->reduce->finish(&context, state, &out, err));
+    } else {
+        TG_TRY(tg_eval_tile(eval, &out, NULL, err));
+    }
     TG_TRY(deliver(run, stage, box, buffer, &out, eval, err));
     if (stage->keeps) {
         run->tiles[task].buffer = buffer;
@@ -311,35 +322,6 @@ run_reduce(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
     }
 out:
     tg_buffer_release(state);
-    tg_buffer_release(buffer);
-    return status;
-}
-
-static tg_status
-run_tile(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_running *run = eval->run;
-    const tg_stage *stage = eval->stage;
-    tg_buffer *buffer = NULL, *state = NULL;
-    tg_view out;
-    memset(&out, 0, sizeof out);
-    if (stage->kind == TG_STAGE_PARTIAL) {
-        TG_TRY(tg_eval_tile(eval, NULL, &state, err));
-        run->tiles[task].buffer = state;
-        state = NULL;
-        goto out;
-    }
-    if (tg_array_is_known(stage->root)) {
-        TG_TRY(place_result(run, stage, box, &buffer, &out, err));
-    }
-    TG_TRY(tg_eval_tile(eval, &out, NULL, err));
-    TG_TRY(deliver(run, stage, box, buffer, &out, eval, err));
-    if (stage->keeps) {
-        run->tiles[task].buffer = buffer;
-        buffer = NULL;
-    }
-out:
     tg_buffer_release(buffer);
     return status;
 }
@@ -448,7 +430,8 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     tg_grid_index(eval.stage->grid,
                   eval.tile / (eval.stage->kind == TG_STAGE_COMBINE ? eval.stage->groups : 1),
                   eval.index);
-    if (eval.stage->kind == TG_STAGE_TILE || eval.stage->kind == TG_STAGE_PARTIAL) {
+    bool evaluates = eval.stage->kind == TG_STAGE_TILE || eval.stage->kind == TG_STAGE_PARTIAL;
+    if (evaluates) {
         tg_layout_make(&layout, plan, eval.stage, &box, memory);
         eval.views = (tg_view *)(void *)(memory + (tg_layout_memory(eval.stage) + 63) / 64 * 64);
     }
@@ -461,11 +444,9 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
                  eval.stage->root->op->name, (long long)bytes);
     }
     tg_scratch_init(&eval.scratch, run->pool, eval.block, 0);
-    if (eval.stage->kind == TG_STAGE_TILE || eval.stage->kind == TG_STAGE_PARTIAL) {
-        TG_TRY(run_tile(&eval, &box, task, err));
+    TG_TRY(run_tile(&eval, &box, task, err));
+    if (evaluates) {
         count_sources(run, eval.stage, &layout, &eval.stats);
-    } else {
-        TG_TRY(run_reduce(&eval, &box, task, err));
     }
     share_given(run, eval.stage);
     record_memory(run);

@@ -68,6 +68,7 @@ typedef struct tg_running {
     tg_run_target *targets;
     tg_timeline *timeline;   /* NULL: none */
     size_t layout_bytes;     /* the most that a layout of a stage needs */
+    int64_t table_bytes;     /* reserved for what sources keep */
     int64_t streaming_bytes; /* results at least this large are written past the caches */
     _Atomic int64_t chunks_decoded, bytes_read, bytes_written, stored_read, stored_written;
     _Atomic int64_t tasks_run;

@@ -153,6 +153,6 @@ void tg_timeline_memory(tg_timeline *timeline, int64_t now_ns, int64_t used_byte
 tg_status tg_timeline_snapshot_create(tg_timeline *timeline, tg_timeline_snapshot **out,
                                       tg_error *err) TG_MUST_USE;
 /* NULL is allowed. */
-void tg_timeline_snapshot_destroy(tg_timeline_snapshot *snapshot);
+void tg_timeline_snapshot_destroy(tg_timeline_snapshot *public);
 
 #endif

@@ -110,17 +110,39 @@ tg_admission_wait(tg_admission *admission, tg_request *request)
     (void)pthread_mutex_unlock(&admission->lock);
 }
 
+/* Takes a waiting request out of the queue. */
+static void
+unlink_request(tg_admission *admission, tg_request *request)
+{
+    tg_request **at = &admission->first;
+    while (*at != request) {
+        at = &(*at)->next;
+    }
+    *at = request->next;
+    request->next = NULL;
+    request->waits = false;
+}
+
+bool
+tg_admission_urge(tg_admission *admission, tg_request *request)
+{
+    (void)pthread_mutex_lock(&admission->lock);
+    if (request->waits && reserve(admission, request)) {
+        unlink_request(admission, request);
+        request->admit(request);
+        let_in(admission); /* those that stood behind it */
+    }
+    bool waits = request->waits;
+    (void)pthread_mutex_unlock(&admission->lock);
+    return !waits;
+}
+
 void
 tg_admission_withdraw(tg_admission *admission, tg_request *request)
 {
     (void)pthread_mutex_lock(&admission->lock);
     if (request->waits) {
-        tg_request **at = &admission->first;
-        while (*at != request) {
-            at = &(*at)->next;
-        }
-        *at = request->next;
-        request->waits = false;
+        unlink_request(admission, request);
         let_in(admission);
     }
     (void)pthread_mutex_unlock(&admission->lock);

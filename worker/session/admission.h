@@ -10,6 +10,7 @@
  * 1. Nobody who holds memory waits: a computation asks before it has taken anything, so what is
  *    waited for always ends. A computation started by a task of another one may not wait, because
  *    the other's end waits for it: its planner gets what is left, or says that it is too little.
+ *    For the same reason a task that waits for one in the queue lets it in out of turn, or fails.
  * 2. Results leave the account when their computation ends: from then on they are the user's.
  * 3. The limit may be lowered while computations run: they keep what they have reserved, and the
  *    pool's limit is the larger of the two.
@@ -48,6 +49,9 @@ int64_t tg_admission_left(tg_admission *admission, bool may_wait);
 bool tg_admission_try(tg_admission *admission, tg_request *request, bool may_wait);
 /* Calls `admit` now or later, or `refuse` later. */
 void tg_admission_wait(tg_admission *admission, tg_request *request);
+/* A task of a computation that runs waits for this one: lets it in before others when there is
+ * room. False: it still stands in the queue, which the task itself may be holding up. */
+bool tg_admission_urge(tg_admission *admission, tg_request *request);
 /* Leaves the queue, if it is there: `admit` is not called any more. */
 void tg_admission_withdraw(tg_admission *admission, tg_request *request);
 /* Gives back what was reserved and lets others in. Once more does nothing. */

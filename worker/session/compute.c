@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/mem/alloc.h"
+#include "io/store/store.h"
 #include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
@@ -69,11 +70,23 @@ computation_release(tg_computation *computation)
     }
 }
 
+/* The computations of whose tasks the calling thread runs one: a task that waits works along, so
+ * there may be several. */
+typedef struct frame {
+    const tg_computation *computation;
+    const struct frame *outer;
+} frame;
+static _Thread_local const frame *innermost;
+
 static tg_status
 run_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err)
 {
     tg_computation *computation = ctx;
-    return tg_running_task(computation->run, task, thread, ready_ns, err);
+    frame mine = { computation, innermost };
+    innermost = &mine;
+    tg_status status = tg_running_task(computation->run, task, thread, ready_ns, err);
+    innermost = mine.outer;
+    return status;
 }
 
 static int64_t
@@ -324,11 +337,41 @@ out:
     return status;
 }
 
+/* May a task of the session wait without an end for this computation? Not when it is a part of it,
+ * and not when the computation stands in the queue, whose end may wait for this very task. */
+static tg_status
+check_endless_wait(tg_computation *computation, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_session *session = computation->session;
+    for (const frame *at = innermost; at != NULL; at = at->outer) {
+        TG_CHECK(at->computation != computation, err, TG_ERR_VALUE,
+                 "a function waits for the computation that it is a part of: neither would end; "
+                 "wait with a timeout, or outside of the function");
+    }
+    if (atomic_load(&computation->end_ns) == 0 && tg_session_is_inside(session) &&
+        !tg_admission_urge(&session->admission, &computation->request)) {
+        int64_t left = tg_admission_left(&session->admission, false);
+        (void)tg_fail(err, TG_ERR_MEMORY,
+                      "the computation waited for needs %.1f MiB and is in the queue; wait for it "
+                      "with a timeout or outside of the function, or raise memory_limit",
+                      (double)computation->request.serial_bytes / 1048576.0);
+        status = no_room_inside(session, left, err);
+    }
+out:
+    return status;
+}
+
 tg_status
 tg_computation_wait(tg_computation *computation, int64_t timeout_ns, bool *done, tg_error *err)
 {
     tg_error error = { 0 };
-    tg_status status = tg_job_wait(computation->job, timeout_ns, done, &error);
+    tg_status status = TG_OK;
+    *done = false;
+    if (timeout_ns < 0) {
+        TG_TRY(check_endless_wait(computation, err));
+    }
+    status = tg_job_wait(computation->job, timeout_ns, done, &error);
     if (*done) {
         settle(computation, status, &error);
         status = computation->outcome;
@@ -336,6 +379,7 @@ tg_computation_wait(tg_computation *computation, int64_t timeout_ns, bool *done,
             *err = computation->error;
         }
     }
+out:
     return status;
 }
 
@@ -343,6 +387,26 @@ void
 tg_computation_cancel(tg_computation *computation)
 {
     tg_job_stop(computation->job, TG_ERR_CANCELLED, "the computation was cancelled");
+}
+
+void
+tg_computation_erase(tg_computation *computation)
+{
+    const tg_plan_core *plan = computation->run->plan;
+    tg_computation_cancel(computation);
+    (void)pthread_mutex_lock(&computation->settle_lock);
+    if (!computation->settled) {
+        computation->outcome =
+            tg_fail(&computation->error, TG_ERR_CANCELLED, "what the computation wrote was erased");
+        for (size_t t = 0; t < plan->target_count; t++) {
+            const tg_sink *sink = plan->targets[t].sink;
+            if (sink != NULL && sink->temporary != NULL) {
+                tg_store_erase(sink->temporary);
+            }
+        }
+        computation->settled = true; /* the sinks end with the plan: nothing is put in place */
+    }
+    (void)pthread_mutex_unlock(&computation->settle_lock);
 }
 
 void

@@ -1,81 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a store says of itself, as JSON: for `tg info` and for Python. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/mem/alloc.h"
+#include "core/mem/text.h"
 #include "io/format/format.h"
 #include "tilegraph/session.h"
 
-typedef struct json_text {
-    char *text;
-    size_t used, capacity;
-    bool failed;
-} json_text;
-
+/* As tg_text_add_string; but a path may hold any bytes, which jansson would refuse. */
 static void
-append(json_text *json, const char *bytes, size_t count)
+say_string(tg_text *json, const char *text)
 {
-    if (json->used + count + 1 > json->capacity && !json->failed) {
-        size_t next = (json->used + count + 1) * 2;
-        char *text = tg_realloc(NULL, json->text, json->capacity, next);
-        json->failed = text == NULL;
-        json->text = text != NULL ? text : json->text;
-        json->capacity = text != NULL ? next : json->capacity;
-    }
-    if (!json->failed) {
-        memcpy(json->text + json->used, bytes, count);
-        json->used += count;
-        json->text[json->used] = '\0';
-    }
-}
-
-static void __attribute__((format(printf, 2, 3))) say(json_text *json, const char *format, ...)
-{
-    char line[128];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    append(json, line, n < 0 ? 0 : (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-}
-
-static void
-say_string(json_text *json, const char *text)
-{
-    append(json, "\"", 1);
+    tg_text_add(json, "\"");
     for (const char *c = text; *c != '\0'; c++) {
         if ((unsigned char)*c < 0x20) {
-            say(json, "\\u%04x", (unsigned char)*c);
+            tg_text_add(json, "\\u%04x", (unsigned char)*c);
         } else {
-            if (*c == '"' || *c == '\\') {
-                append(json, "\\", 1);
-            }
-            append(json, c, 1);
+            tg_text_add(json, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
         }
     }
-    append(json, "\"", 1);
+    tg_text_add(json, "\"");
 }
 
 static void
-say_ints(json_text *json, const char *name, int ndim, const int64_t *values)
+say_ints(tg_text *json, const char *name, int ndim, const int64_t *values)
 {
-    say(json, ", \"%s\": [", name);
+    tg_text_add(json, ", \"%s\": [", name);
     for (int a = 0; a < ndim; a++) {
-        say(json, "%s%lld", a == 0 ? "" : ", ", (long long)values[a]);
+        tg_text_add(json, "%s%lld", a == 0 ? "" : ", ", (long long)values[a]);
     }
-    say(json, "]");
+    tg_text_add(json, "]");
 }
 
 static void
-say_info(json_text *json, const char *path, const tg_format_info *info)
+say_info(tg_text *json, const char *path, const tg_format_info *info)
 {
-    say(json, "{\"path\": ");
+    tg_text_add(json, "{\"path\": ");
     say_string(json, path);
-    say(json, ", \"format\": ");
+    tg_text_add(json, ", \"format\": ");
     say_string(json, info->format);
-    say(json, ", \"kind\": \"%s\"", info->is_group ? "group" : "array");
+    tg_text_add(json, ", \"kind\": \"%s\"", info->is_group ? "group" : "array");
     if (!info->is_group) {
         int64_t bytes = (int64_t)tg_dtype_size(info->dtype);
         say_ints(json, "shape", info->ndim, info->shape);
@@ -86,21 +50,21 @@ say_info(json_text *json, const char *path, const tg_format_info *info)
         for (int a = 0; a < info->ndim; a++) {
             bytes *= info->shape[a];
         }
-        say(json, ", \"dtype\": \"%s\", \"codec\": ", tg_dtype_name(info->dtype));
+        tg_text_add(json, ", \"dtype\": \"%s\", \"codec\": ", tg_dtype_name(info->dtype));
         say_string(json, info->codec);
-        say(json, ", \"nbytes\": %lld, \"stored_bytes\": %lld, \"stored_files\": %lld",
-            (long long)bytes, (long long)info->stored_bytes, (long long)info->stored_files);
-        say(json, ", \"dimension_names\": ");
-        append(json, info->dimension_names, strlen(info->dimension_names));
+        tg_text_add(json, ", \"nbytes\": %lld, \"stored_bytes\": %lld, \"stored_files\": %lld",
+                    (long long)bytes, (long long)info->stored_bytes, (long long)info->stored_files);
+        tg_text_add(json, ", \"dimension_names\": ");
+        tg_text_add(json, "%s", info->dimension_names);
     }
-    say(json, ", \"members\": [");
+    tg_text_add(json, ", \"members\": [");
     for (size_t i = 0; i < info->member_count; i++) {
-        append(json, ", ", i == 0 ? 0 : 2);
+        tg_text_add(json, i == 0 ? "" : ", ");
         say_string(json, info->members[i]);
     }
-    say(json, "], \"attributes\": ");
-    append(json, info->attributes, strlen(info->attributes));
-    say(json, "}");
+    tg_text_add(json, "], \"attributes\": ");
+    tg_text_add(json, "%s", info->attributes);
+    tg_text_add(json, "}");
 }
 
 tg_status
@@ -108,7 +72,7 @@ tg_describe(const char *path, char **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_format_info info;
-    json_text json = { 0 };
+    tg_text json = { 0 };
     *out = NULL;
     TG_CHECK(path != NULL, err, TG_ERR_VALUE, "describe: a path is needed");
     TG_TRY(tg_format_describe(path, &info, err));
@@ -121,9 +85,9 @@ tg_describe(const char *path, char **out, tg_error *err)
     size_t bytes = sizeof(size_t) + json.used + 1;
     memcpy(*out, &bytes, sizeof bytes);
     *out += sizeof bytes;
-    memcpy(*out, json.text, json.used + 1);
+    memcpy(*out, json.data, json.used + 1);
 out:
-    tg_free(NULL, json.text, json.capacity);
+    tg_text_fini(&json);
     return status;
 }
 

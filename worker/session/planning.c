@@ -2,12 +2,15 @@
 /* Plans: from targets or from bytes, what they predict, and into bytes. */
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "core/wire/plan_wire.h"
 #include "io/format/format.h"
+#include "io/store/store.h"
 #include "tilegraph/plan.h"
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
+#include "worker/session/paths.h"
 
 static tg_status
 check_target(size_t index, const tg_array *array, const tg_target *target, tg_error *err)
@@ -27,12 +30,21 @@ out:
     return status;
 }
 
+static bool
+has_gaps(const tg_array *array, const int64_t *strides)
+{
+    int last = array->ndim - 1;
+    return tg_array_is_known(array) && last >= 0 && array->shape[last] > 1 &&
+           strides[last] != (int64_t)tg_dtype_size(array->dtype);
+}
+
 /* The targets as the planner sees them, and for the plan where their results go. */
 static tg_status
 take_targets(tg_plan *plan, size_t count, tg_array *const *arrays, const tg_target *targets,
              tg_plan_target *planned, tg_error *err)
 {
     tg_status status = TG_OK;
+    TG_ASSERT(arrays != NULL || targets != NULL);
     plan->places = tg_calloc(NULL, count, sizeof *plan->places);
     TG_CHECK(plan->places != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     plan->place_count = count;
@@ -53,6 +65,7 @@ take_targets(tg_plan *plan, size_t count, tg_array *const *arrays, const tg_targ
         tg_view_from_shape(&layout, place->data, array->dtype, array->ndim, array->shape);
         memcpy(place->strides, target->strides != NULL ? target->strides : layout.strides,
                (size_t)layout.ndim * sizeof layout.strides[0]);
+        planned[t].gaps = target->data != NULL && has_gaps(array, place->strides);
     }
 out:
     return status;
@@ -105,6 +118,7 @@ keep_apart(const tg_plan *plan, const tg_target *targets, tg_plan_target *planne
             memcpy(view.strides, plan->places[t].strides, sizeof view.strides);
             if (reads_memory_of(plan->core, &view)) {
                 planned[t].own_bytes = tg_max_i64(1, tg_array_nbytes(array));
+                planned[t].gaps = false;
                 any = true;
             }
         }
@@ -134,6 +148,7 @@ tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int
              "a computation has 1 to %d targets, got %zu", TG_TARGETS_MAX, count);
     planned = tg_calloc(NULL, count, sizeof *planned);
     TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    TG_TRY(tg__check_places(count, targets, err));
     TG_TRY(take_targets(plan, count, NULL, targets, planned, err));
     TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
     if (keep_apart(plan, targets, planned)) {
@@ -175,12 +190,17 @@ tg_plan_bytes_free(void *bytes, size_t size)
     tg_free(NULL, bytes, size);
 }
 
+/* A store that the plan names; `ctx`: the session's root, or NULL. */
 static tg_status
 open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    (void)ctx;
-    TG_TRY(tg_format_open(uri, out, err));
+    char real[TG_STORE_PATH_MAX];
+    *out = NULL;
+    if (ctx != NULL) {
+        TG_TRY(tg__root_find(ctx, uri, real, err));
+    }
+    TG_TRY(tg_format_open(ctx != NULL ? real : uri, out, err));
     if (strcmp((*out)->format, format) != 0) {
         status =
             tg_fail(err, TG_ERR_VALUE, "%s: is of format %s, and was %s when the plan was made",
@@ -192,7 +212,12 @@ out:
     return status;
 }
 
-static const tg_wire_opener opener = { NULL, open_store };
+/* `root` of TG_STORE_PATH_MAX bytes lives as long as the opener. */
+static tg_wire_opener
+opener_of(tg_session *session, char *root)
+{
+    return (tg_wire_opener){ tg_session_plan_root(session, root) ? root : NULL, open_store };
+}
 
 tg_status
 tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t count,
@@ -203,6 +228,8 @@ tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t c
     tg_plan_options options = { .threads = session->threads,
                                 .memory_limit = session->memory_limit,
                                 .tasks_max = TG_PLAN_TASKS_MAX };
+    char root[TG_STORE_PATH_MAX];
+    tg_wire_opener opener = opener_of(session, root);
     tg_wire_plan wire = { 0 };
     tg_plan_target *planned = NULL;
     size_t wanted = 0;
@@ -214,6 +241,7 @@ tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t c
     TG_CHECK(wanted >= 1, err, TG_ERR_FORMAT, "plan: it has no targets");
     TG_CHECK(count == 0 || count == wanted, err, TG_ERR_VALUE,
              "plan: it has %zu targets, got places for %zu", wanted, count);
+    TG_TRY(tg__check_places(count, targets, err));
     planned = tg_calloc(NULL, wanted, sizeof *planned);
     TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     TG_TRY(
@@ -237,6 +265,8 @@ tg_plan_bytes_targets(tg_session *session, const void *bytes, size_t size, size_
                       tg_array **arrays, size_t *count, tg_error *err)
 {
     tg_status status = TG_OK;
+    char root[TG_STORE_PATH_MAX];
+    tg_wire_opener opener = opener_of(session, root);
     tg_wire_arrays read = { 0 };
     *count = 0;
     TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));

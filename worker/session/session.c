@@ -6,18 +6,21 @@
 
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
+#include "io/store/store.h"
 #include "ops/registry.h"
+#include "tilegraph/plan.h"
 #include "worker/session/env.h"
+#include "worker/session/paths.h"
 
 static tg_status
 check(int threads, int64_t memory_limit, tg_error *err)
 {
     tg_status status = TG_OK;
     TG_CHECK(threads >= 1 && threads <= TG_THREADS_MAX, err, TG_ERR_VALUE,
-             "threads must be 1 to %d, got %d", TG_THREADS_MAX, threads);
+             "threads must be 1 to %d, or 0 for the default, got %d", TG_THREADS_MAX, threads);
     TG_CHECK(memory_limit >= TG_MEMORY_LIMIT_MIN, err, TG_ERR_VALUE,
-             "memory_limit must be at least %lld bytes, got %lld", (long long)TG_MEMORY_LIMIT_MIN,
-             (long long)memory_limit);
+             "memory_limit must be at least %lld bytes, or 0 for the default, got %lld",
+             (long long)TG_MEMORY_LIMIT_MIN, (long long)memory_limit);
 out:
     return status;
 }
@@ -74,6 +77,7 @@ tg_session_close(tg_session *session)
             tg_admission_fini(&session->admission);
         }
         tg_pool_destroy(session->pool);
+        tg_free(NULL, session->plan_root, TG_STORE_PATH_MAX);
         (void)pthread_mutex_destroy(&session->lock);
         tg_free(NULL, session, sizeof *session);
     }
@@ -133,6 +137,38 @@ tg_scope *
 tg_scope_create(tg_session *session)
 {
     return tg_scope_create_in(session->context);
+}
+
+tg_status
+tg_session_set_plan_root(tg_session *session, const char *root, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char *real = NULL;
+    if (root != NULL) {
+        real = tg_malloc(NULL, TG_STORE_PATH_MAX);
+        TG_CHECK(real != NULL, err, TG_ERR_MEMORY, "no memory for the root of plans");
+        TG_TRY(tg__root_make(root, real, err));
+    }
+    (void)pthread_mutex_lock(&session->lock);
+    char *old = session->plan_root;
+    session->plan_root = real;
+    (void)pthread_mutex_unlock(&session->lock);
+    real = old;
+out:
+    tg_free(NULL, real, TG_STORE_PATH_MAX);
+    return status;
+}
+
+bool
+tg_session_plan_root(tg_session *session, char *root)
+{
+    (void)pthread_mutex_lock(&session->lock);
+    bool has = session->plan_root != NULL;
+    if (has) {
+        memcpy(root, session->plan_root, strlen(session->plan_root) + 1);
+    }
+    (void)pthread_mutex_unlock(&session->lock);
+    return has;
 }
 
 bool

@@ -25,6 +25,7 @@ struct tg_session {
     tg_admission admission;
     atomic_int threads;
     _Atomic int64_t memory_limit;
+    char *plan_root; /* TG_STORE_PATH_MAX bytes; NULL: plans may name any path; lock */
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
@@ -48,6 +49,8 @@ struct tg_plan {
  * threads. */
 TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *spec, tg_job **out,
                                        tg_error *err);
+/* The root of plans, in TG_STORE_PATH_MAX bytes; false: there is none. */
+bool tg_session_plan_root(tg_session *session, char *root);
 /* Is the caller a task of this session? */
 bool tg_session_is_inside(tg_session *session);
 

@@ -13,22 +13,6 @@
 
 #include "tests/support/mini_ops.h"
 
-static int
-open_mini(void **state)
-{
-    static mini m;
-    mini_open(&m);
-    *state = &m;
-    return 0;
-}
-
-static int
-close_mini(void **state)
-{
-    mini_close(*state);
-    return 0;
-}
-
 static void
 assert_one_box(const tg_boxes *boxes, const tg_box *expected)
 {
@@ -177,7 +161,7 @@ test_threads_find_and_drop(void **state)
 int
 main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_mini, close_mini)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, mini_setup, mini_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_elementwise_demand_broadcasts),
         CASE(test_window_demand),

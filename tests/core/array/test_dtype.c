@@ -65,6 +65,29 @@ test_names(void **state)
 
 /* Every float16 there and back, and each midpoint of two neighbours to the even one. */
 static void
+test_typestrs_come_back(void **state)
+{
+    char text[TG_TYPESTR_MAX];
+    bool big = true;
+    (void)state;
+    for (int d = 1; d < TG_DT_COUNT; d++) {
+        tg_dtype_typestr((tg_dtype)d, text);
+        assert_int_equal(tg_dtype_from_typestr(text, &big), d);
+        assert_false(big);
+        text[0] = '>';
+        assert_int_equal(tg_dtype_from_typestr(text, &big), d);
+        assert_int_equal(big, tg_dtype_size((tg_dtype)d) > 1);
+        assert_int_equal(tg_dtype_from_typestr(text + 1, &big), TG_DT_NONE);
+    }
+    tg_dtype_typestr(TG_DT_C128, text);
+    assert_string_equal(text, "<c16");
+    tg_dtype_typestr(TG_DT_BOOL, text);
+    assert_string_equal(text, "|b1");
+    assert_int_equal(tg_dtype_from_typestr("uint16", &big), TG_DT_NONE);
+    assert_int_equal(tg_dtype_from_typestr("", &big), TG_DT_NONE);
+}
+
+static void
 test_half(void **state)
 {
     (void)state;
@@ -118,6 +141,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promote),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_typestrs_come_back),
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_cut),
     };

@@ -148,6 +148,21 @@ test_boxes_and_numbers(void **state)
 }
 
 static void
+test_a_range_is_walked_in_c_order(void **state)
+{
+    const int64_t first[] = { 1, 5, 0 }, last[] = { 2, 5, 1 };
+    const int64_t order[][3] = { { 1, 5, 0 }, { 1, 5, 1 }, { 2, 5, 0 }, { 2, 5, 1 } };
+    int64_t index[] = { 1, 5, 0 };
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_memory_equal(index, order[i], sizeof index);
+        assert_int_equal(tg_grid_range_next(3, first, last, index), i < 3);
+    }
+    assert_memory_equal(index, first, sizeof index);
+    assert_false(tg_grid_range_next(0, first, last, index));
+}
+
+static void
 test_equality(void **state)
 {
     const int64_t shape[] = { 10 };
@@ -228,7 +243,7 @@ main(void)
         cmocka_unit_test(test_regular_axes), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_size_errors),  cmocka_unit_test(test_boxes_and_numbers),
         cmocka_unit_test(test_equality),     cmocka_unit_test(test_huge_grids_cost_nothing),
-        cmocka_unit_test(test_automatic),
+        cmocka_unit_test(test_automatic),    cmocka_unit_test(test_a_range_is_walked_in_c_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,22 +16,6 @@
 #include "core/wire/plan_wire.h"
 #include "tests/support/mini_ops.h"
 
-static int
-open_mini(void **state)
-{
-    static mini m;
-    mini_open(&m);
-    *state = &m;
-    return 0;
-}
-
-static int
-close_mini(void **state)
-{
-    mini_close(*state);
-    return 0;
-}
-
 /* --- a store with one array in it ------------------------------------------------------------ */
 
 static tg_source store;
@@ -422,7 +406,7 @@ test_cut_and_changed_messages(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_mini, close_mini)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mini_setup, mini_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_round_trips),
         TEST(test_another_process_gets_the_same),

@@ -392,6 +392,66 @@ test_integers(void **state)
     check_i8(&tg_op_power, ref_power);
 }
 
+/* The low bytes of `number`, `count` times. */
+static void
+repeat(char *data, size_t size, uint64_t number, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        memcpy(data + i * size, &number, size);
+    }
+}
+
+/* One divisor for all against the same divisor in a row where the last one differs, which is
+ * divided number by number. */
+static void
+compare_divisor(const tg_op *op, tg_dtype dtype, uint64_t divisor)
+{
+    enum { COUNT = 300 };
+    char a[(COUNT + 1) * 8], b[(COUNT + 1) * 8], one[(COUNT + 1) * 8], each[(COUNT + 1) * 8];
+    fake f;
+    size_t size = tg_dtype_size(dtype);
+    uint64_t smallest = (uint64_t)1 << (8 * size - 1);
+    make_fake(&f, op, dtype, dtype);
+    for (uint64_t i = 0; i <= COUNT; i++) {
+        const uint64_t corner[] = { i,           0 - i,           smallest + i, smallest - i,
+                                    divisor * i, divisor * i - 1, draw(),       draw() >> 40 };
+        repeat(a + i * size, size, corner[i % 8], 1);
+    }
+    char *const to_one[] = { a, b, one }, *const to_each[] = { a, b, each };
+    const ptrdiff_t strides[] = { (ptrdiff_t)size, (ptrdiff_t)size, (ptrdiff_t)size };
+    repeat(b, size, divisor, COUNT);
+    op->loop (&f.node)(to_one, strides, COUNT, NULL);
+    repeat(b + COUNT * size, size, divisor + 1, 1);
+    op->loop (&f.node)(to_each, strides, COUNT + 1, NULL);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (memcmp(one + i * size, each + i * size, size) != 0) {
+            fail_msg("%s of %s by %lld differs at %zu (%s)", op->name, tg_dtype_name(dtype),
+                     (long long)divisor, i, tg_isa_name(tg_isa_level()));
+        }
+    }
+}
+
+static void
+test_one_divisor_for_all(void **state)
+{
+    const tg_op *const ops[] = { &tg_op_floor_divide, &tg_op_remainder, &tg_op_fmod };
+    (void)state;
+    for (int isa = TG_ISA_BASE; isa <= (int)tg_isa_best(); isa++) {
+        tg_isa_set((tg_isa)isa);
+        for (int d = 1; d < TG_DT_COUNT; d++) {
+            for (uint64_t k = 0; tg_dtype_is_integer((tg_dtype)d) && k < 3 * 64 + 20; k++) {
+                uint64_t divisor = k < 20 ? k - 10 : ((uint64_t)1 << (k - 20) / 3) + k % 3 - 1;
+                for (int i = 0; i < 3; i++) {
+                    compare_divisor(ops[i], (tg_dtype)d, divisor);
+                    compare_divisor(ops[i], (tg_dtype)d, 0 - divisor);
+                    compare_divisor(ops[i], (tg_dtype)d, draw());
+                }
+            }
+        }
+    }
+    tg_isa_set(tg_isa_best());
+}
+
 static void
 test_mixed_comparison(void **state)
 {
@@ -422,9 +482,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),
-        cmocka_unit_test(test_casts),
-        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_layouts),          cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_integers),         cmocka_unit_test(test_one_divisor_for_all),
         cmocka_unit_test(test_mixed_comparison),
     };
     for (int i = 0; i < 5; i++) {

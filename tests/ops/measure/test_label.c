@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/array/scratch.h"
+#include "ops/kernel/isa.h"
 #include "tests/support/eval_node.h"
 #include "worker/exec/run.h"
 
@@ -179,6 +180,7 @@ label_equals_a_flood_fill(void **state)
     (void)state;
     const int64_t three[3] = { 3, 3, 3 };
     for (uint32_t trial = 0; trial < 60; trial++) {
+        tg_isa_set((tg_isa)(trial % TG_ISA_COUNT));
         uint8_t v[CELLS];
         uint8_t marks[27];
         int32_t expected[CELLS];
@@ -209,6 +211,7 @@ label_equals_a_flood_fill(void **state)
         tg_buffer_release(table);
         eval_close(&e);
     }
+    tg_isa_set(tg_isa_best());
 }
 
 static void

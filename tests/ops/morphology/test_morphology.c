@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ops/kernel/isa.h"
 #include "ops/measure/measure.h"
 #include "tests/support/eval_node.h"
 
@@ -87,6 +88,97 @@ erosion_and_dilation_repeat(void **state)
         eval_expect(&e, node, TG_DT_BOOL, 2, shape, expected);
         eval_close(&e);
     }
+}
+
+/* A volume of several slabs, whose rows fill several vectors and have several words. */
+enum { VZ = 11, VY = 41, VX = 140, VOXELS = VZ * VY * VX, SOLID_MAX = 11 * 11 * 11 };
+
+typedef struct solid {
+    int64_t size[3];
+    uint8_t cells[SOLID_MAX];
+} solid;
+
+/* A ball, a shell (cross-sections that do not contain each other), noise, a rod longer than a word
+ * and a box. */
+static void
+make_solid(solid *s, int kind)
+{
+    static const int64_t sizes[5][3] = {
+        { 11, 11, 11 }, { 7, 9, 8 }, { 3, 6, 5 }, { 1, 2, 131 }, { 2, 7, 3 }
+    };
+    memcpy(s->size, sizes[kind], sizeof s->size);
+    fill_random(s->cells, SOLID_MAX, 3, 120);
+    for (int64_t i = 0; i < s->size[0] * s->size[1] * s->size[2]; i++) {
+        int64_t z = i / (s->size[1] * s->size[2]) - s->size[0] / 2;
+        int64_t y = i / s->size[2] % s->size[1] - s->size[1] / 2;
+        int64_t x = i % s->size[2] - s->size[2] / 2;
+        int64_t square = z * z + y * y + x * x;
+        if (kind != 2) {
+            s->cells[i] = kind == 0 ? square <= 25 : kind == 1 ? square >= 8 : true;
+        }
+    }
+}
+
+static void
+erode_volume(const uint8_t *v, uint8_t *out, const solid *s, bool border)
+{
+    memset(out, 1, VOXELS);
+    for (int64_t k = 0; k < s->size[0] * s->size[1] * s->size[2]; k++) {
+        int64_t dz = k / (s->size[1] * s->size[2]) - s->size[0] / 2;
+        int64_t dy = k / s->size[2] % s->size[1] - s->size[1] / 2;
+        int64_t dx = k % s->size[2] - s->size[2] / 2;
+        for (int64_t i = 0; i < VOXELS && s->cells[k] != 0; i++) {
+            int64_t z = i / (VY * VX) + dz;
+            int64_t y = i / VX % VY + dy;
+            int64_t x = i % VX + dx;
+            bool inside = z >= 0 && z < VZ && y >= 0 && y < VY && x >= 0 && x < VX;
+            out[i] &= inside ? v[(z * VY + y) * VX + x] : border;
+        }
+    }
+}
+
+/* Little background, much of it, and much in one part only. */
+static void
+make_volume(uint8_t *v, int kind)
+{
+    fill_random(v, VOXELS, 17, 230);
+    for (int64_t i = 0; i < VOXELS; i++) {
+        bool corner = i / VX % VY < 12 && i % VX < 50;
+        v[i] = kind == 0 ? i % 977 != 5 : v[i] != 0 || (kind == 2 && !corner);
+    }
+}
+
+static void
+volumes_are_eroded_at_every_level(void **state)
+{
+    (void)state;
+    static uint8_t v[VOXELS];
+    static uint8_t expected[VOXELS];
+    const int64_t shape[3] = { VZ, VY, VX };
+    for (int trial = 0; trial < 30; trial++) {
+        solid s;
+        int64_t border = trial % 2;
+        const tg_param param = { "border_value", TG_PARAM_INT, { .count = 1, .ints = &border } };
+        eval e;
+        eval_open(&e);
+        make_solid(&s, trial / 2 % 5);
+        make_volume(v, trial / 10);
+        erode_volume(v, expected, &s, border != 0);
+        tg_array *args[2] = { eval_memory(&e, TG_DT_BOOL, 3, shape, v, 0),
+                              eval_memory(&e, TG_DT_BOOL, 3, s.size, s.cells, 0) };
+        tg_array *node = tg_apply(e.scope, "binary_erosion", 2, args, 1, &param);
+        assert_non_null(node);
+        for (int isa = TG_ISA_BASE; isa <= (int)tg_isa_best(); isa++) {
+            for (int64_t tile = 0; tile <= 33; tile += 33) {
+                tg_isa_set((tg_isa)isa);
+                uint8_t *got = eval_node(&e, node, tile, NULL);
+                assert_memory_equal(got, expected, VOXELS);
+                free(got);
+            }
+        }
+        eval_close(&e);
+    }
+    tg_isa_set(tg_isa_best());
 }
 
 static void
@@ -253,6 +345,33 @@ bad_arguments_are_named(void **state)
     eval_close(&e);
 }
 
+/* An axis that counts from the end was let through, and the slots wrote before their boxes. */
+static void
+nearest_pass_refuses_an_axis_from_the_end(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { 2, 3 };
+    const int64_t metric = 0;
+    const double spacing[2] = { 1.0, 1.0 };
+    uint8_t bits[6] = { 0 };
+    eval e;
+    eval_open(&e);
+    tg_array *flags = eval_memory(&e, TG_DT_BOOL, 2, shape, bits, 0);
+    for (int64_t axis = -2; axis <= 2; axis++) {
+        const tg_param given[3] = {
+            { "axis", TG_PARAM_INT, { .count = 1, .ints = &axis } },
+            { "metric", TG_PARAM_INT, { .count = 1, .ints = &metric } },
+            { "sampling", TG_PARAM_FLOAT, { .count = 2, .floats = spacing } },
+        };
+        bool fits = axis == 0 || axis == 1;
+        assert_int_equal(tg_apply(e.scope, "_nearest_pass", 1, &flags, 3, given) != NULL, fits);
+        if (!fits) {
+            eval_expect_error(&e, TG_ERR_VALUE, "axis must be one of the 2 axes");
+        }
+    }
+    eval_close(&e);
+}
+
 /* Steps of composed ops may come from afar, in a plan: what no builder would give is an error. */
 static void
 steps_refuse_what_does_not_fit(void **state)
@@ -330,11 +449,13 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(erosion_and_dilation_repeat),
+        cmocka_unit_test(volumes_are_eroded_at_every_level),
         cmocka_unit_test(distances_are_exact),
         cmocka_unit_test(steps_are_counted),
         cmocka_unit_test(nearest_cells_are_nearest),
         cmocka_unit_test(spreading_settles),
         cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(nearest_pass_refuses_an_axis_from_the_end),
         cmocka_unit_test(steps_refuse_what_does_not_fit),
         cmocka_unit_test(labels_without_a_row_are_not_reached),
     };

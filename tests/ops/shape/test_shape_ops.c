@@ -11,7 +11,11 @@
 
 #include "tests/support/eval_node.h"
 
-#define INTS(...) (const int64_t[]){ __VA_ARGS__ }
+#define INTS(...)                                                                                  \
+    (const int64_t[])                                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define EXPECT(array, ndim, shape, ...)                                                            \
     eval_expect(&e, (array), TG_DT_I32, (ndim), (shape), (const int32_t[]){ __VA_ARGS__ })
 
@@ -121,10 +125,14 @@ test_reshape(void **unused)
     const tg_array *unit = eval_ints(&e, "reshape", x, "shape", 4, INTS(1, 2, 1, 3));
     assert_int_equal(unit->op->cls, TG_CLASS_VIEW);
     assert_ptr_equal(eval_ints(&e, "reshape", x, "shape", 2, INTS(2, 3)), x);
+    assert_null(eval_ints(&e, "rechunk", x, "chunks", 1, INTS(0)));
+    eval_expect_error(&e, TG_ERR_VALUE,
+                      "an edge must be positive, or -1 for the whole axis; got 0");
     assert_null(eval_ints(&e, "reshape", x, "shape", 1, INTS(5)));
-    eval_expect_error(&e, TG_ERR_VALUE, "cannot reshape array of size 6");
+    eval_expect_error(&e, TG_ERR_VALUE,
+                      "cannot reshape array of size 6 into shape (5,): it has shape (2,3)");
     assert_null(eval_ints(&e, "reshape", x, "shape", 2, INTS(-1, -1)));
-    eval_expect_error(&e, TG_ERR_VALUE, "can only specify one unknown dimension");
+    eval_expect_error(&e, TG_ERR_VALUE, "can only specify one unknown dimension; 'shape' is (?,?)");
     eval_close(&e);
 }
 
@@ -170,12 +178,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slice),
-        cmocka_unit_test(test_slice_grid),
-        cmocka_unit_test(test_views),
-        cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_slice), cmocka_unit_test(test_slice_grid),
+        cmocka_unit_test(test_views), cmocka_unit_test(test_reshape),
+        cmocka_unit_test(test_join),  cmocka_unit_test(test_pad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The executor: every task once and in order, whatever is stopped, fails, nests or is destroyed. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #include "worker/exec/exec.h"
 
@@ -346,8 +346,9 @@ run_nested(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err
         bool done = false;
         work_init(&inner, w->exec, 12, 1, task);
         inner.depth = w->depth - 1;
-        tg_job_spec spec = { .tasks = &inner.tasks, .ctx = &inner, .run = run_nested,
-                             .destroy = on_destroy };
+        tg_job_spec spec = {
+            .tasks = &inner.tasks, .ctx = &inner, .run = run_nested, .destroy = on_destroy
+        };
         status = tg_job_start(w->exec, &spec, &job, err);
         if (status == TG_OK) {
             status = tg_job_wait(job, -1, &done, err);
@@ -395,15 +396,129 @@ test_arguments(void **state)
     tg_job_release(NULL);
 }
 
+/* -- tasks that end outside ----------------------------------------------------------------- */
+
+/* `outside` tasks, and behind them a chain of layers in which each task reads two before it. */
+static void
+outside_init(work *w, tg_exec *exec, uint32_t outside, uint32_t count)
+{
+    tg_error err;
+    uint32_t id = 0;
+    memset(w, 0, sizeof *w);
+    w->exec = exec;
+    w->fails_at = UINT32_MAX;
+    tg_tasks_init(&w->tasks);
+    for (uint32_t t = 0; t < count; t++) {
+        uint32_t list[2] = { t / 2, t - 1 };
+        uint32_t n = t < outside ? 0 : t / 2 == t - 1 ? 1 : 2;
+        assert_int_equal(tg_tasks_add(&w->tasks, n, list, &id, &err), TG_OK);
+    }
+    assert_int_equal(tg_tasks_freeze(&w->tasks, &err), TG_OK);
+    w->ran = calloc(count, sizeof *w->ran);
+}
+
+static int64_t
+need_one(void *ctx, uint32_t task)
+{
+    (void)ctx;
+    (void)task;
+    return 1;
+}
+
+static void
+arrive(tg_job *job, work *w, uint32_t task)
+{
+    tg_error err;
+    atomic_store(&w->ran[task], 1); /* run_task looks at it */
+    assert_int_equal(tg_job_arrived(job, task, &err), TG_OK);
+}
+
+static void
+nothing_runs_before_what_it_reads_has_arrived(void **state)
+{
+    enum { OUTSIDE = 20, COUNT = 400 };
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        tg_exec *exec = NULL;
+        tg_job *job = NULL;
+        tg_error err;
+        bool done = false;
+        work w;
+        assert_int_equal(tg_exec_create(1 + round % 3, &exec, &err), TG_OK);
+        outside_init(&w, exec, OUTSIDE, COUNT);
+        tg_job_spec spec = { .tasks = &w.tasks,
+                             .outside = OUTSIDE,
+                             .ctx = &w,
+                             .run = run_task,
+                             .ended = on_end,
+                             .need = round % 2 == 0 ? need_one : NULL,
+                             .ahead_bytes = round % 5 };
+        assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
+        for (uint32_t i = 0; i < OUTSIDE - 1; i++) {
+            arrive(job, &w, (i + (uint32_t)round) % (OUTSIDE - 1));
+        }
+        assert_int_equal(tg_job_wait(job, 1000000, &done, &err), TG_OK);
+        assert_false(done);
+        assert_int_equal(atomic_load(&w.runs), 0); /* task 20 reads 10 and 19 */
+        arrive(job, &w, OUTSIDE - 1);
+        assert_int_equal(tg_job_wait(job, -1, &done, &err), TG_OK);
+        assert_true(done);
+        assert_int_equal(atomic_load(&w.runs), COUNT - OUTSIDE);
+        assert_int_equal(atomic_load(&w.ended), 1);
+        tg_job_release(job);
+        tg_exec_destroy(exec);
+        tg_tasks_fini(&w.tasks);
+        free(w.ran);
+    }
+}
+
+static void
+a_job_may_be_stopped_while_it_waits_for_outside(void **state)
+{
+    tg_exec *exec = NULL;
+    tg_job *job = NULL;
+    tg_error err;
+    bool done = false;
+    work w;
+    (void)state;
+    assert_int_equal(tg_exec_create(2, &exec, &err), TG_OK);
+    outside_init(&w, exec, 4, 50);
+    tg_job_spec spec = {
+        .tasks = &w.tasks, .outside = 4, .ctx = &w, .run = run_task, .ended = on_end
+    };
+    assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
+    arrive(job, &w, 1);
+    assert_int_equal(tg_job_arrived(job, 1, &err), TG_ERR_VALUE);
+    assert_non_null(strstr(err.message, "task 1 has arrived already"));
+    assert_int_equal(tg_job_arrived(job, 4, &err), TG_ERR_VALUE);
+    assert_non_null(strstr(err.message, "task 4 does not come from outside"));
+    tg_job_stop(job, TG_ERR_CANCELLED, "enough");
+    assert_int_equal(tg_job_wait(job, -1, &done, &err), TG_ERR_CANCELLED);
+    assert_true(done);
+    arrive(job, &w, 2); /* late: nothing */
+    assert_int_equal(atomic_load(&w.runs), 0);
+    tg_job_release(job);
+    tg_exec_destroy(exec);
+    tg_tasks_fini(&w.tasks);
+    free(w.ran);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_tasks),   cmocka_unit_test(test_no_tasks),
-        cmocka_unit_test(test_short_jobs),   cmocka_unit_test(test_many_jobs_at_once),
-        cmocka_unit_test(test_stop),         cmocka_unit_test(test_failing_task),
-        cmocka_unit_test(test_timeout),      cmocka_unit_test(test_destroy_while_running),
-        cmocka_unit_test(test_nested),       cmocka_unit_test(test_arguments),
+        cmocka_unit_test(nothing_runs_before_what_it_reads_has_arrived),
+        cmocka_unit_test(a_job_may_be_stopped_while_it_waits_for_outside),
+        cmocka_unit_test(test_many_tasks),
+        cmocka_unit_test(test_no_tasks),
+        cmocka_unit_test(test_short_jobs),
+        cmocka_unit_test(test_many_jobs_at_once),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_failing_task),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_destroy_while_running),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

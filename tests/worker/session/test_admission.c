@@ -85,6 +85,39 @@ test_first_come_first_served(void **state)
     tg_pool_destroy(pool);
 }
 
+/* A task waits for c: it passes b, but not where there is no room for it. */
+static void
+test_urging_passes_the_queue(void **state)
+{
+    tg_pool *pool = tg_pool_create(NULL, 100);
+    tg_admission admission;
+    asker a, b, c, d;
+    (void)state;
+    tg_admission_init(&admission, pool, 100);
+    ask(&a, 60, 0);
+    ask(&b, 50, 0);
+    ask(&c, 30, 30);
+    ask(&d, 20, 0);
+    assert_true(tg_admission_try(&admission, &a.request, true));
+    tg_admission_wait(&admission, &b.request);
+    tg_admission_wait(&admission, &c.request);
+    tg_admission_wait(&admission, &d.request);
+    assert_true(tg_admission_urge(&admission, &c.request));
+    assert_int_equal(c.admitted, 1);
+    assert_int_equal(c.request.reserved_bytes, 40);         /* what was left */
+    assert_true(tg_admission_urge(&admission, &c.request)); /* nothing to do any more */
+    assert_int_equal(c.admitted, 1);
+    assert_false(tg_admission_urge(&admission, &d.request));
+    assert_int_equal(b.admitted + d.admitted, 0);
+    tg_admission_leave(&admission, &c.request);
+    tg_admission_leave(&admission, &a.request);
+    assert_int_equal(b.admitted + d.admitted, 2); /* the order of the others is kept */
+    tg_admission_leave(&admission, &b.request);
+    tg_admission_leave(&admission, &d.request);
+    tg_admission_fini(&admission);
+    tg_pool_destroy(pool);
+}
+
 static void
 test_withdrawing_and_limits(void **state)
 {
@@ -340,6 +373,58 @@ test_wait_inside_a_task_keeps_its_timeout(void **state)
 }
 
 static int
+wait_for_ever_inside(void *ctx, const tg_block_info *info, const tg_block_view *in, size_t nin,
+                     const tg_block_view *out, char *message, size_t message_bytes)
+{
+    inside *i = ctx;
+    (void)info, (void)in, (void)nin, (void)message, (void)message_bytes;
+    memset(out->data, 0, (size_t)(out->shape[0] * out->strides[0]));
+    if (atomic_fetch_add(&i->asked, 1) == 0) {
+        while (atomic_load(&i->other) == NULL) {
+            nap_ms(1);
+        }
+        i->status = tg_computation_wait(i->other, -1, &i->done, &i->nested_error);
+    }
+    return 0;
+}
+
+/* A task waits without a timeout for a computation that its own keeps in the queue, for one that
+ * has room once it is asked for, and for its own: this hung. */
+static void
+test_endless_wait_inside_a_task_does_not_hang(void **state)
+{
+    static const tg_status expected[] = { TG_ERR_MEMORY, TG_OK, TG_ERR_VALUE };
+    static const char *const said[] = { "cannot wait for memory", NULL, "it is a part of" };
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        tg_session *session = open_session(1, (k == 0 ? 10 : 64) * MIB);
+        inside in = { .session = session };
+        tg_function *waits = tg_block_function_create(wait_for_ever_inside, &in, NULL, 1);
+        tg_scope *scope = tg_scope_create(session);
+        tg_target target = { .array = gated(scope, waits) };
+        tg_target second = { .array = blurred(scope) };
+        tg_computation *first = NULL, *other = NULL;
+        tg_error err;
+        bool done = false;
+        assert_int_equal(tg_compute_start(session, 1, &target, &first, &err), TG_OK);
+        assert_int_equal(tg_compute_start(session, 1, &second, &other, &err), TG_OK);
+        atomic_store(&in.other, k == 2 ? first : other);
+        assert_int_equal(tg_computation_wait(first, -1, &done, &err), TG_OK);
+        assert_int_equal(in.status, expected[k]);
+        assert_int_equal(in.done, expected[k] == TG_OK);
+        if (said[k] != NULL) {
+            assert_non_null(strstr(in.nested_error.message, said[k]));
+        }
+        assert_int_equal(tg_computation_wait(other, -1, &done, &err), TG_OK);
+        tg_computation_destroy(first);
+        tg_computation_destroy(other);
+        tg_scope_destroy(scope);
+        tg_block_function_release(waits);
+        tg_session_close(session);
+    }
+}
+
+static int
 compute_inside(void *ctx, const tg_block_info *info, const tg_block_view *in, size_t nin,
                const tg_block_view *out, char *message, size_t message_bytes)
 {
@@ -388,10 +473,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_come_first_served),
+        cmocka_unit_test(test_urging_passes_the_queue),
         cmocka_unit_test(test_withdrawing_and_limits),
         cmocka_unit_test(test_users_at_once_near_the_limit),
         cmocka_unit_test(test_waiting_and_cancelling),
         cmocka_unit_test(test_wait_inside_a_task_keeps_its_timeout),
+        cmocka_unit_test(test_endless_wait_inside_a_task_does_not_hang),
         cmocka_unit_test(test_computing_inside_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,13 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #include "tilegraph/tilegraph.h"
 
@@ -234,6 +234,91 @@ test_threads_change_between(void **state)
     tg_session_close(session);
 }
 
+/* Rows of the user's memory with gaps: tiles are made apart, which the plan did not count. */
+static void
+test_tiles_for_rows_with_gaps_are_counted(void **state)
+{
+    int64_t shape[] = { 512, 256 }, chunks[] = { 64, 256 };
+    tg_session *session = open_session(1, (int64_t)8 << 20);
+    tg_scope *scope = tg_scope_create(session);
+    tg_param full[] = { { "shape", TG_PARAM_INT, { 2, { .ints = shape } } },
+                        { "chunks", TG_PARAM_INT, { 2, { .ints = chunks } } } };
+    tg_array *x = tg_apply(scope, "ones", 0, NULL, 2, full);
+    int64_t cells = shape[0] * shape[1];
+    double *wide = calloc((size_t)cells * 2, sizeof *wide);
+    (void)state;
+    assert_non_null(wide);
+    for (int gap = 1; gap <= 2; gap++) {
+        int64_t strides[] = { 16 * shape[1], 8 * gap };
+        tg_target target = { .array = x, .data = wide, .strides = strides };
+        tg_computation *computation = NULL;
+        tg_plan *plan = NULL;
+        tg_report predicted, measured;
+        tg_error err;
+        bool done = false;
+        assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_OK);
+        tg_plan_report(plan, &predicted);
+        assert_int_equal(tg_plan_start(session, plan, &computation, &err), TG_OK);
+        assert_int_equal(tg_computation_wait(computation, -1, &done, &err), TG_OK);
+        tg_computation_report(computation, &measured);
+        assert_int_equal(predicted.peak_bytes > 0, gap == 2);
+        assert_int_equal(measured.peak_bytes, predicted.peak_bytes);
+        tg_computation_destroy(computation);
+        tg_plan_destroy(plan);
+    }
+    for (int64_t i = 0; i < cells; i++) {
+        assert_true(wide[2 * i] == 1.0);
+    }
+    free(wide);
+    tg_scope_destroy(scope);
+    tg_session_close(session);
+}
+
+/* The table of a shard is as large as its data here, and was taken beside the budget. */
+static void
+test_tables_of_shards_are_counted(void **state)
+{
+    int64_t cells = 1 << 20, chunks[] = { 16 }, shards[] = { 1 << 20 };
+    tg_session *session = open_session(2, (int64_t)16 << 20);
+    tg_scope *scope = tg_scope_create(session);
+    tg_param full[] = { { "shape", TG_PARAM_INT, { 1, { .ints = &cells } } },
+                        { "dtype", TG_PARAM_STR, { 5, { .text = "uint8" } } } };
+    tg_save_options options = { .struct_size = sizeof options,
+                                .chunks = chunks,
+                                .shards = shards,
+                                .codec = "none",
+                                .overwrite = true };
+    tg_array *x = tg_apply(scope, "ones", 0, NULL, 2, full);
+    tg_report predicted, measured;
+    tg_computation *computation = NULL;
+    tg_plan *plan = NULL;
+    tg_error err;
+    bool done = false;
+    (void)state;
+    if (tg_save(session, x, "tables.zarr", &options, &err) != TG_OK) {
+        fail_msg("%s", err.message);
+    }
+    tg_target target = { .array = apply(scope, "sum", tg_open(scope, "tables.zarr")) };
+    assert_non_null(target.array);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_OK);
+    tg_plan_report(plan, &predicted);
+    assert_true(predicted.peak_bytes > 5 << 20); /* one is kept, and two threads read two each */
+    assert_int_equal(tg_plan_start(session, plan, &computation, &err), TG_OK);
+    assert_int_equal(tg_computation_wait(computation, -1, &done, &err), TG_OK);
+    tg_computation_report(computation, &measured);
+    assert_true(measured.peak_bytes > 5 << 20);
+    assert_true(measured.peak_bytes < 16 << 20);
+    tg_computation_destroy(computation);
+    tg_plan_destroy(plan);
+    expect_nothing_used(session);
+    assert_int_equal(tg_session_configure(session, 0, (int64_t)4 << 20, &err), TG_OK);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_ERR_MEMORY);
+    assert_non_null(strstr(err.message, "5.0 MiB tables of stores"));
+    assert_int_equal(system("rm -r tables.zarr"), 0); /* the next run begins with nothing */
+    tg_scope_destroy(scope);
+    tg_session_close(session);
+}
+
 int
 main(void)
 {
@@ -243,6 +328,8 @@ main(void)
         cmocka_unit_test(test_cancel_at_any_moment),
         cmocka_unit_test(test_errors_name_op_and_tile),
         cmocka_unit_test(test_threads_change_between),
+        cmocka_unit_test(test_tiles_for_rows_with_gaps_are_counted),
+        cmocka_unit_test(test_tables_of_shards_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
