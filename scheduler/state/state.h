@@ -66,10 +66,6 @@
 
 typedef struct tg_sched tg_sched;
 
-typedef struct tg_range {
-    uint32_t lo, hi; /* [lo, hi) */
-} tg_range;
-
 typedef struct tg_sched_options {
     int64_t lease_ns;        /* a worker not heard of for so long is gone; 0: 15 s */
     int64_t stuck_ns;        /* no progress of a job for so long: STUCK; 0: 60 s */
