@@ -142,7 +142,8 @@ struct tg_sched {
     tg_sched_options options;
     int64_t now_ns;
     tg__worker *worker; /* by slot */
-    uint32_t slot_capacity, slot_count;
+    uint32_t slot_capacity;
+    uint16_t slot_count;
     uint32_t alive;   /* workers */
     uint32_t threads; /* of those that may be given tasks; found when all are looked at */
     uint16_t *look;   /* slots that may have room; as many as slots */
@@ -175,6 +176,8 @@ tg_sched_action *tg__emit(tg_sched *sched, tg_sched_action_kind kind, uint64_t w
                           const tg__job *job, uint32_t lo, uint32_t hi, uint64_t holder);
 void tg__say(tg_sched *sched, tg_sched_action *action, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Takes back what was said to workers about a job that is dropped in the same step. */
+void tg__out_forget(tg_sched *sched, const tg__job *job);
 void tg__out_clear(tg_sched *sched);
 void tg__out_finish(tg_sched *sched);
 

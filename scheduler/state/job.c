@@ -65,6 +65,7 @@ leave_worker(tg_sched *sched, tg__job *job, uint16_t slot)
 void
 tg__job_drop(tg_sched *sched, tg__job *job)
 {
+    tg__out_forget(sched, job);
     for (uint16_t slot = 0; slot < sched->slot_count; slot++) {
         if (sched->worker[slot].alive) {
             leave_worker(sched, job, slot);

@@ -55,6 +55,7 @@ tg__emit(tg_sched *sched, tg_sched_action_kind kind, uint64_t worker, const tg__
         last->holder == holder && last->range.hi == lo && hi > lo && !last->flag) {
         last->range.hi = hi;
     } else {
+        TG_DCHECK(sched->actions != NULL);
         TG_ASSERT_CMP(sched->action_count, <, sched->actions_capacity);
         last = &sched->actions[sched->action_count++];
         *last = (tg_sched_action){ .kind = kind,
@@ -78,6 +79,18 @@ tg__say(tg_sched *sched, tg_sched_action *action, const char *format, ...)
         (void)vsnprintf(action->message, MESSAGE_BYTES, format, args);
         va_end(args);
     }
+}
+
+void
+tg__out_forget(tg_sched *sched, const tg__job *job)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sched->action_count; i++) {
+        if (sched->actions[i].job != job->id || sched->actions[i].worker == 0) {
+            sched->actions[kept++] = sched->actions[i];
+        }
+    }
+    sched->action_count = kept;
 }
 
 void

@@ -121,7 +121,8 @@ hand_out(tg_sched *sched, tg__job *job, uint16_t from)
             }
             given++;
             sched->take_count = old; /* what is sorted */
-            if (find(sched, job, t) == NULL) {
+            /* One with a twin waits for the twin's answer, which could be taken for a taker's. */
+            if (find(sched, job, t) == NULL && !(task->flags & TG__TWIN)) {
                 ask(sched, job, t, from, to);
                 sched->takes[old + added++] = (tg__take){ .job = job, .task = t, .slot = to };
                 to = added % each == 0 ? next_taker(sched, job, to) : to;

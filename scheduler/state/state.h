@@ -17,8 +17,8 @@
  * order of their numbers as inputs become available. Each assigned task is answered once: DONE,
  * FAILED, or REVOKED. A tile is spoken of only where two workers share it: LOCATE says that a tile
  * which is read here is ready over there (the newest LOCATE of a tile counts), FREE that a tile
- * which was read elsewhere is needed no more, and that the worker shall forget it, wherever it is
- * said to be. By itself the worker frees
+ * which was read elsewhere is needed no more, and that the worker shall forget it, where it is
+ * said to be, and that it was to take it. By itself the worker frees
  *   - a tile of its own, not a kept one, once all tasks that read it have ended on it after it was
  *     made; a reader that is assigned anew has not ended;
  *   - its copy of another's tile once no task that it still has to run reads it.

@@ -22,6 +22,7 @@ tg__twin_remove(tg_sched *sched, tg__job *job, tg__twin *twin)
     tg__count(sched, job, twin->slot, TG__AGAIN, -1);
     job->task[twin->task].flags &= (uint8_t)~TG__TWIN;
     *twin = job->twins[--job->twin_count];
+    tg__drain_scan_all(sched);
 }
 
 /* A worker with nothing to do, other than the task's own; false: none. */

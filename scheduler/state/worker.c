@@ -92,7 +92,9 @@ tg__on_joined(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     if (slot == sched->slot_capacity) {
         TG_TRY(grow_slots(sched, err));
     }
-    sched->slot_count += slot == sched->slot_count;
+    if (slot == sched->slot_count) {
+        sched->slot_count++;
+    }
     sched->worker[slot] = (tg__worker){ .id = event->worker,
                                         .alive = true,
                                         .looked = sched->worker[slot].looked,
@@ -236,8 +238,12 @@ tg__worker_revoke(tg_sched *sched, uint16_t slot)
         const tg__job *job = sched->jobs.entries[i].as.job;
         uint32_t left = job->part[slot].count[TG__FRESH] + job->part[slot].count[TG__AGAIN] +
                         job->part[slot].count[TG__BLOCKED];
-        for (size_t k = 0; k < job->twin_count; k++) { /* counted there, owned elsewhere */
-            left -= job->twins[k].slot == slot;
+        for (size_t k = 0; k < job->twin_count; k++) {
+            if (job->twins[k].slot == slot) { /* counted here, owned elsewhere */
+                (void)tg__emit(sched, TG_ACTION_REVOKE, id, job, job->twins[k].task,
+                               job->twins[k].task + 1, 0);
+                left--;
+            }
         }
         for (uint32_t t = job->low; left != 0; t++) {
             if (tg__life_of(&job->task[t]) == TG__ASSIGNED && job->task[t].owner == slot) {

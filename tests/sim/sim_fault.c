@@ -229,8 +229,13 @@ sim_faults_end(sim_world *w)
         sim_host *host = &w->host[i];
         if (host->id == 0) {
             restart(w, host, 1);
-        } else if (host->full) {
-            fill(w, host);
+        } else {
+            if (host->full) {
+                fill(w, host);
+            }
+            if (host->memory_bytes < 2000) { /* or there might never be one that is large enough */
+                drain(w, host);
+            }
         }
     }
 }

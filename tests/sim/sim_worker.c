@@ -425,7 +425,7 @@ static void
 freed(sim_part *part, uint32_t t)
 {
     part->tile[t].tile = SIM_ABSENT;
-    part->tile[t].holder = 0;
+    part->tile[t].holder = part->tile[t].take = 0;
     part->tile[t].freed = false;
 }
 
@@ -475,8 +475,9 @@ dismissed(sim_world *w, sim_host *host)
             /* What it has taken from others may not be known to be there yet. */
             if ((part->tile[t].tile == SIM_OWN && !part->tile[t].took) ||
                 part->tile[t].task != SIM_NONE) {
-                sim_fail(w, "worker %u is dismissed with job %u task %u", (unsigned)host->id,
-                         (unsigned)part->job->id, t);
+                sim_fail(w, "worker %u is dismissed with job %u task %u (task %d, tile %d)",
+                         (unsigned)host->id, (unsigned)part->job->id, t, part->tile[t].task,
+                         part->tile[t].tile);
             }
         }
     }
