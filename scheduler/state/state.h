@@ -24,7 +24,7 @@
  *   - its copy of another's tile once no task that it still has to run reads it.
  * If a tile cannot be had from its holder it says LOST, and waits for the next LOCATE. The holder
  * may be the worker itself: when it is assigned a reader of a tile that it made and has freed.
- * A task whose tile it holds already is DONE at once.
+ * A task whose tile it holds already, or gets by TAKE before it has begun, is DONE at once.
  *
  * Placement. At the start of a job the sweep is cut into as many homes as there are workers, by
  * their threads; a worker works through its home from the front. When it is empty it takes the back

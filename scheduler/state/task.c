@@ -248,6 +248,9 @@ tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
         tg__take_back(sched, job, t);
     }
     tg__set_life(task, TG__ENDED);
+    /* Of a tile that is made again a reader may have ended there before it was, and the word of it
+     * may be under way: then the worker does not know either when it is needed no more. */
+    bool shared = (task->flags & TG__EXTRA) != 0;
     task->flags &= (uint8_t) ~(TG__EXTRA | TG__SHARED);
     task->owner = slot;
     job->ended++;
@@ -257,6 +260,7 @@ tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
     let_inputs_go(sched, job, t, slot);
     if (task->need != 0 || (tg__kept(job, t) && !(task->flags & TG__HANDED))) {
         settle(sched, job, t, slot, true);
+        task->flags |= shared ? TG__SHARED : 0;
     } else if (tg__succ_count(job, t) != 0 || job->spec.kept[job->spec.stage[t]] != 0) {
         (void)tg__emit(sched, TG_ACTION_FREE, sched->worker[slot].id, job, t, t + 1, 0);
     }

@@ -401,6 +401,10 @@ fetch_answered(sim_world *w, sim_event *e)
         if (take != 0) {
             own(part, e->task, e->value);
             tile->took = true;
+            if (tile->task == SIM_TODO) { /* it need not be made any more */
+                tile->task = SIM_NONE;
+                part->todo--;
+            }
             say_done(w, host, part, e->task);
         } else if (tile->tile == SIM_ABSENT && is_read(part, e->task)) {
             tile->tile = SIM_COPY;

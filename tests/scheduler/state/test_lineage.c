@@ -180,6 +180,28 @@ test_holder_dies(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* A worker may have read a copy before it made the tile again, and so not know when it is the last
+ * to read it: it is told. Found by the simulator with seed 126257. */
+static void
+test_what_is_made_again_is_freed_by_word(void **state)
+{
+    static script_graph g;
+    script s;
+    (void)state;
+    script_chain(&g, 3);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 4);
+    script_submit(&s, 1, &g);
+    script_done(&s, 1, 1, 0, 1, 0);
+    script_gone(&s, 1);
+    script_join(&s, 2, 4);
+    script_done(&s, 2, 1, 0, 1, 0);
+    script_done(&s, 2, 1, 1, 2, 0);
+    assert_true(script_said(&s, TG_ACTION_FREE, 2, 0, 1));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 static void
 test_bad_words(void **state)
 {
@@ -206,6 +228,7 @@ main(void)
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_located_again),
         cmocka_unit_test(test_holder_dies),
+        cmocka_unit_test(test_what_is_made_again_is_freed_by_word),
         cmocka_unit_test(test_bad_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
