@@ -3,7 +3,10 @@
  * The wanted region of every stage, from the targets backwards. Everything outside of it is culled
  * here, by box arithmetic, whatever the number of chunks it would have had.
  */
+#include <string.h>
+
 #include "core/base/assert.h"
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
@@ -53,8 +56,19 @@ want(tg_stage *stage, bool *wanted, const tg_box *box)
         tg_box_hull(&stage->region, &stage->region, box);
     } else {
         tg_box_copy(&stage->region, box);
+        memset(stage->part, 0, sizeof stage->part);
         *wanted = true;
     }
+    for (int a = 0; a < box->ndim; a++) {
+        stage->part[a] = tg_max_i64(stage->part[a], box->hi[a] - box->lo[a]);
+    }
+}
+
+/* All of the region is made, whatever is wanted of it. */
+static void
+want_all(tg_stage *stage, int axis)
+{
+    stage->part[axis] = stage->region.hi[axis] - stage->region.lo[axis];
 }
 
 /* A user function sees whole blocks, whatever part of its result is wanted. */
@@ -105,10 +119,14 @@ tg_planner_demand(tg_planner *planner, tg_error *err)
             if (tiling.follow_tiles) { /* its tiles are somebody else's: whole ones */
                 tg_array_box(stage->root, &stage->region);
             }
+            for (int a = 0; a < stage->region.ndim; a++) {
+                want_all(stage, a);
+            }
         }
         int carry = tg_array_carry_axis(stage->root);
         if (carry >= 0) { /* a cumulative op starts at the beginning */
             stage->region.lo[carry] = 0;
+            want_all(stage, carry);
         }
         if (stage->kind == TG_STAGE_FINISH) {
             tg_box domain;

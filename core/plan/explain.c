@@ -73,6 +73,9 @@ say_stage(tg_text *p, const tg_plan_core *plan, uint32_t index)
     tg_text_add(p, "\n");
     for (uint32_t i = 0; i < stage->local_count; i++) {
         const tg_local *local = &stage->locals[i];
+        if (i > 0 && stage->locals[i - 1].array == local->array) {
+            continue; /* the same, at another place */
+        }
         if (local->role == TG_LOCAL_TILES) {
             tg_text_add(p, "       reads tiles of stage %u\n", local->producer);
         } else if (local->role == TG_LOCAL_COMPUTE && local->array->source != NULL) {
@@ -134,7 +137,8 @@ tg_plan_graphviz(const tg_plan_core *plan, char **text, size_t *capacity)
             tg_text_add(&p, "  s%u -> s%u;\n", stage->source, s);
         }
         for (uint32_t i = 0; i < stage->local_count; i++) {
-            if (stage->locals[i].role == TG_LOCAL_TILES) {
+            bool again = i > 0 && stage->locals[i - 1].array == stage->locals[i].array;
+            if (stage->locals[i].role == TG_LOCAL_TILES && !again) {
                 tg_text_add(&p, "  s%u -> s%u;\n", stage->locals[i].producer, s);
             }
         }

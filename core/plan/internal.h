@@ -49,7 +49,7 @@ TG_MUST_USE tg_status tg_plan_add_stage(tg_plan_core *plan, tg_stage_kind kind, 
 void tg_stage_fini(tg_stage *stage);
 /* Has a stage of its own, whoever reads it. */
 bool tg_node_stands_alone(const tg_array *array);
-/* Collects what is evaluated with the stage's root: down to roots of other stages and memory. */
+/* collect.c: what is evaluated with the stage's root, down to roots of other stages and memory. */
 TG_MUST_USE tg_status tg_planner_collect(tg_planner *planner, uint32_t index, tg_error *err);
 /* A stage that only moves the tiles of stage `from` to a target. */
 TG_MUST_USE tg_status tg_plan_add_copy(tg_plan_core *plan, uint32_t from, uint32_t *index,

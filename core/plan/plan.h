@@ -7,6 +7,7 @@
  *
  *     nodes.c    the nodes that the targets reach, oldest first
  *     stages.c   which nodes are materialised (roots) and which are evaluated with their consumer
+ *     collect.c  what is evaluated with a root, and what it reads; twice if at two places
  *     demand.c   from the targets backwards: the region of each stage that is wanted at all
  *     tiles.c    the tile grid of each stage: budget, halos, storage chunks
  *     order.c    tasks in sweep order, depth first from the targets; then a simulated run of that
@@ -52,23 +53,25 @@ enum { TG_NO_TARGET = -1 };
 typedef struct tg_stage {
     tg_stage_kind kind;
     tg_array *root;
-    int target;            /* index into the plan's targets, or TG_NO_TARGET */
-    bool keeps;            /* the tiles are read by other stages */
-    bool again;            /* makes a second time what another stage makes */
-    bool trims;            /* tiles are cut down to what is still needed of them */
-    bool follows;          /* the tiles were not chosen: they are chunks, or another stage's */
-    uint32_t source;       /* COMBINE, FINISH: the stage whose states it takes */
-    uint32_t fanin;        /* COMBINE, FINISH: states per task of `source` groups */
-    int64_t groups;        /* PARTIAL, COMBINE: states per cell of the kept axes */
-    tg_box region;         /* wanted, in coordinates of the root (PARTIAL: of its domain) */
-    tg_grid *grid;         /* tiles of the region; COMBINE: the cells of the kept axes */
-    int64_t tiles;         /* number of tasks */
-    uint64_t slot;         /* number of the first tile among all tiles of the plan */
-    int64_t scratch_bytes; /* upper bound for one task */
-    int64_t state_bytes;   /* COMBINE, FINISH: upper bound of the states made beside the result */
-    int64_t cut_bytes;     /* upper bound of what cutting one of the tiles it reads takes */
-    int64_t out_bytes;     /* upper bound of one tile or state */
-    int64_t need_bytes;    /* upper bound of all that one running task takes from the pool */
+    int target;                /* index into the plan's targets, or TG_NO_TARGET */
+    bool keeps;                /* the tiles are read by other stages */
+    bool again;                /* makes a second time what another stage makes */
+    bool trims;                /* tiles are cut down to what is still needed of them */
+    bool follows;              /* the tiles were not chosen: they are chunks, or another stage's */
+    uint32_t source;           /* COMBINE, FINISH: the stage whose states it takes */
+    uint32_t fanin;            /* COMBINE, FINISH: states per task of `source` groups */
+    int64_t groups;            /* PARTIAL, COMBINE: states per cell of the kept axes */
+    tg_box region;             /* wanted, in coordinates of the root (PARTIAL: of its domain) */
+    int64_t part[TG_NDIM_MAX]; /* the longest place that is wanted, where the region is the hull of
+                                  several */
+    tg_grid *grid;             /* tiles of the region; COMBINE: the cells of the kept axes */
+    int64_t tiles;             /* number of tasks */
+    uint64_t slot;             /* number of the first tile among all tiles of the plan */
+    int64_t scratch_bytes;     /* upper bound for one task */
+    int64_t state_bytes; /* COMBINE, FINISH: upper bound of the states made beside the result */
+    int64_t cut_bytes;   /* upper bound of what cutting one of the tiles it reads takes */
+    int64_t out_bytes;   /* upper bound of one tile or state */
+    int64_t need_bytes;  /* upper bound of all that one running task takes from the pool */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */
     uint32_t *arg_index;

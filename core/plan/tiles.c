@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "core/plan/internal.h"
 
@@ -233,7 +234,11 @@ choose_tile(const tg_planner *planner, const tg_stage *stage, const wish *w, int
     }
     for (int a = 0; a < w->ndim; a++) {
         stencil = stencil || w->halo[a] > 0;
-        tile[a] = tg_max_i64(1, stage->region.hi[a] - stage->region.lo[a]);
+        tile[a] = stage->region.hi[a] - stage->region.lo[a];
+        if (!w->whole[a]) { /* no tile holds more than one of the places that are wanted */
+            tile[a] = tg_min_i64(tile[a], stage->part[a]);
+        }
+        tile[a] = tg_max_i64(1, tile[a]);
         if (!w->whole[a] && w->granule[a] > 1) {
             tile[a] = tg_ceil_div(tile[a], w->granule[a]) * w->granule[a];
         }

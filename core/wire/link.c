@@ -240,11 +240,12 @@ tg_link_receive(tg_link *link, int64_t now_ns, const void *frame, size_t bytes, 
         (link->peer != 0 && from != link->peer && !reset)) {
         goto out; /* stale, or somebody else's */
     }
-    if (reset) {
-        *news = from != link->peer ? TG_LINK_RESET : TG_LINK_NOTHING;
+    uint64_t ack = get_u64(f + AT_ACK);
+    if (reset) { /* in answer to what this link sent, not to one before it? */
+        *news = link->peer != 0 && ack == link->peer && from != link->peer ? TG_LINK_RESET
+                                                                           : TG_LINK_NOTHING;
         goto out;
     }
-    uint64_t ack = get_u64(f + AT_ACK);
     TG_CHECK(ack <= link->last_number, err, TG_ERR_FORMAT,
              "the peer acknowledges message %llu, of %llu that were sent", (unsigned long long)ack,
              (unsigned long long)link->last_number);
@@ -348,7 +349,7 @@ tg_link_peek(const void *frame, size_t bytes, uint64_t *from, uint64_t *to, tg_e
 }
 
 void
-tg_link_reset_frame(uint64_t self, uint64_t to, void *frame)
+tg_link_reset_frame(uint64_t self, uint64_t to, uint64_t former, void *frame)
 {
-    seal(frame, TG_LINK_HEADER_BYTES, FRAME_RESET, self, to, 0, 0);
+    seal(frame, TG_LINK_HEADER_BYTES, FRAME_RESET, self, to, 0, former);
 }

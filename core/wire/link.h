@@ -23,10 +23,11 @@
  *
  * A frame is 48 bytes, all numbers with the lowest byte first, and a payload:
  *
- *      0  "TGL" and the version, 1          24  number of the sender
- *      4  flags                             32  number of the payload; 0: none, an acknowledgement
- *      8  XXH3 of all behind it             40  the last payload that has arrived, all before it
- * too 16  number of the receiver; 0: not known
+ *      0  "TGL" and the version, 1    24  number of the sender
+ *      4  flags                       32  number of the payload; 0: none
+ *      8  XXH3 of all behind it       40  the last payload that came in order; in a reset: to whom
+ *     16  number of the receiver;         its receiver wrote
+ *         0: not known
  *
  * Design notes.
  * 1. Go back and send again all from the first missing one (no list of holes): holes come from cut
@@ -92,7 +93,9 @@ uint64_t tg_link_resent(const tg_link *link);
  * makes one (to 0), or answers with a reset. */
 TG_MUST_USE tg_status tg_link_peek(const void *frame, size_t bytes, uint64_t *from, uint64_t *to,
                                    tg_error *err);
-/* The frame that says "I am `self`, and know nothing of you"; `frame` has TG_LINK_HEADER_BYTES. */
-void tg_link_reset_frame(uint64_t self, uint64_t to, void *frame);
+/* The frame that says "I am `self`, no longer `former`, to whom you wrote"; `frame` has
+ * TG_LINK_HEADER_BYTES. A link that is not with `former` takes it for a late answer to the link
+ * before it. */
+void tg_link_reset_frame(uint64_t self, uint64_t to, uint64_t former, void *frame);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "core/wire/walk.h"
 
 /* The fields, in the order in which they go over the wire. */
 enum {
@@ -160,6 +161,8 @@ get_number(const tg_message *message, const number_row *row)
     return value;
 }
 
+/* Names of files are bytes of any kind, and long texts are cut anywhere; a reader takes UTF-8 only:
+ * each byte that is none goes as "?". */
 static int
 pack_text(msgpack_packer *packer, const tg_message *message, const text_row *row)
 {
@@ -167,7 +170,13 @@ pack_text(msgpack_packer *packer, const tg_message *message, const text_row *row
     memcpy(&text, (const char *)message + row->at, sizeof text);
     size_t bytes = text != NULL ? strnlen(text, row->most) : 0;
     int failed = msgpack_pack_str(packer, bytes);
-    return failed != 0 ? failed : msgpack_pack_str_body(packer, text, bytes);
+    for (size_t at = 0; at < bytes && failed == 0;) {
+        size_t good = tg__utf8_prefix((const uint8_t *)text + at, bytes - at);
+        failed = good > 0 ? msgpack_pack_str_body(packer, text + at, good)
+                          : msgpack_pack_str_body(packer, "?", 1);
+        at += good > 0 ? good : 1;
+    }
+    return failed;
 }
 
 static int

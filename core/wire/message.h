@@ -53,7 +53,8 @@ typedef struct tg_message {
     int64_t busy_ns; /* time that threads spent on it */
     double priority;
     uint64_t offset, total;
-    const char *name, *address, *text; /* NULL is sent as "" */
+    /* NULL is sent as "", a byte that is not UTF-8 as "?"; cut to their limits. */
+    const char *name, *address, *text;
     const void *bytes;
     size_t byte_count;
     const tg_range *ranges; /* ascending, not empty, apart from each other */

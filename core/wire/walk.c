@@ -64,12 +64,13 @@ read_header(const uint8_t *bytes, size_t remaining, walk_header *header)
 }
 
 /* As RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-static bool
-is_utf8(const uint8_t *text, size_t size)
+size_t
+tg__utf8_prefix(const uint8_t *text, size_t size)
 {
     bool good = true;
-    size_t at = 0;
-    while (good && at < size) {
+    size_t whole = 0;
+    while (good && whole < size) {
+        size_t at = whole;
         uint8_t first = text[at++];
         size_t more = first < 0x80 ? 0 : (first < 0xe0 ? 1 : (first < 0xf0 ? 2 : 3));
         uint32_t code = more == 0 ? first : first & (0x3fu >> more);
@@ -80,8 +81,9 @@ is_utf8(const uint8_t *text, size_t size)
         }
         good = good && (more < 2 || code >= 0x800) && (more < 3 || code >= 0x10000) &&
                code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+        whole = good ? at : whole;
     }
-    return good;
+    return whole;
 }
 
 tg_status
@@ -124,7 +126,8 @@ tg__wire_walk(const uint8_t *bytes, size_t size, size_t offset, uint64_t objects
                      "message declares %llu bytes where %zu are left, at byte %zu",
                      (unsigned long long)header.count, remaining, offset);
             TG_CHECK(header.kind != WALK_TEXT ||
-                         is_utf8(bytes + offset + header.bytes, (size_t)header.count),
+                         tg__utf8_prefix(bytes + offset + header.bytes, (size_t)header.count) ==
+                             (size_t)header.count,
                      err, TG_ERR_FORMAT, "message has text that is not UTF-8, at byte %zu", offset);
             offset += header.bytes + (size_t)header.count;
         }

@@ -15,6 +15,9 @@
 
 #include "core/base/status.h"
 
+/* How many of the bytes are UTF-8, up to the first that is not, or to a character that is cut. */
+size_t tg__utf8_prefix(const uint8_t *text, size_t size);
+
 /*
  * Walks one object that begins at `offset`. *end gets the offset behind it. Checked are: nesting
  * (TG_PLAN_NESTING_MAX), the count of every array and map and the length of every text and binary

@@ -31,8 +31,9 @@ typedef struct tg_bits_kernels {
      * below n. Targets may be NULL. */
     void (*fold)(const tg_bits_section *sections, int64_t count, const int64_t *links,
                  const uint64_t *planes, uint64_t *const *targets, int64_t at, int64_t n);
-    /* Per row, `cols` words that stand `rows` apart: is any of them not `usual`? */
-    void (*differ)(const uint64_t *bits, int64_t cols, int64_t rows, uint64_t usual,
+    /* Per row of `cols` words: is any of them not `usual`? Where `unit` is 1, words of a row stand
+     * `rows` apart; otherwise rows stand `unit` apart, and their words beside each other. */
+    void (*differ)(const uint64_t *bits, int64_t cols, int64_t rows, int64_t unit, uint64_t usual,
                    uint8_t *marks);
 } tg_bits_kernels;
 

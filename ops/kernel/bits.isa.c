@@ -206,10 +206,28 @@ fold(const tg_bits_section *sections, int64_t count, const int64_t *links, const
     }
 }
 
+static bool
+any_other(const uint64_t *bits, int64_t n, uint64_t usual)
+{
+    bool any = false;
+    int64_t i = 0;
+    for (; i + LANES <= n && !any; i += LANES) {
+        any = any_bit(tg_vload_u64(bits + i) ^ usual);
+    }
+    for (; i < n && !any; i++) {
+        any = bits[i] != usual;
+    }
+    return any;
+}
+
 static void
-differ(const uint64_t *bits, int64_t cols, int64_t rows, uint64_t usual, uint8_t *marks)
+differ(const uint64_t *bits, int64_t cols, int64_t rows, int64_t unit, uint64_t usual,
+       uint8_t *marks)
 {
     int64_t y = 0;
+    for (; unit > 1 && y < rows; y++) {
+        marks[y] = any_other(bits + y * unit, cols, usual);
+    }
     for (; y + LANES <= rows; y += LANES) {
         tg_v_u64 v = { 0 };
         for (int64_t w = 0; w < cols; w++) {

@@ -14,11 +14,11 @@
 #include "core/base/limits.h"
 
 /* The next index below `shape`; false, and all zeros, after the last. With no axes there is one
- * index, and so no next. */
+ * index, and so no next; nor with -1, which is "all but the last" of a view without axes. */
 static inline bool
 tg__odometer_next(int ndim, const int64_t *shape, int64_t *at)
 {
-    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
+    TG_DCHECK(ndim >= -1 && ndim <= TG_NDIM_MAX);
     int a = ndim - 1;
     while (a >= 0 && ++at[a] >= shape[a]) {
         at[a--] = 0;
@@ -31,7 +31,7 @@ static inline bool
 tg__odometer_next_of(uint64_t axes, int ndim, const int64_t *shape, int64_t *at)
 {
     bool more = false;
-    TG_DCHECK(ndim >= 0 && ndim <= TG_NDIM_MAX);
+    TG_DCHECK(ndim >= -1 && ndim <= TG_NDIM_MAX);
     for (int a = ndim - 1; a >= 0 && !more; a--) {
         if ((axes >> a & 1) != 0) {
             more = ++at[a] < shape[a];

@@ -247,6 +247,14 @@ def test_binary_morphology_by_many_structures(name):
              getattr(ndi, name)(ndi.binary_dilation(blob), structure, **kwargs))
 
 
+@pytest.mark.parametrize("name", ["binary_erosion", "binary_dilation", "binary_opening"])
+def test_binary_morphology_without_cells(name):
+    for shape in ((0,), (0, 4), (4, 0), (3, 0, 5), (2, 3, 0)):
+        for size in (1, 2, 3):
+            same(getattr(tg.ndimage, name)(tg.zeros(shape, "bool"), np.ones((size,) * len(shape))),
+                 np.zeros(shape, bool))
+
+
 def connectivities(ndim):
     """Symmetric structures: those of SciPy, and some that nobody would take."""
     made = [ndi.generate_binary_structure(ndim, order) for order in range(1, ndim + 1)]

@@ -143,7 +143,7 @@ def _input(op, x):
     x = asarray(x)
     if x.dtype.kind == "c":
         raise TgTypeError(f"{op}: Complex type not supported")
-    return x.astype(bool)
+    return asarray(x, bool)
 
 
 def _given(result, output):
@@ -176,7 +176,7 @@ def _binary(op, x, structure, iterations, mask, output, border_value, origin, ax
         if mask.shape != x.shape:
             raise TgMismatchError(f"{op}: mask and input must have equal sizes, got {mask.shape} "
                                   f"and {x.shape}")
-        mask = mask.astype(bool)
+        mask = asarray(mask, bool)
     if not axes:  # the structure is one cell
         x, mask = x[None], None if mask is None else mask[None]
         structure, axes, origin = structure.reshape(1), [0], [0]

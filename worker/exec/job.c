@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/base/assert.h"
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 
@@ -472,7 +473,8 @@ tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err)
 {
     tg_status status = TG_OK;
     bool over = false;
-    int64_t end = tg_clock_ns() + (timeout_ns > 0 ? timeout_ns : 0);
+    int64_t now = tg_clock_ns();
+    int64_t end = now + tg_min_i64(tg_max_i64(timeout_ns, 0), INT64_MAX - now);
     struct timespec until = { end / 1000000000, end % 1000000000 };
     (void)pthread_mutex_lock(&job->end_lock);
     tg_exec *exec = job->exec;

@@ -50,6 +50,7 @@ static void
 let_in(tg_admission *admission)
 {
     bool more = true;
+    tell_pool(admission); /* before `admit`, which takes memory; who is let in changes nothing */
     while (more && admission->first != NULL) {
         tg_request *request = admission->first;
         bool fits = reserve(admission, request);
@@ -66,7 +67,6 @@ let_in(tg_admission *admission)
             }
         }
     }
-    tell_pool(admission);
 }
 
 void

@@ -228,6 +228,41 @@ what_is_wrong_is_named(void **state)
     expect_refused(bytes, 8, "");
 }
 
+/* The path in an error may be Latin-1, and a long text is cut within a character. */
+static void
+text_that_is_not_utf8_is_still_read(void **state)
+{
+    char *long_text = malloc(TG_TEXT_MAX + 2);
+    tg_message_writer writer;
+    tg_message_reader reader;
+    const tg_message *got = NULL;
+    tg_error err;
+    (void)state;
+    assert_non_null(long_text);
+    memset(long_text, 'x', TG_TEXT_MAX - 1);
+    memcpy(long_text + TG_TEXT_MAX - 1, "\xc3\xa9", 3);
+    const char *given[] = { "caf\xe9.tif \xc3\xa9", "\xed\xa0\x80", long_text };
+    const char *expected[] = { "caf?.tif \xc3\xa9", "???", NULL };
+    for (int i = 0; i < 3; i++) {
+        tg_message message = full_message(TG_MESSAGE_FAILED);
+        message.text = given[i];
+        tg_message_writer_init(&writer);
+        assert_int_equal(tg_message_writer_add(&writer, &message, &err), TG_OK);
+        tg_message_reader_init(&reader, writer.bytes, writer.size);
+        assert_int_equal(tg_message_reader_next(&reader, &got, &err), TG_OK);
+        assert_non_null(got);
+        if (expected[i] != NULL) {
+            assert_string_equal(got->text, expected[i]);
+        } else {
+            assert_int_equal(strlen(got->text), TG_TEXT_MAX);
+            assert_int_equal(got->text[TG_TEXT_MAX - 1], '?');
+        }
+        tg_message_reader_fini(&reader);
+        tg_message_writer_fini(&writer);
+    }
+    free(long_text);
+}
+
 static void
 too_much_is_refused(void **state)
 {
@@ -281,9 +316,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_message_comes_back), cmocka_unit_test(the_fields_of_some),
-        cmocka_unit_test(what_is_cut_is_refused),   cmocka_unit_test(what_is_wrong_is_named),
-        cmocka_unit_test(too_much_is_refused),      cmocka_unit_test(no_memory_is_said),
+        cmocka_unit_test(every_message_comes_back),
+        cmocka_unit_test(the_fields_of_some),
+        cmocka_unit_test(what_is_cut_is_refused),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(text_that_is_not_utf8_is_still_read),
+        cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(no_memory_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -472,6 +472,32 @@ nothing_runs_before_what_it_reads_has_arrived(void **state)
     }
 }
 
+/* The longest timeout there is must not wrap around to one that has passed. */
+static void
+a_timeout_of_centuries_waits(void **state)
+{
+    tg_exec *exec = NULL;
+    tg_job *job = NULL;
+    tg_error err;
+    bool done = false;
+    work w;
+    (void)state;
+    assert_int_equal(tg_exec_create(2, &exec, &err), TG_OK);
+    outside_init(&w, exec, 1, 2000);
+    tg_job_spec spec = {
+        .tasks = &w.tasks, .outside = 1, .ctx = &w, .run = run_task, .ended = on_end
+    };
+    assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
+    arrive(job, &w, 0);
+    assert_int_equal(tg_job_wait(job, INT64_MAX, &done, &err), TG_OK);
+    assert_true(done);
+    assert_int_equal(atomic_load(&w.runs), 1999);
+    tg_job_release(job);
+    tg_exec_destroy(exec);
+    tg_tasks_fini(&w.tasks);
+    free(w.ran);
+}
+
 static void
 a_job_may_be_stopped_while_it_waits_for_outside(void **state)
 {
@@ -509,6 +535,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_runs_before_what_it_reads_has_arrived),
         cmocka_unit_test(a_job_may_be_stopped_while_it_waits_for_outside),
+        cmocka_unit_test(a_timeout_of_centuries_waits),
         cmocka_unit_test(test_many_tasks),
         cmocka_unit_test(test_no_tasks),
         cmocka_unit_test(test_short_jobs),

@@ -24,6 +24,8 @@ enum { MIB = 1 << 20 };
 typedef struct asker {
     tg_request request;
     int admitted, refused;
+    tg_pool *pool; /* of take_on_admit */
+    size_t capacity;
 } asker;
 
 static void
@@ -36,6 +38,16 @@ static void
 count_refuse(tg_request *request)
 {
     ((asker *)(void *)request)->refused++;
+}
+
+static void
+take_on_admit(tg_request *request)
+{
+    asker *a = (asker *)(void *)request;
+    void *block = tg_pool_get(a->pool, (size_t)request->reserved_bytes, &a->capacity);
+    assert_non_null(block);
+    tg_pool_put(a->pool, block, a->capacity);
+    a->admitted++;
 }
 
 static void
@@ -114,6 +126,34 @@ test_urging_passes_the_queue(void **state)
     assert_int_equal(b.admitted + d.admitted, 2); /* the order of the others is kept */
     tg_admission_leave(&admission, &b.request);
     tg_admission_leave(&admission, &d.request);
+    tg_admission_fini(&admission);
+    tg_pool_destroy(pool);
+}
+
+/* Results are taken as soon as a computation is let in: the pool must know of the limit by then. */
+static void
+test_a_raised_limit_holds_before_anybody_is_let_in(void **state)
+{
+    tg_pool *pool = tg_pool_create(NULL, 1 * MIB);
+    tg_admission admission;
+    asker a, b;
+    (void)state;
+    tg_admission_init(&admission, pool, 1 * MIB);
+    ask(&a, 1 * MIB, 0);
+    ask(&b, 1 * MIB, 0);
+    b.request.admit = take_on_admit;
+    b.pool = pool;
+    assert_true(tg_admission_try(&admission, &a.request, true));
+    size_t capacity = 0;
+    void *held = tg_pool_get(pool, 1 * MIB, &capacity);
+    assert_non_null(held);
+    tg_admission_wait(&admission, &b.request);
+    assert_int_equal(b.admitted, 0);
+    tg_admission_set_limit(&admission, 2 * MIB);
+    assert_int_equal(b.admitted, 1);
+    tg_pool_put(pool, held, capacity);
+    tg_admission_leave(&admission, &a.request);
+    tg_admission_leave(&admission, &b.request);
     tg_admission_fini(&admission);
     tg_pool_destroy(pool);
 }
@@ -474,6 +514,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_come_first_served),
         cmocka_unit_test(test_urging_passes_the_queue),
+        cmocka_unit_test(test_a_raised_limit_holds_before_anybody_is_let_in),
         cmocka_unit_test(test_withdrawing_and_limits),
         cmocka_unit_test(test_users_at_once_near_the_limit),
         cmocka_unit_test(test_waiting_and_cancelling),
