@@ -26,6 +26,8 @@ import harness  # noqa: E402
 ROWS = {
     "task_overhead": "tasks:task_overhead",
     "plan_million": "tasks:plan_million",
+    "sched_alone": "sched:sched_alone",
+    "efficiency": "sched:efficiency",
     "plane": "plane:plane",
     "overlap_memory": "overlap_memory:overlap_memory",
     "lecture": "lecture:lecture",

@@ -2,7 +2,8 @@
 #
 # Tests, found by their names:
 #   tests/**/test_*.c        one cmocka executable and one ctest each, named by its path
-#   tests/support/*.c        linked into each of them
+#   tests/support/*.c        linked into each of them, and into the benchmarks
+#   tests/sim/sim*.c         likewise: the simulator
 #   tests/fuzz/fuzz_<x>.c    run over tests/fuzz/corpus/<x>/; libFuzzer's with TG_FUZZ
 #   every header             compiled alone, twice over
 #   tests/install/           installs, and builds a program outside
@@ -41,7 +42,7 @@ add_test(NAME cli/static COMMAND tests.cli.static --version)
 
 # --- cmocka -------------------------------------------------------------------------------------
 
-file(GLOB support CONFIGURE_DEPENDS tests/support/*.c)
+file(GLOB support CONFIGURE_DEPENDS tests/support/*.c tests/sim/sim*.c)
 list(FILTER support EXCLUDE REGEX "/fuzz_driver\\.c$")
 if(support)
     add_library(tg_test_support STATIC ${support})
@@ -161,6 +162,7 @@ file(GLOB_RECURSE measurements RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
 foreach(source IN LISTS measurements)
     get_filename_component(target ${source} NAME_WE)
     tg_internal_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE tg_test_support)
     set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
     add_dependencies(benchmarks ${target})
 endforeach()

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_SIM_SIM_H
+#define TG_SIM_SIM_H
+/*
+ * What: a whole cluster in one thread, from one seed: the real scheduler's state, and models of
+ * workers, clients and the network between them, under a virtual clock. Workers behave as
+ * scheduler/state/state.h says; faults are injected for a while (safety), then they stop and all
+ * jobs must end within a bound (liveness).
+ *
+ * What is checked: tg_sched_check after every step; every value that is computed, fetched and
+ * handed over is that of the serial run; a task that is assigned alone is alone; a worker that is
+ * dismissed holds nothing; an innocent task is never blamed; every job ends as it must, and then
+ * nothing is left of it, neither with the scheduler nor on any worker.
+ *
+ * Ownership: none. Threads: one. Errors: sim_run gives false and says what went wrong.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The scheduler's words are tampered with, to prove that the simulator sees it. */
+typedef enum sim_bug {
+    SIM_NO_BUG,
+    SIM_DROP_LOCATE, /* a tile that was made anew is not located */
+    SIM_DROP_ASSIGN, /* a task that came back is not assigned */
+    SIM_DROP_DROP,   /* a job is not dropped by one worker */
+    SIM_BUGS
+} sim_bug;
+
+typedef struct sim_options {
+    uint64_t seed;
+    sim_bug bug;
+    bool trace; /* every event, not only the last ones of a failure */
+    bool check; /* tg_sched_check after each step */
+    /* The cluster and its work. */
+    uint32_t workers, threads_max, jobs, tasks_max;
+    bool flat;        /* tasks do not depend on each other */
+    int64_t task_ns;  /* of a task; 0: drawn for each */
+    int64_t delay_ns; /* of a message, at most */
+    int64_t batch_ns; /* DONE is said after so long at most */
+    /* Faults a second, over all workers. */
+    double crash, cut, stall, pause, slow, join, drain, full;
+    double silent;     /* of crashes: nobody notices but by the lease */
+    double peer;       /* of fetches: the holder cannot be reached */
+    double restart;    /* of dead workers: a new one comes instead */
+    double flaky;      /* of tasks: fail a few times with an error that passes */
+    double poison;     /* of jobs: a task kills its worker; some only a few times */
+    double fatal;      /* of jobs: a task fails for good */
+    double cancel;     /* of jobs: cancelled by the client, or the client vanishes */
+    double persist;    /* of jobs: kept tiles are handed over only after the end */
+    int64_t safety_ns; /* faults stop then */
+} sim_options;
+
+typedef struct sim_result {
+    bool ok;
+    char message[512];
+    int64_t virtual_ns, work_ns; /* until the last job ended; of all tasks that count */
+    uint32_t threads;            /* at the start */
+    uint64_t steps, deaths, tasks;
+} sim_result;
+
+/* The options that a seed stands for: a subset of faults, each with its own rate. */
+sim_options sim_draw(uint64_t seed);
+/* One line for people. */
+void sim_describe(const sim_options *options, char *text, size_t bytes);
+bool sim_run(const sim_options *options, sim_result *result);
+
+#endif

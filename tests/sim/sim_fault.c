@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What goes wrong: which faults a seed draws, when they strike, and how they end. */
+#include <math.h>
+#include <stdio.h>
+
+#include "tests/sim/world.h"
+
+/* Every second fault on average, each with a rate between a tenth of and ten times the usual. */
+static double
+draw(sim_rng *rng, double usual)
+{
+    bool on = sim_chance(rng, 0.5);
+    double rate = usual * pow(10, 2 * sim_unit(rng) - 1);
+    return on ? rate : 0;
+}
+
+sim_options
+sim_draw(uint64_t seed)
+{
+    sim_rng rng = { seed * 2 + 12345 };
+    sim_options o = { .seed = seed, .check = true };
+    (void)sim_u32(&rng);
+    (void)sim_u32(&rng);
+    o.workers = 1 + sim_below(&rng, 8);
+    o.threads_max = 1 + sim_below(&rng, 4);
+    o.jobs = 1 + sim_below(&rng, 4);
+    o.tasks_max = 20 + sim_below(&rng, 180);
+    o.delay_ns = (int64_t)(1e5 * pow(10, 2.5 * sim_unit(&rng)));
+    o.batch_ns = sim_below(&rng, 20000000);
+    o.crash = draw(&rng, 0.3);
+    o.cut = draw(&rng, 0.2);
+    o.stall = draw(&rng, 0.5);
+    o.pause = draw(&rng, 0.5);
+    o.join = draw(&rng, 0.3);
+    o.drain = draw(&rng, 0.3);
+    o.full = draw(&rng, 0.3);
+    o.slow = fmin(draw(&rng, 0.1), 0.5);
+    o.silent = draw(&rng, 0.1);
+    o.peer = fmin(draw(&rng, 0.03), 0.2);
+    o.restart = sim_unit(&rng);
+    o.flaky = fmin(draw(&rng, 0.01), 0.1);
+    o.poison = fmin(draw(&rng, 0.1), 0.5);
+    o.fatal = fmin(draw(&rng, 0.05), 0.3);
+    o.cancel = fmin(draw(&rng, 0.1), 0.5);
+    o.persist = sim_unit(&rng);
+    o.safety_ns = (int64_t)1000000000 * (2 + sim_below(&rng, 8));
+    return o;
+}
+
+void
+sim_describe(const sim_options *o, char *text, size_t bytes)
+{
+    (void)snprintf(
+        text, bytes,
+        "seed %llu: workers %u threads<=%u jobs %u tasks<=%u delay %.1f ms batch %.1f ms "
+        "crash %.2f (silent %.2f restart %.2f) cut %.2f stall %.2f pause %.2f slow %.2f "
+        "join %.2f drain %.2f full %.2f peer %.3f flaky %.3f poison %.2f fatal %.2f "
+        "cancel %.2f persist %.2f safety %.0f s",
+        (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
+        (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent, o->restart,
+        o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->peer, o->flaky,
+        o->poison, o->fatal, o->cancel, o->persist, (double)o->safety_ns / 1e9);
+}
+
+static void
+begin_again(sim_world *w, sim_event *e)
+{
+    sim_host *host = &w->host[e->task];
+    if (host->id == 0) {
+        sim_worker_start(w, host);
+    }
+}
+
+static void
+restart(sim_world *w, const sim_host *host, int64_t delay)
+{
+    sim_event *e = sim_after(w, delay, begin_again);
+    e->task = (uint32_t)(host - w->host);
+}
+
+static void
+closed(sim_world *w, sim_event *e)
+{
+    sim_client_say(w, e->word, 0);
+}
+
+void
+sim_unlucky(sim_world *w, uint64_t id)
+{
+    for (uint32_t j = 0; j < w->job_count; j++) {
+        for (uint32_t t = 0; t < w->job[j].tasks.count; t++) {
+            w->job[j].unlucky[t] += w->job[j].alone[t] == id;
+        }
+    }
+}
+
+void
+sim_crash(sim_world *w, sim_host *host, bool silent)
+{
+    if (host->open && host->joined && !silent) {
+        sim_event *e = sim_after(w, sim_delay(w), closed);
+        e->word = (tg_sched_event){ .kind = TG_EVENT_WORKER_GONE, .worker = host->id };
+    }
+    sim_unlucky(w, host->id);
+    sim_trace(w, "worker %u is no more%s", (unsigned)host->id, silent ? ", silently" : "");
+    sim_worker_stop(w, host);
+    host->open = host->joined = false;
+    if (w->quiet || sim_chance(&w->rng, w->options->restart)) {
+        restart(w, host, (int64_t)(sim_unit(&w->rng) * 1e9));
+    }
+}
+
+/* --- what strikes -------------------------------------------------------------------------------
+ */
+
+/* Shorter and longer than the lease of 1.5 s. */
+static int64_t
+while_ns(sim_world *w)
+{
+    return (int64_t)(5e7 * pow(10, 2 * sim_unit(&w->rng)));
+}
+
+static void
+cut(sim_world *w, sim_host *host)
+{
+    sim_crash(w, host, false);
+    restart(w, host, sim_delay(w));
+}
+
+static void
+crash(sim_world *w, sim_host *host)
+{
+    sim_crash(w, host, sim_chance(&w->rng, w->options->silent));
+}
+
+static void
+stall(sim_world *w, sim_host *host)
+{
+    host->stalled_until = w->now + while_ns(w);
+}
+
+static void
+pause_it(sim_world *w, sim_host *host)
+{
+    int64_t until = w->now + while_ns(w);
+    host->paused_until = until > host->paused_until ? until : host->paused_until;
+}
+
+static void
+drain(sim_world *w, sim_host *host)
+{
+    if (!host->draining) {
+        host->draining = true;
+        sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_WORKER_DRAINS });
+    }
+}
+
+static void
+fill(sim_world *w, sim_host *host)
+{
+    host->full = !host->full;
+    sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_WORKER_FULL, .flag = host->full });
+}
+
+static void
+join(sim_world *w, sim_host *host)
+{
+    (void)host;
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        if (w->host[i].id == 0) {
+            sim_worker_start(w, &w->host[i]);
+            break;
+        }
+    }
+}
+
+typedef void strike(sim_world *w, sim_host *host);
+
+static strike *const strikes[] = { crash, cut, stall, pause_it, drain, fill, join };
+enum { STRIKES = sizeof strikes / sizeof *strikes };
+
+static void next_strike(sim_world *w, uint32_t kind);
+
+static void
+struck(sim_world *w, sim_event *e)
+{
+    uint32_t from = sim_below(&w->rng, w->host_count);
+    sim_host *host = NULL;
+    for (uint32_t i = 0; host == NULL && i < w->host_count; i++) {
+        sim_host *h = &w->host[(from + i) % w->host_count];
+        host = h->id != 0 ? h : NULL;
+    }
+    if (!w->quiet) {
+        if (host != NULL || strikes[e->task] == join) {
+            strikes[e->task](w, host);
+        }
+        next_strike(w, e->task);
+    }
+}
+
+static void
+next_strike(sim_world *w, uint32_t kind)
+{
+    const sim_options *o = w->options;
+    const double rates[STRIKES] = {
+        o->crash, o->cut, o->stall, o->pause, o->drain, o->full, o->join
+    };
+    if (rates[kind] > 0) {
+        double wait = -log(1 - sim_unit(&w->rng)) / rates[kind];
+        sim_event *e = sim_after(w, (int64_t)(fmin(wait, 1e6) * 1e9), struck);
+        e->task = kind;
+    }
+}
+
+void
+sim_faults_begin(sim_world *w)
+{
+    for (uint32_t kind = 0; kind < STRIKES; kind++) {
+        next_strike(w, kind);
+    }
+}
+
+void
+sim_faults_end(sim_world *w)
+{
+    w->quiet = true;
+    sim_trace(w, "faults are over");
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        sim_host *host = &w->host[i];
+        if (host->id == 0) {
+            restart(w, host, 1);
+        } else {
+            if (host->full) {
+                fill(w, host);
+            }
+            if (host->memory_bytes < 2000) { /* or there might never be one that is large enough */
+                drain(w, host);
+            }
+        }
+    }
+}
