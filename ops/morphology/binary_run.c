@@ -75,7 +75,7 @@ begin_result(const call *c)
     const tg_bits_plane *p = &c->to;
     int last = p->box.ndim - 1;
     int64_t index[TG_NDIM_MAX] = { 0 };
-    int64_t lo[TG_NDIM_MAX], hi[TG_NDIM_MAX];
+    int64_t lo[TG_NDIM_MAX] = { 0 }, hi[TG_NDIM_MAX] = { 0 };
     bool clears = b->border == b->dilate;
     for (int a = 0; a <= last; a++) { /* cells that see the array alone, within the tg_bits_plane */
         int64_t length = tg_bits_length(&p->box, a);
