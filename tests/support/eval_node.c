@@ -89,8 +89,9 @@ call_start(eval *e, call *c, const tg_array *node, const tg_box *out, size_t cou
     for (size_t i = 0; i < count; i++) {
         c->box_list[i] = &c->boxes[i];
     }
-    c->run = (tg_run){ .node = node, .out_box = out, .in_box = c->box_list,
-                       .scratch = &c->scratch, .pool = e->pool };
+    c->run = (tg_run){
+        .node = node, .out_box = out, .in_box = c->box_list, .scratch = &c->scratch, .pool = e->pool
+    };
 }
 
 static void
@@ -331,8 +332,8 @@ tile_edges(const tg_array *node, int64_t tile, int64_t *edge)
         node->op->tiling(node, &tiling);
     }
     for (int a = 0; a < node->ndim; a++) {
-        edge[a] = tile > 0 && (tiling.whole_axes >> a & 1) == 0 ? tile
-                                                                : tg_max_i64(node->shape[a], 1);
+        edge[a] =
+            tile > 0 && (tiling.whole_axes >> a & 1) == 0 ? tile : tg_max_i64(node->shape[a], 1);
     }
 }
 

@@ -142,8 +142,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_diamond), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_errors),  cmocka_unit_test(test_random),
+        cmocka_unit_test(test_diamond),   cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_errors),    cmocka_unit_test(test_random),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,16 @@
 
 #include "tests/support/eval_node.h"
 
-#define INTS(...) (const int64_t[]){ __VA_ARGS__ }
-#define FLOATS(...) (const double[]){ __VA_ARGS__ }
+#define INTS(...)                                                                                  \
+    (const int64_t[])                                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+#define FLOATS(...)                                                                                \
+    (const double[])                                                                               \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 static void
 test_full(void **unused)

@@ -11,7 +11,11 @@
 
 #include "tests/support/eval_node.h"
 
-#define INTS(...) (const int64_t[]){ __VA_ARGS__ }
+#define INTS(...)                                                                                  \
+    (const int64_t[])                                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 static double a_data[6] = { 0, 1, 2, 3, 4, 5 };
 static double b_data[6] = { 1, 2, 3, 4, 5, 6 };

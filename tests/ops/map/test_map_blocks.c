@@ -82,9 +82,8 @@ neighbours(void *user, const tg_block_info *info, const tg_block_view *in, size_
     assert_int_equal(in[0].shape[0], out->shape[0]);
     for (int64_t j = 0; j < out->shape[0]; j++) {
         const bool end = j == 0 || j + 1 == out->shape[0];
-        *cell(out, 0, j) = end ? -1
-                               : *cell(&in[0], 0, j - 1) + *cell(&in[0], 0, j) +
-                                     *cell(&in[0], 0, j + 1);
+        *cell(out, 0, j) =
+            end ? -1 : *cell(&in[0], 0, j - 1) + *cell(&in[0], 0, j) + *cell(&in[0], 0, j + 1);
     }
     return 0;
 }
@@ -263,10 +262,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_drop_axis),
-        cmocka_unit_test(test_overlap_trimmed),
-        cmocka_unit_test(test_overlap_untrimmed),
+        cmocka_unit_test(test_blocks),          cmocka_unit_test(test_drop_axis),
+        cmocka_unit_test(test_overlap_trimmed), cmocka_unit_test(test_overlap_untrimmed),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

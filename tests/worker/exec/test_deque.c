@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The deque: order for one thread; with thieves every item comes out exactly once. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
-#include <pthread.h>
-#include <stdlib.h>
 
 #include "worker/exec/deque.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The window: what runs ahead of the oldest task fits into `ahead`, and all that is held fits into
  * the serial peak and `ahead` together; on random graphs with random needs. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "worker/exec/exec.h"
 
@@ -130,8 +130,12 @@ test_random_graphs(void **state)
         tg_job *job = NULL;
         bool done = false;
         model_init(&m, seed);
-        tg_job_spec spec = { .tasks = &m.tasks, .ctx = &m, .run = run_task, .need = need,
-                             .ahead_bytes = m.ahead, .stamp = seed % 2 == 0 };
+        tg_job_spec spec = { .tasks = &m.tasks,
+                             .ctx = &m,
+                             .run = run_task,
+                             .need = need,
+                             .ahead_bytes = m.ahead,
+                             .stamp = seed % 2 == 0 };
         assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
         assert_int_equal(tg_job_wait(job, -1, &done, &err), TG_OK);
         assert_int_equal(m.runs, COUNT);
