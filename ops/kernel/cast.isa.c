@@ -9,7 +9,8 @@
 #include "ops/kernel/loops.h"
 
 /* Which of the conversions of floating point an element goes by. */
-#define CUT(TO, a)      (sizeof(a) == 4 ? TG_CAST_F32(TO)((float)(a)) : TG_CAST_F64(TO)((double)(a)))
+#define CUT(TO, a) (sizeof(a) == 4 ? TG_CAST_F32(TO)((float)(a)) : TG_CAST_F64(TO)((double)(a)))
+
 #define TG_CAST_F32(TO) TG_CAT2(TG_CAST_F32_, TO)
 #define TG_CAST_F64(TO) TG_CAT2(TG_CAST_F64_, TO)
 
