@@ -41,9 +41,9 @@ enum {
 
 typedef struct tg_message {
     tg_message_kind kind;
-    uint64_t job;    /* the client's number of it; unique together with the client */
+    uint64_t job;    /* drawn at random by its client, so that it is unique in a cluster */
     uint64_t worker; /* the number of its incarnation */
-    uint32_t task;   /* or the number of a target, or how many tasks ended */
+    uint32_t task;   /* or the number of a target; how many tasks ended; how many workers */
     tg_status code;
     bool flag; /* ASSIGN: alone; FAILED: may pass; SUBMIT: outlives the client; FULL: is
                   full; TARGET: a result that the client fetches */
