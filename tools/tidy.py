@@ -29,18 +29,19 @@ LIBRARY = ("include/", "core/", "ops/", "io/", "scheduler/", "worker/")
 
 # Which "..." (and <tilegraph/...>) includes a folder may have. The longest prefix counts; what is
 # not named here (tests, benchmarks) may include everything.
-PURE_SCHEDULER = ("include/", "core/", "scheduler/state/", "scheduler/policy/")
+PURE_SCHEDULER = ("include/", "core/", "scheduler/state/", "scheduler/server/")
 LAYERS = {
     "include/": ("include/",),
     "core/": ("include/", "core/"),
     "ops/": ("include/", "core/", "ops/"),
     "io/": ("include/", "core/", "io/"),
     "scheduler/": ("include/", "core/", "scheduler/"),
-    "scheduler/state/": PURE_SCHEDULER,
-    "scheduler/policy/": PURE_SCHEDULER,
+    "scheduler/state/": ("include/", "core/", "scheduler/state/"),
+    "scheduler/server/": PURE_SCHEDULER,
     # The executor and its data know no sockets and no command line; shells stand above them.
     "worker/": ("include/", "core/", "ops/", "io/", "worker/", "!worker/net/", "!worker/cli/"),
-    "worker/net/": ("include/", "core/", "worker/"),
+    "worker/agent/": ("include/", "core/", "worker/agent/"),
+    "worker/net/": ("include/", "core/", "ops/", "io/", "scheduler/", "worker/", "!worker/cli/"),
     "worker/cli/": ("include/", "core/", "ops/", "io/", "worker/"),
     "python/": ("include/",),
     "examples/": ("include/",),
