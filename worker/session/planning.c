@@ -126,20 +126,12 @@ keep_apart(const tg_plan *plan, const tg_target *targets, tg_plan_target *planne
     return any;
 }
 
-tg_status
-tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
-               tg_error *err)
-{
-    return tg__plan_within(session, count, targets, session->memory_limit, out, err);
-}
-
-tg_status
-tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
-                tg_plan **out, tg_error *err)
+static tg_status
+make_plan(size_t count, const tg_target *targets, const tg_plan_options *options, tg_plan **out,
+          tg_error *err)
 {
     tg_status status = TG_OK;
     int64_t start = tg_clock_ns();
-    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
     tg_plan_target *planned = NULL;
     tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
     *out = NULL;
@@ -150,11 +142,11 @@ tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int
     TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     TG_TRY(tg__check_places(count, targets, err));
     TG_TRY(take_targets(plan, count, NULL, targets, planned, err));
-    TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+    TG_TRY(tg_plan_make(count, planned, options, &plan->core, err));
     if (keep_apart(plan, targets, planned)) {
         tg_plan_release(plan->core);
         plan->core = NULL;
-        TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+        TG_TRY(tg_plan_make(count, planned, options, &plan->core, err));
     }
     plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
     *out = plan;
@@ -163,6 +155,33 @@ out:
     tg_free(NULL, planned, count * sizeof *planned);
     tg_plan_destroy(plan);
     return status;
+}
+
+tg_status
+tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
+               tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_options options = { .threads = session->threads,
+                                .memory_limit = session->memory_limit };
+    tg_remote *remote = tg__session_remote(session);
+    *out = NULL;
+    if (remote != NULL) {
+        options.shared = true;
+        TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
+    }
+    status = make_plan(count, targets, &options, out, err);
+out:
+    tg_remote_release(remote);
+    return status;
+}
+
+tg_status
+tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
+                tg_plan **out, tg_error *err)
+{
+    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
+    return make_plan(count, targets, &options, out, err);
 }
 
 /* -- bytes ----------------------------------------------------------------------------------- */

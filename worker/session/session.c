@@ -68,6 +68,7 @@ void
 tg_session_close(tg_session *session)
 {
     if (session != NULL) {
+        tg__session_set_remote(session, NULL);
         tg_exec_destroy(session->exec);
         if (session->context != NULL) {
             tg_context_destroy(session->context);
