@@ -63,6 +63,8 @@ TG_MUST_USE tg_status tg_wire_write_nodes(size_t count, tg_array *const *targets
 TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out,
                                          tg_error *err);
 void tg_wire_bytes_fini(tg_wire_bytes *bytes);
+/* XXH3 of 128 bits. */
+void tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2]);
 
 /* How a reader comes to an array in a store, and to functions. `open` gives one reference. */
 typedef struct tg_wire_opener {

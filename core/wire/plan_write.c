@@ -96,9 +96,10 @@ by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* All that the targets are made of, arguments first. */
+/* All that the targets are made of, arguments first; or, when it is not to be read, in an order
+ * that does not depend on when each was made. */
 static tg_status
-collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
+collect(size_t count, tg_array *const *targets, bool by_age, node_set *set, tg_error *err)
 {
     tg_status status = TG_OK;
     for (size_t i = 0; i < count; i++) {
@@ -109,7 +110,7 @@ collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
             TG_TRY(add_node(set, set->nodes[i]->args[a], err));
         }
     }
-    if (set->count > 0) {
+    if (set->count > 0 && by_age) {
         qsort(set->nodes, set->count, sizeof(tg_array *), by_id);
         fill_slots(set);
     }
@@ -347,7 +348,7 @@ put_uri(writer *w, const tg_source *source)
     size_t below = folder != NULL ? strlen(folder) + 1 : 0;
     size_t length = strlen(source->uri);
     if (w->how->digest) {
-        (void)snprintf(key, sizeof key, "?%" PRIx64, source->key);
+        (void)snprintf(key, sizeof key, "?%" PRIx64, source->stamp);
     }
     (void)msgpack_pack_str(&w->packer, below + length + strlen(key));
     if (folder != NULL) {
@@ -430,7 +431,7 @@ put_nodes(writer *w, size_t count, tg_array *const *targets, uint32_t stages, bo
     tg_status status = TG_OK;
     TG_CHECK(count <= TG_TARGETS_MAX, err, TG_ERR_LIMIT, "plan: %zu targets, at most %d", count,
              TG_TARGETS_MAX);
-    TG_TRY(collect(count, targets, set, err));
+    TG_TRY(collect(count, targets, !w->how->digest, set, err));
     msgpack_packer_init(&w->packer, w, take_bytes);
     (void)msgpack_pack_array(&w->packer, TG__PLAN_HEADER_FIELDS);
     put_text(w, TG__PLAN_MAGIC, sizeof TG__PLAN_MAGIC - 1);
@@ -539,4 +540,12 @@ tg_wire_bytes_fini(tg_wire_bytes *bytes)
 {
     tg_free(NULL, bytes->data, bytes->room_);
     *bytes = (tg_wire_bytes){ 0 };
+}
+
+void
+tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2])
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes->data, bytes->size);
+    sum[0] = hash.high64;
+    sum[1] = hash.low64;
 }

@@ -83,6 +83,17 @@ TG_API TG_MUST_USE tg_status tg_arrays_from_bytes(tg_session *session, const voi
                                                   size_t size, const tg_functions *functions,
                                                   size_t count, tg_array **arrays, tg_error *err);
 
+/*
+ * A name for what expressions compute, for tg_save_options.resume: equal names are equal ops and
+ * parameters, arrays in memory that are equal cell by cell, and stores of the same path, dtype and
+ * shape whose file (or folder, itself) has not been changed since. `functions` as above: they count
+ * by their number alone, so that who uses them adds what tells them apart.
+ */
+enum { TG_FINGERPRINT_BYTES = 33 };
+TG_API TG_MUST_USE tg_status tg_arrays_fingerprint(size_t count, tg_array *const *arrays,
+                                                   tg_functions *functions,
+                                                   char text[TG_FINGERPRINT_BYTES], tg_error *err);
+
 TG_API size_t tg_plan_array_count(const tg_plan *plan);
 /* Borrowed from the plan; NULL when the index is too large. */
 TG_API tg_array *tg_plan_array(const tg_plan *plan, size_t index);

@@ -107,6 +107,7 @@ class Array:
         attributes: dict[str, Any] | None = None,
         dimension_names: Sequence[str] | None = None,
         sync: bool = False,
+        resume: bool = False,
         compute: bool = True,
     ) -> str | Store: ...
     def to_dask(self, chunks: _Chunks = "auto") -> DaskCollection: ...

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import math
 import os
+import pickle
 import threading
 
 import dask
@@ -20,8 +21,9 @@ import numpy as np
 from dask.base import DaskMethodsMixin
 
 from . import _build, _engine, config
-from ._engine import check, ffi, lend, lib
-from .errors import TgLimitError, TgTypeError, TgUnsupportedError
+from ._engine import check, ffi, lib
+from ._functions import borrowed, lent, pickled
+from .errors import TgLimitError
 
 __all__ = ["DaskCollection", "to_dask"]
 
@@ -33,7 +35,6 @@ _TASKS_LIMIT = 10_000
 _BLOCK_BYTES = 32 << 20
 #: What the engine takes of a worker's memory; the rest is for the results that Dask holds.
 _MEMORY_SHARE = 0.5
-_FUNCTIONS_MAX = 4096
 
 
 def to_dask(array, chunks="auto"):
@@ -210,7 +211,7 @@ class Source:
 
     def __init__(self, array):
         self.data, functions = _to_bytes(array)
-        self.functions = _pickle(functions)
+        self.functions = pickled("to_dask", functions)
         self._array = None
         self._lock = threading.Lock()
 
@@ -232,72 +233,31 @@ class Source:
         """The array, whose stores are opened once in a process."""
         with self._lock:
             if self._array is None:
-                self._array = _from_bytes(self.data, _unpickle(self.functions))
+                calls = pickle.loads(self.functions) if self.functions else []
+                self._array = _from_bytes(self.data, calls)
             return self._array
 
 
 def _to_bytes(array):
     """The expression as bytes, and the _Calls that it makes."""
-    functions = ffi.new("tg_functions *")
-    listed = ffi.new("tg_function *[]", _FUNCTIONS_MAX)
-    functions.max, functions.list = _FUNCTIONS_MAX, listed
+    functions, calls = borrowed()
     data, size = ffi.new("void **"), ffi.new("size_t *")
     err = ffi.new("tg_error *")
-    check(lib.tg_arrays_to_bytes(1, ffi.new("tg_array *[]", [array._ptr]), functions, data, size,
-                                 err), err)
+    arrays = ffi.new("tg_array *[]", [array._ptr])
+    check(lib.tg_arrays_to_bytes(1, arrays, functions, data, size, err), err)
     try:
-        return ffi.buffer(data[0], size[0])[:], [_call(listed[i]) for i in range(functions.count)]
+        return ffi.buffer(data[0], size[0])[:], calls()
     finally:
         lib.tg_plan_bytes_free(data[0], size[0])
 
 
 def _from_bytes(data, calls):
-    from ._map import _BLOCK
-
-    made, functions = [], ffi.new("tg_functions *")
     arrays = ffi.new("tg_array *[]", 1)
     err = ffi.new("tg_error *")
-    try:
-        for call in calls:
-            made.append(lib.tg_block_function_create(_BLOCK, lend(call), _build._RELEASE, 0))
-        listed = ffi.new("tg_function *[]", made or 1)
-        functions.count, functions.list = len(made), listed
+    with lent(calls) as functions:
         check(lib.tg_arrays_from_bytes(_engine.session(), data, len(data), functions, 1, arrays,
                                        err), err)
-        return _build.wrap(arrays[0])
-    finally:
-        for function in made:
-            lib.tg_block_function_release(function)
-
-
-def _call(function):
-    """The Python function behind a tg_function."""
-    from ._map import _BLOCK
-
-    user = ffi.new("void **")
-    if lib.tg_block_function_get(function, user) != _BLOCK:
-        raise TgUnsupportedError("to_dask: the array calls a C function of this process, which "
-                                 "cannot be sent")
-    return ffi.from_handle(user[0])
-
-
-def _pickle(calls):
-    """cloudpickle takes functions of the main program and lambdas too; Dask depends on it."""
-    import cloudpickle
-
-    for call in calls:
-        try:
-            cloudpickle.dumps(call)
-        except Exception as error:
-            raise TgTypeError(f"to_dask: {call.op}: the function {call.name} or what it is called "
-                              f"with cannot be pickled: {error}") from error
-    return cloudpickle.dumps(calls) if calls else b""
-
-
-def _unpickle(data):
-    import pickle
-
-    return pickle.loads(data) if data else []
+    return _build.wrap(arrays[0])
 
 
 _shared = threading.Lock()

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans: from targets or from bytes, what they predict, and into bytes. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -284,30 +286,60 @@ out:
 
 /* -- expressions alone ----------------------------------------------------------------------- */
 
+/* Paths become absolute: whoever reads may be elsewhere. */
+static tg_status
+write_arrays(size_t count, tg_array *const *arrays, tg_functions *functions, tg_wire_writing *how,
+             tg_wire_bytes *written, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char folder[TG_STORE_PATH_MAX];
+    TG_CHECK(getcwd(folder, sizeof folder) != NULL, err, TG_ERR_IO,
+             "the name of the current folder cannot be had: %s", strerror(errno));
+    how->folder = folder;
+    if (functions != NULL) {
+        how->function_max = functions->max;
+        how->functions = functions->list;
+    }
+    TG_TRY(tg_wire_write_nodes(count, arrays, how, written, err));
+    if (functions != NULL) {
+        functions->count = how->function_count;
+    }
+out:
+    how->folder = NULL;
+    return status;
+}
+
 tg_status
 tg_arrays_to_bytes(size_t count, tg_array *const *arrays, tg_functions *functions, void **bytes,
                    size_t *size, tg_error *err)
 {
     tg_status status = TG_OK;
-    char folder[TG_STORE_PATH_MAX];
     tg_wire_bytes written = { 0 };
-    tg_wire_writing how = { .folder = folder };
+    tg_wire_writing how = { .folder = NULL };
     *bytes = NULL;
     *size = 0;
-    TG_CHECK(getcwd(folder, sizeof folder) != NULL, err, TG_ERR_IO,
-             "the name of the current folder cannot be had: %s", strerror(errno));
-    if (functions != NULL) {
-        how.function_max = functions->max;
-        how.functions = functions->list;
-    }
-    TG_TRY(tg_wire_write_nodes(count, arrays, &how, &written, err));
+    TG_TRY(write_arrays(count, arrays, functions, &how, &written, err));
     *bytes = tg_malloc(NULL, written.size);
     TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for %zu bytes", written.size);
     memcpy(*bytes, written.data, written.size);
     *size = written.size;
-    if (functions != NULL) {
-        functions->count = how.function_count;
-    }
+out:
+    tg_wire_bytes_fini(&written);
+    return status;
+}
+
+tg_status
+tg_arrays_fingerprint(size_t count, tg_array *const *arrays, tg_functions *functions,
+                      char text[TG_FINGERPRINT_BYTES], tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_bytes written = { 0 };
+    tg_wire_writing how = { .digest = true };
+    uint64_t sum[2] = { 0 };
+    text[0] = '\0';
+    TG_TRY(write_arrays(count, arrays, functions, &how, &written, err));
+    tg_wire_digest(&written, sum);
+    (void)snprintf(text, TG_FINGERPRINT_BYTES, "%016" PRIx64 "%016" PRIx64, sum[0], sum[1]);
 out:
     tg_wire_bytes_fini(&written);
     return status;
