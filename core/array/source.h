@@ -57,6 +57,7 @@ struct tg_source {
     tg_grid *chunks;    /* the unit of decoding: inner chunks where there are shards */
     bool random_access; /* a box costs its own size: uncompressed, no chunk need be whole */
     uint64_t key;       /* equal keys: the same data; 0: never equal to another */
+    uint64_t stamp;     /* of the file or folder when it was opened: another when it has changed */
     char format[16];    /* "zarr", "tiff", "npy", ...: with `uri` enough to open it again */
     char uri[1024];     /* path, and the array inside it after "#" */
 };
@@ -76,9 +77,13 @@ typedef struct tg_sink_ops {
     tg_status (*write)(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scratch,
                        tg_io_stats *stats, tg_error *err);
     int64_t (*scratch_bytes)(const tg_sink *sink, const tg_box *box);
+    /* Whether all of `box` was there when the sink was opened, whole, from an earlier run of the
+     * same computation: the planner leaves it out. NULL: nothing ever is. */
+    bool (*has)(const tg_sink *sink, const tg_box *box);
     /* Called once, after the last write, when all succeeded: puts the whole in its place. */
     tg_status (*commit)(tg_sink *sink, tg_error *err);
-    /* Called once instead of commit when something failed: removes what was written. */
+    /* Called once instead of commit when something failed: removes what was written, but for a sink
+     * that is to be resumed. */
     void (*abort)(tg_sink *sink);
     void (*destroy)(tg_sink *sink);
 } tg_sink_ops;

@@ -90,6 +90,22 @@ out:
     return status;
 }
 
+/* A function that came along with the message. */
+static tg_status
+read_function(const reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint64_t number = 0;
+    size_t count = r->opener != NULL ? r->opener->function_count : 0;
+    TG_CHECK(count > 0, err, TG_ERR_UNSUPPORTED,
+             "parameter '%s' is a function, which cannot be sent", param->name);
+    TG_TRY(tg__want_number(object, count - 1, "number of a function", &number, err));
+    param->value.count = 1;
+    param->value.function = r->opener->functions[number];
+out:
+    return status;
+}
+
 static tg_status
 read_param(reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
 {
@@ -101,10 +117,10 @@ read_param(reader *r, const msgpack_object *object, tg_param *param, tg_error *e
     TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], 64, "name of a parameter", &param->name,
                          &length, err));
     TG_TRY(tg__want_number(&fields->ptr[1], TG_PARAM_POINTER, "kind of a parameter", &kind, err));
-    TG_CHECK(kind != TG_PARAM_POINTER, err, TG_ERR_UNSUPPORTED,
-             "parameter '%s' is a function, which cannot be sent", param->name);
     param->kind = (tg_param_kind)kind;
-    if (kind == TG_PARAM_STR) {
+    if (kind == TG_PARAM_POINTER) {
+        TG_TRY(read_function(r, &fields->ptr[2], param, err));
+    } else if (kind == TG_PARAM_STR) {
         TG_TRY(tg__want_text(&r->decoder, &fields->ptr[2], TG_STR_MAX, param->name,
                              &param->value.text, &param->value.count, err));
     } else {
@@ -131,7 +147,9 @@ read_op(reader *r, const msgpack_object *name, const msgpack_object *version, bo
     TG_CHECK((*out)->version == number, err, TG_ERR_UNSUPPORTED,
              "op '%s' has version %u here, and %" PRIu64 " in the plan", text, (*out)->version,
              number);
-    TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data, err, TG_ERR_UNSUPPORTED,
+    bool calls =
+        ((*out)->flags & TG_OP_USER) != 0 && r->opener != NULL && r->opener->function_count > 0;
+    TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data || calls, err, TG_ERR_UNSUPPORTED,
              "op '%s' belongs to one process and cannot be sent", text);
     TG_CHECK((*out)->cls != TG_CLASS_COMPOSITE, err, TG_ERR_FORMAT,
              "op '%s' is made of others and is never in a plan", text);

@@ -6,6 +6,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._dask import DaskCollection
 from ._explain import Explanation, Picture
 from ._run import Store
 
@@ -106,8 +107,10 @@ class Array:
         attributes: dict[str, Any] | None = None,
         dimension_names: Sequence[str] | None = None,
         sync: bool = False,
+        resume: bool = False,
         compute: bool = True,
     ) -> str | Store: ...
+    def to_dask(self, chunks: _Chunks = "auto") -> DaskCollection: ...
     def explain(self) -> Explanation: ...
     def visualize(self, filename: _Path | None = None, format: str | None = None) -> Picture: ...
     def map_blocks(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Array: ...

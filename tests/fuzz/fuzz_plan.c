@@ -86,7 +86,7 @@ make_session(void)
     return session;
 }
 
-static const tg_wire_opener opener = { NULL, open_store };
+static const tg_wire_opener opener = { .open = open_store };
 
 static void
 check_words(const tg_error *err)
@@ -102,7 +102,7 @@ try_nodes(tg_context *context, const uint8_t *data, size_t size)
     tg_wire_bytes bytes;
     tg_error err;
     if (tg_wire_read_nodes(context, data, size, &opener, &arrays, &err) == TG_OK) {
-        TG_ASSERT(tg_wire_write_nodes(arrays.count, arrays.arrays, &bytes, &err) == TG_OK);
+        TG_ASSERT(tg_wire_write_nodes(arrays.count, arrays.arrays, NULL, &bytes, &err) == TG_OK);
         TG_ASSERT(tg_wire_read_nodes(context, bytes.data, bytes.size, &opener, &again, &err) ==
                   TG_OK);
         TG_ASSERT_CMP(again.count, ==, arrays.count);

@@ -43,7 +43,7 @@ out:
     return status;
 }
 
-static const tg_wire_opener opener = { NULL, open_store };
+static const tg_wire_opener opener = { .open = open_store };
 
 static void
 make_store(void)
@@ -79,7 +79,7 @@ write_all(size_t count, tg_array *const *targets)
 {
     tg_wire_bytes bytes;
     tg_error err;
-    if (tg_wire_write_nodes(count, targets, &bytes, &err) != TG_OK) {
+    if (tg_wire_write_nodes(count, targets, NULL, &bytes, &err) != TG_OK) {
         fail_msg("%s", err.message);
     }
     return bytes;
@@ -246,10 +246,10 @@ test_functions_of_this_process_are_refused(void **state)
     tg_error err;
     tg_array *c =
         tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 0, NULL);
-    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_UNSUPPORTED);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'call'"));
     assert_null(bytes.data);
-    assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, &bytes, &err), TG_ERR_LIMIT);
+    assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, NULL, &bytes, &err), TG_ERR_LIMIT);
 }
 
 /* --- hostile messages ------------------------------------------------------------------------ */
