@@ -58,10 +58,10 @@ void tg__session_set_remote(tg_session *session, tg_remote *remote);
 /* remote.c: starts a computation there. */
 TG_MUST_USE tg_status tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan,
                                        tg_computation **out, tg_error *err);
-/* A tile of a result: its content, as worker/exec/part.h has it. Any thread, one at a time for one
- * tile. */
+/* A tile of a result: its content, as worker/exec/part.h has it, from somebody who is not believed.
+ * Any thread; each tile once. */
 TG_MUST_USE tg_status tg__remote_deliver(tg_computation *computation, uint32_t task,
-                                         const void *content, size_t bytes, tg_error *err);
+                                         tg_buffer *content, tg_error *err);
 /* Once: no tile is delivered any more. */
 void tg__remote_ended(tg_computation *computation, tg_status outcome);
 
