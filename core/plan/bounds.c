@@ -32,7 +32,9 @@ tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out, tg_error *err
              err, TG_ERR_MEMORY, "no memory for the bounds of %u stages", count);
     for (uint32_t s = 0; s < count; s++) {
         const tg_stage *stage = &plan->stages[s];
-        out->out_bytes[s] = tg_pool_charge(stage->out_bytes);
+        bool stays = stage->keeps || stage->kind == TG_STAGE_PARTIAL ||
+                     stage->kind == TG_STAGE_COMBINE || !tg_array_is_known(stage->root);
+        out->out_bytes[s] = stays ? tg_pool_charge(stage->out_bytes) : 0;
         out->need_bytes[s] = stage->need_bytes;
         out->target[s] = stage->target;
         out->kept[s] = tg_plan_is_kept(plan, stage);

@@ -164,7 +164,8 @@ int tg_trim_level(int64_t full, int64_t rest);
 /* What whoever runs tasks one by one has to know of the stages: by stage, upper bounds. */
 typedef struct tg_plan_bounds {
     uint32_t stage_count;
-    int64_t *out_bytes;  /* what the pool charges for a tile, a state or a given array */
+    int64_t *out_bytes;  /* what the pool charges for what a task leaves: a tile, a state, a given
+                            array; 0: nothing, its tile goes to a store */
     int64_t *need_bytes; /* all that a running task takes from the pool, its result included */
     int32_t *target;     /* the target that the stage completes, or TG_NO_TARGET */
     uint8_t *kept;       /* 1: its tiles are a result, and stay until they are dropped */

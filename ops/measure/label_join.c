@@ -124,11 +124,13 @@ cut_find(const cuts *c, int64_t lo)
     return begin;
 }
 
-/* Collects the cuts. `memory` holds 2 * tiles int64 per axis. */
-static void
+/* Collects the cuts; false: the tiles are not those of a product grid. `memory` holds 2 * tiles
+ * int64 per axis. */
+static bool
 collect_cuts(merge *m, int64_t *memory)
 {
     int64_t tiles = m->s.head->tiles;
+    bool good = true;
     for (int a = 0; a < m->ndim; a++) {
         cuts *c = &m->cuts[a];
         c->lo = memory + 2 * a * tiles;
@@ -148,7 +150,12 @@ collect_cuts(merge *m, int64_t *memory)
             c->hi[at] = tg_label_tile_hi(tile, m->ndim)[a];
             m->index[t * m->ndim + a] = at;
         }
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t *tile = tg_label_tile_at(&m->s, t);
+            good = good && c->hi[m->index[t * m->ndim + a]] == tg_label_tile_hi(tile, m->ndim)[a];
+        }
     }
+    return good;
 }
 
 /* The tile next to tile t by step[] in {-1, 0, 1}: its number, -1 if it is not in the state, -2 if
@@ -307,11 +314,13 @@ has_detour(const merge *m, int axis, const int *s)
     return other && m->structure[straight] != 0 && m->structure[beside] != 0;
 }
 
-/* Unites what touches between tile t and tiles after it that came from another state. */
-static void
+/* Unites what touches between tile t and tiles after it that came from another state; false: a
+ * face that is needed for that was not kept. */
+static bool
 join_tile(merge *m, int64_t t)
 {
     int64_t count = tg_label_structure_count(m->ndim);
+    bool good = true;
     for (int64_t d = count / 2 + 1; d < count; d++) {
         int step[TG_LABEL_NDIM_MAX];
         steps_of(d, m->ndim, step);
@@ -323,7 +332,9 @@ join_tile(merge *m, int64_t t)
                 axis = step[a] != 0 ? a : axis;
                 axes += step[a] != 0;
             }
-            for (int64_t k = 0; k < count; k++) {
+            good = good && m->face[2 * (t * m->ndim + axis) + 1] != NULL &&
+                   m->face[2 * (other * m->ndim + axis)] != NULL;
+            for (int64_t k = 0; k < count && good; k++) {
                 int s[TG_LABEL_NDIM_MAX];
                 steps_of(k, m->ndim, s);
                 if (s[axis] == 1 && m->structure[k] != 0) {
@@ -332,6 +343,7 @@ join_tile(merge *m, int64_t t)
             }
         }
     }
+    return good;
 }
 
 /* True when every tile that touches this face is in the state. */
@@ -457,6 +469,7 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
                 .structure = run->node->values[0].ints };
     size_t nd = (size_t)m.ndim;
     char *memory = NULL;
+    bool good = true;
     (void)boxes;
     for (size_t i = 0; i < count; i++) {
         const tg_label_head *h = tg_buffer_data(states[i]);
@@ -476,7 +489,8 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
     int64_t *cuts_memory = m.index + nd * tiles;
     m.source = (int32_t *)(cuts_memory + 2 * nd * tiles);
     list_tiles(&m, count, states);
-    collect_cuts(&m, cuts_memory);
+    good = collect_cuts(&m, cuts_memory);
+    TG_CHECK(good, err, TG_ERR_CORRUPT, "label: the tiles of states do not fit each other");
     head.face_cells = place_faces(&m);
     const int64_t *listed = m.s.tiles;
     *out = tg_label_state_create(run->pool, &head, &m.s);
@@ -486,10 +500,9 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
     memcpy(m.s.tiles, listed, tile_bytes);
     concatenate(&m, count, states);
     for (int64_t t = 0; t < head.tiles; t++) {
-        if (has_face(&m, t)) {
-            join_tile(&m, t);
-        }
+        good = good && (!has_face(&m, t) || join_tile(&m, t));
     }
+    TG_CHECK(good, err, TG_ERR_CORRUPT, "label: a state lacks faces of its tiles");
     for (int64_t i = 0; i < head.components; i++) {
         m.s.parent[i] = find_root(m.s.parent, i);
     }

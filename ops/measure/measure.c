@@ -462,6 +462,24 @@ out:
     return status;
 }
 
+/* A state that was merged may have room behind its rows. */
+static tg_status
+check_state(const tg_array *node, const tg_box *domain, const void *state, size_t bytes,
+            tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t row_bytes = (size_t)tg_measure_columns(node->args[0]->ndim, has_values(node)) * 8;
+    int64_t count = -1;
+    (void)domain;
+    if (bytes >= sizeof count) {
+        memcpy(&count, state, sizeof count);
+    }
+    TG_CHECK(count >= 0 && (size_t)count <= (bytes - sizeof count) / row_bytes, err, TG_ERR_CORRUPT,
+             "_measure: a state of %zu bytes cannot have %lld labels", bytes, (long long)count);
+out:
+    return status;
+}
+
 /* ---- the op ---- */
 
 static int64_t
@@ -560,6 +578,7 @@ static const tg_reduce reduce = {
     .partial = partial,
     .combine = combine,
     .finish = finish,
+    .check_state = check_state,
 };
 
 const tg_op tg_op__measure = {
