@@ -118,12 +118,12 @@ tg_endpoint_parse(const char *address, tg_endpoint *out, tg_error *err)
                  "address '%s': ipc:// is followed by an absolute path of at most %zu bytes", text,
                  sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
         out->reach = TG_REACH_HOST;
-        (void)snprintf(out->path, sizeof out->path, "%s", text + 6);
-        (void)snprintf(out->url, sizeof out->url, "%s", text);
+        memcpy(out->path, text + 6, strlen(text + 6) + 1);
+        memcpy(out->url, text, strlen(text) + 1);
     } else if (strncmp(text, "inproc://", 9) == 0 && text[9] != '\0') {
         out->reach = TG_REACH_PROCESS;
-        (void)snprintf(out->path, sizeof out->path, "%s", text + 9);
-        (void)snprintf(out->url, sizeof out->url, "%s", text);
+        memcpy(out->path, text + 9, strlen(text + 9) + 1);
+        memcpy(out->url, text, strlen(text) + 1);
     } else {
         status = tg_fail(err, TG_ERR_VALUE,
                          "address '%s': tcp://host:port, ipc:///path or inproc://name is expected",
