@@ -60,6 +60,8 @@
 #define TG_SHARED_BLOCK_MIN ((size_t)128 << 10)
 /* Tiles that may be on offer at a time; those beyond it are copied. */
 enum { TG_SHARED_OFFERS_MAX = 8192 };
+/* The begin of the file: the numbers of the offers. */
+#define TG_SHARED_SLOT_BYTES (TG_SHARED_OFFERS_MAX * sizeof(uint64_t))
 
 typedef struct tg_shared tg_shared;
 

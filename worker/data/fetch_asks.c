@@ -267,3 +267,48 @@ tg_fetcher_under_way(const tg_fetcher *f)
 {
     return f->under_way;
 }
+
+/* -- looking at it ------------------------------------------------------------------------------
+ */
+
+tg_fetcher_stats
+tg_fetcher_get_stats(const tg_fetcher *f)
+{
+    return f->stats;
+}
+
+const char *
+tg_fetcher_check(const tg_fetcher *f)
+{
+    const char *wrong = NULL;
+    size_t under_way = 0, asked = 0, fetches = 0;
+    for (size_t i = 0; i < f->ask_count; i++) {
+        const tg__ask *a = &f->asks[i];
+        under_way += a->bytes;
+        wrong = a->fetch->state[a->part] == PART_ASKED ? wrong : "an ask for a part that is not";
+    }
+    wrong = under_way == f->under_way ? wrong : "the window is counted wrong";
+    wrong = under_way <= f->options.window_bytes ? wrong : "more is under way than the window";
+    for (size_t i = 0; i < f->slot_count; i++) {
+        const tg__fetch *fetch = f->slots[i];
+        uint32_t here = 0, todo = fetch != NULL ? fetch->parts : 0;
+        fetches += fetch != NULL;
+        if (fetch == NULL || fetch->ended) {
+            continue;
+        }
+        for (uint32_t p = fetch->parts; p-- > 0;) {
+            here += fetch->state[p] == PART_HERE;
+            asked += fetch->state[p] == PART_ASKED;
+            todo = fetch->state[p] == PART_TODO ? p : todo;
+        }
+        wrong = here == fetch->here ? wrong : "parts that are here are counted wrong";
+        wrong = todo == fetch->todo ? wrong : "a part is forgotten";
+        const tg__fetch *first = fetch->holder->todo;
+        wrong = todo == fetch->parts || (first != NULL && first->order <= fetch->order)
+                    ? wrong
+                    : "a fetch is forgotten";
+    }
+    wrong = asked == f->ask_count ? wrong : "a part waits for an ask that is none";
+    wrong = fetches == f->fetch_count ? wrong : "fetches are counted wrong";
+    return wrong;
+}
