@@ -259,7 +259,8 @@ tg_fetcher_deadline(const tg_fetcher *f)
 {
     size_t index = 0;
     bool at_once = f->ended_first != NULL || whose_turn(f, &index) != NULL;
-    return at_once ? INT64_MIN : tg_min_i64(f->check_ns, f->soonest_ns);
+    int64_t check_ns = f->ask_count > 0 ? f->check_ns : INT64_MAX;
+    return at_once ? INT64_MIN : tg_min_i64(check_ns, f->soonest_ns);
 }
 
 size_t

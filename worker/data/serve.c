@@ -9,6 +9,7 @@
  */
 #include "worker/data/serve.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ struct tg_tile_server {
     reader **readers;
     size_t reader_room, reader_count, turn, request_count;
     tg__offers offers;
-    atomic_size_t under_way;
+    atomic_size_t under_way; /* bytes */
+    atomic_size_t messages;  /* with payload, that the socket has */
     atomic_bool starved;
     tg_tile_server_stats stats;
 };
@@ -125,6 +127,9 @@ tg_tile_server_destroy(tg_tile_server *s)
 {
     if (s != NULL) {
         TG_ASSERT_CMP(atomic_load(&s->under_way), ==, 0);
+        while (atomic_load(&s->messages) != 0) {
+            (void)sched_yield(); /* the last free function is about to return */
+        }
         for (size_t i = 0; i < s->reader_count; i++) {
             reader_clear(s, s->readers[i]);
             s->readers[i]->gone = true;
@@ -285,8 +290,6 @@ free_sent(void *payload, void *hint)
 {
     sent *m = hint;
     tg_tile_server *s = m->server;
-    void (*wake)(void *ctx) = s->options.wake;
-    void *ctx = s->options.ctx;
     size_t bytes = m->bytes;
     reader *p = m->reader;
     (void)payload;
@@ -295,12 +298,12 @@ free_sent(void *payload, void *hint)
         tg_pool_put(s->options.pool, m->packed, m->capacity);
     }
     tg_free(NULL, m, sizeof *m);
-    atomic_fetch_sub(&p->under_way, bytes); /* the reader may be freed from here on, */
-    bool starved = atomic_exchange(&s->starved, false);
-    atomic_fetch_sub(&s->under_way, bytes); /* and the server from here on */
-    if (starved && wake != NULL) {
-        wake(ctx);
+    atomic_fetch_sub(&p->under_way, bytes); /* the reader may be freed from here on */
+    atomic_fetch_sub(&s->under_way, bytes);
+    if (atomic_exchange(&s->starved, false) && s->options.wake != NULL) {
+        s->options.wake(s->options.ctx);
     }
+    atomic_fetch_sub(&s->messages, 1); /* and the server from here on */
 }
 
 /* Packs a part for a line that is slow; false: send it as it is. */
@@ -347,6 +350,7 @@ answer_part(tg_tile_server *s, reader *p, const request *r, tg_buffer *buffer, s
     p->parts++;
     atomic_fetch_add(&p->under_way, m->bytes);
     atomic_fetch_add(&s->under_way, m->bytes);
+    atomic_fetch_add(&s->messages, 1);
     s->stats.parts++;
     s->stats.bytes += bytes;
     s->stats.wire_bytes += m->bytes;
