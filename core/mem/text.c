@@ -4,7 +4,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/mem/alloc.h"
 
@@ -53,15 +52,13 @@ void
 tg_text_json(tg_text *text, const char *string)
 {
     tg_text_add(text, "\"");
-    for (const char *at = string != NULL ? string : ""; *at != '\0';) {
-        size_t plain =
-            strcspn(at, "\"\\\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r\x0e\x0f\x10\x11\x12"
-                        "\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
-        tg_text_add(text, "%.*s", (int)plain, at);
-        at += plain;
-        if (*at != '\0') {
-            tg_text_add(text, "\\u%04x", (unsigned)(unsigned char)*at);
-            at++;
+    for (const char *at = string != NULL ? string : ""; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            tg_text_add(text, "\\%c", *at);
+        } else if ((unsigned char)*at < 0x20) {
+            tg_text_add(text, "\\u%04x", (unsigned)*at);
+        } else {
+            tg_text_add(text, "%c", *at);
         }
     }
     tg_text_add(text, "\"");

@@ -131,7 +131,19 @@ metric(tg_text *out, const char *name, const char *type, const char *help, uint6
                 name, help, name, type, name, value);
 }
 
-/* One number of each worker. Labels are escaped as JSON strings are, for what can be in a name. */
+/* The value of a label: with escapes of its own, and none for control characters. */
+static void
+add_label(tg_text *out, const char *value)
+{
+    tg_text_add(out, "\"");
+    for (; *value != '\0'; value++) {
+        bool escape = *value == '"' || *value == '\\';
+        tg_text_add(out, "%s%c", escape ? "\\" : "", (unsigned char)*value < 0x20 ? '?' : *value);
+    }
+    tg_text_add(out, "\"");
+}
+
+/* One number of each worker. */
 static void
 worker_metric(const tg_server *server, tg_text *out, const char *name, const char *help,
               int64_t (*of)(const tg__peer *peer, const tg_sched_worker *is))
@@ -143,7 +155,7 @@ worker_metric(const tg_server *server, tg_text *out, const char *name, const cha
         tg_sched_worker is = { 0 };
         if (peer->worker && tg_sched_worker_of(server->sched, peer->id, &is)) {
             tg_text_add(out, "tilegraph_worker_%s{id=\"%" PRIu64 "\",name=", name, peer->id);
-            tg_text_json(out, peer->name);
+            add_label(out, peer->name);
             tg_text_add(out, "} %" PRId64 "\n", of(peer, &is));
         }
     }

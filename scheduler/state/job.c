@@ -351,7 +351,9 @@ tg__on_released(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     }
     TG_TRY(tg__out_reserve(sched, job->ended + tg__drop_actions(sched), err));
     job->released = true;
-    if (!tg__job_finish(sched, job)) {
+    if (job->finished) { /* even if a result was lost since */
+        tg__job_drop(sched, job);
+    } else if (!tg__job_finish(sched, job)) {
         for (uint32_t t = 0; t < job->spec.tasks->count; t++) {
             tg__release(sched, job, t);
         }
