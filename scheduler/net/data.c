@@ -237,7 +237,7 @@ static void
 hand_up(tg_data *d, uint32_t at, zmq_msg_t parts[PARTS], int count)
 {
     place *p = &d->places[at];
-    tg_data_frame frame = { .route = { .place = at, .line = p->uses },
+    tg_net_frame frame = { .route = { .place = at, .line = p->uses },
                             .user = "",
                             .roles = p->socket.dialled ? TG_ROLE_SERVER : TG_ROLE_ANY,
                             .head = zmq_msg_data(&parts[HEAD]),

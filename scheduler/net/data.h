@@ -14,7 +14,7 @@ typedef struct tg_data tg_data;
 
 typedef struct tg_data_user {
     void *ctx;
-    void (*frame)(void *ctx, const tg_data_frame *frame);
+    void (*frame)(void *ctx, const tg_net_frame *frame);
     void (*room)(void *ctx);
     void (*cut)(void *ctx, const tg_route *route);
     void (*refused)(void *ctx, bool dialled, const char *text);

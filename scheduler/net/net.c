@@ -224,7 +224,7 @@ hub_gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 /* -- what the data sockets tell ------------------------------------------------------------- */
 
 static void
-data_frame(void *ctx, const tg_data_frame *frame)
+data_frame(void *ctx, const tg_net_frame *frame)
 {
     tg_net *net = ctx;
     if (net->options.data != NULL) {

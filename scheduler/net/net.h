@@ -46,7 +46,7 @@ enum { TG_DATA_HEAD_MAX = 65536 };
 /* An address that was listened at, with a key. */
 enum { TG_NET_ADDRESS_MAX = TG_ENDPOINT_MAX + TG_KEY_CHARS + 2 };
 
-typedef struct tg_data_frame {
+typedef struct tg_net_frame {
     tg_route route; /* for an answer */
     const char *user;
     unsigned roles;
@@ -54,7 +54,7 @@ typedef struct tg_data_frame {
     size_t head_bytes;
     const void *body; /* aligned to nothing; NULL: none */
     size_t body_bytes;
-} tg_data_frame;
+} tg_net_frame;
 
 typedef struct tg_net_options {
     uint64_t self;                   /* who we are to those who connect; 0: drawn */
@@ -70,7 +70,7 @@ typedef struct tg_net_options {
     void (*trouble)(void *ctx, bool dialled, const char *text);
     int64_t (*tick)(void *ctx, int64_t now_ns); /* when next, at the latest; INT64_MAX: any time */
     void (*signal)(void *ctx, int number);      /* SIGTERM, SIGINT; NULL: they are not caught */
-    void (*data)(void *ctx, const tg_data_frame *frame);
+    void (*data)(void *ctx, const tg_net_frame *frame);
     void (*data_room)(void *ctx);
     void (*data_cut)(void *ctx, const tg_route *route); /* ROUTER side: its id is 0 */
 } tg_net_options;
