@@ -88,8 +88,7 @@ find_place(tg_data *d, uint32_t *out, tg_error *err)
     if (i == d->room) {
         uint32_t room = d->room != 0 ? 2 * d->room : 8;
         TG_CHECK(room <= PLACES_MAX, err, TG_ERR_LIMIT, "there are %u data sockets already", i);
-        place *places =
-            tg_realloc(NULL, d->places, d->room * sizeof(place), room * sizeof(place));
+        place *places = tg_realloc(NULL, d->places, d->room * sizeof(place), room * sizeof(place));
         TG_CHECK(places != NULL, err, TG_ERR_MEMORY, "no memory for another data socket");
         memset(places + d->room, 0, (room - d->room) * sizeof(place));
         d->places = places;
@@ -238,10 +237,10 @@ hand_up(tg_data *d, uint32_t at, zmq_msg_t parts[PARTS], int count)
 {
     place *p = &d->places[at];
     tg_net_frame frame = { .route = { .place = at, .line = p->uses },
-                            .user = "",
-                            .roles = p->socket.dialled ? TG_ROLE_SERVER : TG_ROLE_ANY,
-                            .head = zmq_msg_data(&parts[HEAD]),
-                            .head_bytes = zmq_msg_size(&parts[HEAD]) };
+                           .user = "",
+                           .roles = p->socket.dialled ? TG_ROLE_SERVER : TG_ROLE_ANY,
+                           .head = zmq_msg_data(&parts[HEAD]),
+                           .head_bytes = zmq_msg_size(&parts[HEAD]) };
     bool known = count == BODY || count == PARTS;
     if (!p->socket.dialled) {
         const unsigned char *id = zmq_msg_data(&parts[ID]);
@@ -251,8 +250,8 @@ hand_up(tg_data *d, uint32_t at, zmq_msg_t parts[PARTS], int count)
         }
         frame.route.line = (uint32_t)zmq_msg_get(&parts[HEAD], ZMQ_SRCFD);
         if (known && d->security.listen.public_key[0] != '\0') {
-            known = tg_zap_read_user(zmq_msg_gets(&parts[HEAD], "User-Id"), &frame.user,
-                                     &frame.roles);
+            known =
+                tg_zap_read_user(zmq_msg_gets(&parts[HEAD], "User-Id"), &frame.user, &frame.roles);
         }
     }
     if (count == PARTS) {

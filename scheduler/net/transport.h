@@ -16,15 +16,7 @@
  */
 #include "core/base/status.h"
 #include "core/wire/link.h"
-
-/* What a peer may be; a set. */
-enum {
-    TG_ROLE_VIEWER = 1,
-    TG_ROLE_CLIENT = 2,
-    TG_ROLE_WORKER = 4,
-    TG_ROLE_ANY = 7,   /* nobody was asked for a key: this host, this user */
-    TG_ROLE_SERVER = 8 /* the other end of a connection that was dialled here */
-};
+#include "core/wire/role.h"
 
 enum { TG_USER_MAX = 63 }; /* bytes of a user's name, which is his public key */
 #define TG_FRAME_BYTES_MAX (TG_LINK_PAYLOAD_MAX + TG_LINK_HEADER_BYTES)

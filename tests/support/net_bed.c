@@ -142,7 +142,7 @@ on_trouble(void *ctx, bool dialled, const char *text)
 }
 
 static void
-on_data(void *ctx, const tg_data_frame *frame)
+on_data(void *ctx, const tg_net_frame *frame)
 {
     node *n = ctx;
     n->data_frames++;

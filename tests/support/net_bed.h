@@ -50,7 +50,7 @@ typedef struct node {
     bool in_order;
     uint64_t bulk_bytes; /* of PLAN messages, whose bytes are checked */
     int64_t heard_ns, most_silence_ns;
-    void (*on_data)(struct node *node, const tg_data_frame *frame);
+    void (*on_data)(struct node *node, const tg_net_frame *frame);
     uint64_t data_frames, data_bytes;
     int data_cuts;
 } node;

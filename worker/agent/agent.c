@@ -73,7 +73,7 @@ tg_agent_destroy(tg_agent *agent)
 
 static tg__handler *const handlers[TG_AGENT_EVENTS] = {
     [TG_AGENT_ENDED] = tg__on_ended,
-    [TG_AGENT_FAILED] = tg__on_failed,
+    [TG_AGENT_FAILED] = tg__task_failed,
     [TG_AGENT_FETCHED] = tg__on_fetched,
     [TG_AGENT_FETCH_FAILED] = tg__on_fetch_failed,
     [TG_AGENT_SPILLED] = tg__on_spilled,

@@ -275,7 +275,7 @@ void tg__forget_task(tg_agent *agent, tg__work *work, uint32_t t);
 void tg__give_up(tg_agent *agent, tg__work *work, uint32_t t);
 /* A LOADING one waits again. Two actions for each input. */
 void tg__unstart(tg_agent *agent, tg__work *work, uint32_t t);
-void tg__run_remove(tg_agent *agent, const tg__work *work, uint32_t t);
+void tg__queue_remove(tg_agent *agent, const tg__work *work, uint32_t t);
 /* One entry of work->done was reserved. */
 void tg__say_done(tg_agent *agent, tg__work *work, uint32_t t, int64_t busy_ns);
 /* Has begun: all it reads is in memory. One action. */
@@ -330,7 +330,7 @@ void tg__postpone(tg_agent *agent);
 
 typedef tg_status tg__handler(tg_agent *agent, tg__work *work, const tg_agent_event *event,
                               tg_error *err);
-tg__handler tg__on_ended, tg__on_failed, tg__on_fetched, tg__on_fetch_failed;
+tg__handler tg__on_ended, tg__task_failed, tg__on_fetched, tg__on_fetch_failed;
 tg__handler tg__on_spilled, tg__on_spill_failed, tg__on_loaded, tg__on_load_failed, tg__on_wanted;
 tg_status tg__on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err);
 

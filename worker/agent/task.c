@@ -43,7 +43,7 @@ tg__say_done(tg_agent *agent, tg__work *work, uint32_t t, int64_t busy_ns)
 }
 
 void
-tg__run_remove(tg_agent *agent, const tg__work *work, uint32_t t)
+tg__queue_remove(tg_agent *agent, const tg__work *work, uint32_t t)
 {
     size_t at = 0;
     while (agent->runs[at].work != work || agent->runs[at].task != t) {
@@ -58,7 +58,7 @@ static void
 release(tg_agent *agent, tg__work *work, uint32_t t)
 {
     agent->need_bytes -= work->spec.need_bytes[work->spec.stage[t]];
-    tg__run_remove(agent, work, t);
+    tg__queue_remove(agent, work, t);
     tg__unpin(agent, work, t);
 }
 
@@ -285,7 +285,7 @@ out:
 }
 
 tg_status
-tg__on_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__task_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;

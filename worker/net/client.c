@@ -7,11 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/version.h"
 #include "core/mem/alloc.h"
+#include "worker/exec/clock.h"
+#include "worker/session/describe.h"
 
 /* A scheduler that was there is waited for so long, then computations fail. */
 #define LOST_NS ((int64_t)20000000000)
+/* It answers questions within that time. */
+#define ASK_NS ((int64_t)10000000000)
+/* An answer is no longer than that. */
+#define ANSWER_MAX ((uint64_t)256 << 20)
 
 void
 tg__client_wake(tg_client *client)
@@ -103,9 +108,9 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)gethostname(name, sizeof name - 32);
     size_t used = strlen(name);
     (void)snprintf(name + used, sizeof name - used, "/%ld", (long)getpid());
-    tg__client_say(client, &(tg_message){ .kind = TG_MESSAGE_ATTACH,
-                                          .name = name,
-                                          .text = tg_version_string() });
+    tg__client_say(
+        client,
+        &(tg_message){ .kind = TG_MESSAGE_ATTACH, .name = name, .text = tg_version_string() });
 }
 
 static void
@@ -116,7 +121,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     (void)text;
     if (peer == client->scheduler) {
         client->scheduler = 0;
-        client->lost_ns = tg_net_now_ns();
+        client->lost_ns = tg_clock_ns();
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = false;
         client->ask_sent = false;
@@ -155,17 +160,16 @@ hear_answer(tg_client *client, const tg_message *message)
 {
     (void)pthread_mutex_lock(&client->lock);
     bool fits = client->asks && message->offset == client->answer_bytes &&
-                message->total < TG_TEXT_ANSWER_MAX;
+                message->total < ANSWER_MAX &&
+                message->byte_count <= message->total - message->offset;
     if (fits && client->answer == NULL) {
-        client->answer_room = (size_t)message->total + 1;
-        client->answer = tg_malloc(NULL, client->answer_room);
+        client->answer = tg_text_alloc((size_t)message->total);
     }
-    if (fits && client->answer != NULL &&
-        client->answer_bytes + message->byte_count < client->answer_room) {
+    if (fits && client->answer != NULL) {
         memcpy(client->answer + client->answer_bytes, message->bytes, message->byte_count);
         client->answer_bytes += message->byte_count;
         client->answer[client->answer_bytes] = 0;
-        client->answered = client->answer_bytes + 1 == client->answer_room;
+        client->answered = client->answer_bytes == message->total;
         (void)pthread_cond_broadcast(&client->news);
     }
     (void)pthread_mutex_unlock(&client->lock);
@@ -224,7 +228,7 @@ static void
 data_came(void *ctx, const tg_net_frame *frame)
 {
     tg_client *client = ctx;
-    tg_port_frame(client->port, tg_net_now_ns(), frame);
+    tg_port_frame(client->port, tg_clock_ns(), frame);
 }
 
 static void
@@ -312,7 +316,8 @@ tick(void *ctx, int64_t now_ns)
         for (tg_client_job *job = client->jobs; job != NULL; job = job->next) {
             if (!job->stop) {
                 job->stop = true;
-                job->outcome = tg_fail(&job->error, TG_ERR_CANCELLED, "the session was disconnected");
+                job->outcome =
+                    tg_fail(&job->error, TG_ERR_CANCELLED, "the session was disconnected");
             }
         }
     }
@@ -338,7 +343,7 @@ run(void *ctx)
         /* Nobody drives the jobs any more: what they wait for cannot come. */
         while (client->jobs != NULL) {
             take_delivered(client);
-            turn_jobs(client, tg_net_now_ns());
+            turn_jobs(client, tg_clock_ns());
         }
     }
     return NULL;
@@ -358,16 +363,9 @@ deliver(void *ctx, tg_crew_token token, int thread)
 static bool
 wait_for_news(tg_client *client, int64_t until_ns)
 {
-    int64_t left = until_ns - tg_net_now_ns();
-    struct timespec at;
-    int waited = 0;
-    if (until_ns == INT64_MAX) {
-        waited = pthread_cond_wait(&client->news, &client->lock);
-    } else {
-        tg_clock_deadline(left > 0 ? left : 0, &at);
-        waited = pthread_cond_timedwait(&client->news, &client->lock, &at);
-    }
-    return waited == 0;
+    struct timespec at = { until_ns / 1000000000, until_ns % 1000000000 };
+    return (until_ns == INT64_MAX ? pthread_cond_wait(&client->news, &client->lock)
+                                  : pthread_cond_timedwait(&client->news, &client->lock, &at)) == 0;
 }
 
 static tg_status
@@ -375,7 +373,7 @@ resources(tg_remote *remote, int *threads, int64_t *memory_limit, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_client *client = (tg_client *)remote;
-    int64_t until = tg_net_now_ns() + client->worker_ns;
+    int64_t until = tg_clock_ns() + client->worker_ns;
     (void)pthread_mutex_lock(&client->lock);
     while (client->failed == TG_OK && client->workers == 0 && wait_for_news(client, until)) {
     }
@@ -383,10 +381,11 @@ resources(tg_remote *remote, int *threads, int64_t *memory_limit, tg_error *err)
         status = client->failed;
         *err = client->error;
     } else if (client->workers == 0) {
-        status = tg_fail(err, TG_ERR_IO,
-                         "%s: the cluster has no workers, and none came for %.0f s: start some with "
-                         "tgworker --cluster %s",
-                         client->where, (double)client->worker_ns * 1e-9, client->where);
+        status =
+            tg_fail(err, TG_ERR_IO,
+                    "%s: the cluster has no workers, and none came for %.0f s: start some with "
+                    "tgworker --cluster %s",
+                    client->where, (double)client->worker_ns * 1e-9, client->where);
     } else {
         *threads = client->threads < TG_THREADS_MAX ? (int)client->threads : TG_THREADS_MAX;
         *memory_limit = client->memory;
@@ -430,7 +429,7 @@ wait_for_job(tg_remote_job *base, int64_t timeout_ns, bool *done, tg_error *err)
     tg_status status = TG_OK;
     tg_client_job *job = (tg_client_job *)base;
     tg_client *client = job->client;
-    int64_t until = timeout_ns < 0 ? INT64_MAX : tg_net_now_ns() + timeout_ns;
+    int64_t until = timeout_ns < 0 ? INT64_MAX : tg_clock_ns() + timeout_ns;
     (void)pthread_mutex_lock(&client->lock);
     while (job->state != TG_CLIENT_ENDED && wait_for_news(client, until)) {
     }
@@ -495,7 +494,7 @@ destroy(tg_remote *remote)
     tg_net_destroy(client->net);
     tg_port_destroy(client->port);
     free_holders(client);
-    tg_free(NULL, client->answer, client->answer_room);
+    tg_text_free(client->answer);
     (void)pthread_cond_destroy(&client->news);
     (void)pthread_mutex_destroy(&client->lock);
     tg_free(NULL, client, sizeof *client);
@@ -544,7 +543,7 @@ static tg_status
 wait_for_welcome(tg_client *client, double seconds, tg_error *err)
 {
     tg_status status = TG_OK;
-    int64_t until = tg_net_now_ns() + (int64_t)(seconds * 1e9);
+    int64_t until = tg_clock_ns() + (int64_t)(seconds * 1e9);
     (void)pthread_mutex_lock(&client->lock);
     while (!client->welcome && client->failed == TG_OK && wait_for_news(client, until)) {
     }
@@ -566,13 +565,17 @@ tg_session_connect(tg_session *session, const char *where, const tg_connect_opti
 {
     tg_status status = TG_OK;
     double seconds = 10, worker_seconds = 30;
+    pthread_condattr_t monotonic;
     tg_client *client = tg_calloc(NULL, 1, sizeof *client);
     TG_CHECK(client != NULL, err, TG_ERR_MEMORY, "no memory to connect");
     client->base.ops = &client_ops;
     atomic_init(&client->base.references, 1);
     client->session = session;
     (void)pthread_mutex_init(&client->lock, NULL);
-    (void)pthread_cond_init(&client->news, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&client->news, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     TG_CHECK(where != NULL && where[0] != 0 && strlen(where) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
              "connect: give an address (tcp://host:port, ipc://path) or the path of a join file");
     TG_CHECK(given == NULL || given->struct_size == sizeof *given, err, TG_ERR_VALUE,
@@ -637,7 +640,7 @@ tg_session_ask(tg_session *session, const char *what, char **text, tg_error *err
     TG_CHECK(remote != NULL && remote->ops == &client_ops, err, TG_ERR_VALUE,
              "the session is not connected to a cluster");
     TG_CHECK(strlen(what) <= TG_NAME_MAX, err, TG_ERR_VALUE, "a question is one word");
-    int64_t until = tg_net_now_ns() + ASK_NS;
+    int64_t until = tg_clock_ns() + ASK_NS;
     (void)pthread_mutex_lock(&client->lock);
     while (client->asks && wait_for_news(client, until)) { /* one after the other */
     }
@@ -656,9 +659,9 @@ tg_session_ask(tg_session *session, const char *what, char **text, tg_error *err
     } else {
         status = tg_fail(err, TG_ERR_IO, "%s: the scheduler does not answer", client->where);
     }
-    tg_free(NULL, client->answer, client->answer_room);
+    tg_text_free(client->answer);
     client->answer = NULL;
-    client->answer_room = client->answer_bytes = 0;
+    client->answer_bytes = 0;
     client->asks = false;
     (void)pthread_cond_broadcast(&client->news);
     (void)pthread_mutex_unlock(&client->lock);

@@ -27,12 +27,12 @@
 #include <pthread.h>
 
 #include "core/wire/message.h"
+#include "core/wire/plan_wire.h"
 #include "scheduler/net/net.h"
 #include "tilegraph/cluster.h"
 #include "worker/exec/crew.h"
 #include "worker/net/port.h"
 #include "worker/session/computation.h"
-#include "core/wire/plan_wire.h"
 
 typedef struct tg_client tg_client;
 
@@ -100,16 +100,16 @@ struct tg_client {
     pthread_cond_t news; /* anything that somebody may wait for has changed */
     /* Under the lock. */
     bool closing;
-    bool welcome;      /* the scheduler has let us in, and is there */
-    tg_status failed;  /* it will not have us, or is gone for good */
+    bool welcome;     /* the scheduler has let us in, and is there */
+    tg_status failed; /* it will not have us, or is gone for good */
     tg_error error;
     uint32_t workers, threads;
-    int64_t memory;    /* of the smallest worker */
+    int64_t memory;      /* of the smallest worker */
     tg_client_job *jobs; /* that have not ended */
     tg_delivery *delivered;
-    bool asks;         /* an ASK is under way */
+    bool asks; /* an ASK is under way */
     char asked[TG_NAME_MAX + 1], *answer;
-    size_t answer_bytes, answer_room;
+    size_t answer_bytes;
     bool answered, ask_sent;
     /* The loop's. */
     uint64_t scheduler; /* 0: not there */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One computation on a cluster, as its client sees it. See client.h. */
-#include "worker/net/client.h"
-
 #include <string.h>
 #include <sys/random.h>
 
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "worker/net/client.h"
 
 /* How far a result tile is. */
 enum { UNKNOWN, OFFERED, COMING, HELD };
@@ -100,13 +99,13 @@ tg__client_job_submit(tg_client_job *job)
     const tg_plan_core *plan = job->computation->run->plan;
     for (size_t at = 0; at < job->plan.size; at += TG_PART_MAX) {
         size_t left = job->plan.size - at;
-        tg__client_say(job->client, &(tg_message){ .kind = TG_MESSAGE_PLAN,
-                                                   .job = job->number,
-                                                   .offset = at,
-                                                   .total = job->plan.size,
-                                                   .bytes = job->plan.data + at,
-                                                   .byte_count =
-                                                       left < TG_PART_MAX ? left : TG_PART_MAX });
+        tg__client_say(job->client,
+                       &(tg_message){ .kind = TG_MESSAGE_PLAN,
+                                      .job = job->number,
+                                      .offset = at,
+                                      .total = job->plan.size,
+                                      .bytes = job->plan.data + at,
+                                      .byte_count = left < TG_PART_MAX ? left : TG_PART_MAX });
     }
     for (size_t t = 0; t < plan->target_count; t++) {
         const tg_plan_target *target = &plan->targets[t];
@@ -118,9 +117,8 @@ tg__client_job_submit(tg_client_job *job)
                                       .text = target->stored ? target->sink->temporary : "",
                                       .flag = !target->stored });
     }
-    tg__client_say(job->client, &(tg_message){ .kind = TG_MESSAGE_SUBMIT,
-                                               .job = job->number,
-                                               .priority = 1 });
+    tg__client_say(job->client,
+                   &(tg_message){ .kind = TG_MESSAGE_SUBMIT, .job = job->number, .priority = 1 });
 }
 
 static void
@@ -159,8 +157,8 @@ note_handed(tg_client_job *job, uint32_t task)
     }
     if (job->handed_count == job->handed_room) {
         size_t room = job->handed_room * 2 + 16;
-        tg_range *more = tg_realloc(NULL, handed, job->handed_room * sizeof *handed,
-                                    room * sizeof *handed);
+        tg_range *more =
+            tg_realloc(NULL, handed, job->handed_room * sizeof *handed, room * sizeof *handed);
         if (more == NULL) {
             tg_range one = { task, task + 1 };
             tg__client_say(job->client, &(tg_message){ .kind = TG_MESSAGE_HANDED,

@@ -306,9 +306,9 @@ send_one(tg_port *port)
 {
     tg_data_message *message = &port->space;
     const line *to = message->route;
-    tg_sent sent = tg_net_data_send(port->options.net, &to->route, message->header,
-                                    sizeof message->header, message->payload,
-                                    message->payload_bytes, message->free_fn, message->hint);
+    tg_sent sent =
+        tg_net_data_send(port->options.net, &to->route, message->header, sizeof message->header,
+                         message->payload, message->payload_bytes, message->free_fn, message->hint);
     if (sent == TG_SENT_LOST) {
         free_message(message); /* who misses it asks again */
     }
@@ -328,8 +328,7 @@ tg_port_turn(tg_port *port, int64_t now_ns)
         port->options.ended(port->options.ctx, &end);
     }
     int64_t next = port->is_held ? INT64_MAX : tg_fetcher_deadline(port->fetcher);
-    int64_t serving = port->server != NULL && !port->is_held
-                          ? tg_tile_server_deadline(port->server)
-                          : INT64_MAX;
+    int64_t serving =
+        port->server != NULL && !port->is_held ? tg_tile_server_deadline(port->server) : INT64_MAX;
     return serving < next ? serving : next;
 }

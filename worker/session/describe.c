@@ -6,6 +6,7 @@
 #include "core/mem/text.h"
 #include "io/format/format.h"
 #include "tilegraph/session.h"
+#include "worker/session/describe.h"
 
 /* As tg_text_add_string; but a path may hold any bytes, which jansson would refuse. */
 static void
@@ -78,17 +79,27 @@ tg_describe(const char *path, char **out, tg_error *err)
     TG_TRY(tg_format_describe(path, &info, err));
     say_info(&json, path, &info);
     tg_format_info_fini(&info);
-    if (!json.failed) { /* the size stands before the text, for the sized free */
-        *out = tg_malloc(NULL, sizeof(size_t) + json.used + 1);
+    if (!json.failed) {
+        *out = tg_text_alloc(json.used);
     }
     TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "no memory to describe %s", path);
-    size_t bytes = sizeof(size_t) + json.used + 1;
-    memcpy(*out, &bytes, sizeof bytes);
-    *out += sizeof bytes;
     memcpy(*out, json.data, json.used + 1);
 out:
     tg_text_fini(&json);
     return status;
+}
+
+char *
+tg_text_alloc(size_t length)
+{
+    size_t bytes = sizeof bytes + length + 1; /* it stands before the text, for the sized free */
+    char *text = tg_malloc(NULL, bytes);
+    if (text != NULL) {
+        memcpy(text, &bytes, sizeof bytes);
+        text += sizeof bytes;
+        text[0] = 0;
+    }
+    return text;
 }
 
 void

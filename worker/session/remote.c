@@ -129,7 +129,7 @@ take_given(tg_running *run, uint32_t task, const tg_stage *stage, tg_buffer *con
     size_t offset = 0, bytes = 0;
     TG_CHECK(given->data == NULL, err, TG_ERR_VALUE, "a result came twice");
     tg_part_given(run->plan, task, tg_buffer_data(content), &given->ndim, given->shape, &offset);
-    bytes = tg_buffer_size(content) - offset;
+    bytes = tg_buffer_bytes(content) - offset;
     given->data = tg_buffer_create(run->pool, bytes > 0 ? bytes : 1);
     TG_CHECK(given->data != NULL, err, TG_ERR_MEMORY,
              "no memory for a result of %zu bytes under the memory limit", bytes);
@@ -148,7 +148,7 @@ tg__remote_deliver(tg_computation *computation, uint32_t task, tg_buffer *conten
     int64_t number = 0;
     tg_box box;
     tg_view tile;
-    TG_TRY(tg_part_check(plan, task, tg_buffer_data(content), tg_buffer_size(content), err));
+    TG_TRY(tg_part_check(plan, task, tg_buffer_data(content), tg_buffer_bytes(content), err));
     tg_plan_task(plan, task, &index, &number);
     const tg_stage *stage = &plan->stages[index];
     TG_CHECK(stage->target != TG_NO_TARGET, err, TG_ERR_VALUE, "task %u makes no result", task);

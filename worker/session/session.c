@@ -11,6 +11,7 @@
 #include "tilegraph/plan.h"
 #include "worker/session/env.h"
 #include "worker/session/paths.h"
+#include "worker/session/remote.h"
 
 static tg_status
 check(int threads, int64_t memory_limit, tg_error *err)

@@ -218,7 +218,7 @@ open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_e
 static void
 join(cluster *c, site *s)
 {
-    const tg_wire_opener opener = { NULL, open_store };
+    const tg_wire_opener opener = { .open = open_store };
     const tg_plan_options options = { .threads = 2, .memory_limit = 128 * MIB, .shared = true };
     tg_plan_target targets[TARGETS_MAX] = { { .array = NULL } };
     tg_wire_plan wire;

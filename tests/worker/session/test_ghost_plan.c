@@ -214,7 +214,7 @@ test_a_plan_without_its_stores_is_the_same(void **state)
     make_stores(here);
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
         const example *e = &examples[i];
-        const tg_wire_opener opener = { NULL, open_store };
+        const tg_wire_opener opener = { .open = open_store };
         tg_plan_core *plan = make_plan(here, e);
         tg_wire_bytes bytes, again;
         tg_error err;
@@ -273,7 +273,7 @@ static void
 test_a_store_that_was_cut_anew_is_refused(void **state)
 {
     static const example e = { "zarr", "ghost.zarr", false, false };
-    const tg_wire_opener opener = { NULL, open_store };
+    const tg_wire_opener opener = { .open = open_store };
     tg_session *session = open_session();
     tg_plan_core *plan = make_plan(session, &e);
     tg_scope *g = tg_scope_create(session);
