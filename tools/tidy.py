@@ -42,7 +42,7 @@ LAYERS = {
     "worker/": ("include/", "core/", "ops/", "io/", "worker/", "!worker/net/", "!worker/cli/"),
     "worker/agent/": ("include/", "core/", "worker/agent/"),
     "worker/net/": ("include/", "core/", "ops/", "io/", "scheduler/", "worker/", "!worker/cli/"),
-    "worker/cli/": ("include/", "core/", "ops/", "io/", "worker/"),
+    "worker/cli/": ("include/", "core/", "ops/", "io/", "scheduler/", "worker/"),
     "python/": ("include/",),
     "examples/": ("include/",),
     "tests/install/": ("include/",),

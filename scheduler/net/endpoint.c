@@ -3,10 +3,13 @@
 #include "scheduler/net/endpoint.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static tg_reach
 reach_of_v4(const unsigned char *b)
@@ -154,5 +157,53 @@ tg_endpoint_check(const tg_endpoint *endpoint, bool listens, const tg_net_securi
              listens ? "give the scheduler keys (it makes them with a join file)"
                      : "use the join file of the cluster");
 out:
+    return status;
+}
+
+/* Connecting a datagram socket sends nothing; it only asks which way a packet would take. */
+static bool
+own_address(const struct addrinfo *there, char *text, size_t room)
+{
+    struct sockaddr_storage own;
+    socklen_t bytes = sizeof own;
+    int fd = socket(there->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool found = fd >= 0 && connect(fd, there->ai_addr, there->ai_addrlen) == 0 &&
+                 getsockname(fd, (struct sockaddr *)&own, &bytes) == 0 &&
+                 getnameinfo((struct sockaddr *)&own, bytes, text, (socklen_t)room, NULL, 0,
+                             NI_NUMERICHOST) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return found;
+}
+
+tg_status
+tg_endpoint_own(const char *there, char *out, size_t room, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_endpoint endpoint;
+    char host[TG_ENDPOINT_MAX + 1], own[128];
+    struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *found = NULL;
+    TG_TRY(tg_endpoint_parse(there, &endpoint, err));
+    TG_CHECK(strncmp(endpoint.url, "tcp://", 6) == 0, err, TG_ERR_VALUE, "%s: not a tcp address",
+             endpoint.url);
+    const char *from = endpoint.url + 6;
+    const char *colon = strrchr(from, ':');
+    bool v6 = from[0] == '[';
+    size_t bytes = (size_t)(colon - from) - (v6 ? 2 : 0);
+    memcpy(host, from + v6, bytes);
+    host[bytes] = 0;
+    TG_CHECK(getaddrinfo(host, colon + 1, &hints, &found) == 0 && found != NULL, err,
+             TG_ERR_NOT_FOUND, "%s: there is no host of this name", host);
+    TG_CHECK(own_address(found, own, sizeof own), err, TG_ERR_IO,
+             "%s: this host has no address to be reached from there", host);
+    v6 = strchr(own, ':') != NULL;
+    TG_CHECK((size_t)snprintf(out, room, "tcp://%s%s%s:0", v6 ? "[" : "", own, v6 ? "]" : "") <
+                 room,
+             err, TG_ERR_LIMIT, "%s: too long an address", own);
+out:
+    if (found != NULL) {
+        freeaddrinfo(found);
+    }
     return status;
 }

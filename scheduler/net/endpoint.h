@@ -34,4 +34,8 @@ TG_MUST_USE tg_status tg_endpoint_parse(const char *address, tg_endpoint *out, t
 TG_MUST_USE tg_status tg_endpoint_check(const tg_endpoint *endpoint, bool listens,
                                         const tg_net_security *security, tg_error *err);
 
+/* The address at which this host is seen from there, with any free port: to listen at. A name is
+ * looked up, which may take a while. */
+TG_MUST_USE tg_status tg_endpoint_own(const char *there, char *out, size_t room, tg_error *err);
+
 #endif

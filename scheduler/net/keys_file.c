@@ -60,9 +60,8 @@ out:
     return status;
 }
 
-/* Each folder above the file that is missing, private. */
-static tg_status
-make_folders(const char *path, tg_error *err)
+tg_status
+tg__keys_folders_make(const char *path, tg_error *err)
 {
     tg_status status = TG_OK;
     char folder[TG_NET_PATH_MAX + 1];
@@ -83,7 +82,7 @@ tg__keys_write(const char *path, const char *text, size_t bytes, unsigned mode, 
     tg_status status = TG_OK;
     char temporary[TG_NET_PATH_MAX + 1] = "";
     int fd = -1;
-    TG_TRY(make_folders(path, err));
+    TG_TRY(tg__keys_folders_make(path, err));
     (void)snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     (void)unlink(temporary);
     /* O_EXCL with the final mode: at no time is it there for others to read. */

@@ -18,6 +18,8 @@ TG_MUST_USE tg_status tg__keys_read(const char *path, bool secret, char *text, s
 /* Whole or not at all; makes the folder (0700) where there is none. */
 TG_MUST_USE tg_status tg__keys_write(const char *path, const char *text, size_t bytes,
                                      unsigned mode, tg_error *err);
+/* Each folder above the file that is missing, private. */
+TG_MUST_USE tg_status tg__keys_folders_make(const char *path, tg_error *err);
 /* A folder of this user (or root) that nobody else may change. */
 TG_MUST_USE tg_status tg__keys_folder_check(const char *folder, tg_error *err);
 /* Calls `take` for each "name value" below the line `first`. */

@@ -72,14 +72,10 @@ tg_agent_destroy(tg_agent *agent)
  */
 
 static tg__handler *const handlers[TG_AGENT_EVENTS] = {
-    [TG_AGENT_ENDED] = tg__on_ended,
-    [TG_AGENT_FAILED] = tg__task_failed,
-    [TG_AGENT_FETCHED] = tg__on_fetched,
-    [TG_AGENT_FETCH_FAILED] = tg__on_fetch_failed,
-    [TG_AGENT_SPILLED] = tg__on_spilled,
-    [TG_AGENT_SPILL_FAILED] = tg__on_spill_failed,
-    [TG_AGENT_LOADED] = tg__on_loaded,
-    [TG_AGENT_LOAD_FAILED] = tg__on_load_failed,
+    [TG_AGENT_ENDED] = tg__on_ended,     [TG_AGENT_FAILED] = tg__task_failed,
+    [TG_AGENT_FETCHED] = tg__on_fetched, [TG_AGENT_FETCH_FAILED] = tg__on_fetch_failed,
+    [TG_AGENT_SPILLED] = tg__on_spilled, [TG_AGENT_SPILL_FAILED] = tg__on_spill_failed,
+    [TG_AGENT_LOADED] = tg__on_loaded,   [TG_AGENT_LOAD_FAILED] = tg__on_load_failed,
     [TG_AGENT_WANTED] = tg__on_wanted,
 };
 
@@ -98,8 +94,8 @@ hear_refused(tg_agent *agent, const tg__work *work, const tg_message *message, t
     bool answered = assigned || message->kind == TG_MESSAGE_TAKE;
     for (size_t i = 0; answered && i < message->range_count; i++) {
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
-            tg_message *answer = tg__agent_say(
-                agent, assigned ? TG_MESSAGE_FAILED : TG_MESSAGE_LOST, work, 0, NULL);
+            tg_message *answer =
+                tg__agent_say(agent, assigned ? TG_MESSAGE_FAILED : TG_MESSAGE_LOST, work, 0, NULL);
             TG_CHECK(answer != NULL, err, TG_ERR_MEMORY, "no memory to refuse a task");
             answer->task = t;
             answer->code = work->refused;
@@ -168,7 +164,8 @@ handle(tg_agent *agent, const tg_agent_event *event, tg_error *err)
         TG_CHECK((unsigned)event->kind < TG_AGENT_EVENTS && handlers[event->kind] != NULL, err,
                  TG_ERR_VALUE, "an event of no kind");
         tg__work *work = tg__work_find(agent, event->job);
-        bool known = work != NULL && work->refused == TG_OK && event->task < work->spec.tasks->count;
+        bool known =
+            work != NULL && work->refused == TG_OK && event->task < work->spec.tasks->count;
         if (event->kind == TG_AGENT_WANTED && !known) {
             goto out; /* another worker asks for what has gone */
         }
@@ -254,16 +251,14 @@ tg_agent_load_of(const tg_agent *agent, tg_agent_load *out)
 int64_t
 tg_agent_bytes(const tg_agent *agent)
 {
-    size_t bytes = sizeof *agent + agent->works_capacity * sizeof *agent->works +
-                   agent->held_capacity * sizeof *agent->held +
-                   agent->far_capacity * sizeof *agent->far +
-                   agent->runs_capacity * sizeof *agent->runs +
-                   agent->serve_capacity * sizeof *agent->serve +
-                   agent->cold_capacity * sizeof *agent->cold +
-                   agent->peers_capacity * sizeof *agent->peers +
-                   agent->actions_capacity * sizeof *agent->actions +
-                   agent->messages_capacity * sizeof *agent->messages +
-                   agent->ranges_capacity * sizeof *agent->ranges;
+    size_t bytes =
+        sizeof *agent + agent->works_capacity * sizeof *agent->works +
+        agent->held_capacity * sizeof *agent->held + agent->far_capacity * sizeof *agent->far +
+        agent->runs_capacity * sizeof *agent->runs + agent->serve_capacity * sizeof *agent->serve +
+        agent->cold_capacity * sizeof *agent->cold + agent->peers_capacity * sizeof *agent->peers +
+        agent->actions_capacity * sizeof *agent->actions +
+        agent->messages_capacity * sizeof *agent->messages +
+        agent->ranges_capacity * sizeof *agent->ranges;
     for (size_t i = 0; i < agent->work_count; i++) {
         const tg__work *work = agent->works[i];
         bytes += sizeof *work + work->ready.items_capacity * sizeof *work->ready.items +

@@ -36,8 +36,8 @@ check_task(const tg_agent *agent, const tg__work *work, uint32_t t)
     }
     MUST(task->life != TG__TODO || (task->count == missing && missing != 0),
          "the count of missing inputs is wrong");
-    MUST(task->life != TG__READY || (missing == 0 && (task->flags & TG__HEAPED) != 0 &&
-                                     work->next != NULL),
+    MUST(task->life != TG__READY ||
+             (missing == 0 && (task->flags & TG__HEAPED) != 0 && work->next != NULL),
          "a ready task without its inputs, or that nobody finds");
     MUST(task->life != TG__LOADING || (task->count == from_disk && from_disk != 0),
          "the count of inputs from the disk is wrong");

@@ -37,8 +37,8 @@ same(const tg_agent *agent, const tg__work *work, uint32_t a, uint32_t b)
 {
     const tg__tile *x = &work->tile[a], *y = &work->tile[b];
     const tg__held *hx = tg__held_find(agent, work, a), *hy = tg__held_find(agent, work, b);
-    return x->life == y->life && x->state == y->state && (hx != NULL ? hx->bits : 0) ==
-           (hy != NULL ? hy->bits : 0);
+    return x->life == y->life && x->state == y->state &&
+           (hx != NULL ? hx->bits : 0) == (hy != NULL ? hy->bits : 0);
 }
 
 static void

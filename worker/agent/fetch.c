@@ -112,8 +112,7 @@ static bool
 is_wanted(const tg__work *work, const tg__far *far)
 {
     const tg__tile *tile = &work->tile[far->task];
-    return tile->state == TG__ABSENT &&
-           (far->take != 0 || (far->holder != 0 && tile->wanted != 0));
+    return tile->state == TG__ABSENT && (far->take != 0 || (far->holder != 0 && tile->wanted != 0));
 }
 
 void
@@ -280,7 +279,8 @@ tg__hear_take(tg_agent *agent, tg__work *work, const tg_message *message, tg_err
     TG_CHECK(message->worker != 0, err, TG_ERR_VALUE, "a tile is to be taken from nobody");
     for (size_t i = 0; i < message->range_count; i++) {
         const tg_tasks *g = work->spec.tasks;
-        actions += 6 * (g->pred_start[message->ranges[i].hi] - g->pred_start[message->ranges[i].lo]);
+        actions +=
+            6 * (g->pred_start[message->ranges[i].hi] - g->pred_start[message->ranges[i].lo]);
     }
     TG_CHECK(tg__far_reserve(agent, tiles) && TG__GROW(work->done, work->done_count, tiles) &&
                  TG__GROW(work->fetches.items, work->fetches.count, tiles) &&

@@ -155,8 +155,8 @@ struct tg_agent {
     size_t peer_count, peers_capacity, peers_sweep;
     tg__run *runs; /* LOADING and RUNNING */
     size_t run_count, runs_capacity;
-    bool alone;        /* what runs must be alone */
-    uint32_t *serve;   /* 1 + index of held ones that others wait for, in the order of asking */
+    bool alone;      /* what runs must be alone */
+    uint32_t *serve; /* 1 + index of held ones that others wait for, in the order of asking */
     size_t serve_count, serve_capacity;
 
     /* The memory law: their sum is at most the limit. */
@@ -199,8 +199,8 @@ bool tg__agent_room_for(tg_agent *agent, uint64_t actions);
 tg_agent_action *tg__agent_do(tg_agent *agent, tg_agent_action_kind kind, const tg__work *work,
                               uint32_t task);
 /* A message with room for so many ranges, at *ranges; NULL: no memory. */
-tg_message *tg__agent_say(tg_agent *agent, tg_message_kind kind, const tg__work *work,
-                          size_t room, tg_range **ranges);
+tg_message *tg__agent_say(tg_agent *agent, tg_message_kind kind, const tg__work *work, size_t room,
+                          tg_range **ranges);
 /* The last message got so many of them. */
 void tg__agent_said(tg_agent *agent, size_t count);
 void tg__agent_out_finish(tg_agent *agent);

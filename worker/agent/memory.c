@@ -84,8 +84,8 @@ coldest(tg_agent *agent, const tg__work *work, uint32_t reader)
     }
     while (more && found == NULL) {
         if (agent->cold_count == 0) {
-            more = agent->cold_changes != agent->changes && list_cold(agent) &&
-                   agent->cold_count != 0;
+            more =
+                agent->cold_changes != agent->changes && list_cold(agent) && agent->cold_count != 0;
         } else {
             const tg__cold *cold = &agent->cold[agent->cold_count - 1];
             tg__held *held = &agent->held[cold->held];

@@ -72,8 +72,7 @@ tg__agent_out_finish(tg_agent *agent)
         tg_agent_action *action = &agent->actions[i];
         if (action->kind == TG_DO_SAY) {
             tg_message *message = &agent->messages[action->peer];
-            message->ranges =
-                message->range_count != 0 ? agent->ranges + message->offset : NULL;
+            message->ranges = message->range_count != 0 ? agent->ranges + message->offset : NULL;
             message->offset = 0;
             action->message = message;
             action->peer = 0;

@@ -170,8 +170,7 @@ serve_all(tg_agent *agent, bool make_room)
     bool fits = true;
     size_t served = 0;
     while (fits && served < agent->serve_count) {
-        tg__held *held =
-            agent->serve[served] != 0 ? &agent->held[agent->serve[served] - 1] : NULL;
+        tg__held *held = agent->serve[served] != 0 ? &agent->held[agent->serve[served] - 1] : NULL;
         bool waits = held != NULL && !(held->bits & (TG__MEMORY | TG__LOADING_IT));
         if (waits) {
             fits = make_room ? tg__make_room(agent, held->bytes, NULL, 0)
@@ -239,8 +238,8 @@ own_bytes(const tg_agent *agent)
     int64_t bytes = 0;
     for (size_t i = 0; i < agent->held_count; i++) {
         const tg__held *held = &agent->held[i];
-        bytes += held->work != NULL && held->work->tile[held->task].state == TG__OWN ? held->bytes
-                                                                                   : 0;
+        bytes +=
+            held->work != NULL && held->work->tile[held->task].state == TG__OWN ? held->bytes : 0;
     }
     return bytes;
 }

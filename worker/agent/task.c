@@ -234,7 +234,8 @@ static void
 learn(tg_agent *agent, int64_t busy_ns)
 {
     agent->busy_ns += busy_ns;
-    agent->mean_ns = agent->mean_ns == 0 ? busy_ns : agent->mean_ns + (busy_ns - agent->mean_ns) / 16;
+    agent->mean_ns =
+        agent->mean_ns == 0 ? busy_ns : agent->mean_ns + (busy_ns - agent->mean_ns) / 16;
     agent->mean_ns = tg_max_i64(agent->mean_ns, 1);
 }
 
@@ -257,9 +258,10 @@ tg__on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_er
     TG_TRY(check_running(work, t, err));
     TG_CHECK(event->bytes >= 0 && event->busy_ns >= 0, err, TG_ERR_VALUE,
              "task %" PRIu32 " of job %" PRIu64 " took a negative time or memory", t, work->id);
-    TG_CHECK(tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
-                 tg__held_reserve(agent, 1) && TG__GROW(work->done, work->done_count, 1),
-             err, TG_ERR_MEMORY, "no memory for the end of a task of job %" PRIu64, work->id);
+    TG_CHECK(
+        tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
+            tg__held_reserve(agent, 1) && TG__GROW(work->done, work->done_count, 1),
+        err, TG_ERR_MEMORY, "no memory for the end of a task of job %" PRIu64, work->id);
     work->under_way--;
     task->life = TG__NONE;
     task->flags |= TG__ENDED;
@@ -291,9 +293,10 @@ tg__task_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg
     uint32_t t = event->task;
     TG_TRY(check_running(work, t, err));
     TG_CHECK(event->code != TG_OK, err, TG_ERR_VALUE, "task %" PRIu32 " failed with no error", t);
-    TG_CHECK(tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
-                 TG__GROW(agent->messages, agent->message_count, 1),
-             err, TG_ERR_MEMORY, "no memory for a failure of job %" PRIu64, work->id);
+    TG_CHECK(
+        tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
+            TG__GROW(agent->messages, agent->message_count, 1),
+        err, TG_ERR_MEMORY, "no memory for a failure of job %" PRIu64, work->id);
     if (!work->dropped) {
         tg_message *message = tg__agent_say(agent, TG_MESSAGE_FAILED, work, 0, NULL);
         message->task = t;

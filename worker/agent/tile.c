@@ -3,8 +3,8 @@
  * Tiles: here, elsewhere, gone; and what that means to the tasks that read them. The counts of
  * missing inputs, and of held bytes, are kept here.
  *
- * A tile may be absent while its tg__held still stands: a started task reads it, or the disk is busy
- * with it. It is let go when that is over, or used again when the tile comes back meanwhile.
+ * A tile may be absent while its tg__held still stands: a started task reads it, or the disk is
+ * busy with it. It is let go when that is over, or used again when the tile comes back meanwhile.
  */
 #include "core/base/assert.h"
 #include "worker/agent/internal.h"

@@ -29,16 +29,23 @@ tg_command_find(const char *name)
     return found;
 }
 
+/* Daemons are programs of their own, and are named so: "tgworker". */
+static const char *
+prefix(const tg_command *command)
+{
+    return strncmp(command->name, "tg", 2) == 0 ? "" : "tg ";
+}
+
 int
 tg_command_usage(const tg_command *command, const char *format, ...)
 {
     va_list args;
-    (void)fprintf(stderr, "tg%s%s: ", command != NULL ? " " : "",
+    (void)fprintf(stderr, "%s%s: ", command != NULL ? prefix(command) : "tg",
                   command != NULL ? command->name : "");
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
+    (void)fprintf(stderr, "\nTry `%s%s --help`.\n", command != NULL ? prefix(command) : "tg",
                   command != NULL ? command->name : "");
     return TG_EXIT_USAGE;
 }
@@ -46,7 +53,7 @@ tg_command_usage(const tg_command *command, const char *format, ...)
 int
 tg_command_failure(const tg_command *command, const tg_error *err)
 {
-    (void)fprintf(stderr, "tg %s: %s\n", command->name, err->message);
+    (void)fprintf(stderr, "%s%s: %s\n", prefix(command), command->name, err->message);
     return TG_EXIT_FAILURE;
 }
 
@@ -174,7 +181,7 @@ tg_command_print_all(void)
 void
 tg_command_print_help(const tg_command *command)
 {
-    (void)printf("usage: tg %s %s%s\n\n%s.\n", command->name, command->synopsis,
+    (void)printf("usage: %s%s %s%s\n\n%s.\n", prefix(command), command->name, command->synopsis,
                  command->options[0].name != NULL ? " [OPTIONS]" : "", command->summary);
     if (command->details[0] != '\0') {
         (void)printf("\n%s\n", command->details);

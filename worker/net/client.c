@@ -9,6 +9,7 @@
 
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
+#include "worker/net/join.h"
 #include "worker/session/describe.h"
 
 /* A scheduler that was there is waited for so long, then computations fail. */
@@ -511,30 +512,17 @@ static const tg_remote_ops client_ops = { .resources = resources,
 
 /* -- connecting ------------------------------------------------------------------------------ */
 
-/* A path of a join file, or an address. */
 static tg_status
 dial(tg_client *client, const char *where, tg_net_options *options, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_net_security security = { 0 };
-    tg_join join = { 0 };
-    bool is_file = strstr(where, "://") == NULL;
-    if (is_file) {
-        TG_TRY(tg_join_read(where, &join, err));
-        security.connect = join.client;
-        options->security = &security;
-    }
-    TG_TRY(tg_net_create(options, &client->net, err));
-    if (!is_file) {
-        status = tg_net_connect(client->net, where, err);
-        goto out;
-    }
     char address[TG_NET_ADDRESS_MAX];
-    (void)snprintf(address, sizeof address, "%s%s%s", join.endpoints[0],
-                   join.server_key[0] != 0 ? " " : "", join.server_key);
+    TG_TRY(tg__join_resolve(where, &security, address, err));
+    options->security = &security;
+    TG_TRY(tg_net_create(options, &client->net, err));
     status = tg_net_connect(client->net, address, err);
 out:
-    tg_keys_forget(&join.client);
     tg_keys_forget(&security.connect);
     return status;
 }

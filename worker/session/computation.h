@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/wire/expand.h"
 #include "worker/exec/run.h"
 #include "worker/session/remote.h"
 
@@ -46,6 +47,12 @@ TG_MUST_USE tg_status tg__check_endless_wait(tg_computation *computation, tg_err
 /* planning.c: as tg_plan_create, within that much memory. */
 TG_MUST_USE tg_status tg__plan_within(tg_session *session, size_t count, const tg_target *targets,
                                       int64_t memory_limit, tg_plan **out, tg_error *err);
+
+/* planning.c: as tg_wire_expand, with the stores and functions that plans may name here. */
+TG_MUST_USE tg_status tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size,
+                                            tg_wire_attach_fn attach, void *ctx,
+                                            const tg_plan_options *options, tg_plan_core **out,
+                                            tg_error *err);
 
 /* timeline.c */
 TG_MUST_USE tg_status tg__timeline_start(tg_computation *computation, tg_error *err);

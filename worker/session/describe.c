@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a store says of itself, as JSON: for `tg info` and for Python. */
+#include "worker/session/describe.h"
+
 #include <string.h>
 
 #include "core/mem/alloc.h"
 #include "core/mem/text.h"
 #include "io/format/format.h"
 #include "tilegraph/session.h"
-#include "worker/session/describe.h"
 
 /* As tg_text_add_string; but a path may hold any bytes, which jansson would refuse. */
 static void

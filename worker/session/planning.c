@@ -244,6 +244,15 @@ opener_of(tg_session *session, char *root)
 }
 
 tg_status
+tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size, tg_wire_attach_fn attach,
+                      void *ctx, const tg_plan_options *options, tg_plan_core **out, tg_error *err)
+{
+    char root[TG_STORE_PATH_MAX];
+    tg_wire_opener opener = opener_of(session, root);
+    return tg_wire_expand(session->context, bytes, size, &opener, attach, ctx, options, out, err);
+}
+
+tg_status
 tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t count,
                    const tg_target *targets, tg_plan **out, tg_error *err)
 {

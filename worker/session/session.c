@@ -65,6 +65,20 @@ out:
     return status;
 }
 
+tg_status
+tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_pool *pool = tg_pool_create(blocks, session->memory_limit);
+    TG_CHECK(pool != NULL, err, TG_ERR_MEMORY, "no memory for a session");
+    tg_admission_fini(&session->admission);
+    tg_pool_destroy(session->pool);
+    session->pool = pool;
+    tg_admission_init(&session->admission, pool, session->memory_limit);
+out:
+    return status;
+}
+
 void
 tg_session_close(tg_session *session)
 {

@@ -55,6 +55,8 @@ TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *s
                                        tg_error *err);
 /* The root of plans, in TG_STORE_PATH_MAX bytes; false: there is none. */
 bool tg_session_plan_root(tg_session *session, char *root);
+/* A new session takes its blocks from `blocks` from now on: before anything is computed. */
+TG_MUST_USE tg_status tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err);
 /* Is the caller a task of this session? */
 bool tg_session_is_inside(tg_session *session);
 
