@@ -63,7 +63,7 @@ class Fence:
 FENCES = [
     Fence(r"jemalloc/", r"core/mem/alloc\.c$"),
     Fence(r"msgpack(\.h$|/)", r"core/wire/"),
-    Fence(r"xxhash\.h", r"core/|io/"),
+    Fence(r"xxhash\.h", r"core/|io/|worker/"),
     Fence(r"(tiff|tiffio)\.h", r"io/format/tiff\.c$"),
     Fence(r"jansson\.h", r"io/format/json\.c$"),
     Fence(r"png\.h", r"io/format/png\.c$"),
