@@ -14,6 +14,7 @@
  *                order: the peak of memory, what is read and written
  *     explain.c  all of it as text
  *     choice.c   stages that were chosen before, instead of stages.c: a plan that was read
+ *     bounds.c   what an agent has to know of the stages
  *
  * A stage is evaluated tile by tile. Its root's result is kept as tiles until the last consumer has
  * run, or goes to a target. A task is (stage, tile); its id is its place in the sweep order.

@@ -431,6 +431,9 @@ combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box 
         int64_t made = merge_tables(state_rows(a), state_count(a), state_rows(states[i]),
                                     state_count(states[i]), ndim, values, state_rows(next));
         memcpy(tg_buffer_data(next), &made, sizeof made);
+        /* The room that is left may travel with the state: nothing of others is in it. */
+        memset(state_rows(next) + made * columns, 0,
+               (size_t)((room - made) * columns) * sizeof(double));
         if (sum != NULL) {
             tg_buffer_release(sum);
         }

@@ -1,11 +1,57 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * States of labelling that came from another process: whatever they say, joining them stays inside
- * of them. Their product grid is looked at when they are joined.
+ * States of labelling: their layout, and whether bytes that came from another process are one.
+ * Whatever such a state says, joining it stays inside of it; whether states have the tiles of one
+ * product grid is looked at when they are joined.
  */
+#include "ops/measure/label_state.h"
+
 #include <inttypes.h>
 
-#include "ops/measure/label_state.h"
+int64_t
+tg_label_state_size(const tg_label_head *head)
+{
+    return (int64_t)sizeof *head + 8 * head->tiles * tg_label_tile_words(head->ndim) +
+           20 * head->components + 8 * head->stretches + 4 * head->face_cells;
+}
+
+void
+tg_label_state_open(tg_label_state *state, void *bytes)
+{
+    const tg_label_head *head = bytes;
+    state->head = bytes;
+    state->tiles = (int64_t *)(head + 1);
+    state->parent = state->tiles + head->tiles * tg_label_tile_words(head->ndim);
+    state->first = state->parent + head->components;
+    state->stretch = state->first + head->components;
+    state->number = (int32_t *)(state->stretch + head->stretches);
+    state->faces = state->number + head->components;
+}
+
+int64_t
+tg_label_stretches(int ndim, const int64_t *lo, const int64_t *hi, const int64_t *shape)
+{
+    int64_t count = 1;
+    int cut = ndim - 1; /* the last axis that is */
+    while (cut > 0 && lo[cut] == 0 && hi[cut] == shape[cut]) {
+        cut--;
+    }
+    for (int a = 0; a < cut; a++) {
+        count *= hi[a] - lo[a];
+    }
+    return count;
+}
+
+tg_buffer *
+tg_label_state_create(tg_pool *pool, const tg_label_head *head, tg_label_state *state)
+{
+    tg_buffer *buffer = tg_buffer_create(pool, (size_t)tg_label_state_size(head));
+    if (buffer != NULL) {
+        memcpy(tg_buffer_data(buffer), head, sizeof *head);
+        tg_label_state_open(state, tg_buffer_data(buffer));
+    }
+    return buffer;
+}
 
 /* Do the numbers of the head make up the block, none of them beyond it? */
 static bool
