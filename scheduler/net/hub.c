@@ -27,6 +27,7 @@ enum { BUCKETS = 1024, TEXT_MAX = 256 };
 #define WRITER_KEEP_BYTES ((size_t)64 << 10)
 /* A route that takes nothing is tried again after this, should it not say itself that it can. */
 #define BLOCKED_NS ((int64_t)5000000)
+#define NOT_MET_NS ((int64_t)100000000)
 #define BEAT_NS    ((int64_t)500000000)
 
 typedef struct peer {
@@ -507,7 +508,7 @@ send_frame(tg_hub *hub, int64_t now_ns, peer *p, const void *frame, size_t bytes
             memcpy(p->held, frame, bytes);
         }
     }
-    p->blocked_until = sent ? INT64_MIN : now_ns + BLOCKED_NS;
+    p->blocked_until = sent ? INT64_MIN : now_ns + (p->met ? BLOCKED_NS : NOT_MET_NS);
     hub->sent_bytes += sent ? bytes : 0;
     return sent;
 }

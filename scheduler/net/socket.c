@@ -23,6 +23,7 @@ enum {
              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
     PROBE_MS = 5000
 };
+#define REFUSED_NS ((int64_t)1000000000)
 
 static bool
 set_int(void *zmq, int option, int value)
@@ -157,12 +158,24 @@ explain(bool dialled, const char *url, uint16_t event, uint32_t value, char *tex
     }
 }
 
+/* libzmq does not connect again to who has refused it; but its keys may be mended meanwhile. */
+static void
+connect_again(tg_socket *socket)
+{
+    if (socket->again_ns != 0 && (int64_t)uv_hrtime() >= socket->again_ns) {
+        socket->again_ns = 0;
+        (void)zmq_disconnect(socket->zmq, socket->url);
+        (void)zmq_connect(socket->zmq, socket->url);
+    }
+}
+
 tg_socket_event
 tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
 {
     unsigned char event[6] = { 0 };
     char address[TG_ENDPOINT_MAX + 1];
     tg_socket_event happened = TG_SOCKET_NOTHING;
+    connect_again(socket);
     while (happened == TG_SOCKET_NOTHING &&
            zmq_recv(socket->monitor, event, sizeof event, ZMQ_DONTWAIT) == sizeof event) {
         uint16_t kind = 0;
@@ -179,6 +192,7 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
             happened = socket->dialled ? TG_SOCKET_NOTHING : TG_SOCKET_CUT;
         } else if (kind != 0) {
             explain(socket->dialled, socket->url, kind, value, text, room);
+            socket->again_ns = socket->dialled ? (int64_t)uv_hrtime() + REFUSED_NS : 0;
             happened = TG_SOCKET_REFUSED;
         }
     }
