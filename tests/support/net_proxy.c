@@ -39,7 +39,7 @@ struct bed_proxy {
 static int
 port_of(const char *address)
 {
-    return atoi(strrchr(address, ':') + 1);
+    return atoi(strchr(address + strlen("tcp://"), ':') + 1); /* a key may have colons as well */
 }
 
 static int
