@@ -88,8 +88,7 @@ find_place(tg_data *d, uint32_t *out, tg_error *err)
     if (i == d->room) {
         uint32_t room = d->room != 0 ? 2 * d->room : 8;
         TG_CHECK(room <= PLACES_MAX, err, TG_ERR_LIMIT, "there are %u data sockets already", i);
-        place *places =
-            tg_realloc(NULL, d->places, d->room * sizeof(place), room * sizeof(place));
+        place *places = tg_realloc(NULL, d->places, d->room * sizeof(place), room * sizeof(place));
         TG_CHECK(places != NULL, err, TG_ERR_MEMORY, "no memory for another data socket");
         memset(places + d->room, 0, (room - d->room) * sizeof(place));
         d->places = places;
@@ -251,8 +250,8 @@ hand_up(tg_data *d, uint32_t at, zmq_msg_t parts[PARTS], int count)
         }
         frame.route.line = (uint32_t)zmq_msg_get(&parts[HEAD], ZMQ_SRCFD);
         if (known && d->security.listen.public_key[0] != '\0') {
-            known = tg_zap_read_user(zmq_msg_gets(&parts[HEAD], "User-Id"), &frame.user,
-                                     &frame.roles);
+            known =
+                tg_zap_read_user(zmq_msg_gets(&parts[HEAD], "User-Id"), &frame.user, &frame.roles);
         }
     }
     if (count == PARTS) {

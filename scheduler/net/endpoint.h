@@ -23,7 +23,7 @@ typedef enum tg_reach {
 } tg_reach;
 
 typedef struct tg_endpoint {
-    char url[TG_ENDPOINT_MAX + 1]; /* without the key; port 0 as ZeroMQ's "*" */
+    char url[TG_ENDPOINT_MAX + 1];  /* without the key; port 0 as ZeroMQ's "*" */
     char path[TG_ENDPOINT_MAX + 1]; /* of ipc and inproc; "" for tcp */
     char server_key[TG_KEY_CHARS + 1];
     tg_reach reach;

@@ -178,8 +178,7 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
              "there are %zu peers already, no more are allowed", hub->count);
     if (hub->count == hub->room) {
         size_t room = hub->room != 0 ? 2 * hub->room : 16;
-        peer **all =
-            tg_realloc(NULL, hub->all, hub->room * sizeof(peer *), room * sizeof(peer *));
+        peer **all = tg_realloc(NULL, hub->all, hub->room * sizeof(peer *), room * sizeof(peer *));
         TG_CHECK(all != NULL, err, TG_ERR_MEMORY, "no memory for another peer");
         hub->all = all;
         hub->room = room;
@@ -401,8 +400,8 @@ take_frame(tg_hub *hub, int64_t now_ns, peer *p, const tg_route *route, uint64_t
 }
 
 void
-tg_hub_receive(tg_hub *hub, int64_t now_ns, const tg_route *route, const char *user,
-               unsigned roles, const void *frame, size_t bytes)
+tg_hub_receive(tg_hub *hub, int64_t now_ns, const tg_route *route, const char *user, unsigned roles,
+               const void *frame, size_t bytes)
 {
     tg_error err = { 0 };
     uint64_t from = 0, to = 0;

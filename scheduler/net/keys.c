@@ -90,8 +90,7 @@ take_join_line(void *ctx, const char *name, const char *value, tg_error *err)
     tg_status status = TG_OK;
     tg_join *join = ctx;
     if (strcmp(name, "endpoint") == 0) {
-        TG_CHECK(join->endpoint_count < TG_JOIN_ENDPOINTS_MAX &&
-                     strlen(value) <= TG_ENDPOINT_MAX,
+        TG_CHECK(join->endpoint_count < TG_JOIN_ENDPOINTS_MAX && strlen(value) <= TG_ENDPOINT_MAX,
                  err, TG_ERR_FORMAT, "at most %d endpoints of at most %d bytes",
                  TG_JOIN_ENDPOINTS_MAX, TG_ENDPOINT_MAX);
         (void)snprintf(join->endpoints[join->endpoint_count++], TG_ENDPOINT_MAX + 1, "%s", value);
@@ -145,14 +144,13 @@ tg_join_write(const char *path, const tg_join *join, tg_error *err)
     size_t used = 0;
     used += (size_t)snprintf(text, sizeof text, "tilegraph-join 1\n");
     for (size_t i = 0; i < join->endpoint_count; i++) {
-        used += (size_t)snprintf(text + used, sizeof text - used, "endpoint %s\n",
-                                 join->endpoints[i]);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "endpoint %s\n", join->endpoints[i]);
     }
     if (join->server_key[0] != '\0') {
         used += (size_t)snprintf(text + used, sizeof text - used,
-                                 "server-key %s\npublic-key %s\nsecret-key %s\n",
-                                 join->server_key, join->client.public_key,
-                                 join->client.secret_key);
+                                 "server-key %s\npublic-key %s\nsecret-key %s\n", join->server_key,
+                                 join->client.public_key, join->client.secret_key);
     }
     return tg__keys_write(path, text, used, 0600, err);
 }
@@ -257,8 +255,8 @@ tg_public_key_write(const char *folder, const char *name, const char *key, unsig
         (size_t)snprintf(text, sizeof text, "tilegraph-public-key 1\npublic-key %s\n", key);
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         if ((roles & role_names[i].role) != 0) {
-            used += (size_t)snprintf(text + used, sizeof text - used, "role %s\n",
-                                     role_names[i].name);
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "role %s\n", role_names[i].name);
         }
     }
     status = tg__keys_write(path, text, used, 0644, err);

@@ -48,10 +48,10 @@ struct tg_zap_domain;
 
 /* What a net knows about keys. Without any it talks on this host only. */
 typedef struct tg_net_security {
-    tg_key_pair listen;             /* of this process, for those who connect to it */
-    tg_key_pair connect;            /* as whom it connects to others */
-    struct tg_zap_domain *allowed;  /* who may connect (zap.h); needed with `listen` */
-    bool insecure;                  /* private networks without keys are allowed */
+    tg_key_pair listen;            /* of this process, for those who connect to it */
+    tg_key_pair connect;           /* as whom it connects to others */
+    struct tg_zap_domain *allowed; /* who may connect (zap.h); needed with `listen` */
+    bool insecure;                 /* private networks without keys are allowed */
 } tg_net_security;
 
 /* From the system's random source. */
@@ -61,8 +61,7 @@ void tg_keys_forget(tg_key_pair *pair);
 bool tg_key_is_valid(const char *key);
 
 /* "~/.local/share/tg/<cluster>"; a cluster's name has letters, digits, '-', '_', '.'. */
-TG_MUST_USE tg_status tg_cluster_folder(const char *cluster, char *out, size_t room,
-                                        tg_error *err);
+TG_MUST_USE tg_status tg_cluster_folder(const char *cluster, char *out, size_t room, tg_error *err);
 
 TG_MUST_USE tg_status tg_join_parse(const char *text, size_t bytes, tg_join *out, tg_error *err);
 TG_MUST_USE tg_status tg_join_read(const char *path, tg_join *out, tg_error *err);

@@ -401,10 +401,9 @@ carrier_of(tg_net *net, const char *address, carrier **out, tg_error *err)
                                .wake = carrier_wake };
     TG_TRY(check_process(net, err));
     if (c->transport == NULL) {
-        TG_TRY(c->index == INPROC
-                   ? tg_transport_inproc(&user, &c->transport, err)
-                   : tg_transport_zmq(&user, &net->security, net->options.lease_ns, &c->transport,
-                                      err));
+        TG_TRY(c->index == INPROC ? tg_transport_inproc(&user, &c->transport, err)
+                                  : tg_transport_zmq(&user, &net->security, net->options.lease_ns,
+                                                     &c->transport, err));
     }
     *out = c;
 out:
@@ -490,7 +489,8 @@ wait(tg_net *net, bool more, int64_t wait_ns)
 {
     uv_update_time(&net->loop);
     int64_t now = tg_net_now_ns();
-    int64_t until = tg_min_i64(net->deadline, wait_ns < INT64_MAX - now ? now + wait_ns : INT64_MAX);
+    int64_t until =
+        tg_min_i64(net->deadline, wait_ns < INT64_MAX - now ? now + wait_ns : INT64_MAX);
     if (more || until <= now || atomic_load(&net->stopped) || is_pending(net)) {
         (void)uv_run(&net->loop, UV_RUN_NOWAIT);
     } else {
@@ -608,7 +608,7 @@ tg_sent
 tg_net_data_send(tg_net *net, const tg_route *route, const void *head, size_t head_bytes,
                  void *body, size_t body_bytes, void (*release)(void *body, void *ctx), void *ctx)
 {
-    return net->data != NULL ? tg_data_send(net->data, route, head, head_bytes, body, body_bytes,
-                                            release, ctx)
-                             : TG_SENT_LOST;
+    return net->data != NULL
+               ? tg_data_send(net->data, route, head, head_bytes, body, body_bytes, release, ctx)
+               : TG_SENT_LOST;
 }

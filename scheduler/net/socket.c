@@ -48,7 +48,8 @@ set_options(void *zmq, const tg_socket_options *o, bool ipv6)
            set_int(zmq, ZMQ_RCVHWM, o->frames_max) && set_int(zmq, ZMQ_HANDSHAKE_IVL, 10000) &&
            zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes) == 0 &&
            zmq_setsockopt(zmq, ZMQ_AFFINITY, &affinity, sizeof affinity) == 0 &&
-           set_int(zmq, ZMQ_TCP_KEEPALIVE, 1) && set_int(zmq, ZMQ_TCP_KEEPALIVE_IDLE, lease_s / 3) &&
+           set_int(zmq, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(zmq, ZMQ_TCP_KEEPALIVE_IDLE, lease_s / 3) &&
            set_int(zmq, ZMQ_TCP_KEEPALIVE_INTVL, (int)tg_max_i64(lease_s / 6, 1)) &&
            set_int(zmq, ZMQ_TCP_KEEPALIVE_CNT, 3) && set_int(zmq, ZMQ_TCP_MAXRT, 1000 * lease_s) &&
            set_int(zmq, ZMQ_RECONNECT_IVL, 100) && set_int(zmq, ZMQ_RECONNECT_IVL_MAX, 2000) &&
@@ -219,8 +220,8 @@ is_in_use(const char *path)
     bool used = false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0) {
-        (void)snprintf(name.sun_path, sizeof name.sun_path, "%.*s",
-                       (int)sizeof name.sun_path - 1, path);
+        (void)snprintf(name.sun_path, sizeof name.sun_path, "%.*s", (int)sizeof name.sun_path - 1,
+                       path);
         used = connect(fd, (const struct sockaddr *)&name, sizeof name) == 0;
         (void)close(fd);
     }

@@ -261,9 +261,9 @@ tg_zap_allow(tg_zap_domain *domain, const char *key, unsigned roles, tg_error *e
     }
     if (at == domain->room) {
         size_t room = at != 0 ? 2 * at : 16;
-        allowed *list = at < ALLOWED_MAX ? tg_realloc(NULL, domain->list, at * sizeof *list,
-                                                      room * sizeof *list)
-                                         : NULL;
+        allowed *list = at < ALLOWED_MAX
+                            ? tg_realloc(NULL, domain->list, at * sizeof *list, room * sizeof *list)
+                            : NULL;
         if (list == NULL) {
             status = tg_fail(err, TG_ERR_LIMIT, "no room for more than %zu keys", at);
             goto unlock;

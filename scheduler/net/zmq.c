@@ -4,8 +4,8 @@
  * transport.h, and socket.h for the options.
  *
  * A descriptor of ZeroMQ says only that something may have happened, and says it once; so the loop
- * asks `pending` before it sleeps, and drain looks at every socket. Sockets take turns, a few frames
- * each, so that one busy peer does not keep the others waiting.
+ * asks `pending` before it sleeps, and drain looks at every socket. Sockets take turns, a few
+ * frames each, so that one busy peer does not keep the others waiting.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,8 +61,8 @@ static tg_status
 check_room(const zmq_transport *t, const char *address, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK(t->count < SOCKETS_MAX, err, TG_ERR_LIMIT, "%s: there are %d sockets already",
-             address, SOCKETS_MAX);
+    TG_CHECK(t->count < SOCKETS_MAX, err, TG_ERR_LIMIT, "%s: there are %d sockets already", address,
+             SOCKETS_MAX);
 out:
     return status;
 }
@@ -243,7 +243,8 @@ zmq_pending(tg_transport *transport)
     zmq_transport *t = (zmq_transport *)transport;
     bool pending = false;
     for (uint32_t i = 0; !pending && i < t->count; i++) {
-        pending = tg_socket_readable(t->sockets[i].zmq) || tg_socket_readable(t->sockets[i].monitor);
+        pending =
+            tg_socket_readable(t->sockets[i].zmq) || tg_socket_readable(t->sockets[i].monitor);
     }
     return pending;
 }

@@ -32,9 +32,9 @@ typedef struct flying {
 typedef struct end {
     struct end *other; /* whom its frames reach */
     tg_hub *hub;
-    const char *user; /* as the other end sees it */
+    const char *user;  /* as the other end sees it */
     bool server, deaf; /* deaf: nothing can be sent to it now */
-    uint64_t number;  /* the next it draws */
+    uint64_t number;   /* the next it draws */
     uint64_t peer;
     int met, gone, troubles;
     tg_gone why;
@@ -374,7 +374,9 @@ a_peer_that_takes_nothing_is_given_up(void **state)
     tg_error err;
     static unsigned char bytes[TG_PART_MAX];
     tg_hub_options limits = { .peer_bytes_max = 8 << 20 };
-    tg_message part_message = { .kind = TG_MESSAGE_PLAN, .bytes = bytes, .byte_count = TG_PART_MAX };
+    tg_message part_message = { .kind = TG_MESSAGE_PLAN,
+                                .bytes = bytes,
+                                .byte_count = TG_PART_MAX };
     (void)state;
     meet(&server, &client, &limits);
     client.deaf = true;

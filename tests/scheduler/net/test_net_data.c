@@ -115,9 +115,9 @@ what_is_too_large_is_not_sent(void **state)
     open_data(&b, BED_TCP, &server, &client, &route);
     bed_until(&b, ask(client, &route, 1) == TG_SENT);
     atomic_store(&released, 0);
-    assert_int_equal(tg_net_data_send(client->net, &route, "x", 1, body, TG_DATA_BODY_MAX + 1,
-                                      release, NULL),
-                     TG_SENT_LOST);
+    assert_int_equal(
+        tg_net_data_send(client->net, &route, "x", 1, body, TG_DATA_BODY_MAX + 1, release, NULL),
+        TG_SENT_LOST);
     assert_int_equal(atomic_load(&released), 0); /* the body is still ours */
     bed_until(&b, server->data_frames == 1);
     bed_close(&b);
@@ -186,9 +186,9 @@ a_stranger_gets_no_data(void **state)
     char address[TG_NET_ADDRESS_MAX];
     (void)state;
     open_data(&b, BED_CURVE, &server, &client, &route);
-    assert_int_equal(tg_net_data_listen(server->net, "tcp://127.0.0.1:0", address, sizeof address,
-                                        &b.err),
-                     TG_OK);
+    assert_int_equal(
+        tg_net_data_listen(server->net, "tcp://127.0.0.1:0", address, sizeof address, &b.err),
+        TG_OK);
     assert_int_equal(tg_keys_make(&stranger.connect, &b.err), TG_OK);
     node *n = bed_node(&b, &stranger);
     assert_int_equal(tg_net_data_connect(n->net, address, &strange, &b.err), TG_OK);
@@ -235,9 +235,9 @@ control_is_not_delayed_while_data_flows(void **state)
         node *server, *client;
         open_data(&b, c, &server, &client, &pumped);
         char address[TG_NET_ADDRESS_MAX];
-        assert_int_equal(tg_net_listen(server->net, "tcp://127.0.0.1:0", address, sizeof address,
-                                       &b.err),
-                         TG_OK);
+        assert_int_equal(
+            tg_net_listen(server->net, "tcp://127.0.0.1:0", address, sizeof address, &b.err),
+            TG_OK);
         assert_int_equal(tg_net_connect(client->net, address, &b.err), TG_OK);
         bed_until(&b, client->met_count == 1);
         server->on_data = serve_again;
