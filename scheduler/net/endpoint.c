@@ -76,7 +76,10 @@ parse_tcp(const char *address, const char *rest, tg_endpoint *out, tg_error *err
     TG_CHECK(any || (colon[1] >= '0' && colon[1] <= '9' && *end == '\0' && port <= 65535), err,
              TG_ERR_VALUE, "address '%s': a port is a number from 0 (any free one) to 65535",
              address);
+    unsigned char v4[4];
     out->reach = reach_of(host);
+    out->ipv6 = strcmp(host, "*") != 0 && strcmp(host, "localhost") != 0 &&
+                inet_pton(AF_INET, host, v4) != 1;
     bool v4_name = strcmp(host, "localhost") == 0; /* it may be ::1 first, where nobody listens */
     (void)snprintf(out->url, sizeof out->url, port == 0 ? "tcp://%.*s:*" : "tcp://%.*s:%lu",
                    v4_name ? 9 : (int)(colon - rest), v4_name ? "127.0.0.1" : rest, port);

@@ -27,6 +27,7 @@ typedef struct tg_endpoint {
     char path[TG_ENDPOINT_MAX + 1]; /* of ipc and inproc; "" for tcp */
     char server_key[TG_KEY_CHARS + 1];
     tg_reach reach;
+    bool ipv6; /* or a name, which may be such an address */
 } tg_endpoint;
 
 TG_MUST_USE tg_status tg_endpoint_parse(const char *address, tg_endpoint *out, tg_error *err);

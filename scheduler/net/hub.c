@@ -19,50 +19,7 @@
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-
-enum { BUCKETS = 1024, TEXT_MAX = 256 };
-/* Sent in one turn: as much as keeps the loop's delay below a few milliseconds. */
-#define TURN_BYTES_MAX ((size_t)4 << 20)
-/* A writer's buffer that is larger is given back after its frame is made. */
-#define WRITER_KEEP_BYTES ((size_t)64 << 10)
-/* A route that takes nothing is tried again after this, should it not say itself that it can. */
-#define BLOCKED_NS ((int64_t)5000000)
-#define BEAT_NS    ((int64_t)500000000)
-
-typedef struct peer {
-    struct peer *bucket_next;
-    struct peer *dirty_next, *dead_next;
-    size_t slot; /* in hub->all */
-    uint64_t key;
-    uint64_t self; /* our number in this link */
-    tg_link *link;
-    tg_route route;
-    tg_message_writer writer;
-    void *held; /* a frame that the transport did not take; it comes before all others */
-    size_t held_bytes;
-    int64_t blocked_until; /* while a frame is held */
-    int64_t cut_at;        /* when it is dead unless it is heard of; INT64_MAX: not cut */
-    unsigned roles;
-    bool dialled, met, bound, dirty, dead;
-    tg_gone why;
-    char text[TEXT_MAX];
-    char user[TG_USER_MAX + 1];
-} peer;
-
-struct tg_hub {
-    tg_hub_options options;
-    peer *buckets[BUCKETS];
-    peer **all; /* the living */
-    size_t count, room;
-    peer *dirty, **dirty_end;
-    peer *dead;
-    int64_t deadline;
-    int64_t now_ns;    /* as it was said last */
-    int64_t turned_ns; /* the last turn */
-    int64_t woke_ns;   /* the end of the last pause of this process */
-    size_t sent_bytes; /* in this turn */
-    uint64_t resent, ignored;
-};
+#include "scheduler/net/hub_inside.h"
 
 const char *
 tg_gone_name(tg_gone why)
@@ -96,7 +53,7 @@ out:
 }
 
 static void
-free_peer(peer *p)
+free_peer(tg__peer *p)
 {
     tg_link_destroy(p->link);
     tg_message_writer_fini(&p->writer);
@@ -112,27 +69,27 @@ tg_hub_destroy(tg_hub *hub)
             free_peer(hub->all[i]);
         }
         while (hub->dead != NULL) {
-            peer *p = hub->dead;
+            tg__peer *p = hub->dead;
             hub->dead = p->dead_next;
             free_peer(p);
         }
-        tg_free(NULL, hub->all, hub->room * sizeof(peer *));
+        tg_free(NULL, hub->all, hub->room * sizeof(tg__peer *));
         tg_free(NULL, hub, sizeof *hub);
     }
 }
 
 /* -- the table ------------------------------------------------------------------------------ */
 
-static peer **
+static tg__peer **
 bucket_of(tg_hub *hub, uint64_t key)
 {
     return &hub->buckets[(key * 0x9e3779b97f4a7c15u) >> 54];
 }
 
-static peer *
+static tg__peer *
 find(tg_hub *hub, uint64_t key)
 {
-    peer *p = *bucket_of(hub, key);
+    tg__peer *p = *bucket_of(hub, key);
     while (p != NULL && p->key != key) {
         p = p->bucket_next;
     }
@@ -140,20 +97,20 @@ find(tg_hub *hub, uint64_t key)
 }
 
 /* By the number of the other end. Those that were dialled are few. */
-static peer *
-find_number(tg_hub *hub, uint64_t number)
+tg__peer *
+tg__hub_find(tg_hub *hub, uint64_t number)
 {
-    peer *p = find(hub, number);
+    tg__peer *p = find(hub, number);
     p = p != NULL && !p->dialled ? p : NULL;
     for (size_t i = 0; p == NULL && i < hub->count; i++) {
-        peer *q = hub->all[i];
+        tg__peer *q = hub->all[i];
         p = q->dialled && q->met && tg_link_peer(q->link) == number ? q : NULL;
     }
     return p;
 }
 
-static void
-mark_dirty(tg_hub *hub, peer *p)
+void
+tg__hub_mark(tg_hub *hub, tg__peer *p)
 {
     if (!p->dirty && !p->dead) {
         p->dirty = true;
@@ -165,10 +122,10 @@ mark_dirty(tg_hub *hub, peer *p)
 
 static tg_status
 add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_route *route,
-         peer **out, tg_error *err)
+         tg__peer **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    peer *p = NULL;
+    tg__peer *p = NULL;
     tg_link_options link = { .self = self,
                              .peer = number,
                              .beat_ns = tg_min_i64(BEAT_NS, hub->options.lease_ns / 5),
@@ -177,7 +134,8 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
              "there are %zu peers already, no more are allowed", hub->count);
     if (hub->count == hub->room) {
         size_t room = hub->room != 0 ? 2 * hub->room : 16;
-        peer **all = tg_realloc(NULL, hub->all, hub->room * sizeof(peer *), room * sizeof(peer *));
+        tg__peer **all =
+            tg_realloc(NULL, hub->all, hub->room * sizeof(tg__peer *), room * sizeof(tg__peer *));
         TG_CHECK(all != NULL, err, TG_ERR_MEMORY, "no memory for another peer");
         hub->all = all;
         hub->room = room;
@@ -197,7 +155,7 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
     hub->all[hub->count++] = p;
     p->bucket_next = *bucket_of(hub, p->key);
     *bucket_of(hub, p->key) = p;
-    mark_dirty(hub, p);
+    tg__hub_mark(hub, p);
     *out = p;
     p = NULL;
 out:
@@ -208,9 +166,9 @@ out:
 }
 
 static void
-remove_peer(tg_hub *hub, peer *p)
+remove_peer(tg_hub *hub, tg__peer *p)
 {
-    peer **at = bucket_of(hub, p->key);
+    tg__peer **at = bucket_of(hub, p->key);
     while (*at != p) {
         at = &(*at)->bucket_next;
     }
@@ -233,8 +191,8 @@ send_reset(tg_hub *hub, const tg_route *route, uint64_t from, uint64_t to, uint6
     (void)hub->options.send(hub->options.ctx, route, frame, sizeof frame);
 }
 
-static void __attribute__((format(printf, 4, 5)))
-give_up(tg_hub *hub, peer *p, tg_gone why, const char *format, ...)
+void
+tg__hub_give_up(tg_hub *hub, tg__peer *p, tg_gone why, const char *format, ...)
 {
     if (!p->dead) {
         va_list arguments;
@@ -259,7 +217,7 @@ trouble(tg_hub *hub, bool dialled, const char *text)
 
 /* Dials again where a peer was, unless it is not worth it. */
 static void
-dial_again(tg_hub *hub, int64_t now_ns, const peer *p)
+dial_again(tg_hub *hub, int64_t now_ns, const tg__peer *p)
 {
     tg_error err = { 0 };
     bool wanted = p->dialled && p->why != TG_GONE_DROPPED && p->why != TG_GONE_MALFORMED;
@@ -268,15 +226,15 @@ dial_again(tg_hub *hub, int64_t now_ns, const peer *p)
     }
 }
 
-static void
-bury(tg_hub *hub, int64_t now_ns)
+void
+tg__hub_bury(tg_hub *hub, int64_t now_ns)
 {
     while (hub->dead != NULL) {
-        peer *p = hub->dead;
+        tg__peer *p = hub->dead;
         hub->dead = p->dead_next;
         hub->resent += tg_link_resent(p->link);
         if (p->dirty) { /* it is in the list of those */
-            peer **at = &hub->dirty;
+            tg__peer **at = &hub->dirty;
             while (*at != p) {
                 at = &(*at)->dirty_next;
             }
@@ -296,7 +254,7 @@ bury(tg_hub *hub, int64_t now_ns)
 tg_status
 tg_hub_dial(tg_hub *hub, int64_t now_ns, const tg_route *route, tg_error *err)
 {
-    peer *p = NULL;
+    tg__peer *p = NULL;
     uint64_t self = hub->options.number(hub->options.ctx);
     hub->now_ns = now_ns;
     tg_status status = add_peer(hub, now_ns, self, 0, route, &p, err);
@@ -307,7 +265,7 @@ tg_hub_dial(tg_hub *hub, int64_t now_ns, const tg_route *route, tg_error *err)
 }
 
 static void
-meet(tg_hub *hub, peer *p)
+meet(tg_hub *hub, tg__peer *p)
 {
     p->met = true;
     if (hub->options.met != NULL) {
@@ -316,11 +274,11 @@ meet(tg_hub *hub, peer *p)
 }
 
 /* A frame of somebody we have no link with: a new peer, or one who is told that there is none. */
-static peer *
+static tg__peer *
 stranger(tg_hub *hub, int64_t now_ns, const tg_route *route, unsigned roles, uint64_t from,
          uint64_t to)
 {
-    peer *p = NULL;
+    tg__peer *p = NULL;
     tg_error err = { 0 };
     uint64_t self = hub->options.self;
     if (self == 0 || (roles & TG_ROLE_SERVER) != 0) {
@@ -349,7 +307,7 @@ refuse(tg_hub *hub, const tg_route *route, unsigned roles, const tg_error *err)
 }
 
 static void
-read_messages(tg_hub *hub, peer *p, const void *payload, size_t bytes)
+read_messages(tg_hub *hub, tg__peer *p, const void *payload, size_t bytes)
 {
     tg_error err = { 0 };
     tg_message_reader reader;
@@ -362,13 +320,13 @@ read_messages(tg_hub *hub, peer *p, const void *payload, size_t bytes)
     }
     tg_message_reader_fini(&reader);
     if (status != TG_OK) {
-        give_up(hub, p, TG_GONE_MALFORMED, "it sent what is no message: %s", err.message);
+        tg__hub_give_up(hub, p, TG_GONE_MALFORMED, "it sent what is no message: %s", err.message);
     }
 }
 
 /* A frame for a peer that may send it. */
 static void
-take_frame(tg_hub *hub, int64_t now_ns, peer *p, const tg_route *route, uint64_t from,
+take_frame(tg_hub *hub, int64_t now_ns, tg__peer *p, const tg_route *route, uint64_t from,
            const void *frame, size_t bytes)
 {
     tg_error err = { 0 };
@@ -378,15 +336,15 @@ take_frame(tg_hub *hub, int64_t now_ns, peer *p, const tg_route *route, uint64_t
     tg_status status =
         tg_link_receive(p->link, now_ns, frame, bytes, &news, &payload, &payload_bytes, &err);
     if (status != TG_OK) {
-        give_up(hub, p, TG_GONE_MALFORMED, "%s", err.message);
+        tg__hub_give_up(hub, p, TG_GONE_MALFORMED, "%s", err.message);
     } else if (news == TG_LINK_RESET) {
         bool left = from == ~tg_link_peer(p->link);
-        give_up(hub, p, left ? TG_GONE_LEFT : TG_GONE_RESTARTED, "%s",
-                left ? "it has closed the link" : "another process has taken its place");
+        tg__hub_give_up(hub, p, left ? TG_GONE_LEFT : TG_GONE_RESTARTED, "%s",
+                        left ? "it has closed the link" : "another process has taken its place");
     } else if (from == tg_link_peer(p->link)) {
         p->route = *route;
         p->cut_at = INT64_MAX;
-        mark_dirty(hub, p);
+        tg__hub_mark(hub, p);
         if (!p->met) {
             meet(hub, p);
         }
@@ -410,7 +368,7 @@ tg_hub_receive(tg_hub *hub, int64_t now_ns, const tg_route *route, const char *u
     } else {
         bool dialled = (roles & TG_ROLE_SERVER) != 0;
         /* ~from: a reset in the name of nobody. */
-        peer *p = find(hub, dialled ? to : from);
+        tg__peer *p = find(hub, dialled ? to : from);
         p = p == NULL && !dialled ? find(hub, ~from) : p;
         p = p == NULL ? stranger(hub, now_ns, route, roles, from, to) : p;
         if (p != NULL && !p->bound) {
@@ -430,12 +388,12 @@ void
 tg_hub_up(tg_hub *hub, const tg_route *route)
 {
     for (size_t i = 0; i < hub->count; i++) {
-        peer *p = hub->all[i];
+        tg__peer *p = hub->all[i];
         if (p->dialled && p->route.transport == route->transport &&
             p->route.place == route->place) {
             p->blocked_until = INT64_MIN;
             tg_link_urge(p->link);
-            mark_dirty(hub, p);
+            tg__hub_mark(hub, p);
         }
     }
 }
@@ -444,7 +402,7 @@ void
 tg_hub_cut(tg_hub *hub, int64_t now_ns, const tg_route *route)
 {
     for (size_t i = 0; i < hub->count; i++) {
-        peer *p = hub->all[i];
+        tg__peer *p = hub->all[i];
         if (!p->dialled && p->route.transport == route->transport &&
             p->route.place == route->place && p->route.line == route->line &&
             p->cut_at == INT64_MAX) {
@@ -454,181 +412,11 @@ tg_hub_cut(tg_hub *hub, int64_t now_ns, const tg_route *route)
     }
 }
 
-/* -- messages out --------------------------------------------------------------------------- */
-
-/* What was collected becomes a payload of the link. */
-static tg_status
-close_frame(tg_hub *hub, peer *p, tg_error *err)
-{
-    tg_status status = TG_OK;
-    if (p->writer.size > 0) {
-        status = tg_link_send(p->link, p->writer.bytes, p->writer.size, err);
-        p->writer.size = 0;
-        if (p->writer.room_ > WRITER_KEEP_BYTES) {
-            tg_message_writer_fini(&p->writer);
-            tg_message_writer_init(&p->writer);
-        }
-    }
-    if (status != TG_OK) {
-        give_up(hub, p, TG_GONE_FULL, "%s", err != NULL ? err->message : "it is full");
-    }
-    return status;
-}
-
-tg_status
-tg_hub_send(tg_hub *hub, uint64_t number, const tg_message *message, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_error full = { 0 };
-    peer *p = find_number(hub, number);
-    TG_CHECK(p != NULL, err, TG_ERR_NOT_FOUND, "there is no peer %016" PRIx64 ", or no longer",
-             number);
-    status = tg_message_writer_add(&p->writer, message, err);
-    if (status == TG_ERR_LIMIT && p->writer.size > 0) {
-        TG_CHECK(close_frame(hub, p, &full) == TG_OK, err, TG_ERR_NOT_FOUND,
-                 "peer %016" PRIx64 " is given up: %s", number, full.message);
-        status = tg_message_writer_add(&p->writer, message, err);
-    }
-    mark_dirty(hub, p);
-out:
-    return status;
-}
-
-/* A frame that the transport does not take is kept: the link has counted it as sent. */
-static bool
-send_frame(tg_hub *hub, int64_t now_ns, peer *p, const void *frame, size_t bytes)
-{
-    bool sent = hub->options.send(hub->options.ctx, &p->route, frame, bytes) == TG_SENT;
-    if (!sent && p->held == NULL) {
-        p->held = tg_malloc(NULL, bytes);
-        p->held_bytes = p->held != NULL ? bytes : 0; /* else it is repeated, as a lost one is */
-        if (p->held != NULL) {
-            memcpy(p->held, frame, bytes);
-        }
-    }
-    p->blocked_until = sent ? INT64_MIN : now_ns + BLOCKED_NS;
-    hub->sent_bytes += sent ? bytes : 0;
-    return sent;
-}
-
-static void
-flush(tg_hub *hub, int64_t now_ns, peer *p)
-{
-    tg_error err = { 0 };
-    bool going = close_frame(hub, p, &err) == TG_OK;
-    if (going && p->held != NULL) {
-        going = send_frame(hub, now_ns, p, p->held, p->held_bytes);
-        if (going) {
-            tg_free(NULL, p->held, p->held_bytes);
-            p->held = NULL;
-        }
-    }
-    while (going && hub->sent_bytes < TURN_BYTES_MAX) {
-        size_t bytes = 0;
-        const void *frame = tg_link_next(p->link, now_ns, &bytes);
-        going = frame != NULL && send_frame(hub, now_ns, p, frame, bytes);
-    }
-}
-
-void
-tg_hub_drop(tg_hub *hub, uint64_t number, const char *text)
-{
-    peer *p = find_number(hub, number);
-    if (p != NULL) {
-        flush(hub, hub->now_ns, p);
-        give_up(hub, p, TG_GONE_DROPPED, "%s", text);
-    }
-}
-
-/* -- turns ---------------------------------------------------------------------------------- */
-
-static int64_t
-lease_end(const tg_hub *hub, const peer *p)
-{
-    int64_t end = INT64_MAX; /* who was never met is knocked at for ever */
-    if (p->met) {
-        end = tg_link_heard_ns(p->link) + hub->options.lease_ns;
-        if (hub->woke_ns != INT64_MIN) {
-            end = tg_max_i64(end, hub->woke_ns + hub->options.lease_ns / 4);
-        }
-    }
-    return end;
-}
-
-static int64_t
-peer_deadline(const tg_hub *hub, const peer *p)
-{
-    int64_t at = p->blocked_until != INT64_MIN ? p->blocked_until : tg_link_deadline(p->link);
-    at = tg_min_i64(at, lease_end(hub, p));
-    return tg_min_i64(at, p->cut_at);
-}
-
-static void
-judge(tg_hub *hub, int64_t now_ns, peer *p)
-{
-    if (now_ns >= lease_end(hub, p)) {
-        give_up(hub, p, TG_GONE_SILENT, "it was not heard of for %.1f s",
-                (double)(now_ns - tg_link_heard_ns(p->link)) / 1e9);
-    } else if (now_ns >= p->cut_at) {
-        give_up(hub, p, TG_GONE_CLOSED,
-                "its connection was closed, and not made again within %.1f s: it has died, or "
-                "cannot be reached",
-                (double)hub->options.grace_ns / 1e9);
-    }
-}
-
-static void
-flush_dirty(tg_hub *hub, int64_t now_ns)
-{
-    while (hub->dirty != NULL && hub->sent_bytes < TURN_BYTES_MAX) {
-        peer *p = hub->dirty;
-        hub->dirty = p->dirty_next;
-        hub->dirty_end = hub->dirty == NULL ? &hub->dirty : hub->dirty_end;
-        p->dirty = false;
-        if (!p->dead) {
-            flush(hub, now_ns, p);
-            hub->deadline = tg_min_i64(hub->deadline, peer_deadline(hub, p));
-        }
-    }
-}
-
-void
-tg_hub_turn(tg_hub *hub, int64_t now_ns)
-{
-    if (hub->turned_ns != INT64_MIN && now_ns - hub->turned_ns > hub->options.lease_ns / 4) {
-        hub->woke_ns = now_ns;
-    }
-    hub->turned_ns = hub->now_ns = now_ns;
-    hub->sent_bytes = 0;
-    if (now_ns >= hub->deadline) {
-        hub->deadline = INT64_MAX;
-        for (size_t i = hub->count; i-- > 0;) { /* giving up moves the last one here */
-            peer *p = hub->all[i];
-            judge(hub, now_ns, p);
-            int64_t at = p->dead ? INT64_MAX : peer_deadline(hub, p);
-            if (at <= now_ns) {
-                mark_dirty(hub, p);
-            } else {
-                hub->deadline = tg_min_i64(hub->deadline, at);
-            }
-        }
-    }
-    flush_dirty(hub, now_ns);
-    bury(hub, now_ns);
-    flush_dirty(hub, now_ns); /* what gone() said to others */
-}
-
-int64_t
-tg_hub_deadline(const tg_hub *hub)
-{
-    return hub->dirty != NULL || hub->dead != NULL ? INT64_MIN : hub->deadline;
-}
-
 void
 tg_hub_leave(tg_hub *hub)
 {
     for (size_t i = 0; i < hub->count; i++) {
-        peer *p = hub->all[i];
+        tg__peer *p = hub->all[i];
         if (p->met) {
             send_reset(hub, &p->route, ~p->self, tg_link_peer(p->link), p->self);
         }
@@ -650,7 +438,7 @@ tg_hub_quiet(const tg_hub *hub)
 {
     bool quiet = true;
     for (size_t i = 0; i < hub->count; i++) {
-        const peer *p = hub->all[i];
+        const tg__peer *p = hub->all[i];
         quiet = quiet && (!p->met || (p->writer.size == 0 && tg_link_queued(p->link) == 0));
     }
     return quiet;

@@ -50,7 +50,8 @@ struct tg_net {
     struct watched *watched;
     bool loop_is_open;
     atomic_bool stopped;
-    int64_t deadline;
+    int64_t next_ns; /* when tick(), or a sender of data, wants a turn */
+    bool more;       /* the last turn has left something to be read */
 };
 
 /* A descriptor that ends the sleep. */
@@ -324,6 +325,7 @@ tg_net_create(const tg_net_options *options, tg_net **out, tg_error *err)
         net->security = *options->security;
     }
     net->pid = getpid();
+    net->next_ns = INT64_MIN; /* the first turn comes at once */
     net->self = options->self != 0 ? options->self : draw_number(NULL);
     for (uint32_t i = 0; i < TRANSPORTS; i++) {
         net->carriers[i] = (carrier){ .net = net, .index = i };
@@ -449,28 +451,26 @@ tg_net_drop(tg_net *net, uint64_t peer, const char *text)
 
 /* -- turns ---------------------------------------------------------------------------------- */
 
-/* Everything once; true: there is more to be read. */
-static bool
+/* Everything once. */
+static void
 take_turn(tg_net *net)
 {
-    bool more = false;
-    int64_t next = INT64_MAX;
+    net->more = false;
+    net->next_ns = INT64_MAX;
     for (int i = 0; i < TRANSPORTS; i++) {
         tg_transport *t = net->carriers[i].transport;
-        more = (t != NULL && t->calls->drain(t, tg_net_now_ns() + CONTROL_NS)) || more;
+        net->more = (t != NULL && t->calls->drain(t, tg_net_now_ns() + CONTROL_NS)) || net->more;
     }
     if (net->data != NULL) {
-        more = tg_data_drain(net->data, tg_net_now_ns() + DATA_NS) || more;
+        net->more = tg_data_drain(net->data, tg_net_now_ns() + DATA_NS) || net->more;
     }
     if (net->options.tick != NULL) {
-        next = net->options.tick(net->options.ctx, tg_net_now_ns());
+        net->next_ns = net->options.tick(net->options.ctx, tg_net_now_ns());
     }
     tg_hub_turn(net->hub, tg_net_now_ns());
     if (net->data != NULL && tg_data_blocked(net->data)) {
-        next = tg_min_i64(next, tg_net_now_ns() + ROOM_NS);
+        net->next_ns = tg_min_i64(net->next_ns, tg_net_now_ns() + ROOM_NS);
     }
-    net->deadline = tg_min_i64(next, tg_hub_deadline(net->hub));
-    return more;
 }
 
 static bool
@@ -484,19 +484,22 @@ is_pending(tg_net *net)
     return pending;
 }
 
+/* Sleeps until something happens or is due; not at all when there is something to do. */
 static void
-wait(tg_net *net, bool more, int64_t wait_ns)
+wait(tg_net *net, int64_t wait_ns)
 {
     uv_update_time(&net->loop);
     int64_t now = tg_net_now_ns();
-    int64_t until =
-        tg_min_i64(net->deadline, wait_ns < INT64_MAX - now ? now + wait_ns : INT64_MAX);
-    if (more || until <= now || atomic_load(&net->stopped) || is_pending(net)) {
+    int64_t until = wait_ns < INT64_MAX - now ? now + wait_ns : INT64_MAX;
+    until = tg_min_i64(until, tg_min_i64(net->next_ns, tg_hub_deadline(net->hub)));
+    if (net->more || until <= now || is_pending(net)) {
         (void)uv_run(&net->loop, UV_RUN_NOWAIT);
     } else {
         /* Never longer than a second: a descriptor that could not be watched is looked at then. */
         int64_t sleep = tg_min_i64(until - now, 1000000000);
-        (void)uv_timer_start(&net->timer, on_timer, (uint64_t)tg_ceil_div(sleep, 1000000), 0);
+        /* Repeated: uv_run looks at timers before it sleeps, and one that has just ended there
+         * would not end the sleep any more. */
+        (void)uv_timer_start(&net->timer, on_timer, (uint64_t)tg_ceil_div(sleep, 1000000), 1);
         (void)uv_run(&net->loop, UV_RUN_ONCE);
         (void)uv_timer_stop(&net->timer);
     }
@@ -507,7 +510,8 @@ tg_net_turn(tg_net *net, int64_t wait_ns, tg_error *err)
 {
     tg_status status = check_process(net, err);
     if (status == TG_OK) {
-        wait(net, take_turn(net), wait_ns);
+        wait(net, wait_ns);
+        take_turn(net);
     }
     return status;
 }
@@ -516,16 +520,13 @@ tg_status
 tg_net_run(tg_net *net, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_TRY(check_process(net, err));
     while (!atomic_load(&net->stopped)) {
-        wait(net, take_turn(net), INT64_MAX);
+        TG_TRY(tg_net_turn(net, INT64_MAX, err));
     }
     int64_t end = tg_net_now_ns() + FLUSH_NS;
-    bool more = take_turn(net);
-    while (!tg_hub_quiet(net->hub) && tg_net_now_ns() < end) {
-        wait(net, more, 1000000);
-        more = take_turn(net);
-    }
+    do {
+        TG_TRY(tg_net_turn(net, 1000000, err));
+    } while (!tg_hub_quiet(net->hub) && tg_net_now_ns() < end);
     atomic_store(&net->stopped, false);
 out:
     return status;

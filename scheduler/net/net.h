@@ -90,8 +90,8 @@ TG_MUST_USE tg_status tg_net_send(tg_net *net, uint64_t peer, const tg_message *
 void tg_net_drop(tg_net *net, uint64_t peer, const char *text);
 
 TG_MUST_USE tg_status tg_net_run(tg_net *net, tg_error *err);
-/* One turn, which waits at most this long for something to happen: for tests, and for whoever has
- * a loop of his own. */
+/* Waits at most this long for something to happen, and takes one turn: for tests, and for whoever
+ * has a loop of his own. */
 TG_MUST_USE tg_status tg_net_turn(tg_net *net, int64_t wait_ns, tg_error *err);
 void tg_net_wake(tg_net *net);
 void tg_net_stop(tg_net *net);

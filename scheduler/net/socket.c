@@ -21,8 +21,10 @@ enum {
     EVENTS = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+    CURVE_BYTES = 64, /* what encryption adds to a frame, and a little */
     PROBE_MS = 5000
 };
+#define REFUSED_NS ((int64_t)1000000000)
 
 static bool
 set_int(void *zmq, int option, int value)
@@ -37,20 +39,21 @@ set_text(void *zmq, int option, const char *value)
 }
 
 static bool
-set_options(void *zmq, const tg_socket_options *o)
+set_options(void *zmq, const tg_socket_options *o, bool ipv6)
 {
+    int64_t frame_bytes = o->frame_bytes_max + CURVE_BYTES;
     uint64_t affinity = o->data ? TG_ZMQ_DATA_AFFINITY : TG_ZMQ_CONTROL_AFFINITY;
     int lease_s = (int)tg_max_i64(o->lease_ns / 1000000000, 3);
     return set_int(zmq, ZMQ_LINGER, 250) && set_int(zmq, ZMQ_SNDHWM, o->frames_max) &&
            set_int(zmq, ZMQ_RCVHWM, o->frames_max) && set_int(zmq, ZMQ_HANDSHAKE_IVL, 10000) &&
-           zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &o->frame_bytes_max, sizeof(int64_t)) == 0 &&
+           zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes) == 0 &&
            zmq_setsockopt(zmq, ZMQ_AFFINITY, &affinity, sizeof affinity) == 0 &&
            set_int(zmq, ZMQ_TCP_KEEPALIVE, 1) &&
            set_int(zmq, ZMQ_TCP_KEEPALIVE_IDLE, lease_s / 3) &&
            set_int(zmq, ZMQ_TCP_KEEPALIVE_INTVL, (int)tg_max_i64(lease_s / 6, 1)) &&
            set_int(zmq, ZMQ_TCP_KEEPALIVE_CNT, 3) && set_int(zmq, ZMQ_TCP_MAXRT, 1000 * lease_s) &&
            set_int(zmq, ZMQ_RECONNECT_IVL, 100) && set_int(zmq, ZMQ_RECONNECT_IVL_MAX, 2000) &&
-           set_int(zmq, ZMQ_BACKLOG, 1024) && set_int(zmq, ZMQ_IPV6, 1);
+           set_int(zmq, ZMQ_BACKLOG, 1024) && set_int(zmq, ZMQ_IPV6, ipv6);
 }
 
 static bool
@@ -105,7 +108,7 @@ open_socket(tg_socket *socket, int type, const tg_endpoint *endpoint,
     TG_CHECK(socket->zmq != NULL, err, TG_ERR_IO, "%s: no socket: %s%s", endpoint->url,
              zmq_strerror(zmq_errno()),
              zmq_errno() == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
-    TG_CHECK(set_options(socket->zmq, options) &&
+    TG_CHECK(set_options(socket->zmq, options, endpoint->ipv6) &&
                  (type == ZMQ_ROUTER ? set_int(socket->zmq, ZMQ_ROUTER_MANDATORY, 1)
                                      : set_int(socket->zmq, ZMQ_IMMEDIATE, 1)) &&
                  get_fd(socket->zmq, &socket->fd),
@@ -149,6 +152,12 @@ explain(bool dialled, const char *url, uint16_t event, uint32_t value, char *tex
                                  "have the key added to those that it lets in"
                                : "%s: a key that is not known here was refused (%u)",
                        url, (unsigned)value);
+    } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
+        (void)snprintf(text, room,
+                       dialled ? "%s has closed the connection before it was made (%s): it is "
+                                 "stopping, or has another key than its join file says"
+                               : "%s: somebody connected, and left before saying who it is (%s)",
+                       url, strerror((int)value));
     } else {
         (void)snprintf(text, room,
                        dialled ? "%s does not speak our protocol, has another key than its join "
@@ -158,12 +167,26 @@ explain(bool dialled, const char *url, uint16_t event, uint32_t value, char *tex
     }
 }
 
+/* libzmq does not connect again to who has refused it; but its keys may be mended meanwhile. */
+static void
+connect_again(tg_socket *socket)
+{
+    if (socket->again_ns != 0 && (int64_t)uv_hrtime() >= socket->again_ns) {
+        socket->again_ns = 0;
+        if (!socket->up) {
+            (void)zmq_disconnect(socket->zmq, socket->url);
+            (void)zmq_connect(socket->zmq, socket->url);
+        }
+    }
+}
+
 tg_socket_event
 tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
 {
     unsigned char event[6] = { 0 };
     char address[TG_ENDPOINT_MAX + 1];
     tg_socket_event happened = TG_SOCKET_NOTHING;
+    connect_again(socket);
     while (happened == TG_SOCKET_NOTHING &&
            zmq_recv(socket->monitor, event, sizeof event, ZMQ_DONTWAIT) == sizeof event) {
         uint16_t kind = 0;
@@ -180,6 +203,7 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
             happened = socket->dialled ? TG_SOCKET_NOTHING : TG_SOCKET_CUT;
         } else if (kind != 0) {
             explain(socket->dialled, socket->url, kind, value, text, room);
+            socket->again_ns = socket->dialled ? (int64_t)uv_hrtime() + REFUSED_NS : 0;
             happened = TG_SOCKET_REFUSED;
         }
     }
@@ -229,6 +253,7 @@ probe(const tg_socket_options *options, const char *url, tg_error *err)
     char text[256] = "";
     uint32_t line = 0;
     reachable(url, endpoint.url, sizeof endpoint.url);
+    endpoint.ipv6 = strchr(endpoint.url, '[') != NULL;
     TG_TRY(tg_keys_make(&key, err));
     TG_TRY(open_socket(&nobody, ZMQ_DEALER, &endpoint, options, err));
     nobody.dialled = true;

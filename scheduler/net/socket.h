@@ -31,7 +31,8 @@ typedef struct tg_socket {
     void *zmq, *monitor;
     int fd, monitor_fd;
     bool dialled;
-    bool up; /* a dialled one: the connection is there */
+    bool up;          /* a dialled one: the connection is there */
+    int64_t again_ns; /* when to connect again after a refusal; 0: not */
     char url[TG_ENDPOINT_MAX + 1];
 } tg_socket;
 

@@ -46,7 +46,7 @@ typedef struct node {
     int trouble_count;
     char trouble[512]; /* all of them, as far as they fit */
     uint64_t heard, expected;
-    bool echo;    /* says back what it hears */
+    bool echo; /* says back what it hears */
     bool in_order;
     uint64_t bulk_bytes; /* of PLAN messages, whose bytes are checked */
     int64_t heard_ns, most_silence_ns;

@@ -39,7 +39,7 @@ struct bed_proxy {
 static int
 port_of(const char *address)
 {
-    return atoi(strrchr(address, ':') + 1);
+    return atoi(strchr(address + strlen("tcp://"), ':') + 1); /* a key may have colons as well */
 }
 
 static int
@@ -147,9 +147,8 @@ run_proxy(void *argument)
                 flow *f = &proxy->pairs[i].flows[k];
                 flows[count - 1] = f;
                 pairs[count - 1] = &proxy->pairs[i];
-                fds[count++] = f->at == f->end
-                                   ? (struct pollfd){ .fd = f->from, .events = POLLIN }
-                                   : (struct pollfd){ .fd = f->to, .events = POLLOUT };
+                fds[count++] = f->at == f->end ? (struct pollfd){ .fd = f->from, .events = POLLIN }
+                                               : (struct pollfd){ .fd = f->to, .events = POLLOUT };
             }
         }
         (void)poll(fds, count, 5);
