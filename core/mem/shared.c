@@ -257,6 +257,9 @@ open_file(tg_shared *s, tg_error *err)
              err, TG_ERR_UNSUPPORTED, "shared memory: a memory file of %zu bytes is refused: %s",
              s->bytes, strerror(errno));
     s->inode = (uint64_t)st.st_ino;
+    /* The sign of life for tg_shared_trim. Where locks cannot be had, readers do not map. */
+    struct flock alive = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+    (void)fcntl(s->fd, F_OFD_SETLK, &alive);
     void *base = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->fd, 0);
     TG_CHECK(base != MAP_FAILED, err, TG_ERR_MEMORY,
              "shared memory: no room for %zu bytes of addresses: %s", s->bytes, strerror(errno));

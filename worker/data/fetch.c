@@ -296,6 +296,9 @@ tg_fetcher_gone(tg_fetcher *f, uint64_t peer)
     f->holder_count--;
     memmove(f->holders + at, f->holders + at + 1, (f->holder_count - at) * sizeof *f->holders);
     tg_free(NULL, h, sizeof *h);
+    if (f->options.reader != NULL) {
+        f->options.trim(f->options.reader);
+    }
 }
 
 /* -- what comes in ------------------------------------------------------------------------------
@@ -401,7 +404,7 @@ static void
 take_shared(tg_fetcher *f, tg__fetch *fetch, int64_t now_ns, const tg_data_frame *frame)
 {
     tg_status status = TG_OK;
-    if (fetch->knows_total || fetch->copy || fetch->holder->copy || f->options.map == NULL) {
+    if (fetch->knows_total || fetch->copy || fetch->holder->copy || f->options.reader == NULL) {
         f->stats.stray++; /* an answer to what was asked before */
         return;
     }
@@ -412,7 +415,7 @@ take_shared(tg_fetcher *f, tg__fetch *fetch, int64_t now_ns, const tg_data_frame
         return;
     }
     tg__holder_heard(f, fetch->holder, now_ns, fetch, 0);
-    status = f->options.map(&frame->ref, &fetch->buffer, NULL);
+    status = f->options.map(f->options.reader, &frame->ref, &fetch->buffer, NULL);
     if (status == TG_OK) {
         TG_ASSERT_CMP(tg_buffer_bytes(fetch->buffer), ==, frame->total);
         fetch->shared = true;

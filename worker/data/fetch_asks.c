@@ -218,7 +218,7 @@ ask(tg_fetcher *f, tg__holder *h, int64_t now_ns, tg_data_message *out)
     tg__fetch *fetch = h->todo;
     uint32_t part = fetch->todo;
     size_t bytes = tg__part_bytes(f, fetch, part);
-    bool may_map = f->options.map != NULL && !fetch->copy && !h->copy && !fetch->knows_total;
+    bool may_map = f->options.reader != NULL && !fetch->copy && !h->copy && !fetch->knows_total;
     tg_data_frame get = { .kind = TG_DATA_GET,
                           .request = fetch->id,
                           .job = fetch->want.job,

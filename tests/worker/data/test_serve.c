@@ -4,6 +4,7 @@
  * requests, packing; and a whole exchange with a reader in another process.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -422,6 +423,7 @@ free_all(void *arg)
         over = p->over && p->count == 0;
         (void)pthread_mutex_unlock(&p->lock);
         free_message(&m);
+        (void)sched_yield();
     }
     return NULL;
 }
@@ -430,7 +432,7 @@ free_all(void *arg)
 static void
 messages_are_freed_in_other_threads(void **state)
 {
-    enum { COUNT = 20000 };
+    enum { COUNT = 5000 };
     static post p;
     pthread_t thread;
     (void)state;
@@ -452,6 +454,7 @@ messages_are_freed_in_other_threads(void **state)
             (void)pthread_mutex_unlock(&p.lock);
         }
         while (made < COUNT && atomic_load(&wakes) == seen) {
+            (void)sched_yield();
         }
         seen = atomic_load(&wakes);
     }
@@ -503,7 +506,11 @@ reader_process(int from, int to, uint64_t host, int rounds)
 {
     static unsigned char payload[TG_DATA_PART_MAX];
     tg_pool *own = tg_pool_create(NULL, 64 << 20);
-    tg_fetcher_options options = { .pool = own, .host = host, .map = tg_shared_map };
+    tg_fetcher_options options = { .pool = own,
+                                   .host = host,
+                                   .reader = tg_shared_reader_create(),
+                                   .map = tg_shared_map,
+                                   .trim = tg_shared_trim };
     tg_fetcher *f = NULL;
     tg_data_message m;
     int good = 0, mapped = 0;
@@ -576,6 +583,7 @@ static void
 a_tile_goes_to_another_process_without_a_copy(void **state)
 {
     tg_shared *shared = NULL;
+    tg_shared_reader *reader = tg_shared_reader_create();
     (void)state;
     assert_int_equal(tg_shared_create((int64_t)(64 * MIB), &shared, &err), TG_OK);
     tg_pool_destroy(pool);
@@ -598,9 +606,9 @@ a_tile_goes_to_another_process_without_a_copy(void **state)
     assert_int_equal(stats.parts, 12);
     /* The tile is freed with its last reference and its offer. */
     tg_shared_ref ref;
-    assert_true(tg_shared_offer(shared, tg_buffer_data(tile), 1, &ref));
+    assert_true(tg_shared_offer(shared, tg_buffer_data(tile), 4 * MIB, &ref));
     tg_buffer *mapped = NULL;
-    assert_int_equal(tg_shared_map(&ref, &mapped, &err), TG_OK); /* somebody reads */
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK); /* somebody reads */
     tg_buffer_release(tile);
     tile = NULL;
     assert_true(tg_pool_get_stats(pool).used_bytes > 0);
@@ -622,6 +630,7 @@ a_tile_goes_to_another_process_without_a_copy(void **state)
     s = NULL;
     tg_pool_destroy(pool);
     tg_shared_destroy(shared);
+    tg_shared_reader_destroy(reader);
     pool = tg_pool_create(NULL, 1 << 20);
 }
 
