@@ -155,7 +155,7 @@ lock_tile(const view *v, const tg_shared_ref *ref, tg_error *err)
              (unsigned long long)v->bytes);
     TG_CHECK(set_lock(v, F_RDLCK, ref->offset, ref->bytes), err, TG_ERR_IO,
              "shared memory: cannot lock a tile of process %u: %s", ref->pid, strerror(errno));
-    atomic_thread_fence(memory_order_seq_cst);
+    __sync_synchronize();
     number = atomic_load((const _Atomic uint64_t *)(const void *)v->base + ref->slot);
     if (number != ref->number || number == 0) {
         unlock(v, ref->offset, ref->bytes);

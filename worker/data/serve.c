@@ -39,7 +39,7 @@ typedef struct reader {
     request *first, *last;
     size_t count;
     uint64_t parts;
-    atomic_size_t under_way;
+    atomic_size_t under_way, messages; /* as below */
 } reader;
 
 struct tg_tile_server {
@@ -113,7 +113,7 @@ reap(tg_tile_server *s)
     size_t kept = 0;
     for (size_t i = 0; i < s->reader_count; i++) {
         reader *p = s->readers[i];
-        if (p->gone && atomic_load(&p->under_way) == 0) {
+        if (p->gone && atomic_load(&p->messages) == 0) {
             tg_free(NULL, p, sizeof *p);
         } else {
             s->readers[kept++] = p;
@@ -298,11 +298,12 @@ free_sent(void *payload, void *hint)
         tg_pool_put(s->options.pool, m->packed, m->capacity);
     }
     tg_free(NULL, m, sizeof *m);
-    atomic_fetch_sub(&p->under_way, bytes); /* the reader may be freed from here on */
+    atomic_fetch_sub(&p->under_way, bytes);
     atomic_fetch_sub(&s->under_way, bytes);
     if (atomic_exchange(&s->starved, false) && s->options.wake != NULL) {
         s->options.wake(s->options.ctx);
     }
+    atomic_fetch_sub(&p->messages, 1); /* the reader may be freed from here on, */
     atomic_fetch_sub(&s->messages, 1); /* and the server from here on */
 }
 
@@ -350,6 +351,7 @@ answer_part(tg_tile_server *s, reader *p, const request *r, tg_buffer *buffer, s
     p->parts++;
     atomic_fetch_add(&p->under_way, m->bytes);
     atomic_fetch_add(&s->under_way, m->bytes);
+    atomic_fetch_add(&p->messages, 1);
     atomic_fetch_add(&s->messages, 1);
     s->stats.parts++;
     s->stats.bytes += bytes;

@@ -235,6 +235,22 @@ a_stuck_reader_costs_itself_only(void **state)
     free_message(&m);
 }
 
+/* A message without bytes is a message: its reader was freed under it. */
+static void
+a_reader_outlives_its_empty_messages(void **state)
+{
+    tg_data_message m;
+    tg_data_frame f;
+    (void)state;
+    begin((tg_tile_server_options){ 0 }, 0);
+    assert_int_equal(ask(0, 1, 1, 0, PART), TG_OK);
+    assert_true(next(0, &m, &f));
+    assert_int_equal(m.payload_bytes, 0);
+    tg_tile_server_gone(s, 1);
+    free_message(&m);
+    assert_int_equal(tg_tile_server_under_way(s), 0);
+}
+
 static void
 repeated_and_countless_requests_are_dropped(void **state)
 {
@@ -643,6 +659,7 @@ main(void)
         WITH(what_is_not_here_or_outside_is_said),
         WITH(readers_take_turns_within_their_limits),
         WITH(a_stuck_reader_costs_itself_only),
+        WITH(a_reader_outlives_its_empty_messages),
         WITH(repeated_and_countless_requests_are_dropped),
         WITH(tiles_on_disk_are_answered_when_they_are_loaded),
         WITH(parts_are_packed_for_slow_lines_only),
