@@ -59,8 +59,7 @@ move_message(int fd, tg_data_message *m, bool out)
     move(fd, m->payload, m->payload_bytes, out);
 }
 
-/* -- the holder ---------------------------------------------------------------------------------
- */
+/* -- the holder ---------------------------------------------------------------------------- */
 
 static tg_tile_answer
 lookup(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer, size_t *element_bytes)
@@ -108,8 +107,7 @@ hold(int fd, size_t bytes)
     }
 }
 
-/* -- the reader ---------------------------------------------------------------------------------
- */
+/* -- the reader ---------------------------------------------------------------------------- */
 
 static double
 seconds(void)

@@ -58,7 +58,7 @@ round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* -- blocks --------------------------------------------------------------------------------- */
+/* -- blocks -------------------------------------------------------------------------------- */
 
 /* Room for one more stretch, and for one between any two blocks: freeing must not fail. */
 static bool
@@ -241,7 +241,7 @@ shared_resize(void *ctx, void *ptr, size_t old_bytes, size_t new_bytes)
     return fresh;
 }
 
-/* -- the file ------------------------------------------------------------------------------- */
+/* -- the file ------------------------------------------------------------------------------ */
 
 static tg_status
 open_file(tg_shared *s, tg_error *err)
@@ -327,7 +327,7 @@ tg_shared_alloc(tg_shared *s)
     return &s->alloc;
 }
 
-/* -- offers --------------------------------------------------------------------------------- */
+/* -- offers -------------------------------------------------------------------------------- */
 
 bool
 tg_shared_offer(tg_shared *s, const void *data, size_t bytes, tg_shared_ref *out)

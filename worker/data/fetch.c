@@ -14,8 +14,7 @@
 #include "worker/data/fetch_inside.h"
 #include "worker/data/pack.h"
 
-/* -- the fetcher --------------------------------------------------------------------------------
- */
+/* -- the fetcher --------------------------------------------------------------------------- */
 
 tg_status
 tg_fetcher_create(const tg_fetcher_options *options, tg_fetcher **out, tg_error *err)
@@ -72,8 +71,7 @@ tg_fetcher_destroy(tg_fetcher *f)
     }
 }
 
-/* -- the life of a fetch ------------------------------------------------------------------------
- */
+/* -- the life of a fetch ------------------------------------------------------------------- */
 
 /* The fetch has ended: nothing more is asked for it, and it waits to be taken. */
 static void
@@ -301,8 +299,7 @@ tg_fetcher_gone(tg_fetcher *f, uint64_t peer)
     }
 }
 
-/* -- what comes in ------------------------------------------------------------------------------
- */
+/* -- what comes in ------------------------------------------------------------------------- */
 
 /* The first part of a tile says how long it is: makes the buffer and the table of parts. */
 static bool
@@ -469,5 +466,4 @@ out:
     return status;
 }
 
-/* -- looking at it ------------------------------------------------------------------------------
- */
+/* -- looking at it ------------------------------------------------------------------------- */

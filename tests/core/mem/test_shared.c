@@ -51,8 +51,7 @@ is_filled(const void *data, size_t bytes, uint64_t seed)
     return same;
 }
 
-/* -- a reader in a process of its own -----------------------------------------------------------
- */
+/* -- a reader in a process of its own ------------------------------------------------------ */
 
 typedef struct order {
     char what; /* map, look, release, quit */
@@ -150,8 +149,7 @@ child_end(child *c, int signal)
     (void)close(c->from);
 }
 
-/* -- the holder ---------------------------------------------------------------------------------
- */
+/* -- the holder ---------------------------------------------------------------------------- */
 
 typedef struct holder {
     tg_shared *shared;
@@ -427,8 +425,7 @@ forked_children_hold_no_locks(void **state)
     tg_buffer_release(tile);
 }
 
-/* -- lies ---------------------------------------------------------------------------------------
- */
+/* -- lies ---------------------------------------------------------------------------------- */
 
 static void
 refuses(const tg_shared_ref *ref, tg_status status, const char *words)
@@ -539,8 +536,7 @@ a_readers_pages_cannot_be_written_or_cut(void **state)
     tg_buffer_release(tile);
 }
 
-/* -- blocks -------------------------------------------------------------------------------------
- */
+/* -- blocks -------------------------------------------------------------------------------- */
 
 static int64_t
 resident(const tg_shared_ref *ref)

@@ -310,8 +310,7 @@ tiles_on_disk_are_answered_when_they_are_loaded(void **state)
     assert_int_equal(f.kind, TG_DATA_NONE);
 }
 
-/* -- packing ------------------------------------------------------------------------------------
- */
+/* -- packing ------------------------------------------------------------------------------- */
 
 /* One part of a tile for a reader with this line; gives how it was packed. */
 static tg_data_packing
@@ -415,8 +414,7 @@ packed_parts_arrive_as_they_were(void **state)
     tg_fetcher_destroy(f);
 }
 
-/* -- threads ------------------------------------------------------------------------------------
- */
+/* -- threads ------------------------------------------------------------------------------- */
 
 typedef struct post {
     pthread_mutex_t lock;
@@ -481,8 +479,7 @@ messages_are_freed_in_other_threads(void **state)
     assert_int_equal(tg_tile_server_under_way(s), 0);
 }
 
-/* -- two processes ------------------------------------------------------------------------------
- */
+/* -- two processes ------------------------------------------------------------------------- */
 
 static void
 write_all(int fd, const void *data, size_t bytes)

@@ -48,8 +48,7 @@ byte_of(uint32_t task, size_t at)
     return (unsigned char)(task * 131 + at * 7 + (at >> 8) * 29);
 }
 
-/* -- the world ----------------------------------------------------------------------------------
- */
+/* -- the world ----------------------------------------------------------------------------- */
 
 typedef struct tile {
     tg_buffer *buffer; /* NULL: the holder has no such tile */
@@ -221,8 +220,7 @@ world_begin(uint64_t seed)
     }
 }
 
-/* -- the network --------------------------------------------------------------------------------
- */
+/* -- the network --------------------------------------------------------------------------- */
 
 static void
 fly(int from, int to, const tg_data_message *m)
@@ -389,8 +387,7 @@ world_end(void)
     tg_pool_destroy(w.pool);
 }
 
-/* -- the seeds ----------------------------------------------------------------------------------
- */
+/* -- the seeds ----------------------------------------------------------------------------- */
 
 static void
 want_all(void)
