@@ -58,7 +58,7 @@ round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* -- blocks --------------------------------------------------------------------------------- */
+/* -- blocks -------------------------------------------------------------------------------- */
 
 /* Room for one more stretch, and for one between any two blocks: freeing must not fail. */
 static bool
@@ -241,7 +241,7 @@ shared_resize(void *ctx, void *ptr, size_t old_bytes, size_t new_bytes)
     return fresh;
 }
 
-/* -- the file ------------------------------------------------------------------------------- */
+/* -- the file ------------------------------------------------------------------------------ */
 
 static tg_status
 open_file(tg_shared *s, tg_error *err)
@@ -257,6 +257,9 @@ open_file(tg_shared *s, tg_error *err)
              err, TG_ERR_UNSUPPORTED, "shared memory: a memory file of %zu bytes is refused: %s",
              s->bytes, strerror(errno));
     s->inode = (uint64_t)st.st_ino;
+    /* The sign of life for tg_shared_trim. Where locks cannot be had, readers do not map. */
+    struct flock alive = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+    (void)fcntl(s->fd, F_OFD_SETLK, &alive);
     void *base = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->fd, 0);
     TG_CHECK(base != MAP_FAILED, err, TG_ERR_MEMORY,
              "shared memory: no room for %zu bytes of addresses: %s", s->bytes, strerror(errno));
@@ -324,7 +327,7 @@ tg_shared_alloc(tg_shared *s)
     return &s->alloc;
 }
 
-/* -- offers --------------------------------------------------------------------------------- */
+/* -- offers -------------------------------------------------------------------------------- */
 
 bool
 tg_shared_offer(tg_shared *s, const void *data, size_t bytes, tg_shared_ref *out)
@@ -354,7 +357,7 @@ tg_shared_withdraw(tg_shared *s, const tg_shared_ref *ref)
     uint64_t number = atomic_load(&s->slots[ref->slot]);
     TG_ASSERT(number == ref->number || number == 0);
     atomic_store(&s->slots[ref->slot], 0);
-    atomic_thread_fence(memory_order_seq_cst);
+    __sync_synchronize(); /* as atomic_thread_fence, which ThreadSanitizer does not know */
     bool gone = !is_read(s, ref->offset, ref->bytes);
     if (gone) {
         (void)pthread_mutex_lock(&s->lock);

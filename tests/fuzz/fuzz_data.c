@@ -52,13 +52,20 @@ withdraw(tg_shared *shared, const tg_shared_ref *ref)
 }
 
 static tg_status
-map(const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
+map(tg_shared_reader *reader, const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
 {
     static unsigned char bytes[TILE];
+    (void)reader;
     (void)err;
     TG_ASSERT(ref->bytes <= TILE);
     *out = ref->pid != 0 ? NULL : tg_buffer_create_foreign(bytes, (size_t)ref->bytes, NULL, NULL);
     return *out != NULL ? TG_OK : TG_ERR_IO;
+}
+
+static void
+trim(tg_shared_reader *reader)
+{
+    (void)reader;
 }
 
 static void
@@ -158,9 +165,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tg_pool *pool = tg_pool_create(tg_alloc_default(), 1 << 20);
     tg_fetcher *f = NULL;
     tg_tile_server *s = NULL;
-    tg_fetcher_options reader = {
-        .pool = pool, .window_bytes = 4 * PART, .part_bytes = PART, .host = 5, .map = map
-    };
+    tg_fetcher_options reader = { .pool = pool,
+                                  .window_bytes = 4 * PART,
+                                  .part_bytes = PART,
+                                  .host = 5,
+                                  .reader = (tg_shared_reader *)&tile,
+                                  .map = map,
+                                  .trim = trim };
     tg_tile_server_options holder = { .lookup = lookup,
                                       .pool = pool,
                                       .host = 5,

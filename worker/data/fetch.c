@@ -14,8 +14,7 @@
 #include "worker/data/fetch_inside.h"
 #include "worker/data/pack.h"
 
-/* -- the fetcher --------------------------------------------------------------------------------
- */
+/* -- the fetcher --------------------------------------------------------------------------- */
 
 tg_status
 tg_fetcher_create(const tg_fetcher_options *options, tg_fetcher **out, tg_error *err)
@@ -72,8 +71,7 @@ tg_fetcher_destroy(tg_fetcher *f)
     }
 }
 
-/* -- the life of a fetch ------------------------------------------------------------------------
- */
+/* -- the life of a fetch ------------------------------------------------------------------- */
 
 /* The fetch has ended: nothing more is asked for it, and it waits to be taken. */
 static void
@@ -296,10 +294,12 @@ tg_fetcher_gone(tg_fetcher *f, uint64_t peer)
     f->holder_count--;
     memmove(f->holders + at, f->holders + at + 1, (f->holder_count - at) * sizeof *f->holders);
     tg_free(NULL, h, sizeof *h);
+    if (f->options.reader != NULL) {
+        f->options.trim(f->options.reader);
+    }
 }
 
-/* -- what comes in ------------------------------------------------------------------------------
- */
+/* -- what comes in ------------------------------------------------------------------------- */
 
 /* The first part of a tile says how long it is: makes the buffer and the table of parts. */
 static bool
@@ -401,7 +401,7 @@ static void
 take_shared(tg_fetcher *f, tg__fetch *fetch, int64_t now_ns, const tg_data_frame *frame)
 {
     tg_status status = TG_OK;
-    if (fetch->knows_total || fetch->copy || fetch->holder->copy || f->options.map == NULL) {
+    if (fetch->knows_total || fetch->copy || fetch->holder->copy || f->options.reader == NULL) {
         f->stats.stray++; /* an answer to what was asked before */
         return;
     }
@@ -412,7 +412,7 @@ take_shared(tg_fetcher *f, tg__fetch *fetch, int64_t now_ns, const tg_data_frame
         return;
     }
     tg__holder_heard(f, fetch->holder, now_ns, fetch, 0);
-    status = f->options.map(&frame->ref, &fetch->buffer, NULL);
+    status = f->options.map(f->options.reader, &frame->ref, &fetch->buffer, NULL);
     if (status == TG_OK) {
         TG_ASSERT_CMP(tg_buffer_bytes(fetch->buffer), ==, frame->total);
         fetch->shared = true;
@@ -466,5 +466,4 @@ out:
     return status;
 }
 
-/* -- looking at it ------------------------------------------------------------------------------
- */
+/* -- looking at it ------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@
  * tile; then the fetch fails with TG_ERR_CORRUPT. Parts that do not fit each other (another total,
  * another task) are no accident, and fail it at once with TG_ERR_FORMAT.
  *
- * Shared memory. When `host` and `map` are set, the GET says on which host the reader is, and a
+ * Shared memory. When `host` and `reader` are set, the GET says on which host the reader is, and a
  * holder of the same one may answer SHARED. If mapping fails the tile is pulled in parts; a holder
  * whose memory cannot be opened at all is not asked for it again. A mapped tile is no memory of the
  * pool (its holder's budget counts it), must not be written to, and its release ends the reading.
@@ -57,7 +57,12 @@ typedef struct tg_fetcher_options {
     int64_t retry_most_ns; /* 0: 2 s */
     uint64_t seed;         /* random: answers to a former process are not taken for its own */
     uint64_t host;         /* tg_shared_host(); 0: tiles are always copied */
-    tg_status (*map)(const tg_shared_ref *ref, tg_buffer **out, tg_error *err); /* tg_shared_map */
+    /* tg_shared_map, tg_shared_trim (called when a holder is gone), and what they work on; NULL:
+     * tiles are always copied */
+    tg_shared_reader *reader;
+    tg_status (*map)(tg_shared_reader *reader, const tg_shared_ref *ref, tg_buffer **out,
+                     tg_error *err);
+    void (*trim)(tg_shared_reader *reader);
 } tg_fetcher_options;
 
 typedef struct tg_fetch {

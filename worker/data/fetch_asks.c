@@ -20,8 +20,7 @@ tg__part_bytes(const tg_fetcher *f, const tg__fetch *fetch, uint32_t part)
     return (size_t)(rest < most ? rest : most);
 }
 
-/* -- the parts of a fetch, and the first of a holder's fetches that has something to ask for -----
- */
+/* -- the parts of a fetch, and the first of a holder's fetches that has something to ask for -- */
 
 void
 tg__part_todo(tg__fetch *fetch, uint32_t part)
@@ -74,8 +73,7 @@ tg__holder_unlink(tg__holder *h, tg__fetch *fetch)
     fetch->next = fetch->previous = NULL;
 }
 
-/* -- asks ---------------------------------------------------------------------------------------
- */
+/* -- asks ---------------------------------------------------------------------------------- */
 
 static void
 drop_at(tg_fetcher *f, size_t index)
@@ -184,8 +182,7 @@ tg__holder_measure(tg_fetcher *f, tg__holder *h, int64_t now_ns, uint64_t bytes,
     }
 }
 
-/* -- turns --------------------------------------------------------------------------------------
- */
+/* -- turns --------------------------------------------------------------------------------- */
 
 static bool
 has_turn(const tg__holder *h)
@@ -218,7 +215,7 @@ ask(tg_fetcher *f, tg__holder *h, int64_t now_ns, tg_data_message *out)
     tg__fetch *fetch = h->todo;
     uint32_t part = fetch->todo;
     size_t bytes = tg__part_bytes(f, fetch, part);
-    bool may_map = f->options.map != NULL && !fetch->copy && !h->copy && !fetch->knows_total;
+    bool may_map = f->options.reader != NULL && !fetch->copy && !h->copy && !fetch->knows_total;
     tg_data_frame get = { .kind = TG_DATA_GET,
                           .request = fetch->id,
                           .job = fetch->want.job,
@@ -269,8 +266,7 @@ tg_fetcher_under_way(const tg_fetcher *f)
     return f->under_way;
 }
 
-/* -- looking at it ------------------------------------------------------------------------------
- */
+/* -- looking at it ------------------------------------------------------------------------- */
 
 tg_fetcher_stats
 tg_fetcher_get_stats(const tg_fetcher *f)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The holder's side: requests in, answers out. The tables of offers are in serve_offers.c.
+ * The holder's side: readers, their requests and their turns. Answers are made in serve_answers.c,
+ * and the tables of shared tiles are in serve_offers.c.
  *
  * Design notes. A message that was handed out is counted at its reader and in all until the socket
  * frees it, in whatever thread that is. `starved` says that somebody waits for that: the loop sets
@@ -10,61 +11,13 @@
 #include "worker/data/serve.h"
 
 #include <sched.h>
-#include <stdatomic.h>
-#include <string.h>
 
 #include "core/base/assert.h"
-#include "core/base/size.h"
-#include "worker/data/pack.h"
-#include "worker/data/serve_offers.h"
+#include "worker/data/serve_inside.h"
 
-enum {
-    REQUESTS_MAX = 1 << 16, /* of all readers */
-    RAW_RUN = 8             /* parts of TG_SERVE_RAW_EVERY that are not packed */
-};
+enum { REQUESTS_MAX = 1 << 16 }; /* of all readers */
 
-typedef struct request {
-    struct request *next;
-    uint64_t id, job, offset, host;
-    uint32_t task, count;
-    int64_t asked_ns; /* for the last time */
-    bool waits;       /* for its tile to be loaded */
-} request;
-
-typedef struct reader {
-    uint64_t peer;
-    void *route;
-    bool remote, gone;
-    uint64_t rate;
-    request *first, *last;
-    size_t count;
-    uint64_t parts;
-    atomic_size_t under_way;
-} reader;
-
-struct tg_tile_server {
-    tg_tile_server_options options;
-    reader **readers;
-    size_t reader_room, reader_count, turn, request_count;
-    tg__offers offers;
-    atomic_size_t under_way; /* bytes */
-    atomic_size_t messages;  /* with payload, that the socket has */
-    atomic_bool starved;
-    tg_tile_server_stats stats;
-};
-
-/* A message that the socket has; it is the hint of its free function. */
-typedef struct sent {
-    tg_tile_server *server;
-    reader *reader;
-    size_t bytes;
-    tg_buffer *buffer; /* the payload is a part of it, or: */
-    void *packed;      /* a block of the pool, */
-    size_t capacity;   /* so large */
-} sent;
-
-/* -- the server ---------------------------------------------------------------------------------
- */
+/* -- the server ---------------------------------------------------------------------------- */
 
 tg_status
 tg_tile_server_create(const tg_tile_server_options *options, tg_tile_server **out, tg_error *err)
@@ -88,17 +41,17 @@ out:
 }
 
 static void
-request_free(tg_tile_server *s, request *r)
+request_free(tg_tile_server *s, tg__request *r)
 {
     s->request_count--;
     tg_free(NULL, r, sizeof *r);
 }
 
 static void
-reader_clear(tg_tile_server *s, reader *p)
+reader_clear(tg_tile_server *s, tg__reader *p)
 {
     while (p->first != NULL) {
-        request *r = p->first;
+        tg__request *r = p->first;
         p->first = r->next;
         request_free(s, r);
     }
@@ -112,8 +65,8 @@ reap(tg_tile_server *s)
 {
     size_t kept = 0;
     for (size_t i = 0; i < s->reader_count; i++) {
-        reader *p = s->readers[i];
-        if (p->gone && atomic_load(&p->under_way) == 0) {
+        tg__reader *p = s->readers[i];
+        if (p->gone && atomic_load(&p->messages) == 0) {
             tg_free(NULL, p, sizeof *p);
         } else {
             s->readers[kept++] = p;
@@ -141,26 +94,26 @@ tg_tile_server_destroy(tg_tile_server *s)
     }
 }
 
-static reader *
+static tg__reader *
 reader_find(tg_tile_server *s, uint64_t peer)
 {
-    reader *found = NULL;
+    tg__reader *found = NULL;
     for (size_t i = 0; i < s->reader_count && found == NULL; i++) {
-        reader *p = s->readers[i];
+        tg__reader *p = s->readers[i];
         found = p->peer == peer && !p->gone ? p : NULL;
     }
     return found;
 }
 
 /* NULL: no memory, or too many. */
-static reader *
+static tg__reader *
 reader_get(tg_tile_server *s, uint64_t peer)
 {
-    reader *p = reader_find(s, peer);
+    tg__reader *p = reader_find(s, peer);
     if (p == NULL && s->reader_count == s->reader_room && s->reader_room < TG_SERVE_PEERS_MAX) {
         size_t room = s->reader_room == 0 ? 16 : 2 * s->reader_room;
-        reader **larger = tg_realloc(NULL, s->readers, s->reader_room * sizeof(reader *),
-                                     room * sizeof(reader *));
+        tg__reader **larger = tg_realloc(NULL, s->readers, s->reader_room * sizeof(tg__reader *),
+                                         room * sizeof(tg__reader *));
         s->readers = larger != NULL ? larger : s->readers;
         s->reader_room = larger != NULL ? room : s->reader_room;
     }
@@ -177,7 +130,7 @@ reader_get(tg_tile_server *s, uint64_t peer)
 void
 tg_tile_server_gone(tg_tile_server *s, uint64_t peer)
 {
-    reader *p = reader_find(s, peer);
+    tg__reader *p = reader_find(s, peer);
     if (p != NULL) {
         reader_clear(s, p);
         p->gone = true;
@@ -185,13 +138,12 @@ tg_tile_server_gone(tg_tile_server *s, uint64_t peer)
     }
 }
 
-/* -- requests -----------------------------------------------------------------------------------
- */
+/* -- requests ------------------------------------------------------------------------------ */
 
 static void
-add_request(tg_tile_server *s, reader *p, int64_t now_ns, const tg_data_frame *get)
+add_request(tg_tile_server *s, tg__reader *p, int64_t now_ns, const tg_data_frame *get)
 {
-    request *r = p->first;
+    tg__request *r = p->first;
     while (r != NULL && !(r->id == get->request && r->offset == get->offset)) {
         r = r->next;
     }
@@ -207,13 +159,13 @@ add_request(tg_tile_server *s, reader *p, int64_t now_ns, const tg_data_frame *g
         s->stats.dropped++;
         return;
     }
-    *r = (request){ .id = get->request,
-                    .job = get->job,
-                    .task = get->task,
-                    .count = get->count,
-                    .offset = get->offset,
-                    .host = get->host,
-                    .asked_ns = now_ns };
+    *r = (tg__request){ .id = get->request,
+                        .job = get->job,
+                        .task = get->task,
+                        .count = get->count,
+                        .offset = get->offset,
+                        .host = get->host,
+                        .asked_ns = now_ns };
     if (p->last != NULL) {
         p->last->next = r;
     } else {
@@ -233,7 +185,7 @@ tg_tile_server_receive(tg_tile_server *s, int64_t now_ns, uint64_t peer, void *r
     TG_TRY(tg_data_open(header, header_bytes, NULL, 0, &get, err));
     TG_CHECK(get.kind == TG_DATA_GET, err, TG_ERR_FORMAT, "a frame of kind %d is no request",
              (int)get.kind);
-    reader *p = reader_get(s, peer);
+    tg__reader *p = reader_get(s, peer);
     if (p == NULL) {
         s->stats.dropped++;
         goto out;
@@ -247,7 +199,7 @@ out:
 }
 
 static void
-remove_request(tg_tile_server *s, reader *p, request *before, request *r)
+remove_request(tg_tile_server *s, tg__reader *p, tg__request *before, tg__request *r)
 {
     if (before != NULL) {
         before->next = r->next;
@@ -263,7 +215,7 @@ void
 tg_tile_server_ready(tg_tile_server *s, uint64_t job, uint32_t task)
 {
     for (size_t i = 0; i < s->reader_count; i++) {
-        for (request *r = s->readers[i]->first; r != NULL; r = r->next) {
+        for (tg__request *r = s->readers[i]->first; r != NULL; r = r->next) {
             r->waits = r->waits && !(r->job == job && r->task == task);
         }
     }
@@ -281,153 +233,10 @@ tg_tile_server_drop(tg_tile_server *s, uint64_t job)
     tg__offers_drop(&s->offers, job);
 }
 
-/* -- answers ------------------------------------------------------------------------------------
- */
-
-/* The socket has sent it, or thrown it away. From any thread. */
-static void
-free_sent(void *payload, void *hint)
-{
-    sent *m = hint;
-    tg_tile_server *s = m->server;
-    size_t bytes = m->bytes;
-    reader *p = m->reader;
-    (void)payload;
-    tg_buffer_release(m->buffer);
-    if (m->packed != NULL) {
-        tg_pool_put(s->options.pool, m->packed, m->capacity);
-    }
-    tg_free(NULL, m, sizeof *m);
-    atomic_fetch_sub(&p->under_way, bytes); /* the reader may be freed from here on */
-    atomic_fetch_sub(&s->under_way, bytes);
-    if (atomic_exchange(&s->starved, false) && s->options.wake != NULL) {
-        s->options.wake(s->options.ctx);
-    }
-    atomic_fetch_sub(&s->messages, 1); /* and the server from here on */
-}
-
-/* Packs a part for a line that is slow; false: send it as it is. */
-static bool
-pack(tg_tile_server *s, reader *p, const void *from, size_t bytes, size_t element_bytes, sent *m,
-     size_t *packed_bytes)
-{
-    bool wanted = p->remote && s->options.pool != NULL && tg__pack_pays(p->rate, bytes) &&
-                  p->parts % TG_SERVE_RAW_EVERY >= RAW_RUN;
-    if (wanted) {
-        m->packed =
-            tg__part_pack(s->options.pool, from, bytes, element_bytes, packed_bytes, &m->capacity);
-    }
-    return m->packed != NULL;
-}
+/* -- turns --------------------------------------------------------------------------------- */
 
 static bool
-answer_part(tg_tile_server *s, reader *p, const request *r, tg_buffer *buffer, size_t element_bytes,
-            tg_data_frame *frame, tg_data_message *out)
-{
-    size_t total = tg_buffer_bytes(buffer);
-    size_t left = total - (size_t)r->offset;
-    sent *m = tg_calloc(NULL, 1, sizeof *m);
-    if (m == NULL) {
-        s->stats.dropped++;
-        return false;
-    }
-    size_t bytes = r->count < left ? r->count : left;
-    *m = (sent){ .server = s, .reader = p };
-    out->payload = (unsigned char *)tg_buffer_data(buffer) + r->offset;
-    out->payload_bytes = bytes;
-    if (pack(s, p, out->payload, bytes, element_bytes, m, &out->payload_bytes)) {
-        frame->packing = TG_DATA_BLOSC;
-        out->payload = m->packed;
-    } else {
-        m->buffer = tg_buffer_retain(buffer);
-    }
-    m->bytes = out->payload_bytes;
-    out->free_fn = free_sent;
-    out->hint = m;
-    frame->kind = TG_DATA_PART;
-    frame->count = (uint32_t)bytes;
-    frame->total = total;
-    p->parts++;
-    atomic_fetch_add(&p->under_way, m->bytes);
-    atomic_fetch_add(&s->under_way, m->bytes);
-    atomic_fetch_add(&s->messages, 1);
-    s->stats.parts++;
-    s->stats.bytes += bytes;
-    s->stats.wire_bytes += m->bytes;
-    return true;
-}
-
-static void
-free_ref(void *payload, void *hint)
-{
-    (void)hint;
-    tg_free(NULL, payload, TG_DATA_REF_BYTES);
-}
-
-/* False: the tile does not lie in shared memory. */
-static bool
-answer_shared(tg_tile_server *s, const request *r, tg_buffer *buffer, tg_data_frame *frame,
-              tg_data_message *out)
-{
-    tg_shared_ref ref;
-    void *payload = tg_malloc(NULL, TG_DATA_REF_BYTES);
-    bool ok = payload != NULL && tg__offers_get(&s->offers, r->job, r->task, buffer, &ref);
-    if (ok) {
-        tg_data_put_ref(&ref, payload);
-        frame->kind = TG_DATA_SHARED;
-        frame->total = ref.bytes;
-        out->payload = payload;
-        out->payload_bytes = TG_DATA_REF_BYTES;
-        out->free_fn = free_ref;
-        s->stats.shared++;
-    } else {
-        tg_free(NULL, payload, TG_DATA_REF_BYTES);
-    }
-    return ok;
-}
-
-/* Makes the answer to a request; false: there is none now. *waits: its tile is being loaded. */
-static bool
-answer(tg_tile_server *s, reader *p, const request *r, bool *waits, tg_data_message *out)
-{
-    tg_buffer *buffer = NULL;
-    size_t element_bytes = 1;
-    bool made = true;
-    tg_data_frame frame = { .kind = TG_DATA_NONE,
-                            .reason = TG_DATA_NOT_HERE,
-                            .request = r->id,
-                            .job = r->job,
-                            .task = r->task,
-                            .offset = r->offset };
-    tg_tile_answer found =
-        s->options.lookup(s->options.ctx, r->job, r->task, &buffer, &element_bytes);
-    *out = (tg_data_message){ .peer = p->peer, .route = p->route };
-    *waits = found == TG_TILE_LATER;
-    if (found == TG_TILE_HERE) {
-        size_t total = tg_buffer_bytes(buffer);
-        bool share = r->host != 0 && r->host == s->options.host && r->offset == 0;
-        if (r->offset > total || (r->offset == total && total > 0)) {
-            frame.reason = TG_DATA_OUTSIDE;
-        } else if (!share || !answer_shared(s, r, buffer, &frame, out)) {
-            made = answer_part(s, p, r, buffer, element_bytes, &frame, out);
-        }
-        tg_buffer_release(buffer);
-    }
-    made = made && !*waits;
-    if (made) {
-        s->stats.refused += frame.kind == TG_DATA_NONE;
-        frame.payload = out->payload;
-        frame.payload_bytes = out->payload_bytes;
-        tg_data_seal(&frame, out->header);
-    }
-    return made;
-}
-
-/* -- turns --------------------------------------------------------------------------------------
- */
-
-static bool
-has_room(const tg_tile_server *s, const reader *p, const request *r)
+has_room(const tg_tile_server *s, const tg__reader *p, const tg__request *r)
 {
     size_t own = atomic_load(&p->under_way), all = atomic_load(&s->under_way);
     return (own == 0 || own + r->count <= s->options.peer_bytes_max) &&
@@ -435,13 +244,13 @@ has_room(const tg_tile_server *s, const reader *p, const request *r)
 }
 
 /* The first request of a reader that can be answered, if there is room for its answer. */
-static request *
-next_request(tg_tile_server *s, reader *p, int64_t now_ns, request **before, bool *starved)
+static tg__request *
+next_request(tg_tile_server *s, tg__reader *p, int64_t now_ns, tg__request **before, bool *starved)
 {
-    request *r = p->first;
+    tg__request *r = p->first;
     *before = NULL;
     while (r != NULL && (r->waits || now_ns - r->asked_ns > TG_SERVE_WAIT_NS)) {
-        request *next = r->next;
+        tg__request *next = r->next;
         if (now_ns - r->asked_ns > TG_SERVE_WAIT_NS) {
             remove_request(s, p, *before, r);
             s->stats.dropped++;
@@ -464,12 +273,12 @@ make_answer(tg_tile_server *s, int64_t now_ns, tg_data_message *out, bool *starv
     bool made = false;
     for (size_t i = 0; i < s->reader_count && !made; i++) {
         size_t index = (s->turn + i) % s->reader_count;
-        reader *p = s->readers[index];
-        request *before = NULL;
-        request *r = next_request(s, p, now_ns, &before, starved);
+        tg__reader *p = s->readers[index];
+        tg__request *before = NULL;
+        tg__request *r = next_request(s, p, now_ns, &before, starved);
         while (r != NULL && !made) {
             bool waits = false;
-            made = answer(s, p, r, &waits, out);
+            made = tg__answer(s, p, r, &waits, out);
             r->waits = waits;
             if (!waits) {
                 remove_request(s, p, before, r);
@@ -501,7 +310,7 @@ tg_tile_server_deadline(const tg_tile_server *s)
 {
     bool ready = false;
     for (size_t i = 0; i < s->reader_count && !ready; i++) {
-        const request *r = s->readers[i]->first;
+        const tg__request *r = s->readers[i]->first;
         while (r != NULL && r->waits) {
             r = r->next;
         }

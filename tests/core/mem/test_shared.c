@@ -3,13 +3,13 @@
  * Memory that other processes read in place: what they see, what keeps a block from being used
  * again while they do, and what is left when either end dies or lies.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +24,7 @@
 #define MIB ((size_t)1 << 20)
 
 static uint64_t random_state;
+static tg_shared_reader *reader; /* in this process, and anew in each child */
 
 static uint32_t
 draw(uint32_t below)
@@ -50,8 +51,7 @@ is_filled(const void *data, size_t bytes, uint64_t seed)
     return same;
 }
 
-/* -- a reader in a process of its own -----------------------------------------------------------
- */
+/* -- a reader in a process of its own ------------------------------------------------------ */
 
 typedef struct order {
     char what; /* map, look, release, quit */
@@ -69,11 +69,12 @@ obey(int from, int to)
 {
     tg_buffer *buffer = NULL;
     order o;
+    reader = tg_shared_reader_create();
     while (read(from, &o, sizeof o) == (ssize_t)sizeof o && o.what != 'q') {
         tg_error err = { 0 };
         int answer = -1;
         if (o.what == 'm') {
-            answer = (int)tg_shared_map(&o.ref, &buffer, &err);
+            answer = (int)tg_shared_map(reader, &o.ref, &buffer, &err);
         } else if (o.what == 'l') {
             answer = is_filled(tg_buffer_data(buffer), tg_buffer_bytes(buffer), o.seed) ? 0 : 1;
         } else if (o.what == 'r') {
@@ -148,8 +149,7 @@ child_end(child *c, int signal)
     (void)close(c->from);
 }
 
-/* -- the holder ---------------------------------------------------------------------------------
- */
+/* -- the holder ---------------------------------------------------------------------------- */
 
 typedef struct holder {
     tg_shared *shared;
@@ -166,6 +166,7 @@ setup(void **state)
     }
     h.pool = tg_pool_create(tg_shared_alloc(h.shared), (int64_t)(64 * MIB));
     assert_non_null(h.pool);
+    reader = tg_shared_reader_create();
     *state = &h;
     return 0;
 }
@@ -176,6 +177,7 @@ teardown(void **state)
     holder *h = *state;
     tg_pool_destroy(h->pool);
     tg_shared_destroy(h->shared);
+    tg_shared_reader_destroy(reader);
     return 0;
 }
 
@@ -219,13 +221,13 @@ what_is_withdrawn_cannot_be_mapped(void **state)
     tg_error err = { 0 };
     tg_buffer *tile = make_tile(h, MIB, 1, &ref), *mapped = NULL;
     assert_true(tg_shared_withdraw(h->shared, &ref));
-    assert_int_equal(tg_shared_map(&ref, &mapped, &err), TG_ERR_NOT_FOUND);
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_ERR_NOT_FOUND);
     assert_null(mapped);
     /* The same slot, another number: the former reference is still none. */
     assert_true(tg_shared_offer(h->shared, tg_buffer_data(tile), MIB, &again));
     assert_int_equal(again.slot, ref.slot);
-    assert_int_equal(tg_shared_map(&ref, &mapped, &err), TG_ERR_NOT_FOUND);
-    assert_int_equal(tg_shared_map(&again, &mapped, &err), TG_OK);
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_ERR_NOT_FOUND);
+    assert_int_equal(tg_shared_map(reader, &again, &mapped, &err), TG_OK);
     assert_true(is_filled(tg_buffer_data(mapped), MIB, 1));
     /* A refusal has left no lock behind: only this mapping holds one. */
     assert_false(tg_shared_withdraw(h->shared, &again));
@@ -241,8 +243,8 @@ two_readings_of_one_tile_are_counted(void **state)
     tg_shared_ref ref;
     tg_error err = { 0 };
     tg_buffer *tile = make_tile(h, MIB, 1, &ref), *one = NULL, *two = NULL;
-    assert_int_equal(tg_shared_map(&ref, &one, &err), TG_OK);
-    assert_int_equal(tg_shared_map(&ref, &two, &err), TG_OK);
+    assert_int_equal(tg_shared_map(reader, &ref, &one, &err), TG_OK);
+    assert_int_equal(tg_shared_map(reader, &ref, &two, &err), TG_OK);
     tg_buffer_release(one);
     assert_false(tg_shared_withdraw(h->shared, &ref));
     tg_buffer_release(two);
@@ -259,7 +261,7 @@ readers_of_neighbours_do_not_disturb_each_other(void **state)
     tg_error err = { 0 };
     for (int i = 0; i < 3; i++) {
         tile[i] = make_tile(h, 256 << 10, (uint64_t)i, &ref[i]);
-        assert_int_equal(tg_shared_map(&ref[i], &mapped[i], &err), TG_OK);
+        assert_int_equal(tg_shared_map(reader, &ref[i], &mapped[i], &err), TG_OK);
     }
     tg_buffer_release(mapped[1]);
     assert_true(tg_shared_withdraw(h->shared, &ref[1]));
@@ -348,6 +350,23 @@ holder_begin(size_t bytes, bool in_order, tg_shared_ref *ref)
     return c;
 }
 
+/* Bytes of memory files that this process maps. */
+static size_t
+mapped_files(void)
+{
+    size_t bytes = 0, from = 0, to = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        if (strstr(line, "memfd:tilegraph") != NULL && sscanf(line, "%zx-%zx", &from, &to) == 2) {
+            bytes += to - from;
+        }
+    }
+    (void)fclose(maps);
+    return bytes;
+}
+
 static void
 a_mapping_outlives_its_holder(void **state)
 {
@@ -356,15 +375,39 @@ a_mapping_outlives_its_holder(void **state)
     for (int how = 0; how < 3; how++) { /* killed, ended at once, ended in good order */
         tg_shared_ref ref;
         tg_buffer *mapped = NULL, *late = NULL;
+        size_t before = mapped_files();
         child c = holder_begin(2 * MIB, how == 2, &ref);
-        assert_int_equal(tg_shared_map(&ref, &mapped, &err), TG_OK);
+        assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK);
         assert_true(is_filled(tg_buffer_data(mapped), 2 * MIB, 5));
+        assert_true(mapped_files() > before);
         child_end(&c, how == 0 ? SIGKILL : 0);
+        tg_shared_trim(reader); /* is still read */
         assert_true(is_filled(tg_buffer_data(mapped), 2 * MIB, 5));
-        assert_int_equal(tg_shared_map(&ref, &late, &err), TG_ERR_IO);
-        assert_non_null(strstr(err.message, "cannot open"));
         tg_buffer_release(mapped);
+        tg_shared_trim(reader);
+        assert_int_equal(mapped_files(), before);
+        assert_int_equal(tg_shared_map(reader, &ref, &late, &err), TG_ERR_IO);
+        assert_non_null(strstr(err.message, "cannot open"));
     }
+}
+
+static void
+a_living_holder_is_not_trimmed(void **state)
+{
+    holder *h = *state;
+    tg_shared_ref ref;
+    tg_error err = { 0 };
+    tg_buffer *mapped = NULL;
+    child c = holder_begin(2 * MIB, false, &ref);
+    (void)h;
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK);
+    tg_buffer_release(mapped);
+    size_t before = mapped_files();
+    tg_shared_trim(reader);
+    assert_int_equal(mapped_files(), before);
+    child_end(&c, 0);
+    tg_shared_trim(reader);
+    assert_true(mapped_files() < before);
 }
 
 static void
@@ -374,7 +417,7 @@ forked_children_hold_no_locks(void **state)
     tg_shared_ref ref;
     tg_error err = { 0 };
     tg_buffer *tile = make_tile(h, MIB, 1, &ref), *mapped = NULL;
-    assert_int_equal(tg_shared_map(&ref, &mapped, &err), TG_OK);
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK);
     child c = child_begin(); /* inherits what is mapped, if anything */
     tg_buffer_release(mapped);
     assert_true(tg_shared_withdraw(h->shared, &ref));
@@ -382,15 +425,14 @@ forked_children_hold_no_locks(void **state)
     tg_buffer_release(tile);
 }
 
-/* -- lies ---------------------------------------------------------------------------------------
- */
+/* -- lies ---------------------------------------------------------------------------------- */
 
 static void
 refuses(const tg_shared_ref *ref, tg_status status, const char *words)
 {
     tg_error err = { 0 };
     tg_buffer *mapped = NULL;
-    assert_int_equal(tg_shared_map(ref, &mapped, &err), status);
+    assert_int_equal(tg_shared_map(reader, ref, &mapped, &err), status);
     assert_null(mapped);
     assert_non_null(strstr(err.message, words));
 }
@@ -453,9 +495,10 @@ a_file_that_may_shrink_is_refused(void **state)
     refuses(&ref, TG_ERR_IO, "may become shorter");
     assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
     tg_buffer *mapped = NULL;
-    assert_int_equal(tg_shared_map(&ref, &mapped, NULL), TG_OK);
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, NULL), TG_OK);
     tg_buffer_release(mapped);
     (void)close(fd);
+    tg_shared_trim(reader);
     /* No file at all, and one that is not memory. */
     int pipes[2];
     assert_int_equal(pipe(pipes), 0);
@@ -479,8 +522,9 @@ a_readers_pages_cannot_be_written_or_cut(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         tg_buffer *mapped = NULL;
+        reader = tg_shared_reader_create();
         (void)signal(SIGSEGV, SIG_DFL);
-        if (tg_shared_map(&ref, &mapped, NULL) == TG_OK) {
+        if (tg_shared_map(reader, &ref, &mapped, NULL) == TG_OK) {
             *(volatile char *)tg_buffer_data(mapped) = 1;
         }
         _exit(0);
@@ -492,8 +536,7 @@ a_readers_pages_cannot_be_written_or_cut(void **state)
     tg_buffer_release(tile);
 }
 
-/* -- blocks -------------------------------------------------------------------------------------
- */
+/* -- blocks -------------------------------------------------------------------------------- */
 
 static int64_t
 resident(const tg_shared_ref *ref)
@@ -636,10 +679,11 @@ main(void)
         WITH(readers_of_neighbours_do_not_disturb_each_other),
         WITH(a_reader_that_is_killed_lets_go),
         WITH(a_reader_that_is_stopped_keeps_its_tile),
-        cmocka_unit_test(a_mapping_outlives_its_holder),
+        WITH(a_mapping_outlives_its_holder),
+        WITH(a_living_holder_is_not_trimmed),
         WITH(forked_children_hold_no_locks),
         WITH(references_that_lie_are_refused),
-        cmocka_unit_test(a_file_that_may_shrink_is_refused),
+        WITH(a_file_that_may_shrink_is_refused),
         WITH(a_readers_pages_cannot_be_written_or_cut),
         WITH(freed_blocks_give_their_pages_back),
         WITH(what_is_small_or_does_not_fit_is_not_shared),

@@ -19,16 +19,25 @@ static tg_pool *pool;
 static tg_fetcher *f;
 static tg_error err;
 static tg_status map_says;
+static int trims;
 static unsigned char mapped_bytes[64];
 
 static tg_status
-map(const tg_shared_ref *ref, tg_buffer **out, tg_error *e)
+map(tg_shared_reader *reader, const tg_shared_ref *ref, tg_buffer **out, tg_error *e)
 {
+    (void)reader;
     (void)e;
     *out = map_says == TG_OK
                ? tg_buffer_create_foreign(mapped_bytes, (size_t)ref->bytes, NULL, NULL)
                : NULL;
     return map_says;
+}
+
+static void
+trim(tg_shared_reader *reader)
+{
+    assert_ptr_equal(reader, mapped_bytes);
+    trims++;
 }
 
 static void
@@ -39,7 +48,9 @@ begin(size_t window_bytes)
                                    .part_bytes = PART,
                                    .seed = 3,
                                    .host = HERE,
-                                   .map = map };
+                                   .reader = (tg_shared_reader *)mapped_bytes,
+                                   .map = map,
+                                   .trim = trim };
     assert_int_equal(tg_fetcher_create(&options, &f, &err), TG_OK);
     map_says = TG_OK;
 }
@@ -532,8 +543,10 @@ options_and_limits_are_checked(void **state)
         assert_int_equal(tg_fetcher_add(f, 0, &fetch, &id, &err), TG_OK);
     }
     assert_int_equal(tg_fetcher_add(f, 0, &fetch, &id, &err), TG_ERR_LIMIT);
+    trims = 0;
     tg_fetcher_gone(f, 1);
     tg_fetcher_gone(f, 1);
+    assert_int_equal(trims, 1);
     for (int i = 0; i < TG_FETCHES_MAX; i++) {
         tg_fetch_end end;
         assert_true(tg_fetcher_end(f, &end));

@@ -48,8 +48,7 @@ byte_of(uint32_t task, size_t at)
     return (unsigned char)(task * 131 + at * 7 + (at >> 8) * 29);
 }
 
-/* -- the world ----------------------------------------------------------------------------------
- */
+/* -- the world ----------------------------------------------------------------------------- */
 
 typedef struct tile {
     tg_buffer *buffer; /* NULL: the holder has no such tile */
@@ -149,8 +148,9 @@ pretend_unmap(void *owner, void *data)
 }
 
 static tg_status
-pretend_map(const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
+pretend_map(tg_shared_reader *reader, const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
 {
+    (void)reader;
     (void)err;
     uint32_t luck = draw(10);
     *out = NULL;
@@ -160,6 +160,12 @@ pretend_map(const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
         readings++;
     }
     return luck >= 2 ? TG_OK : luck == 1 ? TG_ERR_NOT_FOUND : TG_ERR_IO;
+}
+
+static void
+pretend_trim(tg_shared_reader *reader)
+{
+    (void)reader;
 }
 
 static void
@@ -207,13 +213,14 @@ world_begin(uint64_t seed)
                                        .part_bytes = w.part_bytes,
                                        .seed = draw(1 << 30),
                                        .host = 5,
-                                       .map = pretend_map };
+                                       .reader = (tg_shared_reader *)&readings,
+                                       .map = pretend_map,
+                                       .trim = pretend_trim };
         assert_int_equal(tg_fetcher_create(&options, &w.readers[i], &err), TG_OK);
     }
 }
 
-/* -- the network --------------------------------------------------------------------------------
- */
+/* -- the network --------------------------------------------------------------------------- */
 
 static void
 fly(int from, int to, const tg_data_message *m)
@@ -380,8 +387,7 @@ world_end(void)
     tg_pool_destroy(w.pool);
 }
 
-/* -- the seeds ----------------------------------------------------------------------------------
- */
+/* -- the seeds ----------------------------------------------------------------------------- */
 
 static void
 want_all(void)
