@@ -138,8 +138,8 @@ static const struct {
 } rows[TG_MESSAGE_COUNT] = {
     [TG_MESSAGE_JOIN] = { NEWCOMER, TG_ROLE_WORKER, tg__hear_join },
     [TG_MESSAGE_ATTACH] = { NEWCOMER, TG_ROLE_CLIENT, tg__hear_attach },
-    [TG_MESSAGE_ASK] = { ANYBODY, TG_ROLE_ALL, tg__hear_ask },
-    [TG_MESSAGE_BYE] = { ANYBODY, TG_ROLE_ALL, tg__hear_bye },
+    [TG_MESSAGE_ASK] = { ANYBODY, TG_ROLE_ANY, tg__hear_ask },
+    [TG_MESSAGE_BYE] = { ANYBODY, TG_ROLE_ANY, tg__hear_bye },
     [TG_MESSAGE_PLAN] = { CLIENT, TG_ROLE_CLIENT, tg__hear_plan },
     [TG_MESSAGE_TARGET] = { CLIENT, TG_ROLE_CLIENT, tg__hear_target },
     [TG_MESSAGE_SUBMIT] = { CLIENT, TG_ROLE_CLIENT, tg__hear_submit },

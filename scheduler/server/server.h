@@ -46,17 +46,10 @@
  * Errors: of creation and restoring only; peers are told of theirs.
  */
 #include "core/wire/message.h"
+#include "core/wire/role.h"
 #include "scheduler/state/state.h"
 
 typedef struct tg_server tg_server;
-
-/* What a peer's key allows, as a set. All may ASK. */
-typedef enum tg_server_role {
-    TG_ROLE_VIEWER = 1,
-    TG_ROLE_CLIENT = 2,
-    TG_ROLE_WORKER = 4,
-    TG_ROLE_ALL = 7
-} tg_server_role;
 
 typedef struct tg_server_callbacks {
     void *ctx;
@@ -90,7 +83,7 @@ TG_MUST_USE tg_status tg_server_create(const tg_server_options *options, tg_serv
 /* Calls `dropped` for every expansion that is left. */
 void tg_server_destroy(tg_server *server);
 
-/* `now_ns` that goes back counts as standing still. `roles` is a set of tg_server_role. */
+/* `now_ns` that goes back counts as standing still. `roles` is a set of tg_role. */
 void tg_server_message(tg_server *server, int64_t now_ns, uint64_t peer, unsigned roles,
                        const tg_message *message);
 /* Also for peers that were never heard of, or were expelled: then it is nothing. */

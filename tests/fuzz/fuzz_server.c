@@ -146,7 +146,7 @@ say(world *w, tg_message_kind kind)
         at += length + 1;
     }
     m.ranges = ranges;
-    tg_server_message(w->server, w->now_ns, 1 + who % 5, who >= 250 ? TG_ROLE_VIEWER : TG_ROLE_ALL,
+    tg_server_message(w->server, w->now_ns, 1 + who % 5, who >= 250 ? TG_ROLE_VIEWER : TG_ROLE_ANY,
                       &m);
 }
 

@@ -211,7 +211,7 @@ talk_check(const talk *t)
 static inline void
 talk_say(talk *t, uint64_t peer, tg_message m)
 {
-    tg_server_message(t->server, t->now_ns, peer, TG_ROLE_ALL, &m);
+    tg_server_message(t->server, t->now_ns, peer, TG_ROLE_ANY, &m);
     talk_check(t);
 }
 
