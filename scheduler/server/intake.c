@@ -233,6 +233,7 @@ tg__hear_submit(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
             order->priority = m->priority;
             order->persist = m->flag;
             order->turn = ++server->turn;
+            tg__orders_expand(server);
         }
     }
 out:

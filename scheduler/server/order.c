@@ -296,6 +296,7 @@ tg_server_expanded(tg_server *server, int64_t now_ns, uint64_t job, const tg_sch
     } else if (order != NULL && order->released) {
         tg__order_release(server, order);
     }
+    tg__orders_expand(server);
     tg_server_time(server, now_ns);
 }
 

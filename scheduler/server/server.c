@@ -204,7 +204,6 @@ end(tg_server *server)
     if (server->now_ns >= server->progress_due_ns) {
         tg__orders_progress(server);
     }
-    tg__orders_expand(server);
 }
 
 void
