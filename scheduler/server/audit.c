@@ -48,7 +48,8 @@ check_order(const tg_server *server, const tg__order *order)
          "a job that runs without the state, or the reverse");
     MUST((order->life == TG__EXPANDING) == (server->expanding == order),
          "a plan is lost while it is expanded");
-    MUST(order->client != 0 || order->persist || order->cancelled, "a job that nobody ends");
+    MUST(order->client != 0 || order->persist || order->restored || order->cancelled,
+         "a job that nobody ends");
     MUST(order->life != TG__OVER || order->finished, "a job that is over has not finished");
     MUST(order->plan_received <= order->plan_bytes || order->life == TG__OVER,
          "a plan is larger than it is");

@@ -212,6 +212,7 @@ tg__hear_submit(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
     char text[200];
     tg__order *order = tg__order_find(server, m->job);
     if (order != NULL && order->client == 0 && !order->cancelled) {
+        order->persist = m->flag;
         TG_TRY(adopt(server, peer, order, err));
     } else if (order == NULL || order->client != id) {
         (void)snprintf(text, sizeof text,
@@ -233,6 +234,7 @@ tg__hear_submit(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
             order->priority = m->priority;
             order->persist = m->flag;
             order->turn = ++server->turn;
+            tg__orders_expand(server);
         }
     }
 out:

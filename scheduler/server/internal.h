@@ -60,7 +60,7 @@ typedef struct tg__order {
     uint64_t turn; /* of its SUBMIT */
     bool news;     /* tasks have ended since PROGRESS was said */
     int64_t told_ns;
-    int64_t alone_ns; /* since then it has no client, and has ended */
+    int64_t alone_ns; /* since then it has no client, or has ended without */
     /* With a journal: */
     bool restored, recorded;
     const uint16_t *stage;        /* by task; the expansion's, while it runs */
@@ -138,6 +138,8 @@ void tg__order_finish(tg_server *server, tg__order *order, tg_status code, const
 void tg__order_over(tg_server *server, tg__order *order);
 void tg__order_cancel(tg_server *server, tg__order *order);
 void tg__order_release(tg_server *server, tg__order *order);
+/* It has no client: the time runs until it is given up. */
+void tg__order_wait(tg_server *server, tg__order *order);
 /* Its client has gone. */
 void tg__order_abandon(tg_server *server, tg__order *order);
 /* The next plan in turn, if none is being expanded. */

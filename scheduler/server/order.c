@@ -89,11 +89,28 @@ tg__order_remove(tg_server *server, tg__order *order)
 /* --- ending -------------------------------------------------------------------------------------
  */
 
-static void
-keep_until(tg_server *server, tg__order *order)
+/* When nobody waits for its client any more; INT64_MAX: it still runs, or has one. A restored job
+ * that was not to outlive its client runs for the case that the client lives. */
+static int64_t
+alone_until(const tg_server *server, const tg__order *order)
+{
+    enum { GRACES = 6 }; /* a minute: clients come back at once, if they do */
+    int64_t until = INT64_MAX;
+    if (order->client != 0 || order->cancelled || order->released) {
+        until = INT64_MAX;
+    } else if (!order->persist) {
+        until = order->alone_ns + GRACES * server->options.grace_ns;
+    } else if (order->finished) {
+        until = order->alone_ns + server->options.keep_ns;
+    }
+    return until;
+}
+
+void
+tg__order_wait(tg_server *server, tg__order *order)
 {
     order->alone_ns = server->now_ns;
-    server->keep_due_ns = tg_min_i64(server->keep_due_ns, server->now_ns + server->options.keep_ns);
+    server->keep_due_ns = tg_min_i64(server->keep_due_ns, alone_until(server, order));
 }
 
 void
@@ -106,7 +123,7 @@ tg__order_finish(tg_server *server, tg__order *order, tg_status code, const char
     server->counts.jobs++;
     server->counts.failed_jobs += code != TG_OK;
     if (order->client == 0) {
-        keep_until(server, order);
+        tg__order_wait(server, order);
     } else {
         if (code == TG_OK) {
             tg__server_send(server, order->client,
@@ -127,7 +144,8 @@ tg__order_finish(tg_server *server, tg__order *order, tg_status code, const char
 void
 tg__order_over(tg_server *server, tg__order *order)
 {
-    bool wanted = order->client == 0 && order->persist && !order->cancelled && !order->released;
+    bool wanted = order->client == 0 && (order->persist || order->restored) && !order->cancelled &&
+                  !order->released;
     if (order->life == TG__RUNNING) {
         server->options.callbacks.dropped(server->options.callbacks.ctx, order->id);
         server->used[server->used_next++ % TG__USED] = order->id;
@@ -195,8 +213,8 @@ tg__order_abandon(tg_server *server, tg__order *order)
     disown(server, order);
     if (!order->persist || order->life == TG__COLLECTING) {
         tg__order_cancel(server, order);
-    } else if (order->finished) {
-        keep_until(server, order);
+    } else {
+        tg__order_wait(server, order);
     }
 }
 
@@ -296,6 +314,7 @@ tg_server_expanded(tg_server *server, int64_t now_ns, uint64_t job, const tg_sch
     } else if (order != NULL && order->released) {
         tg__order_release(server, order);
     }
+    tg__orders_expand(server);
     tg_server_time(server, now_ns);
 }
 
@@ -334,13 +353,13 @@ tg__orders_expire(tg_server *server)
     int64_t next = INT64_MAX;
     for (size_t i = server->orders.count; i-- > 0;) {
         tg__order *order = server->orders.entries[i].as.item;
-        int64_t due = order->alone_ns + server->options.keep_ns;
-        if (order->client == 0 && order->finished && !order->released) {
-            if (due <= server->now_ns) {
-                tg__order_release(server, order);
-            } else {
-                next = tg_min_i64(next, due);
-            }
+        int64_t due = alone_until(server, order);
+        if (due > server->now_ns) {
+            next = tg_min_i64(next, due);
+        } else if (order->finished) {
+            tg__order_release(server, order);
+        } else {
+            tg__order_cancel(server, order);
         }
     }
     server->keep_due_ns = next;

@@ -60,7 +60,7 @@ cluster(const tg_server *server)
 void
 tg__cluster_changed(tg_server *server)
 {
-    tg_message say = cluster(server);
+    tg_message say = server->clients != 0 ? cluster(server) : (tg_message){ 0 };
     for (size_t i = 0; server->clients != 0 && i < server->peers.count; i++) {
         const tg__peer *peer = server->peers.entries[i].as.item;
         if (!peer->worker) {

@@ -194,6 +194,10 @@ restore_plan(tg_server *server, const tg_message *m, tg_error *err)
 {
     tg_status status = TG_OK;
     tg__order *order = tg__order_find(server, m->job);
+    if (order != NULL && m->offset == 0) { /* what was begun under the number is no more */
+        tg__order_remove(server, order);
+        order = NULL;
+    }
     if (order == NULL && m->offset == 0 && m->total > 0 &&
         m->total <= (uint64_t)TG_PLAN_BYTES_MAX) {
         order = tg__order_add(server, m->job);
@@ -243,7 +247,7 @@ restore_message(tg_server *server, const tg_message *m, tg_error *err)
     } else if (m->kind == TG_MESSAGE_SUBMIT && order->plan_received == order->plan_bytes) {
         order->life = TG__SUBMITTED;
         order->priority = m->priority;
-        order->persist = true; /* as is every job without a client */
+        order->persist = m->flag;
         order->turn = ++server->turn;
     } else if (m->kind == TG_MESSAGE_DONE) {
         TG_TRY(restore_done(order, m, err));
@@ -266,6 +270,7 @@ rewrite(tg_server *server, tg__order *order, tg_error *err)
         tg__order_remove(server, order);
         goto out;
     }
+    tg__order_wait(server, order);
     if (is_kept(server)) {
         TG_TRY(put_order(server, order, err));
         order->recorded = true;

@@ -204,37 +204,36 @@ end(tg_server *server)
     if (server->now_ns >= server->progress_due_ns) {
         tg__orders_progress(server);
     }
-    tg__orders_expand(server);
 }
 
 void
-tg_server_message(tg_server *server, int64_t now_ns, uint64_t id, unsigned roles,
+tg_server_message(tg_server *server, int64_t now_ns, uint64_t peer, unsigned roles,
                   const tg_message *message)
 {
     tg_status status = TG_OK;
     tg_error err = { 0 };
     begin(server, now_ns);
-    tg__peer *peer = tg__peer_find(server, id);
+    tg__peer *who = tg__peer_find(server, peer);
     server->counts.messages++;
-    if (peer == NULL || !peer->leaving) {
-        status = may_say(peer, roles, message->kind, &err);
+    if (who == NULL || !who->leaving) {
+        status = may_say(who, roles, message->kind, &err);
         if (status == TG_OK) {
-            status = rows[message->kind].hear(server, id, peer, message, &err);
+            status = rows[message->kind].hear(server, peer, who, message, &err);
         }
     }
     if (status != TG_OK) {
-        tg__peer_expel(server, id, err.message);
+        tg__peer_expel(server, peer, err.message);
     }
     end(server);
 }
 
 void
-tg_server_gone(tg_server *server, int64_t now_ns, uint64_t id)
+tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
 {
     begin(server, now_ns);
-    tg__peer *peer = tg__peer_find(server, id);
-    if (peer != NULL && !peer->leaving) {
-        tg__peer_forget(server, peer);
+    tg__peer *who = tg__peer_find(server, peer);
+    if (who != NULL && !who->leaving) {
+        tg__peer_forget(server, who);
     }
     end(server);
 }

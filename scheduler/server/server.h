@@ -35,7 +35,8 @@
  * Going on. With a `record` callback, what has to outlive the scheduler is handed out as records
  * (journal.h) to be appended to a file; tg_server_restore takes them back. Restored jobs belong to
  * nobody until a client submits them again, and wait grace_ns for workers that come back and say
- * what they hold. Let peers in when tg_server_settled.
+ * what they hold; those that were not to outlive their clients wait for them 6 times as long. Let
+ * peers in when tg_server_settled.
  *
  * Memory. What cannot be taken for want of memory is not lost silently: a job is refused, a peer is
  * expelled; what must happen (the end of a peer or a job) is tried again.

@@ -29,7 +29,7 @@ enum {
     TG__HELD = 4,    /* the tile is there, and wanted */
     TG__EXTRA = 8,   /* assigned after it had returned */
     TG__SHARED = 16, /* a reader ended elsewhere than the tile's holder, which so does not know */
-    TG__HANDED = 32, /* the client has the result */
+    TG__HANDED = 32, /* the client has the result, or it was in a store when the job was taken up */
     TG__NOTED = 64,  /* has a note: see blame.c */
     TG__TWIN = 128   /* there is a second worker that was assigned it: see straggler.c */
 };

@@ -204,7 +204,7 @@ fill_again(tg_sched *sched, tg__job *job)
     for (uint32_t t = g->count; t-- > 0;) {
         tg__task *task = &job->task[t];
         bool safe = spec->ended != NULL && (spec->ended[t / 8] >> (t % 8) & 1) != 0;
-        task->flags = safe && spec->kept[spec->stage[t]] != 0 ? TG__HANDED : 0;
+        task->flags = safe ? TG__HANDED : 0;
         if (task->need != 0 || (!safe && tg__effect(job, t))) {
             tg__set_life(task, TG__RETURNED);
             job->returned++;

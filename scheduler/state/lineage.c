@@ -64,7 +64,8 @@ static bool
 is_spare(const tg__job *job, uint32_t t)
 {
     const tg__task *task = &job->task[t];
-    return tg__life_of(task) == TG__RETURNED && task->need == 0 && !tg__effect(job, t);
+    return tg__life_of(task) == TG__RETURNED && task->need == 0 &&
+           ((task->flags & TG__HANDED) != 0 || !tg__effect(job, t));
 }
 
 /* How many of its inputs nobody needs now. */

@@ -248,6 +248,52 @@ test_a_journal_of_another_plan_is_refused(void **state)
 }
 
 static void
+test_who_does_not_come_back_is_not_waited_for(void **state)
+{
+    (void)state;
+    for (int persist = 0; persist < 2; persist++) {
+        talk t, next;
+        script_graph g;
+        chains(&g, 1, true);
+        talk_begin_with(&t, NULL, true);
+        talk_attach(&t, 9);
+        submit(&t, 9, 5, &g, persist);
+        restart(&t, &next, t.journal_bytes);
+        expanded(&next, &g);
+        talk_time(&next, 59 * SECOND);
+        assert_int_equal(next.live, 1);
+        assert_true(persist || tg_server_deadline(next.server) <= next.now_ns + SECOND);
+        talk_time(&next, SECOND);
+        assert_int_equal(next.live, persist);
+        talk_end(&next);
+        tg_tasks_fini(&g.tasks);
+    }
+}
+
+/* Half of a job was written when memory was out; its number was drawn again. */
+static void
+test_a_number_that_was_begun_twice(void **state)
+{
+    talk t, next;
+    script_graph g;
+    (void)state;
+    chains(&g, 1, false);
+    talk_begin_with(&t, NULL, true);
+    talk_attach(&t, 9);
+    submit(&t, 9, 5, &g, false);
+    size_t once = t.journal_bytes, plan = TG_JOURNAL_HEADER_BYTES;
+    plan += t.journal[4]; /* the first record */
+    memmove(t.journal + plan, t.journal, once);
+    memcpy(t.journal, t.journal + plan, plan);
+    restart(&t, &next, once + plan);
+    assert_int_equal(next.expanding, 5);
+    assert_int_equal(next.journal_bytes, once);
+    expanded(&next, &g);
+    talk_end(&next);
+    tg_tasks_fini(&g.tasks);
+}
+
+static void
 test_damaged_in_its_words_it_is_refused(void **state)
 {
     static const unsigned char nonsense[] = { 0x93, 0x01, 0x02, 0x03 };
@@ -273,6 +319,8 @@ main(void)
         cmocka_unit_test(test_what_has_ended_is_not_there_again),
         cmocka_unit_test(test_torn_anywhere_it_is_some_earlier_time),
         cmocka_unit_test(test_a_journal_of_another_plan_is_refused),
+        cmocka_unit_test(test_who_does_not_come_back_is_not_waited_for),
+        cmocka_unit_test(test_a_number_that_was_begun_twice),
         cmocka_unit_test(test_damaged_in_its_words_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

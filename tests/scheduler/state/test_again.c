@@ -148,6 +148,30 @@ test_holding_comes_late(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* It was written a second time, and all before it made for that. */
+static void
+test_what_is_stored_and_read_is_spared(void **state)
+{
+    script s;
+    script_graph g;
+    uint8_t safe = 1 << 1;
+    (void)state;
+    memset(&g, 0, sizeof g);
+    uint32_t a = script_add(&g, 0, 0, NULL);
+    uint32_t b = script_add(&g, 2, 1, &a); /* stored, and read */
+    uint32_t c = script_add(&g, 0, 1, &b);
+    (void)script_add(&g, 3, 1, &c);
+    script_freeze(&g);
+    script_begin(&s, NULL);
+    submit_again(&s, &g, &safe, SECOND);
+    assert_int_equal(ended(&s), 0);
+    script_join(&s, 7, 1);
+    holds(&s, 7, 2, 3);
+    assert_int_equal(ended(&s), 3);
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 static void
 test_only_jobs_that_go_on_can_be_held(void **state)
 {
@@ -222,6 +246,7 @@ main(void)
         cmocka_unit_test(test_workers_have_time_to_come_back),
         cmocka_unit_test(test_what_two_hold_is_kept_once),
         cmocka_unit_test(test_holding_comes_late),
+        cmocka_unit_test(test_what_is_stored_and_read_is_spared),
         cmocka_unit_test(test_only_jobs_that_go_on_can_be_held),
         cmocka_unit_test(test_results_are_told_to_the_client_that_comes_back),
         cmocka_unit_test(test_a_small_worker_first_does_not_refuse_it),
