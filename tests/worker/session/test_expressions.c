@@ -148,9 +148,9 @@ test_relative_paths_become_absolute(void **state)
 }
 
 static tg_array *
-plus(tg_scope *g, tg_array *x, double number)
+plus(tg_scope *g, tg_array *x, int64_t number)
 {
-    return tg_add(g, x, tg_scalar(g, number));
+    return tg_add(g, x, tg_scalar_int(g, number));
 }
 
 static void
