@@ -21,6 +21,9 @@
 typedef struct tg_source tg_source;
 typedef struct tg_sink tg_sink;
 
+/* Longest path of an array, with the name inside it and the NUL; longer ones are refused. */
+enum { TG_URI_MAX = 1024 };
+
 /* Counted by the implementation during one call; the executor adds them up. */
 typedef struct tg_io_stats {
     int64_t bytes_stored; /* read from or written to the store, compressed */
@@ -59,7 +62,7 @@ struct tg_source {
     uint64_t key;       /* equal keys: the same data; 0: never equal to another */
     uint64_t stamp;     /* of the file or folder when it was opened: another when it has changed */
     char format[16];    /* "zarr", "tiff", "npy", ...: with `uri` enough to open it again */
-    char uri[1024];     /* path, and the array inside it after "#" */
+    char uri[TG_URI_MAX]; /* path, and the array inside it after "#" */
 };
 
 /* For implementations: the first reference, and where the data is. The rest is theirs to fill. */
@@ -97,7 +100,7 @@ struct tg_sink {
     tg_grid *chunks;    /* the unit of writing: the shard where there are shards */
     bool random_access; /* any box may be written (an .npy file): `chunks` is only advice */
     char format[16];
-    char uri[1024];
+    char uri[TG_URI_MAX];
     const char *temporary; /* where it is written until commit; NULL: at no path */
 };
 

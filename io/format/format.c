@@ -57,7 +57,10 @@ split(const char *uri, char path[TG_STORE_PATH_MAX], const char **inner, tg_erro
     size_t n = strlen(uri);
     const char *mark = strrchr(uri, '#');
     TG_CHECK(n > 0, err, TG_ERR_VALUE, "the path is empty");
-    TG_CHECK(n < TG_STORE_PATH_MAX - 64, err, TG_ERR_VALUE, "the path '%.80s...' is too long", uri);
+    TG_CHECK(n < TG_URI_MAX, err, TG_ERR_VALUE,
+             "the path '%.80s...' is too long: it has %zu bytes, at most %d are allowed; go to a "
+             "folder on the way and give the rest",
+             uri, n, TG_URI_MAX - 1);
     memcpy(path, uri, n + 1);
     *inner = "";
     if (mark != NULL && lstat(uri, &st) != 0) {

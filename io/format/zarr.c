@@ -52,9 +52,9 @@ out:
 }
 
 static void
-make_uri(const char *path, const char *inner, char uri[1024])
+make_uri(const char *path, const char *inner, char uri[TG_URI_MAX])
 {
-    (void)snprintf(uri, 1024, "%s%s%s", path, inner[0] != '\0' ? "#" : "", inner);
+    (void)snprintf(uri, TG_URI_MAX, "%s%s%s", path, inner[0] != '\0' ? "#" : "", inner);
 }
 
 static tg_status
@@ -62,7 +62,7 @@ zarr_open(const char *path, const char *inner, tg_source **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_store *store = NULL;
-    char uri[1024];
+    char uri[TG_URI_MAX];
     *out = NULL;
     make_uri(path, inner, uri);
     TG_TRY(open_store(path, inner, &store, err));

@@ -282,7 +282,8 @@ zarr_abort(tg_sink *sink)
     tg_zarr_sink *z = (tg_zarr_sink *)sink;
     if (z->resumable && !z->attached && !atomic_load(&z->begun)) {
         tg_store_erase(z->store->temporary); /* nothing that could be gone on with */
-    } else if (!z->attached) {
+    }
+    if (!z->attached) {
         tg_store_discard(z->store);
     }
     z->finished = true;

@@ -441,6 +441,16 @@ out:
     return status;
 }
 
+/* Others may have it from here on, though somebody may hold the object for long. */
+static void
+end_stage(file_store *f)
+{
+    f->done = true;
+    if (f->resumable) {
+        (void)flock(f->dir, LOCK_UN);
+    }
+}
+
 static tg_status
 file_publish(tg_store *store, tg_error *err)
 {
@@ -478,7 +488,7 @@ file_publish(tg_store *store, tg_error *err)
     }
     TG_CHECK(code == 0, err, code == EEXIST || code == ENOTEMPTY ? TG_ERR_EXISTS : TG_ERR_IO,
              "%s: cannot put the finished data there: %s", store->path, strerror(code));
-    f->done = true;
+    end_stage(f);
     if (f->sync) {
         TG_TRY(tg_store_sync_parent(store->path, err));
     }
@@ -490,9 +500,11 @@ static void
 file_discard(tg_store *store)
 {
     file_store *f = (file_store *)store;
-    if (f->staged && !f->done && !f->resumable) {
-        remove_tree(AT_FDCWD, f->stage);
-        f->done = true;
+    if (f->staged && !f->done) {
+        if (!f->resumable) {
+            remove_tree(AT_FDCWD, f->stage);
+        }
+        end_stage(f);
     }
 }
 

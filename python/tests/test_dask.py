@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Arrays handed to dask.distributed: a real LocalCluster of processes, and Dask's own schedulers."""
+"""Arrays handed to dask.distributed: a real cluster of processes, and Dask's own schedulers."""
 
 import os
 import pickle

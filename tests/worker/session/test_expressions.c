@@ -2,13 +2,14 @@
 /*
  * Expressions as bytes through the public API: functions that go along are called where they are
  * read, each once in the list; without them an expression that calls one is refused, on both sides;
- * relative paths become absolute ones.
+ * relative paths become absolute ones. And as fingerprints, by which a target is resumed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -146,12 +147,95 @@ test_relative_paths_become_absolute(void **state)
     tg_session_close(there);
 }
 
+static tg_array *
+plus(tg_scope *g, tg_array *x, int64_t number)
+{
+    return tg_add(g, x, tg_scalar_int(g, number));
+}
+
+static void
+test_fingerprints_tell_expressions_apart(void **state)
+{
+    (void)state;
+    tg_session *session = open_session();
+    tg_scope *g = tg_scope_create(session);
+    char first[TG_FINGERPRINT_BYTES], other[TG_FINGERPRINT_BYTES];
+    int32_t changed[CELLS] = { 0 };
+    tg_error err;
+    tg_array *x = plus(g, cells(g), 1);
+    assert_int_equal(tg_arrays_fingerprint(1, &x, NULL, first, &err), TG_OK);
+    assert_int_equal(strlen(first), TG_FINGERPRINT_BYTES - 1);
+    x = plus(g, cells(g), 1); /* memory is equal by its cells */
+    assert_int_equal(tg_arrays_fingerprint(1, &x, NULL, other, &err), TG_OK);
+    assert_string_equal(other, first);
+    x = plus(g, cells(g), 2);
+    assert_int_equal(tg_arrays_fingerprint(1, &x, NULL, other, &err), TG_OK);
+    assert_string_not_equal(other, first);
+    x = plus(g,
+             tg_from_memory(g, changed, TG_DT_I32, 1, (int64_t[]){ CELLS }, NULL, (int64_t[]){ 5 },
+                            0, NULL, NULL),
+             1);
+    assert_int_equal(tg_arrays_fingerprint(1, &x, NULL, other, &err), TG_OK);
+    assert_string_not_equal(other, first);
+    tg_scope_destroy(g);
+    tg_session_close(session);
+}
+
+/* A save that was begun, and left: the next one has tasks for what is missing only. */
+static void
+test_a_target_is_resumed(void **state)
+{
+    (void)state;
+    tg_session *session = open_session();
+    tg_scope *g = tg_scope_create(session);
+    tg_array *x = plus(g, cells(g), 1);
+    tg_save_options options = { .struct_size = sizeof options,
+                                .chunks = (int64_t[]){ 2 },
+                                .codec = "none",
+                                .resume = "plus one" };
+    tg_target target = { .array = x };
+    tg_report all, rest;
+    tg_plan *plan = NULL;
+    tg_error err;
+    assert_int_equal(system("rm -rf resumed.zarr resumed.zarr.part"), 0);
+    assert_int_equal(tg_sink_open(session, "resumed.zarr", x, &options, &target.sink, &err), TG_OK);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_OK);
+    tg_plan_report(plan, &all);
+    tg_plan_destroy(plan);
+    assert_int_equal(tg_compute(session, 1, &target, NULL, &err), TG_OK);
+    tg_sink_release(target.sink);
+    assert_int_equal(system("mv resumed.zarr resumed.zarr.part && rm resumed.zarr.part/c/[45]"), 0);
+
+    assert_int_equal(tg_sink_open(session, "resumed.zarr", x, &options, &target.sink, &err), TG_OK);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_OK);
+    tg_plan_report(plan, &rest);
+    assert_true(rest.tasks > 0 && rest.tasks <= all.tasks);
+    tg_plan_destroy(plan);
+    assert_int_equal(tg_compute(session, 1, &target, NULL, &err), TG_OK);
+    tg_sink_release(target.sink);
+    expect_cells(session, tg_open(g, "resumed.zarr"), 1);
+
+    assert_int_equal(tg_sink_open(session, "resumed.zarr", x, &options, &target.sink, &err), TG_OK);
+    assert_int_equal(tg_plan_create(session, 1, &target, &plan, &err), TG_OK);
+    tg_plan_report(plan, &rest);
+    assert_int_equal(rest.tasks, 0); /* it is finished */
+    tg_plan_destroy(plan);
+    tg_sink_release(target.sink);
+    options.resume = "plus two";
+    assert_int_equal(tg_sink_open(session, "resumed.zarr", x, &options, &target.sink, &err),
+                     TG_ERR_EXISTS);
+    tg_scope_destroy(g);
+    tg_session_close(session);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_functions_go_along),
         cmocka_unit_test(test_relative_paths_become_absolute),
+        cmocka_unit_test(test_fingerprints_tell_expressions_apart),
+        cmocka_unit_test(test_a_target_is_resumed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
