@@ -41,9 +41,9 @@
  * spill_bytes 0 nothing is spilled: a task that finds no room for patience_ns, with nothing under
  * way, is FAILED as one that may pass elsewhere. A tile that cannot be read back is LOST.
  *
- * What is said. Ends are collected and said as ranges after batch_ns, or as soon as nothing runs; if
- * they are few, stage by stage, so that the scheduler learns how long each takes. Every beat_ns a
- * BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once.
+ * What is said. Ends are collected and said as ranges after batch_ns, or as soon as nothing runs;
+ * if they are few, stage by stage, so that the scheduler learns how long each takes. Every beat_ns
+ * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once.
  *
  * What the shell does. It carries out actions in their order, before the next step. Each START,
  * FETCH, SPILL and LOAD is answered by exactly one event, also when the job was dropped meanwhile.
@@ -138,7 +138,7 @@ typedef struct tg_agent_action {
     uint32_t task;
     uint64_t job, peer;
     int64_t bytes;
-    const char *address;       /* these two are valid until the next step */
+    const char *address; /* these two are valid until the next step */
     const tg_message *message;
 } tg_agent_action;
 

@@ -72,8 +72,7 @@ tg__agent_out_finish(tg_agent *agent)
         tg_agent_action *action = &agent->actions[i];
         if (action->kind == TG_DO_SAY) {
             tg_message *message = &agent->messages[action->peer];
-            message->ranges =
-                message->range_count != 0 ? agent->ranges + message->offset : NULL;
+            message->ranges = message->range_count != 0 ? agent->ranges + message->offset : NULL;
             message->offset = 0;
             action->message = message;
             action->peer = 0;
@@ -85,7 +84,7 @@ tg__agent_out_finish(tg_agent *agent)
  */
 
 void
-tg__heap_push(tg__heap *heap, uint32_t key, uint32_t number)
+tg__agent_heap_push(tg__heap *heap, uint32_t key, uint32_t number)
 {
     TG_ASSERT_CMP(heap->count, <, heap->items_capacity);
     uint64_t item = (uint64_t)key << 32 | number;
@@ -97,7 +96,7 @@ tg__heap_push(tg__heap *heap, uint32_t key, uint32_t number)
 }
 
 uint64_t
-tg__heap_pop(tg__heap *heap)
+tg__agent_heap_pop(tg__heap *heap)
 {
     uint64_t first = heap->items[0], last = heap->items[--heap->count];
     size_t at = 0;

@@ -17,7 +17,7 @@ static const int64_t soon_ns = 10000000;
 typedef enum luck { NOTHING, WAITS, GOES_ON } luck;
 
 void
-tg__postpone(tg_agent *agent)
+tg__agent_postpone(tg_agent *agent)
 {
     agent->postponed_ns = agent->now_ns + soon_ns;
 }
@@ -51,7 +51,7 @@ first_ready(tg__work *work, uint32_t *t)
         *t = (uint32_t)work->ready.items[0];
         found = work->tile[*t].life == TG__READY;
         if (!found) {
-            (void)tg__heap_pop(&work->ready);
+            (void)tg__agent_heap_pop(&work->ready);
             work->tile[*t].flags &= (uint8_t)~TG__HEAPED;
         }
     }
@@ -65,7 +65,7 @@ needs(const tg_agent *agent, const tg__work *work, uint32_t t)
     const tg_tasks *g = work->spec.tasks;
     int64_t bytes = work->spec.need_bytes[work->spec.stage[t]];
     for (uint64_t e = g->pred_start[t]; agent->disk_bytes != 0 && e < g->pred_start[t + 1]; e++) {
-        const tg__held *held = tg__held_find(agent, work, g->preds[e]);
+        const tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
         bytes += held->bits & (TG__MEMORY | TG__LOADING_IT) ? 0 : held->bytes;
     }
     return bytes;
@@ -79,30 +79,30 @@ begin(tg_agent *agent, tg__work *work, uint32_t t)
     bool ok = tg__agent_room_for(agent, (uint64_t)tg_tasks_pred_count(g, t) + 1) &&
               TG__GROW(agent->runs, agent->run_count, 1);
     if (ok) {
-        (void)tg__heap_pop(&work->ready);
+        (void)tg__agent_heap_pop(&work->ready);
         task->flags &= (uint8_t)~TG__HEAPED;
         task->life = TG__LOADING;
         task->count = 0;
         agent->alone = (task->flags & TG__ALONE) != 0;
         agent->need_bytes += work->spec.need_bytes[work->spec.stage[t]];
         agent->runs[agent->run_count++] = (tg__run){ .work = work, .task = t };
-        tg__pin(agent, work, t);
+        tg__agent_pin(agent, work, t);
         for (uint64_t e = g->pred_start[t]; agent->disk_bytes != 0 && e < g->pred_start[t + 1];
              e++) {
-            tg__held *held = tg__held_find(agent, work, g->preds[e]);
+            tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
             if (!(held->bits & TG__MEMORY)) {
                 task->count++;
                 if (!(held->bits & TG__LOADING_IT)) {
-                    tg__load(agent, held);
+                    tg__agent_load(agent, held);
                 }
             }
         }
         if (task->count == 0) {
-            tg__launch(agent, work, t);
+            tg__agent_launch(agent, work, t);
         }
         agent->blocked_ns = INT64_MAX;
     } else {
-        tg__postpone(agent);
+        tg__agent_postpone(agent);
     }
     return ok;
 }
@@ -125,11 +125,11 @@ start_all(tg_agent *agent)
     while (fits && more && agent->ring != NULL && may_start(agent)) {
         tg__work *work = agent->ring;
         if (!first_ready(work, &t)) {
-            tg__ring_remove(agent, work);
+            tg__agent_ring_remove(agent, work);
         } else if (waits_to_be_alone(agent, work, t)) {
             more = false;
         } else {
-            fits = tg__fits(agent, needs(agent, work, t));
+            fits = tg__agent_fits(agent, needs(agent, work, t));
             more = fits && begin(agent, work, t);
             agent->ring = more ? work->next : agent->ring;
         }
@@ -150,12 +150,12 @@ fetch_all(tg_agent *agent)
         if (work->fetches.count == 0 || !tg_mul_size(idle, work->need_most, &share)) {
             continue;
         }
-        while (fits && more && !work->dropped && tg__fetch_first(agent, work, &t, &key)) {
+        while (fits && more && !work->dropped && tg__agent_fetch_first(agent, work, &t, &key)) {
             int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
-            more = tg__fits(agent, bytes) && tg__fits(agent, bytes + share);
-            fits = more || !tg__idle(agent);
-            if (more && !tg__fetch_begin(agent, work, t)) {
-                tg__postpone(agent);
+            more = tg__agent_fits(agent, bytes) && tg__agent_fits(agent, bytes + share);
+            fits = more || !tg__agent_idle(agent);
+            if (more && !tg__agent_fetch_begin(agent, work, t)) {
+                tg__agent_postpone(agent);
                 more = false;
             }
         }
@@ -170,18 +170,17 @@ serve_all(tg_agent *agent, bool make_room)
     bool fits = true;
     size_t served = 0;
     while (fits && served < agent->serve_count) {
-        tg__held *held =
-            agent->serve[served] != 0 ? &agent->held[agent->serve[served] - 1] : NULL;
+        tg__held *held = agent->serve[served] != 0 ? &agent->held[agent->serve[served] - 1] : NULL;
         bool waits = held != NULL && !(held->bits & (TG__MEMORY | TG__LOADING_IT));
         if (waits) {
-            fits = make_room ? tg__make_room(agent, held->bytes, NULL, 0)
-                             : tg__fits(agent, held->bytes);
+            fits = make_room ? tg__agent_make_room(agent, held->bytes, NULL, 0)
+                             : tg__agent_fits(agent, held->bytes);
             fits = fits && tg__agent_room_for(agent, 1);
         }
         if (fits && held != NULL) {
             held->bits &= (uint8_t)~TG__WANTED;
             if (waits) {
-                tg__load(agent, held);
+                tg__agent_load(agent, held);
             }
         }
         served += fits;
@@ -211,9 +210,9 @@ fail(tg_agent *agent, tg__work *work, uint32_t t, bool may_pass, const char *tex
         message->code = TG_ERR_MEMORY;
         message->text = agent->text;
         message->flag = may_pass;
-        tg__give_up(agent, work, t);
+        tg__agent_give_up(agent, work, t);
     } else {
-        tg__postpone(agent);
+        tg__agent_postpone(agent);
     }
     return message != NULL ? GOES_ON : WAITS;
 }
@@ -226,7 +225,7 @@ alone_bytes(const tg_agent *agent, const tg__work *work, uint32_t t, int64_t *ow
     int64_t bytes = work->spec.need_bytes[work->spec.stage[t]];
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
         uint32_t p = g->preds[e];
-        const tg__held *held = tg__held_find(agent, work, p);
+        const tg__held *held = tg__agent_held_find(agent, work, p);
         bytes += held != NULL ? held->bytes : work->spec.out_bytes[work->spec.stage[p]];
         *own += work->tile[p].state == TG__OWN ? held->bytes : 0;
     }
@@ -239,8 +238,8 @@ own_bytes(const tg_agent *agent)
     int64_t bytes = 0;
     for (size_t i = 0; i < agent->held_count; i++) {
         const tg__held *held = &agent->held[i];
-        bytes += held->work != NULL && held->work->tile[held->task].state == TG__OWN ? held->bytes
-                                                                                   : 0;
+        bytes +=
+            held->work != NULL && held->work->tile[held->task].state == TG__OWN ? held->bytes : 0;
     }
     return bytes;
 }
@@ -283,16 +282,16 @@ start_oldest(tg_agent *agent, tg__work *work, uint32_t t)
 {
     luck way = WAITS;
     if (tg__agent_room_for(agent, 2 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t))) {
-        tg__pin(agent, work, t); /* what it reads may not make room for it */
-        bool fits = tg__make_room(agent, needs(agent, work, t), NULL, 0);
-        tg__unpin(agent, work, t);
+        tg__agent_pin(agent, work, t); /* what it reads may not make room for it */
+        bool fits = tg__agent_make_room(agent, needs(agent, work, t), NULL, 0);
+        tg__agent_unpin(agent, work, t);
         if (fits) {
             way = begin(agent, work, t) ? GOES_ON : WAITS;
-        } else if (tg__idle(agent)) {
+        } else if (tg__agent_idle(agent)) {
             way = blocked(agent, work, t);
         }
     } else {
-        tg__postpone(agent);
+        tg__agent_postpone(agent);
     }
     return way;
 }
@@ -302,10 +301,10 @@ fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
 {
     luck way = WAITS;
     int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
-    if (tg__make_room(agent, bytes, work, reader)) {
-        way = tg__fetch_begin(agent, work, t) ? GOES_ON : WAITS;
+    if (tg__agent_make_room(agent, bytes, work, reader)) {
+        way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
         agent->blocked_ns = INT64_MAX;
-    } else if (tg__idle(agent) && reader != UINT32_MAX) {
+    } else if (tg__agent_idle(agent) && reader != UINT32_MAX) {
         way = blocked(agent, work, reader);
     }
     return way;
@@ -326,7 +325,7 @@ go_oldest(tg_agent *agent)
             continue;
         }
         bool starts = may_start(agent) && first_ready(work, &t);
-        bool fetches = tg__fetch_first(agent, work, &tile, &reader);
+        bool fetches = tg__agent_fetch_first(agent, work, &tile, &reader);
         if (starts && waits_to_be_alone(agent, work, t)) {
             way = WAITS;
         } else if (starts && t <= reader) {
@@ -339,10 +338,10 @@ go_oldest(tg_agent *agent)
 }
 
 void
-tg__pump(tg_agent *agent)
+tg__agent_pump(tg_agent *agent)
 {
     bool more = true;
-    tg__disk_retry(agent);
+    tg__agent_disk_retry(agent);
     while (more) {
         if (agent->scarce) {
             luck way = go_oldest(agent);
