@@ -173,7 +173,10 @@ serve_all(tg_agent *agent, bool make_room)
         tg__held *held = agent->serve[served] != 0 ? &agent->held[agent->serve[served] - 1] : NULL;
         bool waits = held != NULL && !(held->bits & (TG__MEMORY | TG__LOADING_IT));
         if (waits) {
-            fits = make_room ? tg__agent_make_room(agent, held->bytes, NULL, 0)
+            /* What is read here stays, as long as anything is under way that may free room. */
+            const tg__work *last =
+                tg__agent_idle(agent) ? NULL : agent->works[agent->work_count - 1];
+            fits = make_room ? tg__agent_make_room(agent, held->bytes, last, UINT32_MAX)
                              : tg__agent_fits(agent, held->bytes);
             fits = fits && tg__agent_room_for(agent, 1);
         }
@@ -283,7 +286,9 @@ start_oldest(tg_agent *agent, tg__work *work, uint32_t t)
     luck way = WAITS;
     if (tg__agent_room_for(agent, 2 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t))) {
         tg__agent_pin(agent, work, t); /* what it reads may not make room for it */
-        bool fits = tg__agent_make_room(agent, needs(agent, work, t), NULL, 0);
+        /* Not at the cost of what older ones wait for, unless that waits for others. */
+        bool fits = tg__agent_make_room(agent, needs(agent, work, t),
+                                        tg__agent_idle(agent) ? NULL : work, t);
         tg__agent_unpin(agent, work, t);
         if (fits) {
             way = begin(agent, work, t) ? GOES_ON : WAITS;
