@@ -165,7 +165,9 @@ struct tg_agent {
     int64_t disk_bytes, spilled_bytes;
     uint32_t spilling, loading, flying;
     bool scarce;         /* something did not fit: the oldest comes first */
-    int64_t blocked_ns;  /* since when, with nothing under way; INT64_MAX: not */
+    /* Since when the oldest has no room, with nothing under way, and before this step; INT64_MAX:
+     * it has. */
+    int64_t blocked_ns, was_blocked_ns;
     bool full, say_full; /* FULL was said; is to be said */
     bool probing;        /* looks for one to try, full as the disk is */
     int64_t retry_at_ns;

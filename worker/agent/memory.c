@@ -73,31 +73,35 @@ is_later(const tg__cold *cold, const tg__work *work, uint32_t reader)
            (cold->job == work->id && cold->next > reader);
 }
 
+/* The last of the list, if it may go still and is later; others that have changed are left out. */
+static tg__held *
+take_cold(tg_agent *agent, const tg__work *work, uint32_t reader)
+{
+    tg__held *found = NULL;
+    bool more = true;
+    while (more && found == NULL && agent->cold_count != 0) {
+        const tg__cold *cold = &agent->cold[agent->cold_count - 1];
+        tg__held *held = &agent->held[cold->held];
+        bool same = held->work != NULL && held->work->id == cold->job &&
+                    held->task == cold->task && may_go(agent, held) &&
+                    tg__agent_first_reader(held->work, held->task) >= cold->next;
+        more = !same || is_later(cold, work, reader);
+        if (more) {
+            agent->cold_count--;
+            found = same ? held : NULL;
+        }
+    }
+    return found;
+}
+
 /* The tile read latest; NULL: none that may go. */
 static tg__held *
 coldest(tg_agent *agent, const tg__work *work, uint32_t reader)
 {
-    tg__held *found = NULL;
-    bool more = true;
-    if (agent->changes - agent->cold_changes > agent->cold_count / 4) {
-        more = list_cold(agent);
-    }
-    while (more && found == NULL) {
-        if (agent->cold_count == 0) {
-            more =
-                agent->cold_changes != agent->changes && list_cold(agent) && agent->cold_count != 0;
-        } else {
-            const tg__cold *cold = &agent->cold[agent->cold_count - 1];
-            tg__held *held = &agent->held[cold->held];
-            bool same = held->work != NULL && held->work->id == cold->job &&
-                        held->task == cold->task && may_go(agent, held) &&
-                        tg__agent_first_reader(held->work, held->task) >= cold->next;
-            more = !same || is_later(cold, work, reader);
-            if (more) {
-                agent->cold_count--;
-                found = same ? held : NULL;
-            }
-        }
+    bool ok = agent->changes - agent->cold_changes <= agent->cold_count / 4 || list_cold(agent);
+    tg__held *found = ok ? take_cold(agent, work, reader) : NULL;
+    if (ok && found == NULL && agent->cold_changes != agent->changes && list_cold(agent)) {
+        found = take_cold(agent, work, reader);
     }
     return found;
 }
@@ -109,6 +113,7 @@ static void
 set_full(tg_agent *agent, bool full)
 {
     if (agent->full != full) {
+        agent->changes++;
         agent->full = full;
         agent->say_full = !agent->say_full; /* said and taken back unheard: nothing is said */
     }

@@ -100,7 +100,6 @@ begin(tg_agent *agent, tg__work *work, uint32_t t)
         if (task->count == 0) {
             tg__agent_launch(agent, work, t);
         }
-        agent->blocked_ns = INT64_MAX;
     } else {
         tg__agent_postpone(agent);
     }
@@ -256,6 +255,7 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
     int64_t enough = alone + own_bytes(agent) - mine;
     bool over = alone > agent->options.memory_limit;
     bool owned = agent->options.spill_bytes == 0 && enough > agent->options.memory_limit;
+    int64_t since = agent->was_blocked_ns != INT64_MAX ? agent->was_blocked_ns : agent->now_ns;
     luck way = WAITS;
     char text[400];
     if (over) {
@@ -265,16 +265,15 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
                        ", or make the chunks smaller",
                        alone, agent->options.memory_limit, alone);
         way = fail(agent, work, reader, false, text);
-    } else if (owned && agent->blocked_ns == INT64_MAX) {
-        agent->blocked_ns = agent->now_ns;
-    } else if (owned && agent->now_ns - agent->blocked_ns >= agent->options.patience_ns) {
+    } else if (owned && agent->now_ns - since < agent->options.patience_ns) {
+        agent->blocked_ns = since;
+    } else if (owned) {
         (void)snprintf(text, sizeof text,
                        "takes %" PRId64 " bytes with the tiles that it reads, which do not fit "
                        "into the memory limit of %" PRId64 " beside tiles that others still read, "
                        "and this worker may not spill: give it a disk for that, or a limit of at "
                        "least %" PRId64,
                        alone, agent->options.memory_limit, enough);
-        agent->blocked_ns = INT64_MAX;
         way = fail(agent, work, reader, true, text);
     }
     return way;
@@ -308,7 +307,6 @@ fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
     int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
     if (tg__agent_make_room(agent, bytes, work, reader)) {
         way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
-        agent->blocked_ns = INT64_MAX;
     } else if (tg__agent_idle(agent) && reader != UINT32_MAX) {
         way = blocked(agent, work, reader);
     }
@@ -346,6 +344,8 @@ void
 tg__agent_pump(tg_agent *agent)
 {
     bool more = true;
+    agent->was_blocked_ns = agent->blocked_ns;
+    agent->blocked_ns = INT64_MAX;
     tg__agent_disk_retry(agent);
     while (more) {
         if (agent->scarce) {

@@ -58,6 +58,7 @@ static void
 release(tg_agent *agent, tg__work *work, uint32_t t)
 {
     agent->need_bytes -= work->spec.need_bytes[work->spec.stage[t]];
+    agent->changes++;
     tg__agent_run_remove(agent, work, t);
     tg__agent_unpin(agent, work, t);
 }
