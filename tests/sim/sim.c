@@ -208,6 +208,13 @@ client_hears(sim_world *w, sim_event *e)
     }
 }
 
+/* Little memory, and nothing to spill to: tasks may have to be given back again and again. */
+static bool
+no_disk(const sim_world *w)
+{
+    return w->options->memory > 0 && !w->options->spill;
+}
+
 /* Whether a job may end like that. */
 static void
 judge(sim_world *w, const sim_job *job, const tg_sched_action *a)
@@ -221,7 +228,7 @@ judge(sim_world *w, const sim_job *job, const tg_sched_action *a)
     } else if (a->code == TG_ERR_CANCELLED) {
         right = job->cancelled;
     } else if (a->code == TG_ERR_IO) {
-        right = job->fatal != UINT32_MAX;
+        right = job->fatal != UINT32_MAX || no_disk(w); /* that takes of the same retries */
     } else if (a->code == TG_ERR_MEMORY) {
         /* A worker that is too small; or tiles that find no room, and no disk. */
         right =
@@ -268,7 +275,7 @@ act(sim_world *w, const tg_sched_action *a)
         job->dropped = true;
         w->jobs_over++;
     } else if (a->kind == TG_ACTION_STUCK) {
-        if (w->now > w->options->safety_ns + 40 * SECOND) {
+        if (w->now > w->options->safety_ns + 40 * SECOND && !no_disk(w)) {
             sim_fail(w, "job %u is stuck: %s", (unsigned)job->id, a->message);
         }
     } else if (a->kind == TG_ACTION_EXPEL) {

@@ -164,7 +164,7 @@ struct tg_agent {
     int64_t leaving_bytes; /* of held_bytes: being spilled */
     int64_t disk_bytes, spilled_bytes;
     uint32_t spilling, loading, flying;
-    bool scarce;         /* something did not fit: the oldest comes first */
+    bool scarce; /* something did not fit: the oldest comes first */
     /* Since when the oldest has no room, with nothing under way, and before this step; INT64_MAX:
      * it has. */
     int64_t blocked_ns, was_blocked_ns;

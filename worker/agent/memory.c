@@ -82,8 +82,8 @@ take_cold(tg_agent *agent, const tg__work *work, uint32_t reader)
     while (more && found == NULL && agent->cold_count != 0) {
         const tg__cold *cold = &agent->cold[agent->cold_count - 1];
         tg__held *held = &agent->held[cold->held];
-        bool same = held->work != NULL && held->work->id == cold->job &&
-                    held->task == cold->task && may_go(agent, held) &&
+        bool same = held->work != NULL && held->work->id == cold->job && held->task == cold->task &&
+                    may_go(agent, held) &&
                     tg__agent_first_reader(held->work, held->task) >= cold->next;
         more = !same || is_later(cold, work, reader);
         if (more) {
@@ -339,8 +339,9 @@ tg__agent_on_load_failed(tg_agent *agent, tg__work *work, const tg_agent_event *
     for (uint64_t e = g->succ_start[t]; e < g->succ_start[t + 1]; e++) {
         actions += 2 * (uint64_t)tg_tasks_pred_count(g, g->succs[e]);
     }
-    TG_CHECK(tg__agent_room_for(agent, actions) && TG__GROW(work->lost, work->lost_count, 1), err,
-             TG_ERR_MEMORY, "no memory for a lost tile");
+    TG_CHECK(tg__agent_room_for(agent, actions) && TG__GROW(work->lost, work->lost_count, 1) &&
+                 TG__GROW(work->fetches.items, work->fetches.count, 1),
+             err, TG_ERR_MEMORY, "no memory for a lost tile");
     tg__held *held = tg__agent_held_find(agent, work, t);
     load_over(agent, held);
     if (held->bits & TG__MEMORY) { /* made or fetched again meanwhile */
@@ -348,6 +349,7 @@ tg__agent_on_load_failed(tg_agent *agent, tg__work *work, const tg_agent_event *
     } else if (work->tile[t].state != TG__ABSENT && !work->dropped) {
         tg__agent_note_lost(work, t, agent->options.self);
         tg__agent_tile_gone(agent, work, t);
+        tg__agent_fetch_want(agent, work, t); /* another may have it too */
         held = tg__agent_held_find(agent, work, t);
     }
     if (held != NULL) {

@@ -268,6 +268,7 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
     } else if (owned && agent->now_ns - since < agent->options.patience_ns) {
         agent->blocked_ns = since;
     } else if (owned) {
+        agent->blocked_ns = since; /* the next one that does not fit need not wait again */
         (void)snprintf(text, sizeof text,
                        "takes %" PRId64 " bytes with the tiles that it reads, which do not fit "
                        "into the memory limit of %" PRId64 " beside tiles that others still read, "
@@ -307,34 +308,58 @@ fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
     int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
     if (tg__agent_make_room(agent, bytes, work, reader)) {
         way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
-    } else if (tg__agent_idle(agent) && reader != UINT32_MAX) {
+    } else if (tg__agent_idle(agent)) {
         way = blocked(agent, work, reader);
     }
     return way;
 }
 
-/* By job, then by task. */
+/* A tile that is to be taken, though no task here reads it. */
+static luck
+take_last(tg_agent *agent, tg__work *work, uint32_t t)
+{
+    int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
+    luck way = WAITS;
+    if (tg__agent_make_room(agent, bytes, work, UINT32_MAX)) {
+        way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
+    }
+    return way;
+}
+
+static luck
+go_oldest_of(tg_agent *agent, tg__work *work)
+{
+    luck way = NOTHING;
+    uint32_t t = UINT32_MAX, tile = 0, reader = UINT32_MAX;
+    bool starts = may_start(agent) && first_ready(work, &t);
+    bool fetches = tg__agent_fetch_first(agent, work, &tile, &reader) && reader != UINT32_MAX;
+    if (starts && waits_to_be_alone(agent, work, t)) {
+        way = WAITS;
+    } else if (starts && t <= reader) {
+        way = start_oldest(agent, work, t);
+    } else if (fetches) {
+        way = fetch_oldest(agent, work, tile, reader);
+    }
+    return way;
+}
+
+/* By job, then by task; and what no task waits for last of all. */
 static luck
 go_oldest(tg_agent *agent)
 {
-    luck way = NOTHING;
-    if (!serve_all(agent, true)) {
-        way = WAITS;
+    luck way = serve_all(agent, true) ? NOTHING : WAITS;
+    for (size_t i = 0; way == NOTHING && i < agent->work_count; i++) {
+        tg__work *work = agent->works[i];
+        if (!work->dropped && work->refused == TG_OK) {
+            way = go_oldest_of(agent, work);
+        }
     }
     for (size_t i = 0; way == NOTHING && i < agent->work_count; i++) {
         tg__work *work = agent->works[i];
-        uint32_t t = UINT32_MAX, tile = 0, reader = UINT32_MAX;
-        if (work->dropped || work->refused != TG_OK) {
-            continue;
-        }
-        bool starts = may_start(agent) && first_ready(work, &t);
-        bool fetches = tg__agent_fetch_first(agent, work, &tile, &reader);
-        if (starts && waits_to_be_alone(agent, work, t)) {
-            way = WAITS;
-        } else if (starts && t <= reader) {
-            way = start_oldest(agent, work, t);
-        } else if (fetches) {
-            way = fetch_oldest(agent, work, tile, reader);
+        uint32_t tile = 0, reader = 0;
+        if (!work->dropped && work->refused == TG_OK &&
+            tg__agent_fetch_first(agent, work, &tile, &reader)) {
+            way = take_last(agent, work, tile);
         }
     }
     return way;

@@ -271,9 +271,9 @@ tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event,
     if (!work->dropped) {
         if (tg__agent_succ_count(work, t) != 0 || tg__agent_kept(work, t)) {
             tg__far *far = tg__agent_far_find(agent, work, t);
-            if (far != NULL) {
-                far->holder = 0;
-                tg__agent_far_tidy(agent, far);
+            if (far != NULL) { /* its end also answers a TAKE */
+                far->take = 0;
+                tg__agent_fetch_cancel(agent, work, t);
             }
             tg__agent_tile_here(agent, work, t, TG__OWN, event->bytes);
             task->count = tg__agent_succ_count(work, t);
