@@ -370,7 +370,7 @@ sim_worker_serves(sim_world *w, uint64_t holder, uint32_t job, uint32_t task, ui
 static void
 drop(sim_host *host, sim_part *part)
 {
-    for (uint32_t t = 0; t < part->job->tasks.count; t++) {
+    for (uint32_t t = part->lo; t < part->hi; t++) {
         if (part->tile[t] & SIM_MEMORY) {
             from_memory(host, part, t);
         }
@@ -422,6 +422,10 @@ sim_table_act(sim_world *w, sim_host *host, const tg_agent_action *a)
 {
     sim_part *part = a->job != 0 ? part_of(host, a->job) : NULL;
     uint32_t t = a->task;
+    if (part != NULL && (a->kind == TG_DO_START || a->kind == TG_DO_FETCH)) {
+        part->lo = t < part->lo || part->hi == 0 ? t : part->lo;
+        part->hi = t >= part->hi ? t + 1 : part->hi;
+    }
     if (part == NULL || part->tile == NULL) {
         sim_fail(w, "worker %u: action %d of no job", (unsigned)host->id, (int)a->kind);
     } else if (part->dropped && a->kind != TG_DO_CLOSE) {

@@ -74,6 +74,7 @@ typedef struct sim_part {
     uint64_t *value, *fetched;
     int64_t *lent; /* until when a loaded tile's buffer is held for those that asked */
     uint32_t under_way;
+    uint32_t lo, hi; /* of the tiles that anything was done with */
 } sim_part;
 
 typedef struct sim_start {

@@ -188,11 +188,11 @@ tg_agent_step(tg_agent *agent, int64_t now_ns, const tg_agent_event *event,
     *count = 0;
     TG_CHECK(now_ns >= agent->now_ns, err, TG_ERR_VALUE, "the time went back");
     agent->now_ns = now_ns;
-    agent->postponed_ns = INT64_MAX;
     if (agent->beat_at_ns == INT64_MIN) {
         agent->beat_at_ns = now_ns + agent->options.beat_ns;
     }
     TG_TRY(handle(agent, event, err));
+    agent->postponed_ns = INT64_MAX;
     tg__agent_pump(agent);
     tg__agent_talk(agent);
     tg__agent_out_finish(agent);
