@@ -56,7 +56,12 @@ sim_worker_step(sim_world *w, sim_host *host, tg_agent_event event)
                   (unsigned)a->job, a->task, a->kind == TG_DO_SAY ? ": says " : "",
                   a->kind == TG_DO_SAY ? tg_message_name(a->message->kind) : "");
         if (a->kind == TG_DO_SAY) {
-            sim_host_says(w, host, a->message);
+            const tg_message *m = a->message;
+            if (m->kind == TG_MESSAGE_FAILED && m->job == host->alone_job &&
+                m->task == host->alone_task) {
+                host->alone_job = 0; /* it found no room */
+            }
+            sim_host_says(w, host, m);
         } else if (a->kind == TG_DO_LEAVE) {
             leaves = true;
         } else if (a->kind != TG_DO_CANCEL) {

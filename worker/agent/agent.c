@@ -64,6 +64,7 @@ tg_agent_destroy(tg_agent *agent)
         tg_free(NULL, agent->actions, agent->actions_capacity * sizeof *agent->actions);
         tg_free(NULL, agent->messages, agent->messages_capacity * sizeof *agent->messages);
         tg_free(NULL, agent->ranges, agent->ranges_capacity * sizeof *agent->ranges);
+        tg_free(NULL, agent->texts, agent->texts_capacity);
         tg_free(NULL, agent, sizeof *agent);
     }
 }
@@ -183,7 +184,7 @@ tg_agent_step(tg_agent *agent, int64_t now_ns, const tg_agent_event *event,
 {
     tg_status status = TG_OK;
     agent->action_count = agent->message_count = agent->range_count = 0;
-    agent->text[0] = 0;
+    agent->text_count = 0;
     *actions = NULL;
     *count = 0;
     TG_CHECK(now_ns >= agent->now_ns, err, TG_ERR_VALUE, "the time went back");
@@ -258,7 +259,7 @@ tg_agent_bytes(const tg_agent *agent)
         agent->cold_capacity * sizeof *agent->cold + agent->peers_capacity * sizeof *agent->peers +
         agent->actions_capacity * sizeof *agent->actions +
         agent->messages_capacity * sizeof *agent->messages +
-        agent->ranges_capacity * sizeof *agent->ranges;
+        agent->ranges_capacity * sizeof *agent->ranges + agent->texts_capacity;
     for (size_t i = 0; i < agent->work_count; i++) {
         const tg__work *work = agent->works[i];
         bytes += sizeof *work + work->ready.items_capacity * sizeof *work->ready.items +

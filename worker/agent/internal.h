@@ -186,7 +186,8 @@ struct tg_agent {
     size_t message_count, messages_capacity;
     tg_range *ranges;
     size_t range_count, ranges_capacity;
-    char text[TG__TEXT_BYTES]; /* of a message that is the agent's own */
+    char *texts;
+    size_t text_count, texts_capacity;
 };
 
 /* --- out.c: actions, words, growing arrays, heaps -----------------------------------------------

@@ -201,17 +201,18 @@ static luck
 fail(tg_agent *agent, tg__work *work, uint32_t t, bool may_pass, const char *text)
 {
     tg_message *message = NULL;
-    if (agent->text[0] == 0 &&
+    if (TG__GROW(agent->texts, agent->text_count, TG__TEXT_BYTES) &&
         tg__agent_room_for(agent, 6 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 1)) {
         message = tg__agent_say(agent, TG_MESSAGE_FAILED, work, 0, NULL);
     }
     if (message != NULL) {
-        (void)snprintf(agent->text, sizeof agent->text, "task %" PRIu32 " of stage %u %s", t,
-                       work->spec.stage[t], text);
+        int length = snprintf(agent->texts + agent->text_count, TG__TEXT_BYTES,
+                              "task %" PRIu32 " of stage %u %s", t, work->spec.stage[t], text);
         message->task = t;
         message->code = TG_ERR_MEMORY;
-        message->text = agent->text;
+        message->byte_count = agent->text_count + 1; /* for now: where its text is */
         message->flag = may_pass;
+        agent->text_count += (size_t)length + 1; /* `text` is shorter than there is room */
         tg__agent_give_up(agent, work, t);
     } else {
         tg__agent_postpone(agent);
@@ -268,7 +269,7 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
     } else if (owned && agent->now_ns - since < agent->options.patience_ns) {
         agent->blocked_ns = since;
     } else if (owned) {
-        agent->blocked_ns = since; /* the next one that does not fit need not wait again */
+        agent->blocked_ns = since; /* what waits behind it has waited as long */
         (void)snprintf(text, sizeof text,
                        "takes %" PRId64 " bytes with the tiles that it reads, which do not fit "
                        "into the memory limit of %" PRId64 " beside tiles that others still read, "
@@ -382,4 +383,5 @@ tg__agent_pump(tg_agent *agent)
             more = agent->scarce;
         }
     }
+    agent->blocked_ns = agent->scarce ? agent->blocked_ns : INT64_MAX;
 }
