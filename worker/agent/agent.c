@@ -49,7 +49,7 @@ tg_agent_destroy(tg_agent *agent)
 {
     if (agent != NULL) {
         for (size_t i = 0; i < agent->work_count; i++) {
-            tg__work_free(agent, agent->works[i]);
+            tg__agent_work_free(agent, agent->works[i]);
         }
         for (size_t i = 0; i < agent->peer_count; i++) {
             tg_free(NULL, agent->peers[i].address, strlen(agent->peers[i].address) + 1);
@@ -64,6 +64,7 @@ tg_agent_destroy(tg_agent *agent)
         tg_free(NULL, agent->actions, agent->actions_capacity * sizeof *agent->actions);
         tg_free(NULL, agent->messages, agent->messages_capacity * sizeof *agent->messages);
         tg_free(NULL, agent->ranges, agent->ranges_capacity * sizeof *agent->ranges);
+        tg_free(NULL, agent->texts, agent->texts_capacity);
         tg_free(NULL, agent, sizeof *agent);
     }
 }
@@ -71,18 +72,18 @@ tg_agent_destroy(tg_agent *agent)
 /* --- a step -------------------------------------------------------------------------------------
  */
 
-static tg__handler *const handlers[TG_AGENT_EVENTS] = {
-    [TG_AGENT_ENDED] = tg__on_ended,     [TG_AGENT_FAILED] = tg__task_failed,
-    [TG_AGENT_FETCHED] = tg__on_fetched, [TG_AGENT_FETCH_FAILED] = tg__on_fetch_failed,
-    [TG_AGENT_SPILLED] = tg__on_spilled, [TG_AGENT_SPILL_FAILED] = tg__on_spill_failed,
-    [TG_AGENT_LOADED] = tg__on_loaded,   [TG_AGENT_LOAD_FAILED] = tg__on_load_failed,
-    [TG_AGENT_WANTED] = tg__on_wanted,
+static tg__agent_handler *const handlers[TG_AGENT_EVENTS] = {
+    [TG_AGENT_ENDED] = tg__agent_on_ended,     [TG_AGENT_FAILED] = tg__agent_on_failed,
+    [TG_AGENT_FETCHED] = tg__agent_on_fetched, [TG_AGENT_FETCH_FAILED] = tg__agent_on_fetch_failed,
+    [TG_AGENT_SPILLED] = tg__agent_on_spilled, [TG_AGENT_SPILL_FAILED] = tg__agent_on_spill_failed,
+    [TG_AGENT_LOADED] = tg__agent_on_loaded,   [TG_AGENT_LOAD_FAILED] = tg__agent_on_load_failed,
+    [TG_AGENT_WANTED] = tg__agent_on_wanted,
 };
 
-static tg__hearer *const hearers[TG_MESSAGE_COUNT] = {
-    [TG_MESSAGE_ASSIGN] = tg__hear_assign, [TG_MESSAGE_REVOKE] = tg__hear_revoke,
-    [TG_MESSAGE_LOCATE] = tg__hear_locate, [TG_MESSAGE_TAKE] = tg__hear_take,
-    [TG_MESSAGE_FREE] = tg__hear_free,     [TG_MESSAGE_DROP] = tg__hear_drop,
+static tg__agent_hearer *const hearers[TG_MESSAGE_COUNT] = {
+    [TG_MESSAGE_ASSIGN] = tg__agent_hear_assign, [TG_MESSAGE_REVOKE] = tg__agent_hear_revoke,
+    [TG_MESSAGE_LOCATE] = tg__agent_hear_locate, [TG_MESSAGE_TAKE] = tg__agent_hear_take,
+    [TG_MESSAGE_FREE] = tg__agent_hear_free,     [TG_MESSAGE_DROP] = tg__agent_hear_drop,
 };
 
 /* A job that cannot be run here: its tasks fail, and tiles are not taken. */
@@ -134,7 +135,7 @@ hear(tg_agent *agent, const tg_message *message, tg_error *err)
     }
     TG_CHECK((unsigned)message->kind < TG_MESSAGE_COUNT && hearers[message->kind] != NULL, err,
              TG_ERR_VALUE, "a worker is told %s", tg_message_name(message->kind));
-    tg__work *work = tg__work_find(agent, message->job);
+    tg__work *work = tg__agent_work_find(agent, message->job);
     TG_CHECK(work != NULL && !work->dropped, err, TG_ERR_VALUE,
              "%s of job %" PRIu64 ", whose plan is not here", tg_message_name(message->kind),
              message->job);
@@ -157,13 +158,13 @@ handle(tg_agent *agent, const tg_agent_event *event, tg_error *err)
     if (event->kind == TG_AGENT_MESSAGE) {
         TG_TRY(hear(agent, event->message, err));
     } else if (event->kind == TG_AGENT_JOB) {
-        TG_TRY(tg__on_job(agent, event, err));
+        TG_TRY(tg__agent_on_job(agent, event, err));
     } else if (event->kind == TG_AGENT_DRAIN) {
         agent->say_drain = true;
     } else if (event->kind != TG_AGENT_TIME) {
         TG_CHECK((unsigned)event->kind < TG_AGENT_EVENTS && handlers[event->kind] != NULL, err,
                  TG_ERR_VALUE, "an event of no kind");
-        tg__work *work = tg__work_find(agent, event->job);
+        tg__work *work = tg__agent_work_find(agent, event->job);
         bool known =
             work != NULL && work->refused == TG_OK && event->task < work->spec.tasks->count;
         if (event->kind == TG_AGENT_WANTED && !known) {
@@ -183,18 +184,18 @@ tg_agent_step(tg_agent *agent, int64_t now_ns, const tg_agent_event *event,
 {
     tg_status status = TG_OK;
     agent->action_count = agent->message_count = agent->range_count = 0;
-    agent->text[0] = 0;
+    agent->text_count = 0;
     *actions = NULL;
     *count = 0;
     TG_CHECK(now_ns >= agent->now_ns, err, TG_ERR_VALUE, "the time went back");
     agent->now_ns = now_ns;
-    agent->postponed_ns = INT64_MAX;
     if (agent->beat_at_ns == INT64_MIN) {
         agent->beat_at_ns = now_ns + agent->options.beat_ns;
     }
     TG_TRY(handle(agent, event, err));
-    tg__pump(agent);
-    tg__talk(agent);
+    agent->postponed_ns = INT64_MAX;
+    tg__agent_pump(agent);
+    tg__agent_talk(agent);
     tg__agent_out_finish(agent);
     *actions = agent->actions;
     *count = agent->action_count;
@@ -220,12 +221,12 @@ tg_agent_deadline(const tg_agent *agent)
 tg_agent_place
 tg_agent_serves(const tg_agent *agent, uint64_t job, uint32_t task)
 {
-    const tg__work *work = tg__work_find(agent, job);
+    const tg__work *work = tg__agent_work_find(agent, job);
     tg_agent_place place = TG_AGENT_NO;
     if (work != NULL && !work->dropped && work->tile != NULL && task < work->spec.tasks->count &&
         work->tile[task].state != TG__ABSENT) {
-        place = tg__held_find(agent, work, task)->bits & TG__MEMORY ? TG_AGENT_IN_MEMORY
-                                                                    : TG_AGENT_ON_DISK;
+        place = tg__agent_held_find(agent, work, task)->bits & TG__MEMORY ? TG_AGENT_IN_MEMORY
+                                                                          : TG_AGENT_ON_DISK;
     }
     return place;
 }
@@ -233,7 +234,7 @@ tg_agent_serves(const tg_agent *agent, uint64_t job, uint32_t task)
 void
 tg_agent_load_of(const tg_agent *agent, tg_agent_load *out)
 {
-    *out = (tg_agent_load){ .memory_bytes = tg__used(agent),
+    *out = (tg_agent_load){ .memory_bytes = tg__agent_used(agent),
                             .disk_bytes = agent->disk_bytes,
                             .spilled_bytes = agent->spilled_bytes,
                             .busy_ns = agent->busy_ns,
@@ -258,7 +259,7 @@ tg_agent_bytes(const tg_agent *agent)
         agent->cold_capacity * sizeof *agent->cold + agent->peers_capacity * sizeof *agent->peers +
         agent->actions_capacity * sizeof *agent->actions +
         agent->messages_capacity * sizeof *agent->messages +
-        agent->ranges_capacity * sizeof *agent->ranges;
+        agent->ranges_capacity * sizeof *agent->ranges + agent->texts_capacity;
     for (size_t i = 0; i < agent->work_count; i++) {
         const tg__work *work = agent->works[i];
         bytes += sizeof *work + work->ready.items_capacity * sizeof *work->ready.items +

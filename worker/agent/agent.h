@@ -27,9 +27,9 @@
  * that is on disk already, or is a copy of another worker's, is forgotten (and fetched again);
  * another is spilled. Nothing goes that a started task reads.
  *   - A tile on disk is loaded when the task that reads it is about to start.
- *   - Tiles of others are fetched in the order of their first readers, into the room there is. A
- *     fetch pushes out only what is read later than what it fetches; a task that has all its inputs
- *     here may push out anything, for it ends.
+ *   - Tiles of others are fetched in the order of their first readers, into the room there is.
+ *   - Only what is read later is pushed out; by a task that has all its inputs here also what older
+ *     ones read, when nothing is under way: for it ends, and they may be waiting for other workers.
  *   - Once something did not fit, the oldest comes first, and what is younger waits until it has
  *     its room: by the number of the job, then of the task, which is the same order everywhere. So
  *     the lowest task of a cluster always proceeds: what it waits for ends, or can be pushed out.

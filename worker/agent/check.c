@@ -29,7 +29,7 @@ check_task(const tg_agent *agent, const tg__work *work, uint32_t t)
     uint32_t missing = 0, from_disk = 0;
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
         const tg__tile *input = &work->tile[g->preds[e]];
-        const tg__held *held = tg__held_find(agent, work, g->preds[e]);
+        const tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
         missing += input->state == TG__ABSENT;
         from_disk += held != NULL && !(held->bits & TG__MEMORY);
         MUST(!started(task) || (held != NULL && held->pins != 0), "an input that is not pinned");
@@ -54,8 +54,8 @@ check_tile(const tg_agent *agent, const tg__work *work, uint32_t t)
     const char *broken = NULL;
     const tg_tasks *g = work->spec.tasks;
     const tg__tile *tile = &work->tile[t];
-    const tg__held *held = tg__held_find(agent, work, t);
-    const tg__far *far = tg__far_find(agent, work, t);
+    const tg__held *held = tg__agent_held_find(agent, work, t);
+    const tg__far *far = tg__agent_far_find(agent, work, t);
     uint32_t wanted = 0, pins = 0;
     for (uint64_t e = g->succ_start[t]; e < g->succ_start[t + 1]; e++) {
         wanted += work->tile[g->succs[e]].life != TG__NONE;
@@ -124,7 +124,7 @@ check_memory(const tg_agent *agent)
              flight == agent->flight_bytes && leaving == agent->leaving_bytes &&
              disk == agent->disk_bytes,
          "the count of bytes is wrong");
-    MUST(tg__used(agent) <= agent->options.memory_limit, "the memory law is broken");
+    MUST(tg__agent_used(agent) <= agent->options.memory_limit, "the memory law is broken");
 out:
     return broken;
 }

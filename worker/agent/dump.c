@@ -21,7 +21,7 @@ dump_missing(const tg_agent *agent, const tg__work *work, uint32_t t, tg_text *o
     const char *between = "";
     tg_text_add(out, ", \"first_waits_for\": [");
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
-        const tg__far *far = tg__far_find(agent, work, g->preds[e]);
+        const tg__far *far = tg__agent_far_find(agent, work, g->preds[e]);
         if (work->tile[g->preds[e]].state == TG__ABSENT) {
             tg_text_add(out, "%s{\"task\": %" PRIu32 ", \"at\": %" PRIu64 ", \"fetching\": %s}",
                         between, g->preds[e], far != NULL ? far->holder : 0,
@@ -36,7 +36,8 @@ static bool
 same(const tg_agent *agent, const tg__work *work, uint32_t a, uint32_t b)
 {
     const tg__tile *x = &work->tile[a], *y = &work->tile[b];
-    const tg__held *hx = tg__held_find(agent, work, a), *hy = tg__held_find(agent, work, b);
+    const tg__held *hx = tg__agent_held_find(agent, work, a),
+                   *hy = tg__agent_held_find(agent, work, b);
     return x->life == y->life && x->state == y->state &&
            (hx != NULL ? hx->bits : 0) == (hy != NULL ? hy->bits : 0);
 }
@@ -50,7 +51,7 @@ dump_tasks(const tg_agent *agent, const tg__work *work, tg_text *out)
     uint32_t count = work->tile != NULL ? work->spec.tasks->count : 0;
     for (uint32_t lo = 0, hi = 0; lo < count; lo = hi) {
         const tg__tile *tile = &work->tile[lo];
-        const tg__held *held = tg__held_find(agent, work, lo);
+        const tg__held *held = tg__agent_held_find(agent, work, lo);
         for (hi = lo + 1; hi < count && same(agent, work, lo, hi);) {
             hi++;
         }

@@ -69,7 +69,7 @@ sweep_peers(tg_agent *agent)
 }
 
 bool
-tg__peer_reserve(tg_agent *agent, uint64_t id, const char *address)
+tg__agent_peer_reserve(tg_agent *agent, uint64_t id, const char *address)
 {
     const char *given = address != NULL ? address : "";
     size_t at = peer_at(agent, id), bytes = strlen(given) + 1;
@@ -103,7 +103,7 @@ tg__peer_reserve(tg_agent *agent, uint64_t id, const char *address)
  */
 
 void
-tg__note_lost(tg__work *work, uint32_t t, uint64_t holder)
+tg__agent_note_lost(tg__work *work, uint32_t t, uint64_t holder)
 {
     work->lost[work->lost_count++] = (tg__lost){ .task = t, .holder = holder };
 }
@@ -116,23 +116,23 @@ is_wanted(const tg__work *work, const tg__far *far)
 }
 
 void
-tg__fetch_want(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_fetch_want(tg_agent *agent, tg__work *work, uint32_t t)
 {
-    tg__far *far = tg__far_find(agent, work, t);
+    tg__far *far = tg__agent_far_find(agent, work, t);
     if (far != NULL && !(far->bits & TG__FLYING) && is_wanted(work, far)) {
-        uint32_t key = tg__first_reader(work, t);
+        uint32_t key = tg__agent_first_reader(work, t);
         if (!(far->bits & TG__QUEUED) || key < far->key) {
             far->bits |= TG__QUEUED;
             far->key = key;
-            tg__heap_push(&work->fetches, key, t);
+            tg__agent_heap_push(&work->fetches, key, t);
         }
     }
 }
 
 void
-tg__fetch_cancel(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_fetch_cancel(tg_agent *agent, tg__work *work, uint32_t t)
 {
-    tg__far *far = tg__far_find(agent, work, t);
+    tg__far *far = tg__agent_far_find(agent, work, t);
     if (far != NULL && far->take == 0) {
         far->holder = 0;
         if ((far->bits & (TG__FLYING | TG__CANCELLED)) == TG__FLYING) {
@@ -140,31 +140,31 @@ tg__fetch_cancel(tg_agent *agent, tg__work *work, uint32_t t)
             (void)tg__agent_do(agent, TG_DO_CANCEL, work, t);
         }
         far->bits &= (uint8_t)~TG__QUEUED;
-        tg__far_tidy(agent, far);
+        tg__agent_far_tidy(agent, far);
     }
 }
 
 bool
-tg__fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key)
+tg__agent_fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key)
 {
     bool found = false;
     while (!found && work->fetches.count != 0) {
         uint64_t item = work->fetches.items[0];
         uint32_t t = (uint32_t)item;
-        tg__far *far = tg__far_find(agent, work, t);
-        uint32_t first = tg__first_reader(work, t);
+        tg__far *far = tg__agent_far_find(agent, work, t);
+        uint32_t first = tg__agent_first_reader(work, t);
         found = far != NULL && (far->bits & TG__QUEUED) != 0 && far->key == item >> 32 &&
                 first == far->key && is_wanted(work, far);
         if (found) {
             *task = t;
             *key = first;
         } else {
-            (void)tg__heap_pop(&work->fetches);
+            (void)tg__agent_heap_pop(&work->fetches);
             if (far != NULL && (far->bits & TG__QUEUED) != 0 && far->key == item >> 32) {
                 far->bits &= (uint8_t)~TG__QUEUED;
-                tg__fetch_want(agent, work, t); /* by another reader, into the room left */
-                far = tg__far_find(agent, work, t);
-                tg__far_tidy(agent, far);
+                tg__agent_fetch_want(agent, work, t); /* by another reader, into the room left */
+                far = tg__agent_far_find(agent, work, t);
+                tg__agent_far_tidy(agent, far);
             }
         }
     }
@@ -172,12 +172,12 @@ tg__fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key)
 }
 
 bool
-tg__fetch_begin(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t)
 {
     bool ok = tg__agent_room_for(agent, 1);
     if (ok) {
-        tg__far *far = tg__far_find(agent, work, t);
-        (void)tg__heap_pop(&work->fetches);
+        tg__far *far = tg__agent_far_find(agent, work, t);
+        (void)tg__agent_heap_pop(&work->fetches);
         far->bits = TG__FLYING;
         far->from = far->take != 0 ? far->take : far->holder;
         far->bytes = work->spec.out_bytes[work->spec.stage[t]];
@@ -210,20 +210,20 @@ locate(tg_agent *agent, tg__work *work, uint32_t t, uint64_t holder)
 {
     work->tile[t].flags &= (uint8_t)~TG__FREED;
     if (work->tile[t].wanted != 0) { /* else its reader was answered, and this crossed it */
-        tg__far_of(agent, work, t)->holder = holder;
-        tg__fetch_want(agent, work, t);
+        tg__agent_far_of(agent, work, t)->holder = holder;
+        tg__agent_fetch_want(agent, work, t);
     }
 }
 
 tg_status
-tg__hear_locate(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
+tg__agent_hear_locate(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
 {
     tg_status status = TG_OK;
     uint64_t tiles = count_of(message);
     TG_CHECK(message->worker != 0, err, TG_ERR_VALUE, "a tile is nowhere");
-    TG_CHECK(tg__far_reserve(agent, tiles) &&
+    TG_CHECK(tg__agent_far_reserve(agent, tiles) &&
                  TG__GROW(work->fetches.items, work->fetches.count, tiles) &&
-                 tg__peer_reserve(agent, message->worker, message->address),
+                 tg__agent_peer_reserve(agent, message->worker, message->address),
              err, TG_ERR_MEMORY, "no memory to note where %" PRIu64 " tiles are", tiles);
     for (size_t i = 0; i < message->range_count; i++) {
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
@@ -240,21 +240,21 @@ take_over(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes)
 {
     tg__tile *tile = &work->tile[t];
     if (tile->life == TG__LOADING) {
-        tg__unstart(agent, work, t);
+        tg__agent_unstart(agent, work, t);
     }
     if (tile->life == TG__TODO || tile->life == TG__READY) {
         tile->life = TG__NONE;
         work->todo--;
-        tg__forget_task(agent, work, t);
+        tg__agent_forget_task(agent, work, t);
     }
-    tg__tile_here(agent, work, t, TG__OWN, bytes);
-    tile->count = tg__succ_count(work, t);
-    tg__far *far = tg__far_find(agent, work, t);
+    tg__agent_tile_here(agent, work, t, TG__OWN, bytes);
+    tile->count = tg__agent_succ_count(work, t);
+    tg__far *far = tg__agent_far_find(agent, work, t);
     if (far != NULL) {
         far->holder = far->take = 0;
-        tg__far_tidy(agent, far);
+        tg__agent_far_tidy(agent, far);
     }
-    tg__say_done(agent, work, t, 0);
+    tg__agent_say_done(agent, work, t, 0);
 }
 
 static void
@@ -262,17 +262,17 @@ take(tg_agent *agent, tg__work *work, uint32_t t, uint64_t holder)
 {
     tg__tile *tile = &work->tile[t];
     if (tile->state == TG__OWN) {
-        tg__say_done(agent, work, t, 0);
+        tg__agent_say_done(agent, work, t, 0);
     } else if (tile->state == TG__COPY) {
-        take_over(agent, work, t, tg__held_find(agent, work, t)->bytes);
+        take_over(agent, work, t, tg__agent_held_find(agent, work, t)->bytes);
     } else {
-        tg__far_of(agent, work, t)->take = holder;
-        tg__fetch_want(agent, work, t);
+        tg__agent_far_of(agent, work, t)->take = holder;
+        tg__agent_fetch_want(agent, work, t);
     }
 }
 
 tg_status
-tg__hear_take(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
+tg__agent_hear_take(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
 {
     tg_status status = TG_OK;
     uint64_t tiles = count_of(message), actions = 0;
@@ -282,10 +282,10 @@ tg__hear_take(tg_agent *agent, tg__work *work, const tg_message *message, tg_err
         actions +=
             6 * (g->pred_start[message->ranges[i].hi] - g->pred_start[message->ranges[i].lo]);
     }
-    TG_CHECK(tg__far_reserve(agent, tiles) && TG__GROW(work->done, work->done_count, tiles) &&
+    TG_CHECK(tg__agent_far_reserve(agent, tiles) && TG__GROW(work->done, work->done_count, tiles) &&
                  TG__GROW(work->fetches.items, work->fetches.count, tiles) &&
                  tg__agent_room_for(agent, actions) &&
-                 tg__peer_reserve(agent, message->worker, message->address),
+                 tg__agent_peer_reserve(agent, message->worker, message->address),
              err, TG_ERR_MEMORY, "no memory to take %" PRIu64 " tiles", tiles);
     for (size_t i = 0; i < message->range_count; i++) {
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
@@ -297,7 +297,7 @@ out:
 }
 
 tg_status
-tg__hear_free(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
+tg__agent_hear_free(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
 {
     tg_status status = TG_OK;
     uint64_t actions = 0;
@@ -315,14 +315,14 @@ tg__hear_free(tg_agent *agent, tg__work *work, const tg_message *message, tg_err
     TG_CHECK(tg__agent_room_for(agent, actions), err, TG_ERR_MEMORY, "no memory to free tiles");
     for (size_t i = 0; i < message->range_count; i++) {
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
-            tg__far *far = tg__far_find(agent, work, t);
+            tg__far *far = tg__agent_far_find(agent, work, t);
             work->tile[t].flags &= (uint8_t)~TG__FREED;
             if (far != NULL) {
                 far->take = 0;
-                tg__fetch_cancel(agent, work, t);
+                tg__agent_fetch_cancel(agent, work, t);
             }
             if (work->tile[t].state != TG__ABSENT) {
-                tg__tile_gone(agent, work, t);
+                tg__agent_tile_gone(agent, work, t);
             }
         }
     }
@@ -337,11 +337,11 @@ static tg_status
 landed(tg_agent *agent, tg__work *work, uint32_t t, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg__far *far = tg__far_find(agent, work, t);
+    tg__far *far = tg__agent_far_find(agent, work, t);
     uint64_t inputs = tg_tasks_pred_count(work->spec.tasks, t);
     TG_CHECK(far != NULL && (far->bits & TG__FLYING) != 0, err, TG_ERR_VALUE,
              "tile %" PRIu32 " of job %" PRIu64 " came, and was not fetched", t, work->id);
-    TG_CHECK(tg__agent_room_for(agent, 6 * inputs + 4) && tg__held_reserve(agent, 1) &&
+    TG_CHECK(tg__agent_room_for(agent, 6 * inputs + 4) && tg__agent_held_reserve(agent, 1) &&
                  TG__GROW(work->done, work->done_count, 1) &&
                  TG__GROW(work->lost, work->lost_count, 1) &&
                  TG__GROW(work->fetches.items, work->fetches.count, 1),
@@ -360,57 +360,58 @@ is_over(tg_agent *agent, tg__work *work, tg__far *far)
 {
     bool own = work->tile[far->task].state == TG__OWN;
     if (own && far->take != 0 && !work->dropped) { /* made here meanwhile */
-        tg__say_done(agent, work, far->task, 0);
+        tg__agent_say_done(agent, work, far->task, 0);
         far->take = 0;
     }
     return own || work->dropped;
 }
 
 tg_status
-tg__on_fetched(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_fetched(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
     TG_CHECK(event->bytes >= 0, err, TG_ERR_VALUE, "a tile of %" PRId64 " bytes", event->bytes);
     TG_TRY(landed(agent, work, t, err));
-    tg__far *far = tg__far_find(agent, work, t);
+    tg__far *far = tg__agent_far_find(agent, work, t);
     far->bits = 0;
     if (is_over(agent, work, far)) {
-        tg__far_tidy(agent, far);
+        tg__agent_far_tidy(agent, far);
     } else if (far->take != 0) {
         (void)tg__agent_do(agent, TG_DO_KEEP, work, t);
         take_over(agent, work, t, event->bytes);
     } else if (is_wanted(work, far)) { /* a copy needs a holder: it may have to come again */
         (void)tg__agent_do(agent, TG_DO_KEEP, work, t);
-        tg__tile_here(agent, work, t, TG__COPY, event->bytes);
+        tg__agent_tile_here(agent, work, t, TG__COPY, event->bytes);
     } else {
-        tg__far_tidy(agent, far);
+        tg__agent_far_tidy(agent, far);
     }
-    tg__work_close(agent, work);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
 
 tg_status
-tg__on_fetch_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_fetch_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event,
+                          tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
     TG_TRY(landed(agent, work, t, err));
-    tg__far *far = tg__far_find(agent, work, t);
+    tg__far *far = tg__agent_far_find(agent, work, t);
     bool cancelled = (far->bits & TG__CANCELLED) != 0;
     uint64_t wanted_from = far->take != 0 ? far->take : far->holder;
     far->bits = 0;
     if (!is_over(agent, work, far)) {
         if (!cancelled && wanted_from == far->from && is_wanted(work, far)) {
-            tg__note_lost(work, t, far->from);
+            tg__agent_note_lost(work, t, far->from);
             far->holder = far->holder != far->from ? far->holder : 0;
             far->take = 0;
         }
-        tg__fetch_want(agent, work, t); /* it has moved, or is wanted again */
+        tg__agent_fetch_want(agent, work, t); /* it has moved, or is wanted again */
     }
-    tg__far_tidy(agent, far);
-    tg__work_close(agent, work);
+    tg__agent_far_tidy(agent, far);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }

@@ -164,8 +164,10 @@ struct tg_agent {
     int64_t leaving_bytes; /* of held_bytes: being spilled */
     int64_t disk_bytes, spilled_bytes;
     uint32_t spilling, loading, flying;
-    bool scarce;         /* something did not fit: the oldest comes first */
-    int64_t blocked_ns;  /* since when, with nothing under way; INT64_MAX: not */
+    bool scarce; /* something did not fit: the oldest comes first */
+    /* Since when the oldest has no room, with nothing under way, and before this step; INT64_MAX:
+     * it has. */
+    int64_t blocked_ns, was_blocked_ns;
     bool full, say_full; /* FULL was said; is to be said */
     bool probing;        /* looks for one to try, full as the disk is */
     int64_t retry_at_ns;
@@ -184,7 +186,8 @@ struct tg_agent {
     size_t message_count, messages_capacity;
     tg_range *ranges;
     size_t range_count, ranges_capacity;
-    char text[TG__TEXT_BYTES]; /* of a message that is the agent's own */
+    char *texts;
+    size_t text_count, texts_capacity;
 };
 
 /* --- out.c: actions, words, growing arrays, heaps -----------------------------------------------
@@ -205,27 +208,27 @@ tg_message *tg__agent_say(tg_agent *agent, tg_message_kind kind, const tg__work 
 void tg__agent_said(tg_agent *agent, size_t count);
 void tg__agent_out_finish(tg_agent *agent);
 /* Reserved by TG__GROW(heap->items, heap->count, n). */
-void tg__heap_push(tg__heap *heap, uint32_t key, uint32_t number);
-uint64_t tg__heap_pop(tg__heap *heap);
+void tg__agent_heap_push(tg__heap *heap, uint32_t key, uint32_t number);
+uint64_t tg__agent_heap_pop(tg__heap *heap);
 
 /* --- work.c: jobs -------------------------------------------------------------------------------
  */
 
-tg__work *tg__work_find(const tg_agent *agent, uint64_t id);
-void tg__work_free(tg_agent *agent, tg__work *work);
+tg__work *tg__agent_work_find(const tg_agent *agent, uint64_t id);
+void tg__agent_work_free(tg_agent *agent, tg__work *work);
 /* A dropped one of which nothing is under way any more is closed. One action. */
-void tg__work_close(tg_agent *agent, tg__work *work);
-void tg__ring_put(tg_agent *agent, tg__work *work);
-void tg__ring_remove(tg_agent *agent, tg__work *work);
+void tg__agent_work_close(tg_agent *agent, tg__work *work);
+void tg__agent_ring_put(tg_agent *agent, tg__work *work);
+void tg__agent_ring_remove(tg_agent *agent, tg__work *work);
 
 static inline bool
-tg__kept(const tg__work *work, uint32_t t)
+tg__agent_kept(const tg__work *work, uint32_t t)
 {
     return work->spec.kept[work->spec.stage[t]] != 0;
 }
 
 static inline uint32_t
-tg__succ_count(const tg__work *work, uint32_t t)
+tg__agent_succ_count(const tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
     return (uint32_t)(g->succ_start[t + 1] - g->succ_start[t]);
@@ -234,109 +237,113 @@ tg__succ_count(const tg__work *work, uint32_t t)
 /* --- tile.c: what is here -----------------------------------------------------------------------
  */
 
-bool tg__held_reserve(tg_agent *agent, uint64_t more);
-bool tg__far_reserve(tg_agent *agent, uint64_t more);
+bool tg__agent_held_reserve(tg_agent *agent, uint64_t more);
+bool tg__agent_far_reserve(tg_agent *agent, uint64_t more);
 /* Made when it is not there. */
-tg__far *tg__far_of(tg_agent *agent, tg__work *work, uint32_t t);
+tg__far *tg__agent_far_of(tg_agent *agent, tg__work *work, uint32_t t);
 static inline tg__far *
-tg__far_find(const tg_agent *agent, const tg__work *work, uint32_t t)
+tg__agent_far_find(const tg_agent *agent, const tg__work *work, uint32_t t)
 {
     return work->tile[t].far != 0 ? &agent->far[work->tile[t].far - 1] : NULL;
 }
 static inline tg__held *
-tg__held_find(const tg_agent *agent, const tg__work *work, uint32_t t)
+tg__agent_held_find(const tg_agent *agent, const tg__work *work, uint32_t t)
 {
     return work->tile[t].held != 0 ? &agent->held[work->tile[t].held - 1] : NULL;
 }
 /* Freed, if it says nothing any more. */
-void tg__far_tidy(tg_agent *agent, tg__far *far);
+void tg__agent_far_tidy(tg_agent *agent, tg__far *far);
 /* The tile is here, as COPY or OWN. Reserved: a held one. */
-void tg__tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state, int64_t bytes);
+void tg__agent_tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state,
+                         int64_t bytes);
 /* It is here no more; what of it is in use goes when it is not. Two actions. */
-void tg__tile_gone(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_tile_gone(tg_agent *agent, tg__work *work, uint32_t t);
 /* Lets go of what nobody uses. Two actions. */
-void tg__held_tidy(tg_agent *agent, tg__held *held);
+void tg__agent_held_tidy(tg_agent *agent, tg__held *held);
 /* Memory alone. One action. */
-void tg__held_from_memory(tg_agent *agent, tg__held *held);
+void tg__agent_held_from_memory(tg_agent *agent, tg__held *held);
 /* Two actions for each input. */
-void tg__pin(tg_agent *agent, tg__work *work, uint32_t t);
-void tg__unpin(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_pin(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_unpin(tg_agent *agent, tg__work *work, uint32_t t);
 /* The first task to be run here that reads it; UINT32_MAX: none. */
-uint32_t tg__first_reader(const tg__work *work, uint32_t t);
+uint32_t tg__agent_first_reader(const tg__work *work, uint32_t t);
 
 /* --- task.c: what is to be run ------------------------------------------------------------------
  */
 
-bool tg__ready_reserve(tg__work *work, uint64_t more);
-void tg__make_ready(tg_agent *agent, tg__work *work, uint32_t t);
+bool tg__agent_ready_reserve(tg__work *work, uint64_t more);
+void tg__agent_make_ready(tg_agent *agent, tg__work *work, uint32_t t);
 /* It will not run here: what only it wanted goes. Four actions for each input. */
-void tg__forget_task(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_forget_task(tg_agent *agent, tg__work *work, uint32_t t);
 /* It had not begun, and is not to be run here any more. Six actions for each input. */
-void tg__give_up(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_give_up(tg_agent *agent, tg__work *work, uint32_t t);
 /* A LOADING one waits again. Two actions for each input. */
-void tg__unstart(tg_agent *agent, tg__work *work, uint32_t t);
-void tg__queue_remove(tg_agent *agent, const tg__work *work, uint32_t t);
+void tg__agent_unstart(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_run_remove(tg_agent *agent, const tg__work *work, uint32_t t);
 /* One entry of work->done was reserved. */
-void tg__say_done(tg_agent *agent, tg__work *work, uint32_t t, int64_t busy_ns);
+void tg__agent_say_done(tg_agent *agent, tg__work *work, uint32_t t, int64_t busy_ns);
 /* Has begun: all it reads is in memory. One action. */
-void tg__launch(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_launch(tg_agent *agent, tg__work *work, uint32_t t);
 
 /* --- fetch.c ------------------------------------------------------------------------------------
  */
 
 /* Queues what is to be fetched, if it is. Reserved: one of work->fetches. */
-void tg__fetch_want(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_fetch_want(tg_agent *agent, tg__work *work, uint32_t t);
 /* Nobody wants it: not to be fetched any more. One action. */
-void tg__fetch_cancel(tg_agent *agent, tg__work *work, uint32_t t);
+void tg__agent_fetch_cancel(tg_agent *agent, tg__work *work, uint32_t t);
 /* One entry of work->lost was reserved. */
-void tg__note_lost(tg__work *work, uint32_t t, uint64_t holder);
+void tg__agent_note_lost(tg__work *work, uint32_t t, uint64_t holder);
 /* What is to be fetched first; false: nothing. */
-bool tg__fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key);
-bool tg__fetch_begin(tg_agent *agent, tg__work *work, uint32_t t);
-bool tg__peer_reserve(tg_agent *agent, uint64_t id, const char *address);
+bool tg__agent_fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key);
+bool tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t);
+bool tg__agent_peer_reserve(tg_agent *agent, uint64_t id, const char *address);
 
 /* --- memory.c -----------------------------------------------------------------------------------
  */
 
 static inline int64_t
-tg__used(const tg_agent *agent)
+tg__agent_used(const tg_agent *agent)
 {
     return agent->held_bytes + agent->need_bytes + agent->flight_bytes + agent->load_bytes;
 }
 
 static inline bool
-tg__fits(const tg_agent *agent, int64_t bytes)
+tg__agent_fits(const tg_agent *agent, int64_t bytes)
 {
-    return bytes <= agent->options.memory_limit - tg__used(agent);
+    return bytes <= agent->options.memory_limit - tg__agent_used(agent);
 }
 
 /* Makes room by what is read later than `reader` of the job, or by anything (work NULL). True: it
  * is there now; false: not yet, or not at all. */
-bool tg__make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32_t reader);
+bool tg__agent_make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32_t reader);
 /* One action. */
-void tg__load(tg_agent *agent, tg__held *held);
-void tg__disk_retry(tg_agent *agent);
-bool tg__idle(const tg_agent *agent);
+void tg__agent_load(tg_agent *agent, tg__held *held);
+void tg__agent_disk_retry(tg_agent *agent);
+bool tg__agent_idle(const tg_agent *agent);
 
 /* --- pump.c, say.c ------------------------------------------------------------------------------
  */
 
-void tg__pump(tg_agent *agent);
-void tg__talk(tg_agent *agent);
-void tg__postpone(tg_agent *agent);
+void tg__agent_pump(tg_agent *agent);
+void tg__agent_talk(tg_agent *agent);
+void tg__agent_postpone(tg_agent *agent);
 
 /* --- events -------------------------------------------------------------------------------------
  */
 
-typedef tg_status tg__handler(tg_agent *agent, tg__work *work, const tg_agent_event *event,
-                              tg_error *err);
-tg__handler tg__on_ended, tg__task_failed, tg__on_fetched, tg__on_fetch_failed;
-tg__handler tg__on_spilled, tg__on_spill_failed, tg__on_loaded, tg__on_load_failed, tg__on_wanted;
-tg_status tg__on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err);
+typedef tg_status tg__agent_handler(tg_agent *agent, tg__work *work, const tg_agent_event *event,
+                                    tg_error *err);
+tg__agent_handler tg__agent_on_ended, tg__agent_on_failed, tg__agent_on_fetched,
+    tg__agent_on_fetch_failed;
+tg__agent_handler tg__agent_on_spilled, tg__agent_on_spill_failed, tg__agent_on_loaded,
+    tg__agent_on_load_failed, tg__agent_on_wanted;
+tg_status tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err);
 
-typedef tg_status tg__hearer(tg_agent *agent, tg__work *work, const tg_message *message,
-                             tg_error *err);
-tg__hearer tg__hear_assign, tg__hear_revoke, tg__hear_locate, tg__hear_take, tg__hear_free;
-tg__hearer tg__hear_drop;
+typedef tg_status tg__agent_hearer(tg_agent *agent, tg__work *work, const tg_message *message,
+                                   tg_error *err);
+tg__agent_hearer tg__agent_hear_assign, tg__agent_hear_revoke, tg__agent_hear_locate,
+    tg__agent_hear_take, tg__agent_hear_free;
+tg__agent_hearer tg__agent_hear_drop;
 
 #endif

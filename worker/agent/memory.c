@@ -13,7 +13,7 @@
 #include "worker/agent/internal.h"
 
 bool
-tg__idle(const tg_agent *agent)
+tg__agent_idle(const tg_agent *agent)
 {
     return agent->run_count == 0 && agent->flying == 0 && agent->spilling == 0 &&
            agent->loading == 0;
@@ -55,7 +55,7 @@ list_cold(tg_agent *agent)
                 (tg__cold){ .held = (uint32_t)i,
                             .task = held->task,
                             .job = held->work->id,
-                            .next = tg__first_reader(held->work, held->task) };
+                            .next = tg__agent_first_reader(held->work, held->task) };
         }
     }
     if (agent->cold_count != 0) {
@@ -73,31 +73,35 @@ is_later(const tg__cold *cold, const tg__work *work, uint32_t reader)
            (cold->job == work->id && cold->next > reader);
 }
 
+/* The last of the list, if it may go still and is later; others that have changed are left out. */
+static tg__held *
+take_cold(tg_agent *agent, const tg__work *work, uint32_t reader)
+{
+    tg__held *found = NULL;
+    bool more = true;
+    while (more && found == NULL && agent->cold_count != 0) {
+        const tg__cold *cold = &agent->cold[agent->cold_count - 1];
+        tg__held *held = &agent->held[cold->held];
+        bool same = held->work != NULL && held->work->id == cold->job && held->task == cold->task &&
+                    may_go(agent, held) &&
+                    tg__agent_first_reader(held->work, held->task) >= cold->next;
+        more = !same || is_later(cold, work, reader);
+        if (more) {
+            agent->cold_count--;
+            found = same ? held : NULL;
+        }
+    }
+    return found;
+}
+
 /* The tile read latest; NULL: none that may go. */
 static tg__held *
 coldest(tg_agent *agent, const tg__work *work, uint32_t reader)
 {
-    tg__held *found = NULL;
-    bool more = true;
-    if (agent->changes - agent->cold_changes > agent->cold_count / 4) {
-        more = list_cold(agent);
-    }
-    while (more && found == NULL) {
-        if (agent->cold_count == 0) {
-            more =
-                agent->cold_changes != agent->changes && list_cold(agent) && agent->cold_count != 0;
-        } else {
-            const tg__cold *cold = &agent->cold[agent->cold_count - 1];
-            tg__held *held = &agent->held[cold->held];
-            bool same = held->work != NULL && held->work->id == cold->job &&
-                        held->task == cold->task && may_go(agent, held) &&
-                        tg__first_reader(held->work, held->task) >= cold->next;
-            more = !same || is_later(cold, work, reader);
-            if (more) {
-                agent->cold_count--;
-                found = same ? held : NULL;
-            }
-        }
+    bool ok = agent->changes - agent->cold_changes <= agent->cold_count / 4 || list_cold(agent);
+    tg__held *found = ok ? take_cold(agent, work, reader) : NULL;
+    if (ok && found == NULL && agent->cold_changes != agent->changes && list_cold(agent)) {
+        found = take_cold(agent, work, reader);
     }
     return found;
 }
@@ -109,6 +113,7 @@ static void
 set_full(tg_agent *agent, bool full)
 {
     if (agent->full != full) {
+        agent->changes++;
         agent->full = full;
         agent->say_full = !agent->say_full; /* said and taken back unheard: nothing is said */
     }
@@ -132,7 +137,7 @@ spill(tg_agent *agent, tg__held *held)
 }
 
 void
-tg__load(tg_agent *agent, tg__held *held)
+tg__agent_load(tg_agent *agent, tg__held *held)
 {
     held->bits |= TG__LOADING_IT;
     agent->load_bytes += held->bytes;
@@ -151,10 +156,10 @@ push_out(tg_agent *agent, tg__held *held)
     bool ok = tg__agent_room_for(agent, 2) &&
               (!copy || TG__GROW(work->fetches.items, work->fetches.count, 1));
     if (ok && copy) {
-        tg__tile_gone(agent, work, t);
-        tg__fetch_want(agent, work, t);
+        tg__agent_tile_gone(agent, work, t);
+        tg__agent_fetch_want(agent, work, t);
     } else if (ok && (held->bits & TG__DISK)) {
-        tg__held_from_memory(agent, held);
+        tg__agent_held_from_memory(agent, held);
     } else if (ok) {
         spill(agent, held);
     }
@@ -162,18 +167,18 @@ push_out(tg_agent *agent, tg__held *held)
 }
 
 bool
-tg__make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32_t reader)
+tg__agent_make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32_t reader)
 {
     tg__held *held = NULL;
     bool more = true;
-    while (more && !tg__fits(agent, bytes - agent->leaving_bytes)) {
+    while (more && !tg__agent_fits(agent, bytes - agent->leaving_bytes)) {
         held = coldest(agent, work, reader);
         more = held != NULL && push_out(agent, held);
         if (held != NULL && !more) {
-            tg__postpone(agent);
+            tg__agent_postpone(agent);
         }
     }
-    return tg__fits(agent, bytes);
+    return tg__agent_fits(agent, bytes);
 }
 
 /* The one to try a full disk with; NULL: nothing has to go there. */
@@ -187,7 +192,7 @@ probe(tg_agent *agent)
         tg__held *held = &agent->held[i];
         if (may_go(agent, held) && !(held->bits & TG__DISK) &&
             held->work->tile[held->task].state == TG__OWN) {
-            uint32_t next = tg__first_reader(held->work, held->task);
+            uint32_t next = tg__agent_first_reader(held->work, held->task);
             best = best == NULL || next > latest ? held : best;
             latest = best == held ? next : latest;
         }
@@ -197,15 +202,15 @@ probe(tg_agent *agent)
 }
 
 void
-tg__disk_retry(tg_agent *agent)
+tg__agent_disk_retry(tg_agent *agent)
 {
     if (agent->full && agent->spilling == 0 && agent->now_ns >= agent->retry_at_ns) {
         tg__held *held = probe(agent);
         agent->retry_at_ns = agent->now_ns + agent->options.retry_ns;
-        if (held == NULL || tg__used(agent) <= agent->options.memory_limit / 2) {
+        if (held == NULL || tg__agent_used(agent) <= agent->options.memory_limit / 2) {
             set_full(agent, false);
         } else if (!push_out(agent, held)) {
-            tg__postpone(agent);
+            tg__agent_postpone(agent);
         }
     }
 }
@@ -217,7 +222,7 @@ static tg_status
 check_disk(const tg_agent *agent, const tg__work *work, uint32_t t, uint8_t bit, tg_error *err)
 {
     tg_status status = TG_OK;
-    const tg__held *held = tg__held_find(agent, work, t);
+    const tg__held *held = tg__agent_held_find(agent, work, t);
     TG_CHECK(held != NULL && (held->bits & bit) != 0, err, TG_ERR_VALUE,
              "the disk speaks of tile %" PRIu32 " of job %" PRIu64 ", unasked", t, work->id);
 out:
@@ -235,13 +240,13 @@ spill_over(tg_agent *agent, tg__held *held)
 }
 
 tg_status
-tg__on_spilled(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_spilled(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     TG_TRY(check_disk(agent, work, event->task, TG__SPILLING, err));
     TG_CHECK(event->bytes >= 0, err, TG_ERR_VALUE, "a tile of %" PRId64 " bytes", event->bytes);
     TG_CHECK(tg__agent_room_for(agent, 3), err, TG_ERR_MEMORY, "no memory for a spilled tile");
-    tg__held *held = tg__held_find(agent, work, event->task);
+    tg__held *held = tg__agent_held_find(agent, work, event->task);
     spill_over(agent, held);
     agent->disk_bytes += event->bytes - held->disk_bytes;
     agent->spilled_bytes += event->bytes;
@@ -250,27 +255,28 @@ tg__on_spilled(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_
     set_full(agent, false);
     if (held->pins == 0 && work->tile[event->task].state != TG__ABSENT && !work->dropped &&
         !(held->bits & TG__WANTED)) {
-        tg__held_from_memory(agent, held);
+        tg__agent_held_from_memory(agent, held);
     }
-    tg__held_tidy(agent, held);
-    tg__work_close(agent, work);
+    tg__agent_held_tidy(agent, held);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
 
 tg_status
-tg__on_spill_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_spill_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event,
+                          tg_error *err)
 {
     tg_status status = TG_OK;
     TG_TRY(check_disk(agent, work, event->task, TG__SPILLING, err));
     TG_CHECK(tg__agent_room_for(agent, 3), err, TG_ERR_MEMORY, "no memory for a full disk");
-    tg__held *held = tg__held_find(agent, work, event->task);
+    tg__held *held = tg__agent_held_find(agent, work, event->task);
     spill_over(agent, held);
     agent->disk_bytes -= held->disk_bytes;
     held->disk_bytes = 0;
     set_full(agent, true);
-    tg__held_tidy(agent, held);
-    tg__work_close(agent, work);
+    tg__agent_held_tidy(agent, held);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
@@ -283,7 +289,7 @@ readers_go_on(tg_agent *agent, tg__work *work, uint32_t t)
     for (uint64_t e = g->succ_start[t]; e < g->succ_start[t + 1]; e++) {
         tg__tile *reader = &work->tile[g->succs[e]];
         if (reader->life == TG__LOADING && --reader->count == 0) {
-            tg__launch(agent, work, g->succs[e]);
+            tg__agent_launch(agent, work, g->succs[e]);
         }
     }
 }
@@ -299,14 +305,14 @@ load_over(tg_agent *agent, tg__held *held)
 }
 
 tg_status
-tg__on_loaded(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_loaded(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
     TG_TRY(check_disk(agent, work, t, TG__LOADING_IT, err));
-    TG_CHECK(tg__agent_room_for(agent, (uint64_t)tg__succ_count(work, t) + 3), err, TG_ERR_MEMORY,
-             "no memory for a loaded tile");
-    tg__held *held = tg__held_find(agent, work, t);
+    TG_CHECK(tg__agent_room_for(agent, (uint64_t)tg__agent_succ_count(work, t) + 3), err,
+             TG_ERR_MEMORY, "no memory for a loaded tile");
+    tg__held *held = tg__agent_held_find(agent, work, t);
     load_over(agent, held);
     if (!(held->bits & TG__MEMORY)) {
         held->bits |= TG__MEMORY;
@@ -315,14 +321,15 @@ tg__on_loaded(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_e
     if (work->tile[t].state != TG__ABSENT && !work->dropped) {
         readers_go_on(agent, work, t);
     }
-    tg__held_tidy(agent, held);
-    tg__work_close(agent, work);
+    tg__agent_held_tidy(agent, held);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
 
 tg_status
-tg__on_load_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_load_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event,
+                         tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_tasks *g = work->spec.tasks;
@@ -332,34 +339,36 @@ tg__on_load_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event,
     for (uint64_t e = g->succ_start[t]; e < g->succ_start[t + 1]; e++) {
         actions += 2 * (uint64_t)tg_tasks_pred_count(g, g->succs[e]);
     }
-    TG_CHECK(tg__agent_room_for(agent, actions) && TG__GROW(work->lost, work->lost_count, 1), err,
-             TG_ERR_MEMORY, "no memory for a lost tile");
-    tg__held *held = tg__held_find(agent, work, t);
+    TG_CHECK(tg__agent_room_for(agent, actions) && TG__GROW(work->lost, work->lost_count, 1) &&
+                 TG__GROW(work->fetches.items, work->fetches.count, 1),
+             err, TG_ERR_MEMORY, "no memory for a lost tile");
+    tg__held *held = tg__agent_held_find(agent, work, t);
     load_over(agent, held);
     if (held->bits & TG__MEMORY) { /* made or fetched again meanwhile */
         readers_go_on(agent, work, t);
     } else if (work->tile[t].state != TG__ABSENT && !work->dropped) {
-        tg__note_lost(work, t, agent->options.self);
-        tg__tile_gone(agent, work, t);
-        held = tg__held_find(agent, work, t);
+        tg__agent_note_lost(work, t, agent->options.self);
+        tg__agent_tile_gone(agent, work, t);
+        tg__agent_fetch_want(agent, work, t); /* another may have it too */
+        held = tg__agent_held_find(agent, work, t);
     }
     if (held != NULL) {
-        tg__held_tidy(agent, held);
+        tg__agent_held_tidy(agent, held);
     }
-    tg__work_close(agent, work);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
 
 tg_status
-tg__on_wanted(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_wanted(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
     TG_CHECK(TG__GROW(agent->serve, agent->serve_count, 1), err, TG_ERR_MEMORY,
              "no memory to note that a tile is asked for");
     if (!work->dropped && work->tile[t].state != TG__ABSENT) {
-        tg__held *held = tg__held_find(agent, work, t);
+        tg__held *held = tg__agent_held_find(agent, work, t);
         if ((held->bits & (TG__MEMORY | TG__LOADING_IT | TG__WANTED)) == 0) {
             held->bits |= TG__WANTED;
             agent->serve[agent->serve_count++] = work->tile[t].held;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a step gives: actions in the order in which they came up, and the messages some of them
- * carry. Both arrays and the ranges may move while they grow; so they are joined at the end.
+ * carry. The arrays, of ranges and texts too, may move while they grow; so they are joined at the
+ * end.
  */
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
@@ -74,6 +75,10 @@ tg__agent_out_finish(tg_agent *agent)
             tg_message *message = &agent->messages[action->peer];
             message->ranges = message->range_count != 0 ? agent->ranges + message->offset : NULL;
             message->offset = 0;
+            if (message->kind == TG_MESSAGE_FAILED && message->byte_count != 0) {
+                message->text = agent->texts + message->byte_count - 1;
+                message->byte_count = 0;
+            }
             action->message = message;
             action->peer = 0;
         }
@@ -84,7 +89,7 @@ tg__agent_out_finish(tg_agent *agent)
  */
 
 void
-tg__heap_push(tg__heap *heap, uint32_t key, uint32_t number)
+tg__agent_heap_push(tg__heap *heap, uint32_t key, uint32_t number)
 {
     TG_ASSERT_CMP(heap->count, <, heap->items_capacity);
     uint64_t item = (uint64_t)key << 32 | number;
@@ -96,7 +101,7 @@ tg__heap_push(tg__heap *heap, uint32_t key, uint32_t number)
 }
 
 uint64_t
-tg__heap_pop(tg__heap *heap)
+tg__agent_heap_pop(tg__heap *heap)
 {
     uint64_t first = heap->items[0], last = heap->items[--heap->count];
     size_t at = 0;

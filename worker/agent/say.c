@@ -196,7 +196,7 @@ beat(tg_agent *agent)
     tg_message *message = tg__agent_say(agent, TG_MESSAGE_BEAT, NULL, 0, NULL);
     agent->beat_at_ns = agent->now_ns + agent->options.beat_ns;
     if (message != NULL) {
-        message->memory = tg__used(agent);
+        message->memory = tg__agent_used(agent);
         message->total = (uint64_t)agent->spilled_bytes;
         message->busy_ns = agent->busy_ns;
     }
@@ -209,7 +209,7 @@ beat(tg_agent *agent)
 }
 
 void
-tg__talk(tg_agent *agent)
+tg__agent_talk(tg_agent *agent)
 {
     bool ok = say_full(agent);
     for (size_t i = 0; ok && i < agent->work_count; i++) {
@@ -221,6 +221,6 @@ tg__talk(tg_agent *agent)
         beat(agent);
     }
     if (!ok) {
-        tg__postpone(agent);
+        tg__agent_postpone(agent);
     }
 }

@@ -17,33 +17,33 @@ preds_of(const tg__work *work, tg_range range)
 }
 
 bool
-tg__ready_reserve(tg__work *work, uint64_t more)
+tg__agent_ready_reserve(tg__work *work, uint64_t more)
 {
     return TG__GROW(work->ready.items, work->ready.count, work->todo + more);
 }
 
 void
-tg__make_ready(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_make_ready(tg_agent *agent, tg__work *work, uint32_t t)
 {
     tg__tile *task = &work->tile[t];
     task->life = TG__READY;
     task->count = 0;
     if (!(task->flags & TG__HEAPED)) {
         task->flags |= TG__HEAPED;
-        tg__heap_push(&work->ready, t, t);
+        tg__agent_heap_push(&work->ready, t, t);
     }
-    tg__ring_put(agent, work);
+    tg__agent_ring_put(agent, work);
 }
 
 void
-tg__say_done(tg_agent *agent, tg__work *work, uint32_t t, int64_t busy_ns)
+tg__agent_say_done(tg_agent *agent, tg__work *work, uint32_t t, int64_t busy_ns)
 {
     work->done[work->done_count++] = (tg__done){ .task = t, .busy_ns = busy_ns };
     agent->flush_at_ns = tg_min_i64(agent->flush_at_ns, agent->now_ns + agent->options.batch_ns);
 }
 
 void
-tg__queue_remove(tg_agent *agent, const tg__work *work, uint32_t t)
+tg__agent_run_remove(tg_agent *agent, const tg__work *work, uint32_t t)
 {
     size_t at = 0;
     while (agent->runs[at].work != work || agent->runs[at].task != t) {
@@ -58,19 +58,20 @@ static void
 release(tg_agent *agent, tg__work *work, uint32_t t)
 {
     agent->need_bytes -= work->spec.need_bytes[work->spec.stage[t]];
-    tg__queue_remove(agent, work, t);
-    tg__unpin(agent, work, t);
+    agent->changes++;
+    tg__agent_run_remove(agent, work, t);
+    tg__agent_unpin(agent, work, t);
 }
 
 void
-tg__unstart(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_unstart(tg_agent *agent, tg__work *work, uint32_t t)
 {
-    tg__make_ready(agent, work, t); /* before it is unpinned: a tile that goes counts it */
+    tg__agent_make_ready(agent, work, t); /* before it is unpinned: a tile that goes counts it */
     release(agent, work, t);
 }
 
 void
-tg__forget_task(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_forget_task(tg_agent *agent, tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
     work->tile[t].flags &= (uint8_t)~TG__ALONE;
@@ -79,22 +80,22 @@ tg__forget_task(tg_agent *agent, tg__work *work, uint32_t t)
         tg__tile *input = &work->tile[g->preds[e]];
         if (--input->wanted == 0) {
             if (input->state == TG__COPY) {
-                tg__tile_gone(agent, work, g->preds[e]);
+                tg__agent_tile_gone(agent, work, g->preds[e]);
             }
-            tg__fetch_cancel(agent, work, g->preds[e]);
+            tg__agent_fetch_cancel(agent, work, g->preds[e]);
         }
     }
 }
 
 void
-tg__give_up(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_give_up(tg_agent *agent, tg__work *work, uint32_t t)
 {
     if (work->tile[t].life == TG__LOADING) {
-        tg__unstart(agent, work, t);
+        tg__agent_unstart(agent, work, t);
     }
     work->tile[t].life = TG__NONE;
     work->todo--;
-    tg__forget_task(agent, work, t);
+    tg__agent_forget_task(agent, work, t);
 }
 
 /* --- ASSIGN -------------------------------------------------------------------------------------
@@ -116,9 +117,9 @@ assign(tg_agent *agent, tg__work *work, uint32_t t, bool alone)
             missing++;
             if (input->flags & TG__FREED) {
                 input->flags &= (uint8_t)~TG__FREED;
-                tg__note_lost(work, g->preds[e], agent->options.self);
+                tg__agent_note_lost(work, g->preds[e], agent->options.self);
             } else {
-                tg__fetch_want(agent, work, g->preds[e]);
+                tg__agent_fetch_want(agent, work, g->preds[e]);
             }
         } else if (input->state == TG__OWN && (task->flags & TG__ENDED)) {
             input->count++;
@@ -127,7 +128,7 @@ assign(tg_agent *agent, tg__work *work, uint32_t t, bool alone)
     task->flags &= (uint8_t)~TG__ENDED;
     task->count = missing;
     if (missing == 0) {
-        tg__make_ready(agent, work, t);
+        tg__agent_make_ready(agent, work, t);
     }
 }
 
@@ -151,20 +152,20 @@ out:
 }
 
 tg_status
-tg__hear_assign(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
+tg__agent_hear_assign(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
 {
     tg_status status = TG_OK;
     uint64_t tasks = 0, inputs = 0;
     TG_TRY(check_assign(work, message, &tasks, &inputs, err));
-    TG_CHECK(tg__ready_reserve(work, tasks) && TG__GROW(work->done, work->done_count, tasks) &&
-                 TG__GROW(work->lost, work->lost_count, inputs) &&
-                 TG__GROW(work->fetches.items, work->fetches.count, inputs),
-             err, TG_ERR_MEMORY, "no memory for %" PRIu64 " tasks of job %" PRIu64, tasks,
-             work->id);
+    TG_CHECK(
+        tg__agent_ready_reserve(work, tasks) && TG__GROW(work->done, work->done_count, tasks) &&
+            TG__GROW(work->lost, work->lost_count, inputs) &&
+            TG__GROW(work->fetches.items, work->fetches.count, inputs),
+        err, TG_ERR_MEMORY, "no memory for %" PRIu64 " tasks of job %" PRIu64, tasks, work->id);
     for (size_t i = 0; i < message->range_count; i++) {
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
             if (work->tile[t].state == TG__OWN) {
-                tg__say_done(agent, work, t, 0);
+                tg__agent_say_done(agent, work, t, 0);
             } else {
                 assign(agent, work, t, message->flag);
             }
@@ -179,7 +180,7 @@ out:
  */
 
 tg_status
-tg__hear_revoke(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
+tg__agent_hear_revoke(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
 {
     tg_status status = TG_OK;
     uint64_t tasks = 0, actions = 0;
@@ -194,7 +195,7 @@ tg__hear_revoke(tg_agent *agent, tg__work *work, const tg_message *message, tg_e
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
             tg__life life = (tg__life)work->tile[t].life;
             if (life != TG__NONE && life != TG__RUNNING) {
-                tg__give_up(agent, work, t);
+                tg__agent_give_up(agent, work, t);
                 work->revoked[work->revoked_count++] = (tg_range){ t, t + 1 };
             }
         }
@@ -207,7 +208,7 @@ out:
  */
 
 void
-tg__launch(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_launch(tg_agent *agent, tg__work *work, uint32_t t)
 {
     work->tile[t].life = TG__RUNNING;
     work->todo--;
@@ -223,9 +224,9 @@ inputs_were_read(tg_agent *agent, tg__work *work, uint32_t t)
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
         tg__tile *input = &work->tile[g->preds[e]];
         if (input->state == TG__OWN && input->count != 0 && --input->count == 0 &&
-            !tg__kept(work, g->preds[e])) {
+            !tg__agent_kept(work, g->preds[e])) {
             input->flags |= TG__FREED;
-            tg__tile_gone(agent, work, g->preds[e]);
+            tg__agent_tile_gone(agent, work, g->preds[e]);
         }
     }
 }
@@ -250,7 +251,7 @@ out:
 }
 
 tg_status
-tg__on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
@@ -260,7 +261,7 @@ tg__on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_er
              "task %" PRIu32 " of job %" PRIu64 " took a negative time or memory", t, work->id);
     TG_CHECK(
         tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
-            tg__held_reserve(agent, 1) && TG__GROW(work->done, work->done_count, 1),
+            tg__agent_held_reserve(agent, 1) && TG__GROW(work->done, work->done_count, 1),
         err, TG_ERR_MEMORY, "no memory for the end of a task of job %" PRIu64, work->id);
     work->under_way--;
     task->life = TG__NONE;
@@ -268,26 +269,26 @@ tg__on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_er
     learn(agent, event->busy_ns);
     release(agent, work, t);
     if (!work->dropped) {
-        if (tg__succ_count(work, t) != 0 || tg__kept(work, t)) {
-            tg__far *far = tg__far_find(agent, work, t);
-            if (far != NULL) {
-                far->holder = 0;
-                tg__far_tidy(agent, far);
+        if (tg__agent_succ_count(work, t) != 0 || tg__agent_kept(work, t)) {
+            tg__far *far = tg__agent_far_find(agent, work, t);
+            if (far != NULL) { /* its end also answers a TAKE */
+                far->take = 0;
+                tg__agent_fetch_cancel(agent, work, t);
             }
-            tg__tile_here(agent, work, t, TG__OWN, event->bytes);
-            task->count = tg__succ_count(work, t);
+            tg__agent_tile_here(agent, work, t, TG__OWN, event->bytes);
+            task->count = tg__agent_succ_count(work, t);
         }
         inputs_were_read(agent, work, t);
-        tg__forget_task(agent, work, t);
-        tg__say_done(agent, work, t, event->busy_ns);
+        tg__agent_forget_task(agent, work, t);
+        tg__agent_say_done(agent, work, t, event->busy_ns);
     }
-    tg__work_close(agent, work);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
 
 tg_status
-tg__task_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
+tg__agent_on_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
@@ -308,9 +309,9 @@ tg__task_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg
     work->tile[t].life = TG__NONE;
     release(agent, work, t);
     if (!work->dropped) {
-        tg__forget_task(agent, work, t);
+        tg__agent_forget_task(agent, work, t);
     }
-    tg__work_close(agent, work);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }

@@ -13,13 +13,13 @@
  */
 
 bool
-tg__held_reserve(tg_agent *agent, uint64_t more)
+tg__agent_held_reserve(tg_agent *agent, uint64_t more)
 {
     return TG__GROW(agent->held, agent->held_count, more);
 }
 
 bool
-tg__far_reserve(tg_agent *agent, uint64_t more)
+tg__agent_far_reserve(tg_agent *agent, uint64_t more)
 {
     return TG__GROW(agent->far, agent->far_count, more);
 }
@@ -42,7 +42,7 @@ held_of(tg_agent *agent, tg__work *work, uint32_t t)
 }
 
 tg__far *
-tg__far_of(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_far_of(tg_agent *agent, tg__work *work, uint32_t t)
 {
     if (work->tile[t].far == 0) {
         uint32_t place = agent->far_free;
@@ -59,7 +59,7 @@ tg__far_of(tg_agent *agent, tg__work *work, uint32_t t)
 }
 
 void
-tg__far_tidy(tg_agent *agent, tg__far *far)
+tg__agent_far_tidy(tg_agent *agent, tg__far *far)
 {
     if (far->holder == 0 && far->take == 0 && far->bits == 0) {
         uint32_t place = far->work->tile[far->task].far;
@@ -73,7 +73,7 @@ tg__far_tidy(tg_agent *agent, tg__far *far)
  */
 
 void
-tg__held_from_memory(tg_agent *agent, tg__held *held)
+tg__agent_held_from_memory(tg_agent *agent, tg__held *held)
 {
     held->bits &= (uint8_t)~TG__MEMORY;
     agent->held_bytes -= held->bytes;
@@ -94,13 +94,13 @@ from_disk(tg_agent *agent, tg__held *held)
 }
 
 void
-tg__held_tidy(tg_agent *agent, tg__held *held)
+tg__agent_held_tidy(tg_agent *agent, tg__held *held)
 {
     tg__tile *tile = &held->work->tile[held->task];
     bool busy = held->pins != 0 || (held->bits & (TG__SPILLING | TG__LOADING_IT)) != 0;
     if (!busy && (tile->state == TG__ABSENT || held->work->dropped)) {
         if (held->bits & TG__MEMORY) {
-            tg__held_from_memory(agent, held);
+            tg__agent_held_from_memory(agent, held);
         }
         if (held->bits & TG__DISK) {
             from_disk(agent, held);
@@ -118,23 +118,23 @@ tg__held_tidy(tg_agent *agent, tg__held *held)
 }
 
 void
-tg__pin(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_pin(tg_agent *agent, tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
-        tg__held_find(agent, work, g->preds[e])->pins++;
+        tg__agent_held_find(agent, work, g->preds[e])->pins++;
     }
 }
 
 void
-tg__unpin(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_unpin(tg_agent *agent, tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
-        tg__held *held = tg__held_find(agent, work, g->preds[e]);
+        tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
         TG_DCHECK(held != NULL && held->pins != 0);
         held->pins--;
-        tg__held_tidy(agent, held);
+        tg__agent_held_tidy(agent, held);
     }
 }
 
@@ -142,7 +142,7 @@ tg__unpin(tg_agent *agent, tg__work *work, uint32_t t)
  */
 
 void
-tg__tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state, int64_t bytes)
+tg__agent_tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state, int64_t bytes)
 {
     const tg_tasks *g = work->spec.tasks;
     tg__tile *tile = &work->tile[t];
@@ -164,13 +164,13 @@ tg__tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state, int6
          e++) {
         tg__tile *reader = &work->tile[g->succs[e]];
         if (reader->life == TG__TODO && --reader->count == 0) {
-            tg__make_ready(agent, work, g->succs[e]);
+            tg__agent_make_ready(agent, work, g->succs[e]);
         }
     }
 }
 
 void
-tg__tile_gone(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_tile_gone(tg_agent *agent, tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
     tg__tile *tile = &work->tile[t];
@@ -179,7 +179,7 @@ tg__tile_gone(tg_agent *agent, tg__work *work, uint32_t t)
     for (uint64_t e = g->succ_start[t]; tile->wanted != 0 && e < g->succ_start[t + 1]; e++) {
         tg__tile *reader = &work->tile[g->succs[e]];
         if (reader->life == TG__LOADING) {
-            tg__unstart(agent, work, g->succs[e]);
+            tg__agent_unstart(agent, work, g->succs[e]);
         }
         if (reader->life == TG__READY) {
             reader->life = TG__TODO;
@@ -189,12 +189,12 @@ tg__tile_gone(tg_agent *agent, tg__work *work, uint32_t t)
         }
     }
     if (tile->held != 0) {
-        tg__held_tidy(agent, &agent->held[tile->held - 1]);
+        tg__agent_held_tidy(agent, &agent->held[tile->held - 1]);
     }
 }
 
 uint32_t
-tg__first_reader(const tg__work *work, uint32_t t)
+tg__agent_first_reader(const tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
     uint32_t first = UINT32_MAX;

@@ -27,17 +27,17 @@ lower_bound(const tg_agent *agent, uint64_t id)
 }
 
 tg__work *
-tg__work_find(const tg_agent *agent, uint64_t id)
+tg__agent_work_find(const tg_agent *agent, uint64_t id)
 {
     size_t at = lower_bound(agent, id);
     return at < agent->work_count && agent->works[at]->id == id ? agent->works[at] : NULL;
 }
 
 void
-tg__work_free(tg_agent *agent, tg__work *work)
+tg__agent_work_free(tg_agent *agent, tg__work *work)
 {
     if (work != NULL) {
-        tg__ring_remove(agent, work);
+        tg__agent_ring_remove(agent, work);
         if (work->tile != NULL) {
             tg_free(NULL, work->tile, (size_t)work->spec.tasks->count * sizeof *work->tile);
         }
@@ -72,11 +72,11 @@ out:
 }
 
 tg_status
-tg__on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err)
+tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     tg__work *work = NULL;
-    TG_CHECK(event->job != 0 && tg__work_find(agent, event->job) == NULL, err, TG_ERR_VALUE,
+    TG_CHECK(event->job != 0 && tg__agent_work_find(agent, event->job) == NULL, err, TG_ERR_VALUE,
              "there is a job %" PRIu64 " already, or it is 0", event->job);
     TG_CHECK(event->spec != NULL || event->code != TG_OK, err, TG_ERR_VALUE,
              "job %" PRIu64 " has neither a plan nor a reason", event->job);
@@ -111,7 +111,7 @@ tg__on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err)
     agent->work_count++;
     work = NULL;
 out:
-    tg__work_free(agent, work);
+    tg__agent_work_free(agent, work);
     return status;
 }
 
@@ -119,7 +119,7 @@ out:
  */
 
 void
-tg__work_close(tg_agent *agent, tg__work *work)
+tg__agent_work_close(tg_agent *agent, tg__work *work)
 {
     if (work->dropped && work->under_way == 0) {
         size_t at = lower_bound(agent, work->id);
@@ -127,7 +127,7 @@ tg__work_close(tg_agent *agent, tg__work *work)
         agent->work_count--;
         memmove(agent->works + at, agent->works + at + 1,
                 (agent->work_count - at) * sizeof *agent->works);
-        tg__work_free(agent, work);
+        tg__agent_work_free(agent, work);
     }
 }
 
@@ -141,7 +141,7 @@ drop_runs(tg_agent *agent, tg__work *work)
         if (run.work == work && work->tile[run.task].life == TG__LOADING) {
             agent->need_bytes -= work->spec.need_bytes[work->spec.stage[run.task]];
             work->tile[run.task].life = TG__NONE;
-            tg__unpin(agent, work, run.task);
+            tg__agent_unpin(agent, work, run.task);
         } else {
             agent->runs[kept++] = run;
         }
@@ -155,7 +155,7 @@ drop_tiles(tg_agent *agent, tg__work *work)
 {
     for (size_t i = 0; i < agent->held_count; i++) {
         if (agent->held[i].work == work) {
-            tg__held_tidy(agent, &agent->held[i]);
+            tg__agent_held_tidy(agent, &agent->held[i]);
         }
     }
     for (size_t i = 0; i < agent->far_count; i++) {
@@ -163,14 +163,14 @@ drop_tiles(tg_agent *agent, tg__work *work)
         if (far->work == work) {
             far->holder = far->take = 0;
             far->bits &= TG__FLYING;
-            tg__far_tidy(agent, far);
+            tg__agent_far_tidy(agent, far);
         }
     }
     agent->changes++;
 }
 
 tg_status
-tg__hear_drop(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
+tg__agent_hear_drop(tg_agent *agent, tg__work *work, const tg_message *message, tg_error *err)
 {
     tg_status status = TG_OK;
     (void)message;
@@ -179,12 +179,12 @@ tg__hear_drop(tg_agent *agent, tg__work *work, const tg_message *message, tg_err
     work->dropped = true;
     work->done_count = work->lost_count = work->revoked_count = 0;
     work->todo = 0;
-    tg__ring_remove(agent, work);
+    tg__agent_ring_remove(agent, work);
     if (work->tile != NULL) {
         drop_runs(agent, work);
         drop_tiles(agent, work);
     }
-    tg__work_close(agent, work);
+    tg__agent_work_close(agent, work);
 out:
     return status;
 }
@@ -193,7 +193,7 @@ out:
  */
 
 void
-tg__ring_put(tg_agent *agent, tg__work *work)
+tg__agent_ring_put(tg_agent *agent, tg__work *work)
 {
     if (work->next == NULL) {
         tg__work *head = agent->ring != NULL ? agent->ring : work;
@@ -206,7 +206,7 @@ tg__ring_put(tg_agent *agent, tg__work *work)
 }
 
 void
-tg__ring_remove(tg_agent *agent, tg__work *work)
+tg__agent_ring_remove(tg_agent *agent, tg__work *work)
 {
     if (work->next != NULL) {
         work->before->next = work->next;
