@@ -41,7 +41,7 @@ tg__worker_tell(tg_worker *worker, const tg_worker_news *news)
 static void
 say_text(tg_worker_news *news, const char *text)
 {
-    (void)snprintf(news->text, sizeof news->text, "%s", text);
+    (void)snprintf(news->text, sizeof news->text, "%.*s", (int)sizeof news->text - 1, text);
 }
 
 /* -- threads --------------------------------------------------------------------------------- */
