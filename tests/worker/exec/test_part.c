@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -25,6 +26,12 @@
 #include "worker/session/session.h"
 
 enum { SITES = 3, TARGETS_MAX = 8, THREADS = 3 };
+/* Under ThreadSanitizer, which takes thirty times as long and looks for something else, few. */
+#if defined(__SANITIZE_THREAD__)
+enum { SEEDS = 1, LIES = 10, STEP = 2 };
+#else
+enum { SEEDS = 2, LIES = 1500, STEP = 1 };
+#endif
 #define MIB ((int64_t)1 << 20)
 
 /* --- what is computed ------------------------------------------------------------------------ */
@@ -512,8 +519,8 @@ test_parts_make_the_whole(void **state)
     cluster *c = calloc(1, sizeof *c);
     (void)state;
     assert_non_null(c);
-    for (int i = 0; i < EXAMPLES; i++) {
-        for (uint64_t seed = 1; seed <= 2; seed++) {
+    for (int i = 0; i < EXAMPLES; i += STEP) {
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
             begin(c, &examples[i], seed);
             assert_true(c->plan->tasks.count > 20);
             run_by_chance(c);
@@ -569,7 +576,7 @@ test_many_threads(void **state)
     cluster *c = calloc(1, sizeof *c);
     (void)state;
     assert_non_null(c);
-    for (int i = 0; i < EXAMPLES; i++) {
+    for (int i = 0; i < EXAMPLES; i += STEP) {
         worker w = { .c = c };
         begin(c, &examples[i], 5);
         const tg_tasks *tasks = &c->plan->tasks;
@@ -589,6 +596,10 @@ test_many_threads(void **state)
                 assert_int_equal(tg_part_put(c->sites[1].part, t, tile, NULL), TG_OK);
                 tg_part_drop(c->sites[1].part, t);
                 tg_buffer_release(tile);
+            }
+            if (t % 64 == 0) { /* the lock is for the others, too */
+                const struct timespec nap = { 0, 100000 };
+                (void)nanosleep(&nap, NULL);
             }
         }
         tg_crew_destroy(w.crew);
@@ -679,7 +690,7 @@ test_tiles_that_lie(void **state)
     cluster *c = calloc(1, sizeof *c);
     (void)state;
     assert_non_null(c);
-    for (int i = 0; i < EXAMPLES; i++) {
+    for (int i = 0; i < EXAMPLES; i += STEP) {
         int taken = 0, refused = 0;
         begin(c, &examples[i], 3);
         const tg_tasks *tasks = &c->plan->tasks;
@@ -688,7 +699,7 @@ test_tiles_that_lie(void **state)
             assert_int_equal(tg_part_run(c->sites[0].part, t, 0, 0, &bytes, NULL), TG_OK);
             c->holders[t] = bytes > 0;
         }
-        for (int n = 0; n < 1500; n++) {
+        for (int n = 0; n < LIES; n++) {
             uint32_t reader = draw(c, tasks->count);
             uint64_t first = tasks->pred_start[reader], last = tasks->pred_start[reader + 1];
             const tg_stage *stage = &c->plan->stages[c->plan->stage_of_task[reader]];
@@ -703,7 +714,7 @@ test_tiles_that_lie(void **state)
                 refused += !good;
             }
         }
-        assert_true(taken > 0 && refused > 0);
+        assert_true((taken > 0 && refused > 0) || LIES < 1000);
         end(c);
     }
     free(c);
