@@ -14,6 +14,8 @@
 #include "core/wire/plan_format.h"
 #include "core/wire/plan_wire.h"
 
+enum { DIGEST_BYTES = 1 << 20 };
+
 /* The nodes of a plan: a list, and a table of open addressing to find a node's place in it. */
 typedef struct node_set {
     tg_array **nodes;
@@ -289,30 +291,29 @@ put_bool(writer *w, bool value)
     }
 }
 
-/* What is in memory, as one number: XXH3 of its bytes in C order, slice by slice. */
+/* What is in memory, as one number: XXH3 of its bytes in C order, so many slices of the first axis
+ * at a time as are about a MiB. */
 static tg_status
 put_digest(writer *w, const tg_view *data, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_view slice = *data, packed;
+    int64_t total = tg_view_count(data) * (int64_t)tg_dtype_size(data->dtype);
     int64_t slices = data->ndim > 0 ? data->shape[0] : 1;
-    size_t room = 1;
+    int64_t bytes = total / tg_max_i64(slices, 1); /* of one */
+    int64_t step = tg_max_i64(1, DIGEST_BYTES / tg_max_i64(bytes, 1));
+    size_t room = (size_t)tg_max_i64(1, bytes * tg_min_i64(step, slices));
     uint64_t sum = 0;
-    void *copy = NULL;
-    if (slice.ndim > 0) {
-        slice.shape[0] = tg_min_i64(slices, 1);
-    }
-    tg_view_from_shape(&packed, NULL, slice.dtype, slice.ndim, slice.shape);
-    room += (size_t)tg_view_count(&slice) * tg_dtype_size(slice.dtype);
-    copy = tg_malloc(NULL, room);
+    void *copy = tg_malloc(NULL, room);
     TG_CHECK(copy != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
-    packed.data = copy;
-    for (int64_t i = 0; i < slices && room > 1; i++) {
-        tg_view_copy(&packed, &slice);
-        sum = XXH3_64bits_withSeed(copy, room - 1, sum);
-        if (slice.ndim > 0) {
-            slice.data = (char *)slice.data + slice.strides[0];
+    for (int64_t i = 0; i < slices && total > 0; i += step) {
+        tg_view part = *data, packed;
+        if (part.ndim > 0) {
+            part.data = (char *)part.data + i * part.strides[0];
+            part.shape[0] = tg_min_i64(step, slices - i);
         }
+        tg_view_from_shape(&packed, copy, part.dtype, part.ndim, part.shape);
+        tg_view_copy(&packed, &part);
+        sum = XXH3_64bits_withSeed(copy, (size_t)(bytes * tg_min_i64(step, slices - i)), sum);
     }
     put_words(w, &sum, 1);
 out:
