@@ -44,8 +44,9 @@ bool
 tg_journal_next(tg_journal_reader *reader, const void **payload, size_t *bytes)
 {
     size_t left = reader->size - reader->at;
-    const unsigned char *from = (const unsigned char *)reader->bytes + reader->at;
-    bool ok = left > TG_JOURNAL_HEADER_BYTES && memcmp(from, magic, AT_LENGTH) == 0;
+    bool ok = left > TG_JOURNAL_HEADER_BYTES; /* else there may be no bytes at all */
+    const unsigned char *from = ok ? (const unsigned char *)reader->bytes + reader->at : NULL;
+    ok = ok && memcmp(from, magic, AT_LENGTH) == 0;
     uint64_t length = ok ? get(from + AT_LENGTH, 4) : 0;
     ok = ok && length > 0 && length <= TG_LINK_PAYLOAD_MAX &&
          length <= left - TG_JOURNAL_HEADER_BYTES &&

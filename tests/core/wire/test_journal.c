@@ -107,6 +107,17 @@ test_any_flipped_bit_is_seen(void **state)
     }
 }
 
+static void
+test_an_empty_file_has_no_bytes(void **state)
+{
+    tg_journal_reader reader = { 0 };
+    const void *payload = NULL;
+    size_t length = 0;
+    (void)state;
+    assert_false(tg_journal_next(&reader, &payload, &length));
+    assert_int_equal(reader.at, 0);
+}
+
 int
 main(void)
 {
@@ -114,6 +125,7 @@ main(void)
         cmocka_unit_test(test_what_was_written_is_read),
         cmocka_unit_test(test_torn_anywhere),
         cmocka_unit_test(test_any_flipped_bit_is_seen),
+        cmocka_unit_test(test_an_empty_file_has_no_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
