@@ -447,5 +447,5 @@ main(void)
         cmocka_unit_test(a_forked_child_is_told_and_may_begin_anew),
         cmocka_unit_test(too_few_files_refuse_newcomers_and_disturb_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, bed_rest);
 }

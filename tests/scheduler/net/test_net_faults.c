@@ -423,5 +423,5 @@ main(void)
         cmocka_unit_test(a_client_says_that_its_server_is_of_another_version),
         cmocka_unit_test(noise_and_oversized_frames_disturb_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, bed_rest);
 }
