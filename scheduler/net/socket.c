@@ -88,7 +88,9 @@ open_monitor(tg_socket *socket, void *context, tg_error *err)
     TG_CHECK(zmq_socket_monitor(socket->zmq, name, EVENTS) == 0, err, TG_ERR_IO,
              "connections cannot be watched: %s", zmq_strerror(zmq_errno()));
     socket->monitor = zmq_socket(context, ZMQ_PAIR);
+    /* No limit: a monitor that is full would stop the I/O thread. */
     TG_CHECK(socket->monitor != NULL && set_int(socket->monitor, ZMQ_LINGER, 0) &&
+                 set_int(socket->monitor, ZMQ_RCVHWM, 0) &&
                  zmq_connect(socket->monitor, name) == 0 &&
                  get_fd(socket->monitor, &socket->monitor_fd),
              err, TG_ERR_IO, "connections cannot be watched: %s", zmq_strerror(zmq_errno()));

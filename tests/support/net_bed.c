@@ -224,6 +224,14 @@ bed_turn_for(bed *b, int64_t ns)
     }
 }
 
+int
+bed_rest(void **state)
+{
+    (void)state;
+    (void)usleep(500000);
+    return 0;
+}
+
 void
 node_say(node *n, uint64_t peer, uint64_t number)
 {

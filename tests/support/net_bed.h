@@ -87,6 +87,9 @@ void bed_turn(bed *b);
         }                                                                                          \
     } while (0)
 void bed_turn_for(bed *b, int64_t ns);
+/* The teardown of a group: gives ZeroMQ the time to close in the background what was closed, lest
+ * the search for leaks finds it half done. */
+int bed_rest(void **state);
 void node_say(node *n, uint64_t peer, uint64_t number);
 /* Says `count` numbers beginning with `first`. */
 void node_say_many(node *n, uint64_t peer, uint64_t first, uint64_t count);

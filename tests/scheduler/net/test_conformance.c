@@ -4,6 +4,7 @@
  * carrier is a row in tests/support/net_bed.c.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -290,6 +291,78 @@ a_loop_runs_in_a_thread_and_is_stopped_from_another(void **state)
     }
 }
 
+/* -- the loop itself ------------------------------------------------------------------------ */
+
+typedef struct clockwork {
+    tg_net *net;
+    int ticks, signals, number;
+    int64_t due_ns, late_ns;
+} clockwork;
+
+static int64_t
+on_tick(void *ctx, int64_t now_ns)
+{
+    clockwork *c = ctx;
+    if (now_ns >= c->due_ns) {
+        c->late_ns =
+            c->ticks > 0 && now_ns - c->due_ns > c->late_ns ? now_ns - c->due_ns : c->late_ns;
+        c->due_ns = now_ns + 10 * MS;
+        c->ticks++;
+        if (c->ticks == 5) {
+            (void)raise(SIGTERM);
+        }
+    }
+    return c->due_ns;
+}
+
+static void
+on_signal(void *ctx, int number)
+{
+    clockwork *c = ctx;
+    c->signals++;
+    c->number = number;
+    tg_net_stop(c->net);
+}
+
+static void
+ignore_message(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
+{
+    (void)ctx;
+    (void)peer;
+    (void)roles;
+    (void)message;
+}
+
+static void
+ignore_gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
+{
+    (void)ctx;
+    (void)peer;
+    (void)why;
+    (void)text;
+}
+
+static void
+ticks_come_when_they_are_due_and_signals_end_the_loop(void **state)
+{
+    tg_error err;
+    clockwork c = { 0 };
+    tg_net_options options = { .ctx = &c,
+                               .message = ignore_message,
+                               .gone = ignore_gone,
+                               .tick = on_tick,
+                               .signal = on_signal };
+    (void)state;
+    assert_int_equal(tg_net_create(&options, &c.net, &err), TG_OK);
+    int64_t from = tg_net_now_ns();
+    assert_int_equal(tg_net_run(c.net, &err), TG_OK);
+    assert_int_equal(c.signals, 1);
+    assert_int_equal(c.number, SIGTERM);
+    assert_true(c.ticks >= 5 && tg_net_now_ns() - from >= 40 * MS);
+    assert_true(c.late_ns < 1000 * MS);
+    tg_net_destroy(c.net);
+}
+
 static void
 a_forked_child_is_told_and_may_begin_anew(void **state)
 {
@@ -370,8 +443,9 @@ main(void)
         cmocka_unit_test(an_address_in_use_is_an_error),
         cmocka_unit_test(stopping_while_busy_loses_no_memory),
         cmocka_unit_test(a_loop_runs_in_a_thread_and_is_stopped_from_another),
+        cmocka_unit_test(ticks_come_when_they_are_due_and_signals_end_the_loop),
         cmocka_unit_test(a_forked_child_is_told_and_may_begin_anew),
         cmocka_unit_test(too_few_files_refuse_newcomers_and_disturb_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, bed_rest);
 }

@@ -201,12 +201,13 @@ a_stranger_gets_no_data(void **state)
 /* -- heartbeats beside bulk ----------------------------------------------------------------- */
 
 static tg_route pumped;
+static uint64_t asked;
 
 static void
 keep_asking(node *n, const tg_net_frame *frame)
 {
     (void)frame;
-    (void)ask(n, &pumped, TG_DATA_BODY_MAX);
+    asked += ask(n, &pumped, TG_DATA_BODY_MAX) == TG_SENT;
 }
 
 static void
@@ -246,6 +247,7 @@ control_is_not_delayed_while_data_flows(void **state)
         for (int i = 0; i < 4; i++) {
             bed_until(&b, ask(client, &pumped, TG_DATA_BODY_MAX) == TG_SENT);
         }
+        asked = 4;
         int64_t from = tg_net_now_ns(), worst = 0;
         uint64_t said = 0;
         while (tg_net_now_ns() - from < 700 * MS) {
@@ -261,6 +263,9 @@ control_is_not_delayed_while_data_flows(void **state)
                       (unsigned long long)said, (double)worst / 1e6);
         assert_true(client->data_frames > 4);
         assert_true(worst < 1000 * MS);
+        /* libzmq 4.3.4 loses the memory of a head whose body is under way when a socket closes. */
+        client->on_data = NULL;
+        bed_until(&b, client->data_frames == asked);
         bed_close(&b);
     }
 }
@@ -276,5 +281,5 @@ main(void)
         cmocka_unit_test(a_stranger_gets_no_data),
         cmocka_unit_test(control_is_not_delayed_while_data_flows),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, bed_rest);
 }

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -205,6 +206,42 @@ keys_where_none_are_wanted_and_none_where_they_are(void **state)
     bed_close(&b);
 }
 
+/* Somebody else answers for keys in this process: then nobody is let in at all. In a child, which
+ * has a context of its own. */
+static void
+without_our_check_of_keys_nothing_listens(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        void *context = NULL;
+        tg_error err = { 0 };
+        tg_zap_domain *domain = NULL;
+        tg_key_pair key;
+        char actual[TG_NET_ADDRESS_MAX];
+        int failed = tg_zmq_context(&context, &err) != TG_OK;
+        void *other = zmq_socket(context, ZMQ_REP);
+        failed |= zmq_bind(other, "inproc://zeromq.zap.01") == 0 ? 0 : 2;
+        failed |= tg_zap_open(&domain, &err) == TG_ERR_IO && domain == NULL ? 0 : 4;
+        /* Nor with keys, and no list. */
+        bed b;
+        bed_open(&b, BED_TCP, 0);
+        tg_net_security security = { 0 };
+        failed |= tg_keys_make(&key, &err) == TG_OK ? 0 : 8;
+        security.listen = key;
+        node *n = bed_node(&b, &security);
+        failed |= tg_net_listen(n->net, "tcp://127.0.0.1:0", actual, sizeof actual, &err) ==
+                          TG_ERR_UNSUPPORTED
+                      ? 0
+                      : 16;
+        _exit(failed);
+    }
+    int status = 0;
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* -- what strangers write ------------------------------------------------------------------- */
 
 static void *
@@ -381,9 +418,10 @@ main(void)
         cmocka_unit_test(a_link_that_is_half_open_ends_with_the_lease),
         cmocka_unit_test(an_unknown_key_is_refused_and_says_what_to_do),
         cmocka_unit_test(keys_where_none_are_wanted_and_none_where_they_are),
+        cmocka_unit_test(without_our_check_of_keys_nothing_listens),
         cmocka_unit_test(another_version_is_refused_and_told_which_is_spoken),
         cmocka_unit_test(a_client_says_that_its_server_is_of_another_version),
         cmocka_unit_test(noise_and_oversized_frames_disturb_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, bed_rest);
 }
