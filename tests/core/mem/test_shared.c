@@ -277,6 +277,57 @@ readers_of_neighbours_do_not_disturb_each_other(void **state)
     }
 }
 
+/* Offers that are withdrawn while the reader maps them: it gets the tile or nothing, never the next
+ * one in its place. Answers: how many it got, or -1. */
+static void
+a_tile_is_never_anothers(void **state)
+{
+    enum { TILES = 3000, BYTES = 128 << 10 };
+    holder *h = *state;
+    int there[2], back[2], answer = 0, status = 0;
+    assert_int_equal(pipe(there), 0);
+    assert_int_equal(pipe(back), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        order o;
+        (void)close(there[1]);
+        reader = tg_shared_reader_create();
+        while (read(there[0], &o, sizeof o) == (ssize_t)sizeof o) {
+            tg_buffer *mapped = NULL;
+            if (tg_shared_map(reader, &o.ref, &mapped, NULL) == TG_OK) {
+                for (int i = 0; i < 3 && answer >= 0; i++) {
+                    bool same = is_filled(tg_buffer_data(mapped), BYTES, o.seed);
+                    answer = same ? answer + (i == 0) : -1;
+                }
+                tg_buffer_release(mapped);
+            }
+        }
+        _exit(write(back[1], &answer, sizeof answer) != (ssize_t)sizeof answer);
+    }
+    (void)close(there[0]);
+    (void)close(back[1]);
+    random_state = 5;
+    for (uint64_t i = 0; i < TILES; i++) {
+        order o;
+        memset(&o, 0, sizeof o);
+        o.seed = i * 3;
+        tg_buffer *tile = make_tile(h, BYTES, o.seed, &o.ref); /* in the place of the one before */
+        assert_int_equal(write(there[1], &o, sizeof o), sizeof o);
+        for (volatile uint32_t wait = draw(20000); wait > 0; wait--) {
+        }
+        while (!tg_shared_withdraw(h->shared, &o.ref)) {
+        }
+        tg_buffer_release(tile);
+    }
+    (void)close(there[1]);
+    assert_int_equal(read(back[0], &answer, sizeof answer), sizeof answer);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_true(answer > 0); /* some came in time */
+    (void)close(back[0]);
+}
+
 static void
 a_reader_that_is_killed_lets_go(void **state)
 {
@@ -677,6 +728,7 @@ main(void)
         WITH(what_is_withdrawn_cannot_be_mapped),
         WITH(two_readings_of_one_tile_are_counted),
         WITH(readers_of_neighbours_do_not_disturb_each_other),
+        WITH(a_tile_is_never_anothers),
         WITH(a_reader_that_is_killed_lets_go),
         WITH(a_reader_that_is_stopped_keeps_its_tile),
         WITH(a_mapping_outlives_its_holder),
