@@ -34,7 +34,7 @@ check_task(const tg_agent *agent, const tg__work *work, uint32_t t)
         from_disk += held != NULL && !(held->bits & TG__MEMORY);
         MUST(!started(task) || (held != NULL && held->pins != 0), "an input that is not pinned");
     }
-    MUST(task->life != TG__TODO || (task->count == missing && missing != 0),
+    MUST(task->life != TG__WAITING || (task->count == missing && missing != 0),
          "the count of missing inputs is wrong");
     MUST(task->life != TG__READY ||
              (missing == 0 && (task->flags & TG__HEAPED) != 0 && work->next != NULL),

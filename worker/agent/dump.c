@@ -66,7 +66,7 @@ dump_tasks(const tg_agent *agent, const tg__work *work, tg_text *out)
             tg_text_add(out, ", \"memory\": %s, \"disk\": %s", yes((held->bits & TG__MEMORY) != 0),
                         yes((held->bits & TG__DISK) != 0));
         }
-        if (tile->life == TG__TODO) {
+        if (tile->life == TG__WAITING) {
             dump_missing(agent, work, lo, out);
         }
         tg_text_add(out, "}");

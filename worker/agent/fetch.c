@@ -242,7 +242,7 @@ take_over(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes)
     if (tile->life == TG__LOADING) {
         tg__agent_unstart(agent, work, t);
     }
-    if (tile->life == TG__TODO || tile->life == TG__READY) {
+    if (tile->life == TG__WAITING || tile->life == TG__READY) {
         tile->life = TG__NONE;
         work->todo--;
         tg__agent_forget_task(agent, work, t);

@@ -21,7 +21,7 @@
 /* Of the task. From LOADING on it counts as started: it has its room and its inputs are pinned. */
 typedef enum tg__life {
     TG__NONE,    /* not to be run here, or answered */
-    TG__TODO,    /* inputs are missing */
+    TG__WAITING, /* inputs are missing */
     TG__READY,   /* all are here */
     TG__LOADING, /* chosen; some are on their way from the disk */
     TG__RUNNING  /* with the shell */
@@ -38,7 +38,7 @@ enum {
 };
 
 typedef struct tg__tile {
-    /* TODO: inputs that are not here; LOADING: those that come from the disk. Of an own tile,
+    /* WAITING: inputs that are not here; LOADING: those that come from the disk. Of an own tile,
      * whose task is neither: readers that have not ended on it. */
     uint32_t count;
     uint32_t wanted; /* tasks to be run or running here that read it */
@@ -108,7 +108,7 @@ struct tg__work {
     bool told_started; /* the last STARTED was not empty */
     int64_t need_most; /* of its stages */
     tg__tile *tile;
-    uint32_t todo;      /* assigned and not started: TODO and READY; LOADING too: not begun */
+    uint32_t todo;      /* assigned and not started: WAITING and READY; LOADING too: not begun */
     uint32_t under_way; /* that the shell has not answered */
     tg__heap ready;
     tg__heap fetches;

@@ -107,7 +107,7 @@ assign(tg_agent *agent, tg__work *work, uint32_t t, bool alone)
     const tg_tasks *g = work->spec.tasks;
     tg__tile *task = &work->tile[t];
     uint32_t missing = 0;
-    task->life = TG__TODO;
+    task->life = TG__WAITING;
     task->flags |= alone ? TG__ALONE : 0;
     work->todo++;
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {

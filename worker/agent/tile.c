@@ -163,7 +163,7 @@ tg__agent_tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state
     for (uint64_t e = g->succ_start[t]; !was && tile->wanted != 0 && e < g->succ_start[t + 1];
          e++) {
         tg__tile *reader = &work->tile[g->succs[e]];
-        if (reader->life == TG__TODO && --reader->count == 0) {
+        if (reader->life == TG__WAITING && --reader->count == 0) {
             tg__agent_make_ready(agent, work, g->succs[e]);
         }
     }
@@ -182,9 +182,9 @@ tg__agent_tile_gone(tg_agent *agent, tg__work *work, uint32_t t)
             tg__agent_unstart(agent, work, g->succs[e]);
         }
         if (reader->life == TG__READY) {
-            reader->life = TG__TODO;
+            reader->life = TG__WAITING;
             reader->count = 1;
-        } else if (reader->life == TG__TODO) {
+        } else if (reader->life == TG__WAITING) {
             reader->count++;
         }
     }
