@@ -24,6 +24,7 @@ typedef struct expansion {
     size_t size;
     tg_plan_core *plan;
     tg_plan_bounds bounds;
+    uint8_t *stored; /* by stage */
     tg_sched_job spec;
     tg_status status;
     tg_error error;
@@ -68,6 +69,9 @@ static void
 free_expansion(expansion *gone)
 {
     tg_plan_bounds_fini(&gone->bounds);
+    if (gone->stored != NULL) {
+        tg_free(NULL, gone->stored, gone->plan->stage_count);
+    }
     if (gone->plan != NULL) {
         tg_plan_release(gone->plan);
     }
@@ -84,10 +88,16 @@ expand(tg_daemon *daemon, expansion *job, tg_error *err)
     TG_TRY(tg_wire_expand(daemon->context, job->bytes, job->size, &tg_wire_ghosts, NULL, NULL,
                           &options, &job->plan, err));
     TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));
+    job->stored = tg_calloc(NULL, job->plan->stage_count, 1);
+    TG_CHECK(job->stored != NULL, err, TG_ERR_MEMORY, "no memory to expand a plan");
+    for (size_t t = 0; t < job->plan->target_count; t++) {
+        job->stored[job->plan->targets[t].stage] = job->plan->targets[t].stored;
+    }
     job->spec = (tg_sched_job){ .tasks = &job->plan->tasks,
                                 .stage = job->plan->stage_of_task,
                                 .stage_count = job->plan->stage_count,
                                 .kept = job->bounds.kept,
+                                .stored = job->stored,
                                 .peak_bytes = job->plan->serial_peak_bytes };
 out:
     return status;
