@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,7 @@ child_begin(void)
     child c = { fork(), there[1], back[0] };
     assert_true(c.pid >= 0);
     if (c.pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nobody behind */
         (void)close(there[1]);
         (void)close(back[0]);
         obey(there[0], back[1]);
@@ -291,6 +293,7 @@ a_tile_is_never_anothers(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         order o;
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)close(there[1]);
         reader = tg_shared_reader_create();
         while (read(there[0], &o, sizeof o) == (ssize_t)sizeof o) {
@@ -376,6 +379,7 @@ holder_begin(size_t bytes, bool in_order, tg_shared_ref *ref)
     child c = { fork(), there[1], back[0] };
     assert_true(c.pid >= 0);
     if (c.pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         tg_shared *shared = NULL;
         char word = 0;
         (void)close(there[1]);
