@@ -55,15 +55,6 @@ tg_running_admit(tg_running *run, tg_error *err)
              "no memory for %lld bytes of tables of stores under the memory limit",
              (long long)tables);
     run->table_bytes = tables;
-    status = tg_running_take_results(run, err);
-out:
-    return status;
-}
-
-tg_status
-tg_running_take_results(tg_running *run, tg_error *err)
-{
-    tg_status status = TG_OK;
     for (size_t t = 0; t < run->plan->target_count; t++) {
         int64_t bytes = run->plan->targets[t].own_bytes;
         if (bytes > 0) {

@@ -105,10 +105,8 @@ struct tg_eval {
 TG_MUST_USE tg_status tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out,
                                         tg_error *err);
 void tg_running_destroy(tg_running *run);
-/* Takes the memory of the results and of the tables of stores: before the first task. */
+/* Takes the memory of the results: before the first task. */
 TG_MUST_USE tg_status tg_running_admit(tg_running *run, tg_error *err);
-/* Of the results only: where no task will run. */
-TG_MUST_USE tg_status tg_running_take_results(tg_running *run, tg_error *err);
 /* After the last task: frees the tiles, and the results of a failure; those of a success leave the
  * account of the budget, because they are the user's now. */
 void tg_running_end(tg_running *run, bool succeeded);

@@ -48,6 +48,26 @@ tg__session_set_remote(tg_session *session, tg_remote *remote)
     }
 }
 
+/* Memory for the results that nobody else has any for: a shared plan does not count it. */
+static tg_status
+take_results(tg_running *run, tg_error *err)
+{
+    tg_status status = TG_OK;
+    for (size_t t = 0; t < run->plan->target_count; t++) {
+        const tg_array *array = run->plan->targets[t].array;
+        tg_run_target *target = &run->targets[t];
+        if (run->plan->targets[t].sink == NULL && target->data == NULL &&
+            tg_array_is_known(array)) {
+            size_t bytes = (size_t)tg_max_i64(1, tg_array_nbytes(array));
+            target->own = tg_buffer_create(run->pool, bytes);
+            TG_CHECK(target->own != NULL, err, TG_ERR_MEMORY,
+                     "no memory for a result of %zu bytes under the memory limit", bytes);
+        }
+    }
+out:
+    return status;
+}
+
 tg_status
 tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, tg_computation **out,
                  tg_error *err)
@@ -60,7 +80,7 @@ tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, tg_compu
              "the plan was made for this process, and the session computes on a cluster now: plan "
              "again");
     TG_TRY(tg__computation_take(computation, plan, err));
-    TG_TRY(tg_running_take_results(computation->run, err));
+    TG_TRY(take_results(computation->run, err));
     atomic_fetch_add(&computation->references, 1); /* the job's */
     status = remote->ops->start(remote, computation, &computation->remote, err);
     if (status != TG_OK) {
