@@ -126,9 +126,6 @@ check_result(const tg_infer *infer, tg_error *err)
     int64_t bytes = (int64_t)tg_dtype_size(infer->dtype);
     bool unknown_allowed = (infer->op->flags & TG_OP_UNKNOWN_SHAPE) != 0;
     bool empty = false;
-    for (size_t i = 0; i < infer->nargs; i++) {
-        unknown_allowed = unknown_allowed || !tg_array_is_known(infer->args[i]);
-    }
     TG_CHECK(infer->dtype > TG_DT_NONE && infer->dtype < TG_DT_COUNT, err, TG_ERR_INTERNAL,
              "infer gave no dtype");
     TG_CHECK(infer->ndim >= 0 && infer->ndim <= TG_NDIM_MAX, err, TG_ERR_LIMIT,
@@ -150,6 +147,27 @@ check_result(const tg_infer *infer, tg_error *err)
         const tg_grid_axis *axis = tg_grid_axis_at(infer->chunks, a);
         TG_CHECK(axis->begin == 0 && (axis->end == infer->shape[a] || infer->shape[a] < 0), err,
                  TG_ERR_INTERNAL, "infer gave chunks that do not cover axis %d", a);
+    }
+out:
+    return status;
+}
+
+/* Arrays of unknown length may be computed, and reduced to something known. */
+static tg_status
+check_lengths(const tg_infer *infer, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool known = true;
+    for (int a = 0; a < infer->ndim; a++) {
+        known = known && infer->shape[a] >= 0;
+    }
+    for (size_t i = 0; i < infer->nargs; i++) {
+        TG_CHECK(tg_array_is_known(infer->args[i]) ||
+                     (known && (infer->op->flags & TG_OP_ANY_LENGTH) != 0),
+                 err, TG_ERR_VALUE,
+                 "%s: argument %zu (made by %s) has an axis of unknown length; compute or persist "
+                 "it first",
+                 infer->op->name, i, infer->args[i]->op->name);
     }
 out:
     return status;
@@ -243,6 +261,7 @@ infer_node(tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *give
         status = scope->error.code; /* a cast or a view of an argument failed */
         goto out;
     }
+    TG_TRY(check_lengths(&infer, err));
     TG_TRY(check_result(&infer, err));
     TG_TRY(derive_chunks(&infer, err));
     tg__node_spec spec = {

@@ -236,7 +236,7 @@ static void
 data_cut(void *ctx, const tg_route *route)
 {
     tg_client *client = ctx;
-    tg_port_cut(client->port, route);
+    tg_port_cut(client->port, tg_clock_ns(), route);
 }
 
 static void
