@@ -27,7 +27,9 @@
  * that is on disk already, or is a copy of another worker's, is forgotten (and fetched again);
  * another is spilled. Nothing goes that a started task reads.
  *   - A tile on disk is loaded when the task that reads it is about to start.
- *   - Tiles of others are fetched in the order of their first readers, into the room there is.
+ *   - Tiles of others are fetched in the order of their first readers, into the room there is; but
+ *     several at a time only if the largest tile still fits beside them, so that two workers which
+ *     wait for each other's tiles can load them.
  *   - Only what is read later is pushed out; by a task that has all its inputs here also what older
  *     ones read, when nothing is under way: for it ends, and they may be waiting for other workers.
  *   - Once something did not fit, the oldest comes first, and what is younger waits until it has
