@@ -284,6 +284,38 @@ test_no_disk(void **state)
     graph_end(&g);
 }
 
+/* Two workers once waited for ever, each with fetches under way from the other: a tile that the
+ * other one waits for is loaded all the same, and fetches leave room for it. */
+static void
+test_two_wait_for_each_other(void **state)
+{
+    script_graph g, own;
+    script s;
+    (void)state;
+    graph_sum(&g, 4);
+    graph_pairs(&own, 1);
+    g.need_bytes[0] = g.need_bytes[1] = g.need_bytes[2] = g.need_bytes[3] = 0;
+    script_begin(&s, (tg_agent_options){ .memory_limit = 40, .spill_bytes = 100 });
+    script_job(&s, 1, &g);
+    script_job(&s, 2, &own);
+    script_assign(&s, 2, 0, 1);
+    script_assign(&s, 1, 4, 5);
+    script_ended(&s, 2, 0);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 4, 9);
+    for (uint32_t t = 0; t < 3; t++) {
+        assert_false(script_does(&s, TG_DO_FETCH, 3));
+        script_of(&s, TG_AGENT_FETCHED, 1, t, 10);
+    }
+    assert_true(script_does(&s, TG_DO_SPILL, 0)); /* of job 2, for the last that is missing */
+    script_of(&s, TG_AGENT_SPILLED, 2, 0, 10);
+    assert_true(script_does(&s, TG_DO_FETCH, 3));
+    script_of(&s, TG_AGENT_WANTED, 2, 0, 0);
+    assert_true(script_does(&s, TG_DO_LOAD, 0));
+    script_end(&s);
+    graph_end(&g);
+    graph_end(&own);
+}
+
 /* A ready task whose tile is not to be had any more lets its room go. */
 static void
 test_freed_while_loading(void **state)
@@ -329,6 +361,7 @@ main(void)
         cmocka_unit_test(test_too_large_alone),
         cmocka_unit_test(test_too_large_to_fetch),
         cmocka_unit_test(test_no_disk),
+        cmocka_unit_test(test_two_wait_for_each_other),
         cmocka_unit_test(test_freed_while_loading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
