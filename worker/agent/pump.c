@@ -306,6 +306,7 @@ start_oldest(tg_agent *agent, tg__work *work, uint32_t t)
         bool fits = tg__agent_make_room(agent, needs(agent, work, t),
                                         tg__agent_idle(agent) ? NULL : work, t);
         tg__agent_unpin(agent, work, t);
+        agent->changes++; /* these may go again, for others */
         if (fits) {
             way = begin(agent, work, t) ? GOES_ON : WAITS;
         } else if (tg__agent_idle(agent)) {
