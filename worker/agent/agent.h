@@ -45,7 +45,8 @@
  *
  * What is said. Ends are collected and said as ranges after batch_ns, or as soon as nothing runs;
  * if they are few, stage by stage, so that the scheduler learns how long each takes. Every beat_ns
- * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once.
+ * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once, LOST
+ * behind the ends that were not said yet: the tile may be among them.
  *
  * What the shell does. It carries out actions in their order, before the next step. Each START,
  * FETCH, SPILL and LOAD is answered by exactly one event, also when the job was dropped meanwhile.

@@ -190,6 +190,35 @@ test_rot(void **state)
     graph_end(&g);
 }
 
+/* LOST once overtook the DONE of the same tile, and so meant nothing to the scheduler. */
+static void
+test_lost_after_done(void **state)
+{
+    script_graph g;
+    script s;
+    size_t done = SIZE_MAX, lost = SIZE_MAX;
+    (void)state;
+    graph_sum(&g, 3);
+    script_begin(
+        &s, (tg_agent_options){ .memory_limit = 25, .spill_bytes = 100, .batch_ns = 1000 * MS });
+    script_job(&s, 1, &g);
+    script_assign(&s, 1, 0, 2);
+    script_ended(&s, 1, 0);
+    script_of(&s, TG_AGENT_SPILLED, 1, 0, 10);
+    assert_true(script_does(&s, TG_DO_START, 1));
+    script_ended(&s, 1, 1);
+    script_of(&s, TG_AGENT_WANTED, 1, 0, 0);
+    script_of(&s, TG_AGENT_LOAD_FAILED, 1, 0, 0);
+    for (size_t i = 0; i < s.count; i++) {
+        bool says = s.actions[i].kind == TG_DO_SAY;
+        done = says && s.actions[i].message->kind == TG_MESSAGE_DONE ? i : done;
+        lost = says && s.actions[i].message->kind == TG_MESSAGE_LOST ? i : lost;
+    }
+    assert_true(done < lost && lost < s.count);
+    script_end(&s);
+    graph_end(&g);
+}
+
 /* Another worker's wish is as good as a reader here. */
 static void
 test_serves_from_disk(void **state)
@@ -357,6 +386,7 @@ main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_rot),
+        cmocka_unit_test(test_lost_after_done),
         cmocka_unit_test(test_serves_from_disk),
         cmocka_unit_test(test_too_large_alone),
         cmocka_unit_test(test_too_large_to_fetch),
