@@ -25,6 +25,7 @@ typedef struct reader {
     uint32_t stage_count; /* that are declared */
     uint32_t stages_read;
     bool trims;
+    int64_t table_bytes;
 } reader;
 
 static void
@@ -43,7 +44,7 @@ read_header(reader *r, tg_error *err)
     const msgpack_object_array *fields = NULL;
     const char *magic = NULL;
     uint32_t length = 0;
-    uint64_t version = 0, nodes = 0, targets = 0, stages = 0;
+    uint64_t version = 0, nodes = 0, targets = 0, stages = 0, tables = 0;
     TG_TRY(tg__wire_next(&r->decoder, &object, err));
     TG_TRY(tg__want_array(object, 1, UINT32_MAX, "header", &fields, err));
     TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], 64, "header", &magic, &length, err));
@@ -59,6 +60,8 @@ read_header(reader *r, tg_error *err)
     TG_TRY(tg__want_number(&fields->ptr[3], TG_TARGETS_MAX, "number of targets", &targets, err));
     TG_TRY(tg__want_number(&fields->ptr[4], TG_STAGES_MAX, "number of stages", &stages, err));
     TG_TRY(tg__want_bool(&fields->ptr[5], "trims", &r->trims, err));
+    TG_TRY(tg__want_number(&fields->ptr[6], TG_PLAN_CLAIM_MAX, "bytes of tables", &tables, err));
+    r->table_bytes = (int64_t)tables;
     size_t left = r->decoder.size - r->decoder.at;
     TG_CHECK(nodes <= left / TG__PLAN_RECORD_BYTES_MIN &&
                  stages <= left / TG__PLAN_RECORD_BYTES_MIN,
@@ -87,6 +90,22 @@ out:
     return status;
 }
 
+/* A function that came along with the message. */
+static tg_status
+read_function(const reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint64_t number = 0;
+    size_t count = r->opener != NULL ? r->opener->function_count : 0;
+    TG_CHECK(count > 0, err, TG_ERR_UNSUPPORTED,
+             "parameter '%s' is a function, which cannot be sent", param->name);
+    TG_TRY(tg__want_number(object, count - 1, "number of a function", &number, err));
+    param->value.count = 1;
+    param->value.function = r->opener->functions[number];
+out:
+    return status;
+}
+
 static tg_status
 read_param(reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
 {
@@ -98,10 +117,10 @@ read_param(reader *r, const msgpack_object *object, tg_param *param, tg_error *e
     TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], 64, "name of a parameter", &param->name,
                          &length, err));
     TG_TRY(tg__want_number(&fields->ptr[1], TG_PARAM_POINTER, "kind of a parameter", &kind, err));
-    TG_CHECK(kind != TG_PARAM_POINTER, err, TG_ERR_UNSUPPORTED,
-             "parameter '%s' is a function, which cannot be sent", param->name);
     param->kind = (tg_param_kind)kind;
-    if (kind == TG_PARAM_STR) {
+    if (kind == TG_PARAM_POINTER) {
+        TG_TRY(read_function(r, &fields->ptr[2], param, err));
+    } else if (kind == TG_PARAM_STR) {
         TG_TRY(tg__want_text(&r->decoder, &fields->ptr[2], TG_STR_MAX, param->name,
                              &param->value.text, &param->value.count, err));
     } else {
@@ -128,7 +147,9 @@ read_op(reader *r, const msgpack_object *name, const msgpack_object *version, bo
     TG_CHECK((*out)->version == number, err, TG_ERR_UNSUPPORTED,
              "op '%s' has version %u here, and %" PRIu64 " in the plan", text, (*out)->version,
              number);
-    TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data, err, TG_ERR_UNSUPPORTED,
+    bool calls =
+        ((*out)->flags & TG_OP_USER) != 0 && r->opener != NULL && r->opener->function_count > 0;
+    TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data || calls, err, TG_ERR_UNSUPPORTED,
              "op '%s' belongs to one process and cannot be sent", text);
     TG_CHECK((*out)->cls != TG_CLASS_COMPOSITE, err, TG_ERR_FORMAT,
              "op '%s' is made of others and is never in a plan", text);
@@ -179,9 +200,9 @@ out:
     return status;
 }
 
-/* The targets; `stages` NULL: of the expressions alone. */
+/* The targets; `stages` and `stored` NULL: of the expressions alone. */
 static tg_status
-read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, tg_error *err)
+read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, bool *stored, tg_error *err)
 {
     tg_status status = TG_OK;
     const msgpack_object *object = NULL;
@@ -192,13 +213,17 @@ read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, tg_error *err)
     for (size_t t = 0; t < out->count; t++) {
         tg_array *array = NULL;
         uint64_t stage = 0;
+        bool goes = false;
         TG_TRY(tg__wire_next(&r->decoder, &object, err));
-        TG_TRY(tg__want_array(object, 2, 2, "target", &fields, err));
+        TG_TRY(tg__want_array(object, TG__PLAN_TARGET_FIELDS, TG__PLAN_TARGET_FIELDS, "target",
+                              &fields, err));
         TG_TRY(read_index(r, &fields->ptr[0], "target", &array, err));
         TG_TRY(tg__want_number(&fields->ptr[1], TG_STAGES_MAX, "stage of a target", &stage, err));
+        TG_TRY(tg__want_bool(&fields->ptr[2], "whether a target is stored", &goes, err));
         out->arrays[t] = tg_array_retain(array);
         if (stages != NULL) {
             stages[t] = (uint32_t)stage;
+            stored[t] = goes;
         }
     }
 out:
@@ -248,7 +273,7 @@ tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
     reader r = { .count = 0 };
     *out = (tg_wire_arrays){ 0 };
     TG_TRY(read_start(&r, context, bytes, size, opener, err));
-    TG_TRY(read_targets(&r, out, NULL, err));
+    TG_TRY(read_targets(&r, out, NULL, NULL, err));
     TG_TRY(check_end(&r, err));
 out:
     if (status != TG_OK) {
@@ -285,7 +310,7 @@ read_stage(reader *r, tg_stage_choice *stage, tg_error *err)
     const msgpack_object_array *fields = NULL;
     const int64_t *pairs = NULL, *tiles = NULL;
     uint32_t words = 0, tile_count = 0;
-    uint64_t kind = 0, source = 0;
+    uint64_t kind = 0, source = 0, scratch = 0;
     TG_TRY(tg__wire_next(&r->decoder, &object, err));
     TG_TRY(tg__want_array(object, TG__PLAN_STAGE_FIELDS, TG__PLAN_STAGE_FIELDS, "stage", &fields,
                           err));
@@ -310,6 +335,9 @@ read_stage(reader *r, tg_stage_choice *stage, tg_error *err)
     }
     TG_TRY(tg__want_words(&r->decoder, &fields->ptr[5], 2 * TG_NDIM_MAX, "tiles of a stage", &tiles,
                           &tile_count, err));
+    TG_TRY(
+        tg__want_number(&fields->ptr[6], TG_PLAN_CLAIM_MAX, "scratch of a stage", &scratch, err));
+    stage->scratch_bytes = tg__wire_opens(r->opener) ? 0 : (int64_t)scratch;
     TG_TRY(keep_lists(stage, reads, words / 2, tiles, tile_count, err));
 out:
     return status;
@@ -327,11 +355,16 @@ tg_wire_read_plan(tg_context *context, const void *bytes, size_t size, const tg_
     TG_CHECK(r.stage_count > 0, err, TG_ERR_FORMAT, "has no stages: it is expressions only");
     out->target_room_ = r.target_count;
     out->stage_of_target = tg_calloc(NULL, r.target_count, sizeof *out->stage_of_target);
-    TG_CHECK(out->stage_of_target != NULL, err, TG_ERR_MEMORY, "out of memory");
-    TG_TRY(read_targets(&r, &out->targets, out->stage_of_target, err));
+    out->stored = tg_calloc(NULL, r.target_count, sizeof *out->stored);
+    TG_CHECK(out->stage_of_target != NULL && out->stored != NULL, err, TG_ERR_MEMORY,
+             "out of memory");
+    TG_TRY(read_targets(&r, &out->targets, out->stage_of_target, out->stored, err));
     stages = tg_calloc(NULL, r.stage_count, sizeof *stages);
     TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "out of memory");
-    out->choice = (tg_plan_choice){ r.trims, r.stage_count, stages };
+    out->choice = (tg_plan_choice){ .trims = r.trims,
+                                    .table_bytes = tg__wire_opens(opener) ? 0 : r.table_bytes,
+                                    .stage_count = r.stage_count,
+                                    .stages = stages };
     for (; r.stages_read < r.stage_count; r.stages_read++) {
         status = read_stage(&r, &stages[r.stages_read], err);
         if (status != TG_OK) {
@@ -371,6 +404,7 @@ tg_wire_plan_fini(tg_wire_plan *plan)
     }
     tg_free(NULL, plan->choice.stages, plan->choice.stage_count * sizeof *plan->choice.stages);
     tg_free(NULL, plan->stage_of_target, plan->target_room_ * sizeof *plan->stage_of_target);
+    tg_free(NULL, plan->stored, plan->target_room_ * sizeof *plan->stored);
     tg_wire_arrays_fini(&plan->targets);
     tg_scope_destroy(plan->scope);
     *plan = (tg_wire_plan){ 0 };

@@ -6,24 +6,31 @@
  * computed later. A message is a sequence of msgpack objects, decoded one by one, so that a reader
  * needs no more memory than the largest of them:
  *
- *     ["tilegraph.plan", 2, nodes, targets, stages, trims]       version of this format; counts
+ *     ["tilegraph.plan", 3, nodes, targets, stages, trims, tables]  version of this format; counts
  *     [op, version, [argument...], [[name, kind, value]...], data]          once per node
- *     [node, stage]                                                         once per target
- *     [kind, root, again, source, reads, tiles]                             once per stage
+ *     [node, stage, stored]                                                 once per target
+ *     [kind, root, again, source, reads, tiles, scratch]                    once per stage
  *
  * Arguments, targets and roots are indices of nodes; an argument is an earlier node. Kinds of
  * parameters are those of tg_param_kind; integers and floats are binary, 8 bytes each,
- * little-endian; text is text. Only parameters that were given are there. `data` is nil, or
+ * little-endian; text is text. Only parameters that were given are there. A function of the user's
+ * is a number: which of the functions that go along with the message, if its writer sees to that.
+ * `data` is nil, or
  *
- *     [format, uri, dtype, shape, chunks]    an array in a store, which the reader opens
- *     [dtype, shape, chunks, bytes]          an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
+ *     [format, uri, dtype, shape, chunks, cut, random]
+ *                                            an array in a store, which the reader opens: the
+ *                                            store's chunks, the array's own, and whether any box
+ *                                            costs only its own size
+ *     [dtype, shape, cut, bytes]             an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
  *                                            in C order, little-endian
  *
- * with shape as binary integers and chunks nil (the store's own) or one binary per axis: origin and
- * step, or all boundaries. A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of
- * node and stage, `tiles` origin and step per axis. Both are binary integers. Tasks and their order
- * are not there: they follow from the choices, for a million tiles from a few hundred bytes.
- * With no stages the message is expressions alone.
+ * with shape as binary integers and chunks nil (cut: the store's own) or one binary per axis:
+ * origin and step, or all boundaries. `tables` and `scratch` are bytes that sources and sinks take,
+ * as it was known to the writer: they serve readers who open neither. `stored`: the target went to
+ * a store. A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and stage,
+ * `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not there:
+ * they follow from the choices, for a million tiles from a few hundred bytes. With no stages the
+ * message is expressions alone.
  *
  * Reading builds every node with tg_apply: op, parameters and shapes are checked as if a user had
  * called it; tg_plan_expand checks the choices. Nothing of the message is believed before.
@@ -34,6 +41,7 @@
  * infer and the opener say, with the node's number before it.
  */
 #include "core/array/array.h"
+#include "core/array/param.h"
 #include "core/plan/choice.h"
 
 typedef struct tg_wire_bytes {
@@ -42,20 +50,39 @@ typedef struct tg_wire_bytes {
     size_t room_;
 } tg_wire_bytes;
 
-/* The expressions that `targets` are the results of. On success tg_wire_bytes_fini is due. */
+/* How expressions are written that another process is to read; zeroed: plainly. */
+typedef struct tg_wire_writing {
+    const char *folder; /* relative paths are written as below it; NULL: as they are */
+    size_t function_max;
+    tg_function **functions; /* gets the functions that are called, borrowed, in the order of their
+                                numbers; NULL: they are refused */
+    size_t function_count;   /* filled in */
+    bool digest; /* to be compared, never read: arrays in memory of any size stand as their hash */
+} tg_wire_writing;
+
+/* The expressions that `targets` are the results of. `how` NULL: plainly. On success
+ * tg_wire_bytes_fini is due. */
 TG_MUST_USE tg_status tg_wire_write_nodes(size_t count, tg_array *const *targets,
-                                          tg_wire_bytes *out, tg_error *err);
+                                          tg_wire_writing *how, tg_wire_bytes *out, tg_error *err);
 /* A plan: its expressions and its choices. Where the results go is not part of it. */
 TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out,
                                          tg_error *err);
 void tg_wire_bytes_fini(tg_wire_bytes *bytes);
+/* XXH3 of 128 bits. */
+void tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2]);
 
-/* How a reader comes to an array in a store. `open` gives one reference. */
+/* How a reader comes to an array in a store, and to functions. `open` gives one reference. */
 typedef struct tg_wire_opener {
     void *ctx;
+    /* NULL: no store is opened. Arrays in stores are there as the plan describes them: plans can be
+     * expanded from them, but not run. */
     tg_status (*open)(void *ctx, const char *format, const char *uri, tg_source **out,
                       tg_error *err);
+    size_t function_count; /* that came along; 0: expressions that call any are refused */
+    tg_function *const *functions;
 } tg_wire_opener;
+/* For who only looks at plans: opens nothing. */
+extern const tg_wire_opener tg_wire_ghosts;
 
 typedef struct tg_wire_arrays {
     size_t count;
@@ -73,6 +100,7 @@ void tg_wire_arrays_fini(tg_wire_arrays *arrays);
 typedef struct tg_wire_plan {
     tg_wire_arrays targets;
     uint32_t *stage_of_target;
+    bool *stored; /* by target: the writer had it go to a store */
     tg_plan_choice choice;
     tg_scope *scope; /* holds the nodes that the choice names */
     size_t target_room_;

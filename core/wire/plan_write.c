@@ -5,12 +5,16 @@
  */
 #include <inttypes.h>
 #include <msgpack.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "core/mem/alloc.h"
 #include "core/wire/plan_format.h"
 #include "core/wire/plan_wire.h"
+
+enum { DIGEST_BYTES = 1 << 20 };
 
 /* The nodes of a plan: a list, and a table of open addressing to find a node's place in it. */
 typedef struct node_set {
@@ -94,9 +98,10 @@ by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* All that the targets are made of, arguments first. */
+/* All that the targets are made of, arguments first; or, when it is not to be read, in an order
+ * that does not depend on when each was made. */
 static tg_status
-collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
+collect(size_t count, tg_array *const *targets, bool by_age, node_set *set, tg_error *err)
 {
     tg_status status = TG_OK;
     for (size_t i = 0; i < count; i++) {
@@ -107,7 +112,7 @@ collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
             TG_TRY(add_node(set, set->nodes[i]->args[a], err));
         }
     }
-    if (set->count > 0) {
+    if (set->count > 0 && by_age) {
         qsort(set->nodes, set->count, sizeof(tg_array *), by_id);
         fill_slots(set);
     }
@@ -126,6 +131,7 @@ typedef struct writer {
     tg_wire_bytes bytes;
     tg_status status;
     msgpack_packer packer;
+    tg_wire_writing *how;
 } writer;
 
 static int
@@ -196,6 +202,30 @@ was_given(const tg_param_schema *schema, const tg_value *value)
     return value->count > 0 || (schema->required && schema->is_list);
 }
 
+/* A function as its number among those that go along. */
+static tg_status
+put_function(writer *w, const tg_array *node, const char *name, tg_function *function,
+             tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_writing *how = w->how;
+    size_t number = 0;
+    TG_CHECK(how->functions != NULL, err, TG_ERR_UNSUPPORTED,
+             "plan: '%s' calls a function of this process (%s), which cannot be sent",
+             node->op->name, name);
+    while (number < how->function_count && how->functions[number] != function) {
+        number++;
+    }
+    TG_CHECK(number < how->function_max, err, TG_ERR_LIMIT, "plan: more than %zu functions",
+             how->function_max);
+    if (number == how->function_count) {
+        how->functions[how->function_count++] = function;
+    }
+    (void)msgpack_pack_uint64(&w->packer, number);
+out:
+    return status;
+}
+
 static tg_status
 put_params(writer *w, const tg_array *node, tg_error *err)
 {
@@ -210,13 +240,12 @@ put_params(writer *w, const tg_array *node, tg_error *err)
     for (size_t i = 0; i < params; i++) {
         const tg_value *value = &node->values[i];
         if (was_given(&schema[i], value)) {
-            TG_CHECK(schema[i].kind != TG_PARAM_POINTER, err, TG_ERR_UNSUPPORTED,
-                     "plan: '%s' calls a function of this process (%s), which cannot be sent",
-                     node->op->name, schema[i].name);
             (void)msgpack_pack_array(&w->packer, 3);
             put_text(w, schema[i].name, strlen(schema[i].name));
             (void)msgpack_pack_int(&w->packer, schema[i].kind);
-            if (schema[i].kind == TG_PARAM_STR) {
+            if (schema[i].kind == TG_PARAM_POINTER) {
+                TG_TRY(put_function(w, node, schema[i].name, value->function, err));
+            } else if (schema[i].kind == TG_PARAM_STR) {
                 put_text(w, value->text, value->count);
             } else {
                 put_words(w, value->ints, value->count);
@@ -238,13 +267,58 @@ put_axis(writer *w, const tg_grid_axis *axis)
     }
 }
 
+/* NULL: nil. */
 static void
-put_chunks(writer *w, const tg_array *node)
+put_chunks(writer *w, const tg_grid *chunks)
 {
-    (void)msgpack_pack_array(&w->packer, (size_t)node->ndim);
-    for (int a = 0; a < node->ndim; a++) {
-        put_axis(w, tg_grid_axis_at(node->chunks, a));
+    if (chunks == NULL) {
+        (void)msgpack_pack_nil(&w->packer);
+    } else {
+        (void)msgpack_pack_array(&w->packer, (size_t)tg_grid_ndim(chunks));
+        for (int a = 0; a < tg_grid_ndim(chunks); a++) {
+            put_axis(w, tg_grid_axis_at(chunks, a));
+        }
     }
+}
+
+static void
+put_bool(writer *w, bool value)
+{
+    if (value) {
+        (void)msgpack_pack_true(&w->packer);
+    } else {
+        (void)msgpack_pack_false(&w->packer);
+    }
+}
+
+/* What is in memory, as one number: XXH3 of its bytes in C order, so many slices of the first axis
+ * at a time as are about a MiB. */
+static tg_status
+put_digest(writer *w, const tg_view *data, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t total = tg_view_count(data) * (int64_t)tg_dtype_size(data->dtype);
+    int64_t slices = data->ndim > 0 ? data->shape[0] : 1;
+    int64_t bytes = total / tg_max_i64(slices, 1); /* of one */
+    int64_t step = tg_max_i64(1, DIGEST_BYTES / tg_max_i64(bytes, 1));
+    size_t room = (size_t)tg_max_i64(1, bytes * tg_min_i64(step, slices));
+    uint64_t sum = 0;
+    void *copy = tg_malloc(NULL, room);
+    TG_CHECK(copy != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
+    for (int64_t i = 0; i < slices && total > 0; i += step) {
+        tg_view part = *data, packed;
+        if (part.ndim > 0) {
+            part.data = (char *)part.data + i * part.strides[0];
+            part.shape[0] = tg_min_i64(step, slices - i);
+        }
+        tg_view_from_shape(&packed, copy, part.dtype, part.ndim, part.shape);
+        tg_view_copy(&packed, &part);
+        sum = XXH3_64bits_withSeed(copy, (size_t)(bytes * tg_min_i64(step, slices - i)), sum);
+    }
+    put_words(w, &sum, 1);
+out:
+    tg_free(NULL, copy, room);
+    return status;
 }
 
 /* The bytes of an array in memory, in C order whatever its strides are. */
@@ -256,6 +330,14 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     int64_t bytes = tg_array_nbytes(node);
     void *copy = NULL;
     tg_view packed;
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
+    put_text(w, dtype, strlen(dtype));
+    put_words(w, node->shape, (size_t)node->ndim);
+    put_chunks(w, node->chunks);
+    if (w->how->digest) {
+        status = put_digest(w, node->data_view_, err);
+        goto out;
+    }
     TG_CHECK(bytes <= TG_PLAN_MEMORY_MAX, err, TG_ERR_LIMIT,
              "plan: an array of %" PRId64 " bytes in memory cannot be sent, at most %" PRId64
              "; save it to a store and open that",
@@ -266,15 +348,31 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     if (bytes > 0) {
         tg_view_copy(&packed, node->data_view_);
     }
-    (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
-    put_text(w, dtype, strlen(dtype));
-    put_words(w, node->shape, (size_t)node->ndim);
-    put_chunks(w, node);
     (void)msgpack_pack_bin(&w->packer, (size_t)bytes);
     (void)msgpack_pack_bin_body(&w->packer, copy, (size_t)bytes);
 out:
     tg_free(NULL, copy, (size_t)tg_max_i64(bytes, 1));
     return status;
+}
+
+/* Where a store is. For a digest also which data: a file that has changed is another one. */
+static void
+put_uri(writer *w, const tg_source *source)
+{
+    char key[24] = "";
+    const char *folder = source->uri[0] != '/' ? w->how->folder : NULL;
+    size_t below = folder != NULL ? strlen(folder) + 1 : 0;
+    size_t length = strlen(source->uri);
+    if (w->how->digest) {
+        (void)snprintf(key, sizeof key, "?%" PRIx64, source->stamp);
+    }
+    (void)msgpack_pack_str(&w->packer, below + length + strlen(key));
+    if (folder != NULL) {
+        (void)msgpack_pack_str_body(&w->packer, folder, below - 1);
+        (void)msgpack_pack_str_body(&w->packer, "/", 1);
+    }
+    (void)msgpack_pack_str_body(&w->packer, source->uri, length);
+    (void)msgpack_pack_str_body(&w->packer, key, strlen(key));
 }
 
 static tg_status
@@ -294,14 +392,12 @@ put_data(writer *w, const tg_array *node, tg_error *err)
         bool own = source->chunks == NULL || tg_grid_equal(source->chunks, node->chunks);
         (void)msgpack_pack_array(&w->packer, TG__PLAN_SOURCE_FIELDS);
         put_text(w, source->format, strlen(source->format));
-        put_text(w, source->uri, strlen(source->uri));
+        put_uri(w, source);
         put_text(w, dtype, strlen(dtype));
         put_words(w, node->shape, (size_t)node->ndim);
-        if (own) {
-            (void)msgpack_pack_nil(&w->packer);
-        } else {
-            put_chunks(w, node);
-        }
+        put_chunks(w, source->chunks);
+        put_chunks(w, own ? NULL : node->chunks);
+        put_bool(w, source->random_access);
     }
 out:
     return status;
@@ -311,7 +407,9 @@ static tg_status
 put_node(writer *w, const node_set *set, const tg_array *node, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 || node->data != NULL, err, TG_ERR_UNSUPPORTED,
+    bool calls = (node->op->flags & TG_OP_USER) != 0 && w->how->functions != NULL;
+    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 || node->data != NULL || calls, err,
+             TG_ERR_UNSUPPORTED,
              "plan: '%s' belongs to this process and cannot be sent; save what it gives to a store "
              "and open that",
              node->op->name);
@@ -330,32 +428,29 @@ out:
 }
 
 static void
-put_bool(writer *w, bool value)
+put_claim(writer *w, int64_t bytes)
 {
-    if (value) {
-        (void)msgpack_pack_true(&w->packer);
-    } else {
-        (void)msgpack_pack_false(&w->packer);
-    }
+    (void)msgpack_pack_int64(&w->packer, tg_min_i64(bytes, TG_PLAN_CLAIM_MAX));
 }
 
-/* Header and nodes, in the order of their age. */
+/* Header and nodes, in the order of their age. `plan` NULL: of expressions alone. */
 static tg_status
-put_nodes(writer *w, size_t count, tg_array *const *targets, uint32_t stages, bool trims,
+put_nodes(writer *w, size_t count, tg_array *const *targets, const tg_plan_core *plan,
           node_set *set, tg_error *err)
 {
     tg_status status = TG_OK;
     TG_CHECK(count <= TG_TARGETS_MAX, err, TG_ERR_LIMIT, "plan: %zu targets, at most %d", count,
              TG_TARGETS_MAX);
-    TG_TRY(collect(count, targets, set, err));
+    TG_TRY(collect(count, targets, !w->how->digest, set, err));
     msgpack_packer_init(&w->packer, w, take_bytes);
     (void)msgpack_pack_array(&w->packer, TG__PLAN_HEADER_FIELDS);
     put_text(w, TG__PLAN_MAGIC, sizeof TG__PLAN_MAGIC - 1);
     (void)msgpack_pack_int(&w->packer, TG__PLAN_VERSION);
     (void)msgpack_pack_uint64(&w->packer, set->count);
     (void)msgpack_pack_uint64(&w->packer, count);
-    (void)msgpack_pack_uint64(&w->packer, stages);
-    put_bool(w, trims);
+    (void)msgpack_pack_uint64(&w->packer, plan != NULL ? tg_plan_choice_count(plan) : 0);
+    put_bool(w, plan != NULL && plan->edge_bytes != NULL);
+    put_claim(w, plan != NULL ? plan->table_bytes : 0);
     for (size_t i = 0; i < set->count; i++) {
         TG_TRY(put_node(w, set, set->nodes[i], err));
     }
@@ -364,11 +459,12 @@ out:
 }
 
 static void
-put_target(writer *w, const node_set *set, const tg_array *target, uint32_t stage)
+put_target(writer *w, const node_set *set, const tg_plan_target *target)
 {
-    (void)msgpack_pack_array(&w->packer, 2);
-    (void)msgpack_pack_uint64(&w->packer, index_of(set, target));
-    (void)msgpack_pack_uint64(&w->packer, stage);
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_TARGET_FIELDS);
+    (void)msgpack_pack_uint64(&w->packer, index_of(set, target->array));
+    (void)msgpack_pack_uint64(&w->packer, target->stage);
+    put_bool(w, target->stored);
 }
 
 static void
@@ -390,6 +486,7 @@ put_stage(writer *w, const node_set *set, const tg_plan_core *plan, uint32_t ind
     (void)msgpack_pack_uint64(&w->packer, stage.source);
     put_words(w, pairs, (size_t)2 * stage.read_count);
     put_words(w, tiles, stage.tile_count);
+    put_claim(w, stage.scratch_bytes);
 }
 
 /* The writer's bytes become the caller's; a failure leaves none. */
@@ -410,14 +507,17 @@ finish(writer *w, node_set *set, tg_status status, tg_wire_bytes *out, tg_error 
 }
 
 tg_status
-tg_wire_write_nodes(size_t count, tg_array *const *targets, tg_wire_bytes *out, tg_error *err)
+tg_wire_write_nodes(size_t count, tg_array *const *targets, tg_wire_writing *how,
+                    tg_wire_bytes *out, tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
-    writer w = { .status = TG_OK };
-    TG_TRY(put_nodes(&w, count, targets, 0, false, &set, err));
+    tg_wire_writing plainly = { 0 };
+    writer w = { .how = how != NULL ? how : &plainly };
+    w.how->function_count = 0;
+    TG_TRY(put_nodes(&w, count, targets, NULL, &set, err));
     for (size_t t = 0; t < count; t++) {
-        put_target(&w, &set, targets[t], 0);
+        put_target(&w, &set, &(tg_plan_target){ .array = targets[t] });
     }
 out:
     return finish(&w, &set, status, out, err);
@@ -428,18 +528,18 @@ tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out, tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
-    writer w = { .status = TG_OK };
-    uint32_t stages = tg_plan_choice_count(plan);
+    tg_wire_writing plainly = { 0 };
+    writer w = { .how = &plainly };
     tg_array **targets = tg_calloc(NULL, plan->target_count, sizeof *targets);
     TG_CHECK(targets != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
     for (size_t t = 0; t < plan->target_count; t++) {
         targets[t] = plan->targets[t].array;
     }
-    TG_TRY(put_nodes(&w, plan->target_count, targets, stages, plan->edge_bytes != NULL, &set, err));
+    TG_TRY(put_nodes(&w, plan->target_count, targets, plan, &set, err));
     for (size_t t = 0; t < plan->target_count; t++) {
-        put_target(&w, &set, targets[t], plan->targets[t].stage);
+        put_target(&w, &set, &plan->targets[t]);
     }
-    for (uint32_t s = 0; s < stages; s++) {
+    for (uint32_t s = 0; s < tg_plan_choice_count(plan); s++) {
         put_stage(&w, &set, plan, s);
     }
 out:
@@ -452,4 +552,12 @@ tg_wire_bytes_fini(tg_wire_bytes *bytes)
 {
     tg_free(NULL, bytes->data, bytes->room_);
     *bytes = (tg_wire_bytes){ 0 };
+}
+
+void
+tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2])
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes->data, bytes->size);
+    sum[0] = hash.high64;
+    sum[1] = hash.low64;
 }

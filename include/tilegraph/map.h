@@ -68,5 +68,7 @@ typedef struct tg_function tg_function;
 TG_API tg_function *tg_block_function_create(tg_block_fn fn, void *user,
                                              void (*release)(void *user), uint64_t key);
 TG_API void tg_block_function_release(tg_function *function);
+/* What it was made of. */
+TG_API tg_block_fn tg_block_function_get(const tg_function *function, void **user);
 
 #endif

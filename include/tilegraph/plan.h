@@ -62,6 +62,38 @@ TG_API TG_MUST_USE tg_status tg_plan_bytes_targets(tg_session *session, const vo
                                                    size_t size, size_t max, tg_array **arrays,
                                                    size_t *count, tg_error *err);
 
+/*
+ * Expressions alone, for a program that cuts up the work by itself: it reads them elsewhere, takes
+ * its part of them, and computes that. As with plans, but relative paths are written as absolute
+ * ones, and functions of the user's may go along: the bytes name them by their place in `functions`
+ * (NULL: there are to be none), of which the writer fills list and count and the reader gives the
+ * same functions, made anew, in the same order. Functions that are written are borrowed from the
+ * arrays.
+ */
+typedef struct tg_functions {
+    size_t count, max; /* writing: room for so many */
+    struct tg_function **list;
+} tg_functions;
+
+TG_API TG_MUST_USE tg_status tg_arrays_to_bytes(size_t count, tg_array *const *arrays,
+                                                tg_functions *functions, void **bytes, size_t *size,
+                                                tg_error *err);
+/* Gives `count` arrays, one reference each; TG_ERR_VALUE when the bytes hold another number. */
+TG_API TG_MUST_USE tg_status tg_arrays_from_bytes(tg_session *session, const void *bytes,
+                                                  size_t size, const tg_functions *functions,
+                                                  size_t count, tg_array **arrays, tg_error *err);
+
+/*
+ * A name for what expressions compute, for tg_save_options.resume: equal names are equal ops and
+ * parameters, arrays in memory that are equal cell by cell, and stores of the same path, dtype and
+ * shape whose file (or folder, itself) has not been changed since. `functions` as above: they count
+ * by their number alone, so that who uses them adds what tells them apart.
+ */
+enum { TG_FINGERPRINT_BYTES = 33 };
+TG_API TG_MUST_USE tg_status tg_arrays_fingerprint(size_t count, tg_array *const *arrays,
+                                                   tg_functions *functions,
+                                                   char text[TG_FINGERPRINT_BYTES], tg_error *err);
+
 TG_API size_t tg_plan_array_count(const tg_plan *plan);
 /* Borrowed from the plan; NULL when the index is too large. */
 TG_API tg_array *tg_plan_array(const tg_plan *plan, size_t index);

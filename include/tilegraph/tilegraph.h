@@ -9,6 +9,7 @@
  */
 #include "tilegraph/array.h"
 #include "tilegraph/base.h"
+#include "tilegraph/cluster.h"
 #include "tilegraph/dtype.h"
 #include "tilegraph/graph.h"
 #include "tilegraph/map.h"

@@ -129,3 +129,12 @@ tg_block_function_release(tg_function *function)
         tg_function_release(function);
     }
 }
+
+tg_block_fn
+tg_block_function_get(const tg_function *function, void **user)
+{
+    tg_block_fn fn = NULL;
+    memcpy(&fn, &function->fn, sizeof fn);
+    *user = function->user;
+    return fn;
+}

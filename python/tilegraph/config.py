@@ -227,4 +227,6 @@ def _parse_bytes(value, place):
         check(lib.tg_parse_bytes(value.encode(), out, err), err)
     except TgValueError as error:
         raise TgValueError(f"{place}: memory_limit: {error}") from None
+    if out[0] < 1:
+        raise TgValueError(f"{place}: memory_limit must be positive, got {value!r}")
     return out[0]

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans: from targets or from bytes, what they predict, and into bytes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
@@ -126,20 +130,12 @@ keep_apart(const tg_plan *plan, const tg_target *targets, tg_plan_target *planne
     return any;
 }
 
-tg_status
-tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
-               tg_error *err)
-{
-    return tg__plan_within(session, count, targets, session->memory_limit, out, err);
-}
-
-tg_status
-tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
-                tg_plan **out, tg_error *err)
+static tg_status
+make_plan(size_t count, const tg_target *targets, const tg_plan_options *options, tg_plan **out,
+          tg_error *err)
 {
     tg_status status = TG_OK;
     int64_t start = tg_clock_ns();
-    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
     tg_plan_target *planned = NULL;
     tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
     *out = NULL;
@@ -150,11 +146,11 @@ tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int
     TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     TG_TRY(tg__check_places(count, targets, err));
     TG_TRY(take_targets(plan, count, NULL, targets, planned, err));
-    TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+    TG_TRY(tg_plan_make(count, planned, options, &plan->core, err));
     if (keep_apart(plan, targets, planned)) {
         tg_plan_release(plan->core);
         plan->core = NULL;
-        TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+        TG_TRY(tg_plan_make(count, planned, options, &plan->core, err));
     }
     plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
     *out = plan;
@@ -163,6 +159,33 @@ out:
     tg_free(NULL, planned, count * sizeof *planned);
     tg_plan_destroy(plan);
     return status;
+}
+
+tg_status
+tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
+               tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_options options = { .threads = session->threads,
+                                .memory_limit = session->memory_limit };
+    tg_remote *remote = tg__session_remote(session);
+    *out = NULL;
+    if (remote != NULL) {
+        options.shared = true;
+        TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
+    }
+    status = make_plan(count, targets, &options, out, err);
+out:
+    tg_remote_release(remote);
+    return status;
+}
+
+tg_status
+tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
+                tg_plan **out, tg_error *err)
+{
+    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
+    return make_plan(count, targets, &options, out, err);
 }
 
 /* -- bytes ----------------------------------------------------------------------------------- */
@@ -216,7 +239,17 @@ out:
 static tg_wire_opener
 opener_of(tg_session *session, char *root)
 {
-    return (tg_wire_opener){ tg_session_plan_root(session, root) ? root : NULL, open_store };
+    return (tg_wire_opener){ .ctx = tg_session_plan_root(session, root) ? root : NULL,
+                             .open = open_store };
+}
+
+tg_status
+tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size, tg_wire_attach_fn attach,
+                      void *ctx, const tg_plan_options *options, tg_plan_core **out, tg_error *err)
+{
+    char root[TG_STORE_PATH_MAX];
+    tg_wire_opener opener = opener_of(session, root);
+    return tg_wire_expand(session->context, bytes, size, &opener, attach, ctx, options, out, err);
 }
 
 tg_status
@@ -272,6 +305,90 @@ tg_plan_bytes_targets(tg_session *session, const void *bytes, size_t size, size_
     TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
     *count = read.count;
     for (size_t t = 0; t < read.count && t < max; t++) {
+        arrays[t] = tg_array_retain(read.arrays[t]);
+    }
+out:
+    tg_wire_arrays_fini(&read);
+    return status;
+}
+
+/* -- expressions alone ----------------------------------------------------------------------- */
+
+/* Paths become absolute: whoever reads may be elsewhere. */
+static tg_status
+write_arrays(size_t count, tg_array *const *arrays, tg_functions *functions, tg_wire_writing *how,
+             tg_wire_bytes *written, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char folder[TG_STORE_PATH_MAX];
+    TG_CHECK(getcwd(folder, sizeof folder) != NULL, err, TG_ERR_IO,
+             "the name of the current folder cannot be had: %s", strerror(errno));
+    how->folder = folder;
+    if (functions != NULL) {
+        how->function_max = functions->max;
+        how->functions = functions->list;
+    }
+    TG_TRY(tg_wire_write_nodes(count, arrays, how, written, err));
+    if (functions != NULL) {
+        functions->count = how->function_count;
+    }
+out:
+    how->folder = NULL;
+    return status;
+}
+
+tg_status
+tg_arrays_to_bytes(size_t count, tg_array *const *arrays, tg_functions *functions, void **bytes,
+                   size_t *size, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_bytes written = { 0 };
+    tg_wire_writing how = { .folder = NULL };
+    *bytes = NULL;
+    *size = 0;
+    TG_TRY(write_arrays(count, arrays, functions, &how, &written, err));
+    *bytes = tg_malloc(NULL, written.size);
+    TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for %zu bytes", written.size);
+    memcpy(*bytes, written.data, written.size);
+    *size = written.size;
+out:
+    tg_wire_bytes_fini(&written);
+    return status;
+}
+
+tg_status
+tg_arrays_fingerprint(size_t count, tg_array *const *arrays, tg_functions *functions,
+                      char text[TG_FINGERPRINT_BYTES], tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_bytes written = { 0 };
+    tg_wire_writing how = { .digest = true };
+    uint64_t sum[2] = { 0 };
+    text[0] = '\0';
+    TG_TRY(write_arrays(count, arrays, functions, &how, &written, err));
+    tg_wire_digest(&written, sum);
+    (void)snprintf(text, TG_FINGERPRINT_BYTES, "%016" PRIx64 "%016" PRIx64, sum[0], sum[1]);
+out:
+    tg_wire_bytes_fini(&written);
+    return status;
+}
+
+tg_status
+tg_arrays_from_bytes(tg_session *session, const void *bytes, size_t size,
+                     const tg_functions *functions, size_t count, tg_array **arrays, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char root[TG_STORE_PATH_MAX];
+    tg_wire_opener opener = opener_of(session, root);
+    tg_wire_arrays read = { 0 };
+    if (functions != NULL) {
+        opener.function_count = functions->count;
+        opener.functions = functions->list;
+    }
+    TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
+    TG_CHECK(read.count == count, err, TG_ERR_VALUE, "the bytes hold %zu arrays, %zu are wanted",
+             read.count, count);
+    for (size_t t = 0; t < count; t++) {
         arrays[t] = tg_array_retain(read.arrays[t]);
     }
 out:

@@ -82,7 +82,7 @@ make_params(const tg_op *op, bool all, int ndim, tg_param *params)
     return count;
 }
 
-static const tg_wire_opener opener = { NULL, open_store };
+static const tg_wire_opener opener = { .open = open_store };
 
 /* The plan that was read from bytes; NULL with a word. */
 static tg_plan_core *
@@ -149,7 +149,7 @@ check_array(tg_context *context, tg_array *array, const char *op, int variant)
     tg_wire_bytes bytes;
     tg_wire_arrays arrays;
     tg_error err;
-    if (tg_wire_write_nodes(1, &array, &bytes, &err) != TG_OK) {
+    if (tg_wire_write_nodes(1, &array, NULL, &bytes, &err) != TG_OK) {
         /* User functions stay at home. */
         assert_int_equal(err.code, TG_ERR_UNSUPPORTED);
         return true;
