@@ -25,11 +25,23 @@ typedef struct reader {
     uint32_t stage_count; /* that are declared */
     uint32_t stages_read;
     bool trims;
+    tg_function *functions[TG_PARAMS_MAX]; /* that were made for the record that is read */
+    uint32_t function_count;
 } reader;
+
+/* The node has its own references. */
+static void
+drop_functions(reader *r)
+{
+    while (r->function_count > 0) {
+        tg_function_release(r->functions[--r->function_count]);
+    }
+}
 
 static void
 reader_fini(reader *r)
 {
+    drop_functions(r);
     tg__decoder_fini(&r->decoder);
     tg_scope_destroy(r->scope);
     tg_free(NULL, r->nodes, r->room * sizeof(tg_array *));
@@ -88,6 +100,37 @@ out:
 }
 
 static tg_status
+read_function(reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const msgpack_object_array *fields = NULL;
+    tg_function_form form = { 0 };
+    tg_function *function = NULL;
+    uint32_t length = 0;
+    TG_TRY(tg__want_array(object, TG__PLAN_FORM_FIELDS, TG__PLAN_FORM_FIELDS, "function", &fields,
+                          err));
+    TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], TG__PLAN_FORM_KIND_MAX, "kind of a function",
+                         &form.kind, &length, err));
+    TG_TRY(tg__want_text(&r->decoder, &fields->ptr[1], TG__PLAN_FORM_NAME_MAX, "name of a function",
+                         &form.name, &length, err));
+    TG_CHECK(fields->ptr[2].type == MSGPACK_OBJECT_BIN, err, TG_ERR_FORMAT,
+             "a function must be binary");
+    form.bytes = fields->ptr[2].via.bin.ptr;
+    form.size = fields->ptr[2].via.bin.size;
+    TG_CHECK(form.size <= (size_t)TG_FUNCTION_BYTES_MAX, err, TG_ERR_LIMIT,
+             "function %s has %zu bytes, at most %" PRId64, form.name, form.size,
+             TG_FUNCTION_BYTES_MAX);
+    TG_CHECK(r->opener != NULL && r->opener->make != NULL, err, TG_ERR_UNSUPPORTED,
+             "the %s function %s is refused: functions in plans are not allowed here", form.kind,
+             form.name);
+    TG_TRY(r->opener->make(r->opener->ctx, &form, &function, err));
+    r->functions[r->function_count++] = function; /* a record has at most TG_PARAMS_MAX */
+    param->value = (tg_value){ .count = 1, .function = function };
+out:
+    return status;
+}
+
+static tg_status
 read_param(reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
 {
     tg_status status = TG_OK;
@@ -98,10 +141,10 @@ read_param(reader *r, const msgpack_object *object, tg_param *param, tg_error *e
     TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], 64, "name of a parameter", &param->name,
                          &length, err));
     TG_TRY(tg__want_number(&fields->ptr[1], TG_PARAM_POINTER, "kind of a parameter", &kind, err));
-    TG_CHECK(kind != TG_PARAM_POINTER, err, TG_ERR_UNSUPPORTED,
-             "parameter '%s' is a function, which cannot be sent", param->name);
     param->kind = (tg_param_kind)kind;
-    if (kind == TG_PARAM_STR) {
+    if (kind == TG_PARAM_POINTER) {
+        TG_TRY(read_function(r, &fields->ptr[2], param, err));
+    } else if (kind == TG_PARAM_STR) {
         TG_TRY(tg__want_text(&r->decoder, &fields->ptr[2], TG_STR_MAX, param->name,
                              &param->value.text, &param->value.count, err));
     } else {
@@ -176,6 +219,7 @@ read_node(reader *r, tg_error *err)
     }
     r->nodes[r->count++] = node;
 out:
+    drop_functions(r);
     return status;
 }
 

@@ -13,7 +13,8 @@
  *
  * Arguments, targets and roots are indices of nodes; an argument is an earlier node. Kinds of
  * parameters are those of tg_param_kind; integers and floats are binary, 8 bytes each,
- * little-endian; text is text. Only parameters that were given are there. `data` is nil, or
+ * little-endian; text is text; a function is [kind, name, bytes], which the reader's `make` knows
+ * what to do with. Only parameters that were given are there. `data` is nil, or
  *
  *     [format, uri, dtype, shape, chunks]    an array in a store, which the reader opens
  *     [dtype, shape, chunks, bytes]          an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
@@ -29,7 +30,7 @@
  * called it; tg_plan_expand checks the choices. Nothing of the message is believed before.
  *
  * Ownership: as said at each function. Threads: any; a context may be shared.
- * Errors: TG_ERR_UNSUPPORTED for what cannot travel (functions of this process) and for ops and
+ * Errors: TG_ERR_UNSUPPORTED for what cannot travel (functions without a form) and for ops and
  * versions that are not known here; TG_ERR_FORMAT for a malformed message; TG_ERR_LIMIT; whatever
  * infer and the opener say, with the node's number before it.
  */
@@ -50,11 +51,13 @@ TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes
                                          tg_error *err);
 void tg_wire_bytes_fini(tg_wire_bytes *bytes);
 
-/* How a reader comes to an array in a store. `open` gives one reference. */
+/* How a reader comes to an array in a store, and to a function. Both give one reference. */
 typedef struct tg_wire_opener {
     void *ctx;
     tg_status (*open)(void *ctx, const char *format, const char *uri, tg_source **out,
                       tg_error *err);
+    /* NULL: plans with functions are refused. The form is valid during the call. */
+    tg_status (*make)(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err);
 } tg_wire_opener;
 
 typedef struct tg_wire_arrays {
@@ -63,7 +66,7 @@ typedef struct tg_wire_arrays {
 } tg_wire_arrays;
 
 /* The targets of a plan or of expressions; stages are not looked at. `opener` NULL: arrays in
- * stores are refused. On success tg_wire_arrays_fini is due. */
+ * stores and functions are refused. On success tg_wire_arrays_fini is due. */
 TG_MUST_USE tg_status tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
                                          const tg_wire_opener *opener, tg_wire_arrays *out,
                                          tg_error *err);

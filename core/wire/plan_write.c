@@ -196,6 +196,39 @@ was_given(const tg_param_schema *schema, const tg_value *value)
     return value->count > 0 || (schema->required && schema->is_list);
 }
 
+/* A function as the process that reads the plan can make it again. */
+static tg_status
+put_function(writer *w, const tg_array *node, const char *param, const tg_function *function,
+             tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_function_form form = { 0 };
+    char message[512] = "";
+    TG_CHECK(function->form != NULL, err, TG_ERR_UNSUPPORTED,
+             "plan: '%s' calls a function of this process (%s), which cannot be sent",
+             node->op->name, param);
+    if (function->form(function->user, &form, message, sizeof message) != 0) {
+        message[sizeof message - 1] = '\0';
+        status = tg_fail(err, TG_ERR_UNSUPPORTED, "plan: the %s of '%s' cannot be sent: %s", param,
+                         node->op->name, message);
+        goto out;
+    }
+    TG_CHECK(strlen(form.kind) <= TG__PLAN_FORM_KIND_MAX &&
+                 strlen(form.name) <= TG__PLAN_FORM_NAME_MAX &&
+                 form.size <= (size_t)TG_FUNCTION_BYTES_MAX,
+             err, TG_ERR_LIMIT,
+             "plan: the function %.64s of '%s' has %zu bytes with all that it refers to, at most "
+             "%" PRId64 " can be sent; keep large data in a store and open it in the function",
+             form.name, node->op->name, form.size, TG_FUNCTION_BYTES_MAX);
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_FORM_FIELDS);
+    put_text(w, form.kind, strlen(form.kind));
+    put_text(w, form.name, strlen(form.name));
+    (void)msgpack_pack_bin(&w->packer, form.size);
+    (void)msgpack_pack_bin_body(&w->packer, form.bytes, form.size);
+out:
+    return status;
+}
+
 static tg_status
 put_params(writer *w, const tg_array *node, tg_error *err)
 {
@@ -210,13 +243,12 @@ put_params(writer *w, const tg_array *node, tg_error *err)
     for (size_t i = 0; i < params; i++) {
         const tg_value *value = &node->values[i];
         if (was_given(&schema[i], value)) {
-            TG_CHECK(schema[i].kind != TG_PARAM_POINTER, err, TG_ERR_UNSUPPORTED,
-                     "plan: '%s' calls a function of this process (%s), which cannot be sent",
-                     node->op->name, schema[i].name);
             (void)msgpack_pack_array(&w->packer, 3);
             put_text(w, schema[i].name, strlen(schema[i].name));
             (void)msgpack_pack_int(&w->packer, schema[i].kind);
-            if (schema[i].kind == TG_PARAM_STR) {
+            if (schema[i].kind == TG_PARAM_POINTER) {
+                TG_TRY(put_function(w, node, schema[i].name, value->function, err));
+            } else if (schema[i].kind == TG_PARAM_STR) {
                 put_text(w, value->text, value->count);
             } else {
                 put_words(w, value->ints, value->count);

@@ -69,4 +69,19 @@ TG_API tg_function *tg_block_function_create(tg_block_fn fn, void *user,
                                              void (*release)(void *user), uint64_t key);
 TG_API void tg_block_function_release(tg_function *function);
 
+/* What a function is to another process: who makes it there, and from what. */
+typedef struct tg_function_form {
+    const char *kind; /* "python", "library"; at most 15 bytes */
+    const char *name; /* for messages, and of a library its symbol; at most 255 bytes */
+    const void *bytes;
+    size_t size; /* at most 16 MiB */
+} tg_function_form;
+/* Gives the form of a function from its `user`; all of it lives as long as the function. Non-zero:
+ * it has none, and `message` says why. */
+typedef int (*tg_function_form_fn)(void *user, tg_function_form *form, char *message,
+                                   size_t message_bytes);
+/* Lets the function travel: `form` is called, from any thread, when a plan with it becomes bytes
+ * (tilegraph/plan.h). Before the function is given to a node. */
+TG_API void tg_block_function_set_form(tg_function *function, tg_function_form_fn form);
+
 #endif

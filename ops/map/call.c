@@ -123,6 +123,12 @@ tg_block_function_create(tg_block_fn fn, void *user, void (*release)(void *user)
 }
 
 void
+tg_block_function_set_form(tg_function *function, tg_function_form_fn form)
+{
+    function->form = form;
+}
+
+void
 tg_block_function_release(tg_function *function)
 {
     if (function != NULL) {

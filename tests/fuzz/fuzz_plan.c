@@ -86,7 +86,7 @@ make_session(void)
     return session;
 }
 
-static const tg_wire_opener opener = { NULL, open_store };
+static const tg_wire_opener opener = { .open = open_store };
 
 static void
 check_words(const tg_error *err)

@@ -216,7 +216,8 @@ out:
 static tg_wire_opener
 opener_of(tg_session *session, char *root)
 {
-    return (tg_wire_opener){ tg_session_plan_root(session, root) ? root : NULL, open_store };
+    return (tg_wire_opener){ .ctx = tg_session_plan_root(session, root) ? root : NULL,
+                             .open = open_store };
 }
 
 tg_status

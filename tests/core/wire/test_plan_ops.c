@@ -82,7 +82,7 @@ make_params(const tg_op *op, bool all, int ndim, tg_param *params)
     return count;
 }
 
-static const tg_wire_opener opener = { NULL, open_store };
+static const tg_wire_opener opener = { .open = open_store };
 
 /* The plan that was read from bytes; NULL with a word. */
 static tg_plan_core *
