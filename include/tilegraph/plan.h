@@ -31,6 +31,7 @@
  * for a version or an op that is not known here; TG_ERR_LIMIT; TG_ERR_VALUE for a store that has
  * changed; TG_ERR_MEMORY for a memory_limit that is too small; what opening a store says.
  */
+#include "tilegraph/children.h"
 #include "tilegraph/session.h"
 
 /* Gives `size` bytes, freed with tg_plan_bytes_free. */
@@ -48,6 +49,27 @@ TG_API void tg_plan_bytes_free(void *bytes, size_t size);
  */
 TG_API TG_MUST_USE tg_status tg_session_set_plan_root(tg_session *session, const char *root,
                                                       tg_error *err);
+/* A shared library whose functions plans may call: this file and no other. */
+typedef struct tg_plan_library {
+    const char *path;   /* as the plan names it; absolute */
+    const char *sha256; /* 64 hexadecimal digits, as sha256sum prints them */
+} tg_plan_library;
+typedef struct tg_plan_functions {
+    size_t struct_size;
+    tg_children *children; /* Python functions run in these; NULL: they are refused */
+    uint64_t group;        /* of these functions, for tg_children_stop */
+    size_t library_count;
+    const tg_plan_library *libraries;
+} tg_plan_functions;
+/*
+ * Which user functions the plans may call that this session reads from now on; NULL, and in a new
+ * session: none. Allowing Python allows anything: whoever writes the plan runs code as this user.
+ * The lists are copied; not while a plan is being read. TG_ERR_VALUE for a path that is not
+ * absolute or a hash that is none.
+ */
+TG_API TG_MUST_USE tg_status tg_session_set_plan_functions(tg_session *session,
+                                                           const tg_plan_functions *functions,
+                                                           tg_error *err);
 /*
  * Reads a plan; the bytes are not needed afterwards. `targets` says where the results go: as many
  * as the plan has, their `array` is not looked at. count 0: all results are memory of the engine's.

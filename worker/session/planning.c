@@ -8,6 +8,7 @@
 #include "io/format/format.h"
 #include "io/store/store.h"
 #include "tilegraph/plan.h"
+#include "worker/child/plan_functions.h"
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
 #include "worker/session/paths.h"
@@ -190,17 +191,24 @@ tg_plan_bytes_free(void *bytes, size_t size)
     tg_free(NULL, bytes, size);
 }
 
-/* A store that the plan names; `ctx`: the session's root, or NULL. */
+/* What a session lets a plan have. */
+typedef struct allowed {
+    char *root; /* NULL: any path */
+    const tg_plan_functions *functions;
+} allowed;
+
+/* A store that the plan names. */
 static tg_status
 open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    const allowed *allows = ctx;
     char real[TG_STORE_PATH_MAX];
     *out = NULL;
-    if (ctx != NULL) {
-        TG_TRY(tg__root_find(ctx, uri, real, err));
+    if (allows->root != NULL) {
+        TG_TRY(tg__root_find(allows->root, uri, real, err));
     }
-    TG_TRY(tg_format_open(ctx != NULL ? real : uri, out, err));
+    TG_TRY(tg_format_open(allows->root != NULL ? real : uri, out, err));
     if (strcmp((*out)->format, format) != 0) {
         status =
             tg_fail(err, TG_ERR_VALUE, "%s: is of format %s, and was %s when the plan was made",
@@ -212,12 +220,20 @@ out:
     return status;
 }
 
-/* `root` of TG_STORE_PATH_MAX bytes lives as long as the opener. */
-static tg_wire_opener
-opener_of(tg_session *session, char *root)
+static tg_status
+make_function(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err)
 {
-    return (tg_wire_opener){ .ctx = tg_session_plan_root(session, root) ? root : NULL,
-                             .open = open_store };
+    const allowed *allows = ctx;
+    return tg__plan_function_make(allows->functions, form, out, err);
+}
+
+/* `root` of TG_STORE_PATH_MAX bytes and `allows` live as long as the opener. */
+static tg_wire_opener
+opener_of(tg_session *session, char *root, allowed *allows)
+{
+    allows->root = tg_session_plan_root(session, root) ? root : NULL;
+    allows->functions = session->plan_functions;
+    return (tg_wire_opener){ .ctx = allows, .open = open_store, .make = make_function };
 }
 
 tg_status
@@ -230,7 +246,8 @@ tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t c
                                 .memory_limit = session->memory_limit,
                                 .tasks_max = TG_PLAN_TASKS_MAX };
     char root[TG_STORE_PATH_MAX];
-    tg_wire_opener opener = opener_of(session, root);
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
     tg_wire_plan wire = { 0 };
     tg_plan_target *planned = NULL;
     size_t wanted = 0;
@@ -267,7 +284,8 @@ tg_plan_bytes_targets(tg_session *session, const void *bytes, size_t size, size_
 {
     tg_status status = TG_OK;
     char root[TG_STORE_PATH_MAX];
-    tg_wire_opener opener = opener_of(session, root);
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
     tg_wire_arrays read = { 0 };
     *count = 0;
     TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));

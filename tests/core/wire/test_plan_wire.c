@@ -420,8 +420,8 @@ test_hand_made_messages(void **state)
         CASE(TWO SCALAR "\x95\xa5"
                         "twice\x01\x91\x00\x90\xc0",
              TG_ERR_FORMAT, "made of others"),
-        CASE(TWO SCALAR "\x95\xa4"
-                        "call\x01\x91\x00\x90\xc0",
+        CASE(ONE "\x95\xab"
+                 "from_memory\x01\x90\x90\xc0",
              TG_ERR_UNSUPPORTED, "one process"),
         CASE(ONE "\x95\xa6"
                  "scalar\x01\x90\x91\x93\xa4"
