@@ -71,6 +71,7 @@ class Computation:
         """Ends it as soon as the tasks that run now have ended."""
         if not self._ended:
             lib.tg_computation_cancel(self._ptr)
+            _engine.interrupt()
 
     def erase(self):
         """Removes what it has written, at the end of the program, though tasks may still run."""
