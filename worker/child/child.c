@@ -24,7 +24,8 @@ extern char **environ;
 enum {
     FDS_ABOVE = 10, /* ours lie above those that a child is given, so that dup2 overwrites none */
     ENVIRONMENT_MAX = 4096,
-    GRACE_MS = 500 /* between asking a child to end, and killing it */
+    WASTE_MIN = 64 << 20, /* bytes of memory that are kept whatever the next call needs */
+    GRACE_MS = 500        /* between asking a child to end, and killing it */
 };
 
 static int
@@ -171,7 +172,8 @@ tg__child_reserve(tg__child *child, size_t bytes, tg_error *err)
     while (room < bytes) {
         room *= 2;
     }
-    if (child->memory != NULL && (child->memory_bytes < bytes || child->memory_bytes / 8 > room)) {
+    bool wastes = child->memory_bytes > WASTE_MIN && child->memory_bytes / 8 > room;
+    if (child->memory != NULL && (child->memory_bytes < bytes || wastes)) {
         tg__child_forget_memory(child);
     }
     if (child->memory == NULL) {

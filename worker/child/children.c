@@ -230,14 +230,19 @@ end_worker(tg_children *c, worker *w, char *words, size_t words_bytes, char *tai
     tg_free(NULL, w, sizeof *w);
 }
 
-/* A text of several lines as part of a message: its end, from the beginning of a line on. */
+/* What of a child's last words goes into a message: Python's own report of a crash from its
+ * beginning on, which has the line that crashed; else the last lines. */
 static const char *
-last_lines(const char *tail, size_t most)
+choose_words(const char *tail, size_t most)
 {
     size_t size = strlen(tail);
-    const char *at = size > most ? tail + size - most : tail;
-    const char *line = at > tail ? strchr(at, '\n') : NULL;
-    return line != NULL && line[1] != '\0' ? line + 1 : at;
+    const char *at = strstr(tail, "Fatal Python error");
+    if (at == NULL) {
+        at = size > most ? tail + size - most : tail;
+        const char *line = at > tail ? strchr(at, '\n') : NULL;
+        at = line != NULL && line[1] != '\0' ? line + 1 : at;
+    }
+    return at;
 }
 
 /* Fills in `message` after a child that did not answer, and ends it. */
@@ -259,7 +264,7 @@ mourn(tg_children *c, worker *w, tg__child_end end, const char *doing, char *mes
     c->lost += !stopped;
     (void)pthread_mutex_unlock(&c->lock);
     end_worker(c, w, words, sizeof words, tail);
-    const char *said = last_lines(tail, message_bytes / 2);
+    const char *said = choose_words(tail, message_bytes / 2);
     if (stopped) {
         (void)snprintf(message, message_bytes, "%s was stopped", doing);
     } else if (end == TG__CHILD_SILENT) {
@@ -434,11 +439,8 @@ static bool
 define(tg_children *c, worker *w, const code *f, int64_t timeout_ns, uint32_t *place, bool *lost,
        char *message, size_t message_bytes)
 {
-    tg_error err = { 0 };
     bool good = has_code(w, f->number, place);
-    if (!good && tg__child_reserve(&w->child, f->size + TEXT_MAX, &err) != TG_OK) {
-        (void)snprintf(message, message_bytes, "%s: %s", f->name, err.message);
-    } else if (!good) {
+    if (!good) {
         *place = w->next_place;
         tg_child_request request = { .verb = TG_CHILD_DEFINE, .size = f->size, .place = *place };
         memcpy(w->child.memory, f->bytes, f->size);
@@ -466,6 +468,13 @@ say_where(const code *f, const tg_block_info *info, char *text, size_t bytes)
     }
 }
 
+static size_t
+largest(size_t a, size_t b, size_t c)
+{
+    size_t most = a > b ? a : b;
+    return most > c ? most : c;
+}
+
 typedef struct arguments {
     const tg_block_info *info;
     const tg_block_view *in;
@@ -487,15 +496,13 @@ run_call(tg_children *c, worker *w, const code *f, const arguments *args, bool *
     (void)pthread_mutex_unlock(&c->lock);
     *lost = false;
     say_where(f, args->info, doing, sizeof doing);
-    if (define(c, w, f, timeout_ns, &request.place, lost, message, message_bytes)) {
-        if (tg__blocks_size(args->in, args->nin, args->out, &words, &bytes, &err) != TG_OK ||
-            tg__child_reserve(&w->child, bytes > TEXT_MAX ? bytes : TEXT_MAX, &err) != TG_OK) {
-            (void)snprintf(message, message_bytes, "%s: %s", doing, err.message);
-        } else {
-            request.size = words;
-            tg__blocks_put(w->child.memory, args->info, args->in, args->nin, args->out);
-            good = ask(c, w, &request, doing, timeout_ns, lost, message, message_bytes);
-        }
+    if (tg__blocks_size(args->in, args->nin, args->out, &words, &bytes, &err) != TG_OK ||
+        tg__child_reserve(&w->child, largest(bytes, f->size, TEXT_MAX), &err) != TG_OK) {
+        (void)snprintf(message, message_bytes, "%s: %s", doing, err.message);
+    } else if (define(c, w, f, timeout_ns, &request.place, lost, message, message_bytes)) {
+        request.size = words;
+        tg__blocks_put(w->child.memory, args->info, args->in, args->nin, args->out);
+        good = ask(c, w, &request, doing, timeout_ns, lost, message, message_bytes);
     }
     if (good) {
         tg__blocks_take(w->child.memory, words, args->out);
