@@ -6,6 +6,7 @@ function itself (a module is missing) can still say which one it was.
 """
 
 import ast
+import contextlib
 import os
 import pickle
 import sys
@@ -143,20 +144,17 @@ class FailedThere(Exception):
 
 
 def failure(error, what, limit):
-    """An exception as UTF-8 of at most `limit` bytes: class and arguments in marks, what happened,
+    """An exception as UTF-8 of at most `limit` bytes: classes and arguments in marks, what happened,
     and as much of the end of its traceback as there is room for."""
     kind = type(error)
     try:
         text = str(error)
     except Exception as broken:  # whatever a user's class does
         text = f"<its text failed: {broken!r}>"
-    literal = repr(error.args)
-    try:
-        if len(literal) > limit // 3 or ast.literal_eval(literal) != error.args:
-            literal = ""
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        literal = ""
-    head = (f"{MARK}{kind.__module__}:{kind.__qualname__}{MARK}{literal}{MARK}"
+    # Its class, and the built-in one that it is a kind of, should that class not be known here.
+    kinds = [kind, *[c for c in kind.__mro__ if c.__module__ == "builtins"][:1]]
+    names = "|".join(f"{c.__module__}:{c.__qualname__}" for c in kinds)
+    head = (f"{MARK}{names}{MARK}{_literal(error, limit // 3)}{MARK}"
             f"{what}: {kind.__name__}: {text}\n").encode(errors="replace")
     tail = "".join(traceback.format_exception(kind, error, _theirs(error.__traceback__)))
     tail = tail.encode(errors="replace")
@@ -165,6 +163,19 @@ def failure(error, what, limit):
         tail = tail[len(tail) - max(room, 0):]
         tail = tail[tail.find(b"\n") + 1:]
     return (head + tail)[:limit].decode(errors="ignore").encode()
+
+
+def _literal(error, limit):
+    """What an exception is made from again, as Python writes it; "" when that is not plain."""
+    try:
+        # Not `args`: of an OSError these lack the file name.
+        made, args = error.__reduce__()[:2]
+        literal = repr(args)
+        if made is not type(error) or len(literal) > limit or ast.literal_eval(literal) != args:
+            return ""
+    except Exception:  # whatever a user's class does
+        return ""
+    return literal
 
 
 def _theirs(trace):
@@ -176,20 +187,32 @@ def _theirs(trace):
     return trace
 
 
-def rebuild(kind, literal, text):
-    """The exception that a message is about; None unless its class is known here and its arguments
-    are plain. Nothing is imported for it, and nothing unpickled: messages come from anywhere."""
+def rebuild(kinds, literal, text):
+    """The exception that a message is about, or one of the built-in class that it is a kind of;
+    None unless one is known here. Nothing is imported for it, and nothing unpickled: messages come
+    from anywhere."""
+    first, _, base = kinds.partition("|")
+    what, _, trace = text.partition("\n")
+    error = None
+    if literal:
+        with contextlib.suppress(Exception):  # the class is made from other things than it keeps
+            error = _known(first)(*ast.literal_eval(literal))
+            if str(error) not in text:
+                error = None
+    if error is None and base not in ("builtins:Exception", "builtins:BaseException"):
+        with contextlib.suppress(Exception):
+            error = _known(base)(what)
+    if isinstance(error, BaseException):
+        error.__cause__ = FailedThere(trace or text)
+        return error
+    return None
+
+
+def _known(kind):
     module, _, path = kind.partition(":")
-    found = sys.modules.get(module)
+    found = sys.modules[module]
     for name in path.split("."):
-        found = getattr(found, name, None)
-    if not (isinstance(found, type) and issubclass(found, BaseException) and literal):
-        return None
-    try:
-        error = found(*ast.literal_eval(literal))
-        if type(error) is not found or str(error) not in text:
-            return None
-    except Exception:  # a class that is made from other arguments than it keeps
-        return None
-    error.__cause__ = FailedThere(text.partition("\n")[2] or text)
-    return error
+        found = getattr(found, name)
+    if not (isinstance(found, type) and issubclass(found, BaseException)):
+        raise TypeError(f"{kind} is no exception")
+    return found

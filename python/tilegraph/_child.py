@@ -35,7 +35,7 @@ class Child:
 
     def __init__(self, channel):
         self.channel = channel
-        self.memory = None  # a memoryview of what is shared
+        self.memory = None  # what is shared
         self.calls = {}  # by place
 
     def serve(self):
@@ -47,19 +47,18 @@ class Child:
                 return
             _, verb, serial, memory_bytes, size, text_max, place, fresh = _REQUEST.unpack(data)
             if fresh:
-                self.memory = None
-                self.memory = memoryview(mmap.mmap(fds[0], memory_bytes))
+                self.memory = mmap.mmap(fds[0], memory_bytes)
                 os.close(fds[0])
             text = self.define(place, size, text_max) if verb == _DEFINE else self.call(
                 place, size, text_max)
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):  # the function may have closed it
                     stream.flush()
+            # Ours, and that of the call to getrefcount; any other is of an array that was kept.
+            kept = sys.getrefcount(self.memory) > 2
             if text is None:
-                # The view's own reference, and that of the call to getrefcount.
-                self.answer(_DONE, serial, kept=sys.getrefcount(self.memory) > 2)
+                self.answer(_DONE, serial, kept=kept)
             else:
-                kept = sys.getrefcount(self.memory) > 2
                 self.memory[:len(text)] = text
                 self.answer(_FAILED, serial, len(text), kept)
 
@@ -69,7 +68,7 @@ class Child:
     def define(self, place, size, text_max):
         self.calls.pop(place, None)
         try:
-            self.calls[place] = unpack(bytes(self.memory[:size]))
+            self.calls[place] = unpack(self.memory[:size])
         except BaseException as error:  # whatever importing a user's module does
             return failure(error, "the function cannot be loaded", text_max)
         return None
