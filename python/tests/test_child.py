@@ -157,7 +157,8 @@ def test_a_function_that_computes(isolated):
     def nested(block):
         import tilegraph
 
-        return tilegraph.from_array(block, (2, 2)).map_blocks(np.negative, dtype="float32").compute()
+        y = tilegraph.from_array(block, (2, 2))
+        return y.map_blocks(np.negative, dtype="float32").compute()
 
     same(x.map_blocks(nested, dtype="float32"), -array)
 
@@ -401,7 +402,8 @@ def test_failure_fits_its_limit():
             assert len(data) <= limit
             data.decode()
         text = data.decode().split(_call.MARK)
-        assert text[1] == "builtins:TypeError|builtins:TypeError" and "return block + OFFSET" in text[3]
+        assert text[1] == "builtins:TypeError|builtins:TypeError"
+        assert "return block + OFFSET" in text[3]
 
 
 def test_nothing_is_imported_or_called_for_a_message():

@@ -84,7 +84,8 @@ class Call:
         """The dtype of what the function makes of a few cells; inputs: their block_info."""
         for block in blocks:
             block.flags.writeable = False
-        out = {**inputs[0], "chunk-shape": blocks[0].shape, "dtype": None}
+        lead = max(range(len(blocks)), key=lambda i: blocks[i].ndim)
+        out = {**inputs[lead], "chunk-shape": blocks[lead].shape, "dtype": None}
         info = {**dict(zip(self.places, inputs)), None: out}
         result = self.run([] if self.hidden else blocks, lambda: out["chunk-location"],
                           lambda: info)
@@ -144,8 +145,8 @@ class FailedThere(Exception):
 
 
 def failure(error, what, limit):
-    """An exception as UTF-8 of at most `limit` bytes: classes and arguments in marks, what happened,
-    and as much of the end of its traceback as there is room for."""
+    """An exception as UTF-8 of at most `limit` bytes: classes and arguments in marks, what
+    happened, and as much of the end of its traceback as there is room for."""
     kind = type(error)
     try:
         text = str(error)

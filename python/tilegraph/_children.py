@@ -43,7 +43,7 @@ def _open():
         if _pool is None:
             # Modules are found there where they are found here.
             path = os.pathsep.join(p or os.getcwd() for p in sys.path)
-            given = [f"PYTHONPATH={path}"]
+            given = [f"PYTHONPATH={path}", "PYTHONSAFEPATH=1"]
             # There is a child for each thread, so one thread is right for each child.
             given += [f"{name}=1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                                                "MKL_NUM_THREADS") if name not in os.environ]

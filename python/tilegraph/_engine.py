@@ -141,7 +141,8 @@ def _open():
             err = ffi.new("tg_error *")
             check(lib.tg_session_open(options, out, err), err)
             _session = out[0]
-            config.opened(wanted, lib.tg_session_threads(_session), lib.tg_session_memory_limit(_session))
+            config.opened(wanted, lib.tg_session_threads(_session),
+                          lib.tg_session_memory_limit(_session))
     return _session
 
 

@@ -10,9 +10,10 @@
     tg.config.set(function_memory="4 GiB")         address space of each of these processes
 
 Where a value comes from, the first that has it: `set`; the environment (TG_THREADS,
-TG_MEMORY_LIMIT, TG_ISOLATE, ...); the file named by TG_CONFIG, or $XDG_CONFIG_HOME/tilegraph/config.toml, or
-~/.config/tilegraph/config.toml; the engine's own choice (one thread per core, half of the memory
-that the process may really use).
+TG_MEMORY_LIMIT, TG_ISOLATE, ...); the file named by TG_CONFIG, or
+$XDG_CONFIG_HOME/tilegraph/config.toml, or ~/.config/tilegraph/config.toml; the engine's own choice
+(one thread per core, half of the memory that the process may really use, functions in this process,
+no limits for them).
 
     # config.toml
     threads = 4
