@@ -35,7 +35,7 @@ typedef struct tg_children_options {
     size_t struct_size;
     const char *interpreter;        /* a path, or a name to be found by PATH; NULL: "python3" */
     int processes_max;              /* a call beyond that waits; 0: 512 */
-    int64_t timeout_ns;             /* of one call; 0: none */
+    int64_t timeout_ns;             /* of one call, without importing what it needs; 0: none */
     int64_t memory_limit;           /* bytes of address space of each child; 0: none */
     const char *const *environment; /* "NAME=value" besides this process's own; ends with NULL;
                                        NULL: nothing */

@@ -15,6 +15,7 @@
 #include "core/array/param.h"
 #include "core/base/assert.h"
 #include "core/base/limits.h"
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "core/wire/walk.h"
 #include "worker/child/child_blocks.h"
@@ -434,12 +435,15 @@ ask(tg_children *c, worker *w, tg_child_request *request, const char *doing, int
     return good;
 }
 
-/* Hands the function over, unless the child has it. */
+/* Hands the function over, unless the child has it. Its modules are imported then: that is not part
+ * of the call whose time is limited. */
 static bool
 define(tg_children *c, worker *w, const code *f, int64_t timeout_ns, uint32_t *place, bool *lost,
        char *message, size_t message_bytes)
 {
+    const int64_t least = (int64_t)READY_SECONDS * 1000000000;
     bool good = has_code(w, f->number, place);
+    timeout_ns = timeout_ns != 0 ? tg_max_i64(timeout_ns, least) : 0;
     if (!good) {
         *place = w->next_place;
         tg_child_request request = { .verb = TG_CHILD_DEFINE, .size = f->size, .place = *place };
