@@ -21,6 +21,9 @@
 typedef struct tg_source tg_source;
 typedef struct tg_sink tg_sink;
 
+/* Longest path of an array, with the name inside it and the NUL; longer ones are refused. */
+enum { TG_URI_MAX = 1024 };
+
 /* Counted by the implementation during one call; the executor adds them up. */
 typedef struct tg_io_stats {
     int64_t bytes_stored; /* read from or written to the store, compressed */
@@ -57,8 +60,9 @@ struct tg_source {
     tg_grid *chunks;    /* the unit of decoding: inner chunks where there are shards */
     bool random_access; /* a box costs its own size: uncompressed, no chunk need be whole */
     uint64_t key;       /* equal keys: the same data; 0: never equal to another */
+    uint64_t stamp;     /* of the file or folder when it was opened: another when it has changed */
     char format[16];    /* "zarr", "tiff", "npy", ...: with `uri` enough to open it again */
-    char uri[1024];     /* path, and the array inside it after "#" */
+    char uri[TG_URI_MAX]; /* path, and the array inside it after "#" */
 };
 
 /* For implementations: the first reference, and where the data is. The rest is theirs to fill. */
@@ -76,9 +80,13 @@ typedef struct tg_sink_ops {
     tg_status (*write)(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scratch,
                        tg_io_stats *stats, tg_error *err);
     int64_t (*scratch_bytes)(const tg_sink *sink, const tg_box *box);
+    /* Whether all of `box` was there when the sink was opened, whole, from an earlier run of the
+     * same computation: the planner leaves it out. NULL: nothing ever is. */
+    bool (*has)(const tg_sink *sink, const tg_box *box);
     /* Called once, after the last write, when all succeeded: puts the whole in its place. */
     tg_status (*commit)(tg_sink *sink, tg_error *err);
-    /* Called once instead of commit when something failed: removes what was written. */
+    /* Called once instead of commit when something failed: removes what was written, but for a sink
+     * that is to be resumed. */
     void (*abort)(tg_sink *sink);
     void (*destroy)(tg_sink *sink);
 } tg_sink_ops;
@@ -92,7 +100,7 @@ struct tg_sink {
     tg_grid *chunks;    /* the unit of writing: the shard where there are shards */
     bool random_access; /* any box may be written (an .npy file): `chunks` is only advice */
     char format[16];
-    char uri[1024];
+    char uri[TG_URI_MAX];
     const char *temporary; /* where it is written until commit; NULL: at no path */
 };
 

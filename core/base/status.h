@@ -17,7 +17,7 @@
  *         return status;
  *     }
  *
- * Ownership: none. Threads: any. Errors: a message that is too long is cut at its end.
+ * Ownership: none. Threads: any. Errors: what is too long loses its middle.
  */
 #include "tilegraph/base.h"
 

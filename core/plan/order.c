@@ -5,6 +5,9 @@
  * several results of one input are computed in one pass. The walk has its own stack: its depth is
  * the number of stages, and nothing recurses.
  *
+ * Tiles that a target's sink has already are not walked from: culling by chunk, where demand.c
+ * culls by region.
+ *
  * A tile is laid out once, when it is reached: its dependencies, its scratch and what it reads are
  * all taken from that.
  */
@@ -260,6 +263,20 @@ next_target(const tg_plan_core *plan, const int64_t *done)
     return best;
 }
 
+/* A tile of a target that an earlier run has written: neither it nor what only it needs is made. */
+static bool
+is_written(const tg_plan_core *plan, const tg_plan_target *target, int64_t tile)
+{
+    const tg_sink *sink = target->sink;
+    bool written = false;
+    if (sink != NULL && sink->ops->has != NULL) {
+        tg_box box;
+        tg_plan_tile_box(plan, &plan->stages[target->stage], tile, &box);
+        written = sink->ops->has(sink, &box);
+    }
+    return written;
+}
+
 tg_status
 tg_planner_order(tg_planner *planner, tg_error *err)
 {
@@ -283,7 +300,10 @@ tg_planner_order(tg_planner *planner, tg_error *err)
     TG_TRY(tg_tasks_reserve(&plan->tasks, (uint32_t)plan->slots, plan->slots * 2, err));
     for (size_t t = next_target(plan, done); t < plan->target_count && w.status == TG_OK;
          t = next_target(plan, done)) {
-        visit(&w, plan->stages[plan->targets[t].stage].slot + (uint64_t)done[t]++);
+        int64_t tile = done[t]++;
+        if (!is_written(plan, &plan->targets[t], tile)) {
+            visit(&w, plan->stages[plan->targets[t].stage].slot + (uint64_t)tile);
+        }
     }
     TG_TRY(w.status);
     TG_TRY(tg_tasks_freeze(&plan->tasks, err));

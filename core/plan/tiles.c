@@ -77,7 +77,10 @@ static void
 wish_op(wish *w, const tg_plan_core *plan, const tg_stage *stage)
 {
     tg_tiling tiling = { 0 };
-    if (stage->root->op->tiling != NULL) {
+    /* A stage that only moves tiles has the op as its root, and is free of what that wants. */
+    bool moves = stage->local_count > 0 && stage->kind == TG_STAGE_TILE &&
+                 stage->locals[stage->local_count - 1].role == TG_LOCAL_TILES;
+    if (stage->root->op->tiling != NULL && !moves) {
         stage->root->op->tiling(stage->root, &tiling);
     }
     if (stage->kind == TG_STAGE_PARTIAL) {

@@ -35,6 +35,7 @@
  * infer and the opener say, with the node's number before it.
  */
 #include "core/array/array.h"
+#include "core/array/param.h"
 #include "core/plan/choice.h"
 
 typedef struct tg_wire_bytes {
@@ -43,13 +44,23 @@ typedef struct tg_wire_bytes {
     size_t room_;
 } tg_wire_bytes;
 
-/* The expressions that `targets` are the results of. On success tg_wire_bytes_fini is due. */
+/* How expressions are written that another process is to read; zeroed: plainly. */
+typedef struct tg_wire_writing {
+    const char *folder; /* relative paths are written as below it; NULL: as they are */
+    bool digest; /* to be compared, never read: arrays in memory of any size stand as their hash */
+} tg_wire_writing;
+
+/* The expressions that `targets` are the results of. `how` NULL: plainly. On success
+ * tg_wire_bytes_fini is due. */
 TG_MUST_USE tg_status tg_wire_write_nodes(size_t count, tg_array *const *targets,
-                                          tg_wire_bytes *out, tg_error *err);
+                                          const tg_wire_writing *how, tg_wire_bytes *out,
+                                          tg_error *err);
 /* A plan: its expressions and its choices. Where the results go is not part of it. */
 TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out,
                                          tg_error *err);
 void tg_wire_bytes_fini(tg_wire_bytes *bytes);
+/* XXH3 of 128 bits. */
+void tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2]);
 
 /* How a reader comes to an array in a store, and to a function. Both give one reference. */
 typedef struct tg_wire_opener {

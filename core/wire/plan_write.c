@@ -5,12 +5,16 @@
  */
 #include <inttypes.h>
 #include <msgpack.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "core/mem/alloc.h"
 #include "core/wire/plan_format.h"
 #include "core/wire/plan_wire.h"
+
+enum { DIGEST_BYTES = 1 << 20 };
 
 /* The nodes of a plan: a list, and a table of open addressing to find a node's place in it. */
 typedef struct node_set {
@@ -94,9 +98,10 @@ by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* All that the targets are made of, arguments first. */
+/* All that the targets are made of, arguments first; or, when it is not to be read, in an order
+ * that does not depend on when each was made. */
 static tg_status
-collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
+collect(size_t count, tg_array *const *targets, bool by_age, node_set *set, tg_error *err)
 {
     tg_status status = TG_OK;
     for (size_t i = 0; i < count; i++) {
@@ -107,7 +112,7 @@ collect(size_t count, tg_array *const *targets, node_set *set, tg_error *err)
             TG_TRY(add_node(set, set->nodes[i]->args[a], err));
         }
     }
-    if (set->count > 0) {
+    if (set->count > 0 && by_age) {
         qsort(set->nodes, set->count, sizeof(tg_array *), by_id);
         fill_slots(set);
     }
@@ -126,6 +131,7 @@ typedef struct writer {
     tg_wire_bytes bytes;
     tg_status status;
     msgpack_packer packer;
+    const tg_wire_writing *how;
 } writer;
 
 static int
@@ -279,6 +285,36 @@ put_chunks(writer *w, const tg_array *node)
     }
 }
 
+/* What is in memory, as one number: XXH3 of its bytes in C order, so many slices of the first axis
+ * at a time as are about a MiB. */
+static tg_status
+put_digest(writer *w, const tg_view *data, tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t total = tg_view_count(data) * (int64_t)tg_dtype_size(data->dtype);
+    int64_t slices = data->ndim > 0 ? data->shape[0] : 1;
+    int64_t bytes = total / tg_max_i64(slices, 1); /* of one */
+    int64_t step = tg_max_i64(1, DIGEST_BYTES / tg_max_i64(bytes, 1));
+    size_t room = (size_t)tg_max_i64(1, bytes * tg_min_i64(step, slices));
+    uint64_t sum = 0;
+    void *copy = tg_malloc(NULL, room);
+    TG_CHECK(copy != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
+    for (int64_t i = 0; i < slices && total > 0; i += step) {
+        tg_view part = *data, packed;
+        if (part.ndim > 0) {
+            part.data = (char *)part.data + i * part.strides[0];
+            part.shape[0] = tg_min_i64(step, slices - i);
+        }
+        tg_view_from_shape(&packed, copy, part.dtype, part.ndim, part.shape);
+        tg_view_copy(&packed, &part);
+        sum = XXH3_64bits_withSeed(copy, (size_t)(bytes * tg_min_i64(step, slices - i)), sum);
+    }
+    put_words(w, &sum, 1);
+out:
+    tg_free(NULL, copy, room);
+    return status;
+}
+
 /* The bytes of an array in memory, in C order whatever its strides are. */
 static tg_status
 put_memory(writer *w, const tg_array *node, tg_error *err)
@@ -288,6 +324,14 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     int64_t bytes = tg_array_nbytes(node);
     void *copy = NULL;
     tg_view packed;
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
+    put_text(w, dtype, strlen(dtype));
+    put_words(w, node->shape, (size_t)node->ndim);
+    put_chunks(w, node);
+    if (w->how->digest) {
+        status = put_digest(w, node->data_view_, err);
+        goto out;
+    }
     TG_CHECK(bytes <= TG_PLAN_MEMORY_MAX, err, TG_ERR_LIMIT,
              "plan: an array of %" PRId64 " bytes in memory cannot be sent, at most %" PRId64
              "; save it to a store and open that",
@@ -298,15 +342,31 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     if (bytes > 0) {
         tg_view_copy(&packed, node->data_view_);
     }
-    (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
-    put_text(w, dtype, strlen(dtype));
-    put_words(w, node->shape, (size_t)node->ndim);
-    put_chunks(w, node);
     (void)msgpack_pack_bin(&w->packer, (size_t)bytes);
     (void)msgpack_pack_bin_body(&w->packer, copy, (size_t)bytes);
 out:
     tg_free(NULL, copy, (size_t)tg_max_i64(bytes, 1));
     return status;
+}
+
+/* Where a store is. For a digest also which data: a file that has changed is another one. */
+static void
+put_uri(writer *w, const tg_source *source)
+{
+    char key[24] = "";
+    const char *folder = source->uri[0] != '/' ? w->how->folder : NULL;
+    size_t below = folder != NULL ? strlen(folder) + 1 : 0;
+    size_t length = strlen(source->uri);
+    if (w->how->digest) {
+        (void)snprintf(key, sizeof key, "?%" PRIx64, source->stamp);
+    }
+    (void)msgpack_pack_str(&w->packer, below + length + strlen(key));
+    if (folder != NULL) {
+        (void)msgpack_pack_str_body(&w->packer, folder, below - 1);
+        (void)msgpack_pack_str_body(&w->packer, "/", 1);
+    }
+    (void)msgpack_pack_str_body(&w->packer, source->uri, length);
+    (void)msgpack_pack_str_body(&w->packer, key, strlen(key));
 }
 
 static tg_status
@@ -326,7 +386,7 @@ put_data(writer *w, const tg_array *node, tg_error *err)
         bool own = source->chunks == NULL || tg_grid_equal(source->chunks, node->chunks);
         (void)msgpack_pack_array(&w->packer, TG__PLAN_SOURCE_FIELDS);
         put_text(w, source->format, strlen(source->format));
-        put_text(w, source->uri, strlen(source->uri));
+        put_uri(w, source);
         put_text(w, dtype, strlen(dtype));
         put_words(w, node->shape, (size_t)node->ndim);
         if (own) {
@@ -379,7 +439,7 @@ put_nodes(writer *w, size_t count, tg_array *const *targets, uint32_t stages, bo
     tg_status status = TG_OK;
     TG_CHECK(count <= TG_TARGETS_MAX, err, TG_ERR_LIMIT, "plan: %zu targets, at most %d", count,
              TG_TARGETS_MAX);
-    TG_TRY(collect(count, targets, set, err));
+    TG_TRY(collect(count, targets, !w->how->digest, set, err));
     msgpack_packer_init(&w->packer, w, take_bytes);
     (void)msgpack_pack_array(&w->packer, TG__PLAN_HEADER_FIELDS);
     put_text(w, TG__PLAN_MAGIC, sizeof TG__PLAN_MAGIC - 1);
@@ -442,11 +502,13 @@ finish(writer *w, node_set *set, tg_status status, tg_wire_bytes *out, tg_error 
 }
 
 tg_status
-tg_wire_write_nodes(size_t count, tg_array *const *targets, tg_wire_bytes *out, tg_error *err)
+tg_wire_write_nodes(size_t count, tg_array *const *targets, const tg_wire_writing *how,
+                    tg_wire_bytes *out, tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
-    writer w = { .status = TG_OK };
+    const tg_wire_writing plainly = { 0 };
+    writer w = { .how = how != NULL ? how : &plainly };
     TG_TRY(put_nodes(&w, count, targets, 0, false, &set, err));
     for (size_t t = 0; t < count; t++) {
         put_target(&w, &set, targets[t], 0);
@@ -460,7 +522,8 @@ tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out, tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
-    writer w = { .status = TG_OK };
+    const tg_wire_writing plainly = { 0 };
+    writer w = { .how = &plainly };
     uint32_t stages = tg_plan_choice_count(plan);
     tg_array **targets = tg_calloc(NULL, plan->target_count, sizeof *targets);
     TG_CHECK(targets != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
@@ -484,4 +547,12 @@ tg_wire_bytes_fini(tg_wire_bytes *bytes)
 {
     tg_free(NULL, bytes->data, bytes->room_);
     *bytes = (tg_wire_bytes){ 0 };
+}
+
+void
+tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2])
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes->data, bytes->size);
+    sum[0] = hash.high64;
+    sum[1] = hash.low64;
 }

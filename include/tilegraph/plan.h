@@ -60,6 +60,11 @@ typedef struct tg_plan_functions {
     uint64_t group;        /* of these functions, for tg_children_stop */
     size_t library_count;
     const tg_plan_library *libraries;
+    /* A maker of the program's own, which decides instead of all that: gives one reference, or NULL
+     * after writing a message. NULL: there is none. */
+    tg_function *(*make)(void *ctx, const tg_function_form *form, char *message,
+                         size_t message_bytes);
+    void *ctx;
 } tg_plan_functions;
 /*
  * Which user functions the plans may call that this session reads from now on; NULL, and in a new
@@ -83,6 +88,28 @@ TG_API TG_MUST_USE tg_status tg_plan_from_bytes(tg_session *session, const void 
 TG_API TG_MUST_USE tg_status tg_plan_bytes_targets(tg_session *session, const void *bytes,
                                                    size_t size, size_t max, tg_array **arrays,
                                                    size_t *count, tg_error *err);
+
+/*
+ * Expressions alone, for a program that cuts up the work by itself: it reads them elsewhere, takes
+ * its part of them, and computes that. As with plans, but relative paths are written as absolute
+ * ones.
+ */
+TG_API TG_MUST_USE tg_status tg_arrays_to_bytes(size_t count, tg_array *const *arrays, void **bytes,
+                                                size_t *size, tg_error *err);
+/* Gives `count` arrays, one reference each; TG_ERR_VALUE when the bytes hold another number.
+ * `functions`: which they may call; NULL: those that the session lets plans call. */
+TG_API TG_MUST_USE tg_status tg_arrays_from_bytes(tg_session *session, const void *bytes,
+                                                  size_t size, const tg_plan_functions *functions,
+                                                  size_t count, tg_array **arrays, tg_error *err);
+
+/*
+ * A name for what expressions compute, for tg_save_options.resume: equal names are equal ops and
+ * parameters, functions with equal forms, arrays in memory that are equal cell by cell, and stores
+ * of the same path, dtype and shape whose file (or folder, itself) has not been changed since.
+ */
+enum { TG_FINGERPRINT_BYTES = 33 };
+TG_API TG_MUST_USE tg_status tg_arrays_fingerprint(size_t count, tg_array *const *arrays,
+                                                   char text[TG_FINGERPRINT_BYTES], tg_error *err);
 
 TG_API size_t tg_plan_array_count(const tg_plan *plan);
 /* Borrowed from the plan; NULL when the index is too large. */

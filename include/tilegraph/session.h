@@ -64,6 +64,14 @@ typedef struct tg_save_options {
     bool sync; /* return when data and name would survive a power cut. Without it a target is whole
                   or absent after the end of the process, however it ends; after a power cut the
                   file system decides, as for any program that does not fsync. */
+    const char *resume; /* Zarr only: the name of the computation, of tg_arrays_fingerprint or any
+                           line of text that changes when the result would; NULL: begun anew. What
+                           is written lies in "<path>.part" until it is complete, and stays there
+                           when the process ends before that, however it ends; chunks that are whole
+                           there, or under the path itself, of the same name and options are not
+                           computed again: a plan has tasks for the others only. Of another name or
+                           other options they are TG_ERR_VALUE; TG_ERR_EXISTS while another process
+                           is at it. */
 } tg_save_options;
 /* A target in a store; nothing is under the final name until the computation has succeeded.
  * Released with tg_sink_release, which removes what was not committed. */

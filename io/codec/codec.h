@@ -47,7 +47,8 @@ typedef struct tg_codec {
                         int64_t capacity, int64_t *written, tg_error *err);
     tg_status (*decode)(const int64_t *values, const void *from, int64_t bytes, void *to,
                         int64_t capacity, int64_t *written, tg_error *err);
-    /* Both NULL where data can only be decoded as a whole. The first checks `from` and gives the
+    /* Both NULL where data can only be decoded as a whole. The first checks the header, which is
+     * all that it reads (at most 64 bytes), against the number of bytes, and gives the
      * length it decodes to and of the pieces that it is made of; the second decodes `count` bytes
      * at `offset`, which begin and end where pieces do, of data that the first has checked. */
     tg_status (*pieces)(const void *from, int64_t bytes, int64_t *decoded, int64_t *piece,

@@ -57,7 +57,10 @@ split(const char *uri, char path[TG_STORE_PATH_MAX], const char **inner, tg_erro
     size_t n = strlen(uri);
     const char *mark = strrchr(uri, '#');
     TG_CHECK(n > 0, err, TG_ERR_VALUE, "the path is empty");
-    TG_CHECK(n < TG_STORE_PATH_MAX - 64, err, TG_ERR_VALUE, "the path '%.80s...' is too long", uri);
+    TG_CHECK(n < TG_URI_MAX, err, TG_ERR_VALUE,
+             "the path '%.80s...' is too long: it has %zu bytes, at most %d are allowed; go to a "
+             "folder on the way and give the rest",
+             uri, n, TG_URI_MAX - 1);
     memcpy(path, uri, n + 1);
     *inner = "";
     if (mark != NULL && lstat(uri, &st) != 0) {
@@ -105,6 +108,26 @@ out:
     return status;
 }
 
+/* Tells the data from what it was before a change: of a folder its own time and number, which a
+ * store that is replaced as a whole does not keep. 0: not known. */
+static uint64_t
+stamp_of(const char *path, const char *inner)
+{
+    char full[2 * TG_STORE_PATH_MAX];
+    struct stat st;
+    uint64_t stamp = 0;
+    (void)snprintf(full, sizeof full, "%s%s%s", path, inner[0] != '\0' ? "/" : "", inner);
+    if (stat(full, &st) == 0) {
+        const uint64_t words[] = { (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                                   (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec };
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            stamp = (stamp ^ words[i]) * 0x9e3779b97f4a7c15u;
+            stamp ^= stamp >> 32;
+        }
+    }
+    return stamp;
+}
+
 tg_status
 tg_format_open(const char *uri, tg_source **out, tg_error *err)
 {
@@ -118,6 +141,7 @@ tg_format_open(const char *uri, tg_source **out, tg_error *err)
     TG_CHECK(format->open_source != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be read",
              path, format->name);
     TG_TRY(format->open_source(path, inner, out, err));
+    (*out)->stamp = stamp_of(path, inner);
 out:
     return status;
 }
@@ -166,7 +190,23 @@ tg_format_create(const char *uri, const char *name, const tg_sink_options *optio
                  "%s: a %s file holds one array only", path, format->name);
         path[strlen(path)] = '/'; /* what followed "#" is still there */
     }
+    TG_CHECK(options->resume == NULL || strcmp(format->name, "zarr") == 0, err, TG_ERR_UNSUPPORTED,
+             "%s: only Zarr can be resumed, a %s file is written anew", path, format->name);
     TG_TRY(format->create_sink(path, options, out, err));
+out:
+    return status;
+}
+
+tg_status
+tg_format_attach(const char *path, const tg_sink_options *expected, tg_sink **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_format *format = NULL;
+    *out = NULL;
+    TG_TRY(probe(path, &format, err));
+    TG_CHECK(format->attach_sink != NULL, err, TG_ERR_UNSUPPORTED,
+             "%s: several processes cannot write one %s file", path, format->name);
+    TG_TRY(format->attach_sink(path, expected, out, err));
 out:
     return status;
 }

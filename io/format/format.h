@@ -34,6 +34,8 @@ typedef struct tg_sink_options {
     int zarr_version;       /* 2 or 3; 0: 3 */
     bool overwrite;         /* replaces what is there, when the new data is complete */
     bool sync;              /* commit returns when the data would survive a power cut */
+    const char *resume;     /* the name of the computation: what was begun under the same name is
+                               gone on with; NULL: begun anew. Zarr only */
     const void *fill_value; /* one element; NULL: zero */
     const char *attributes; /* a JSON object; NULL: none */
     const char *const *dimension_names; /* ndim entries, NULL for one without name; NULL: none */
@@ -74,6 +76,9 @@ typedef struct tg_format {
     tg_status (*create_sink)(const char *path, const tg_sink_options *options, tg_sink **out,
                              tg_error *err); /* NULL: cannot write */
     tg_status (*describe)(const char *path, const char *inner, tg_format_info *info, tg_error *err);
+    /* NULL: one process writes it alone */
+    tg_status (*attach_sink)(const char *path, const tg_sink_options *expected, tg_sink **out,
+                             tg_error *err);
 } tg_format;
 
 /* Opens an array for reading: metadata only. */
@@ -82,6 +87,16 @@ TG_MUST_USE tg_status tg_format_open(const char *path, tg_source **out, tg_error
 TG_MUST_USE tg_status tg_format_create(const char *path, const char *format,
                                        const tg_sink_options *options, tg_sink **out,
                                        tg_error *err);
+/*
+ * Joins in writing an array that somebody else has created, at the path where it really lies until
+ * it is committed (the sink's `temporary`; "<path>.part" of one that is resumed): for processes
+ * that write parts of one array. Chunks appear whole, each by a rename, however often and by
+ * whomever they are written; commit and abort do nothing, they are for the process that created the
+ * array. Of `expected` dtype, shape, and chunks and shards where they are given, must be what is
+ * there: TG_ERR_VALUE says what is not.
+ */
+TG_MUST_USE tg_status tg_format_attach(const char *path, const tg_sink_options *expected,
+                                       tg_sink **out, tg_error *err);
 /* Describes an array or a group. On failure `info` needs no fini. */
 TG_MUST_USE tg_status tg_format_describe(const char *path, tg_format_info *info, tg_error *err);
 void tg_format_info_fini(tg_format_info *info);

@@ -52,9 +52,9 @@ out:
 }
 
 static void
-make_uri(const char *path, const char *inner, char uri[1024])
+make_uri(const char *path, const char *inner, char uri[TG_URI_MAX])
 {
-    (void)snprintf(uri, 1024, "%s%s%s", path, inner[0] != '\0' ? "#" : "", inner);
+    (void)snprintf(uri, TG_URI_MAX, "%s%s%s", path, inner[0] != '\0' ? "#" : "", inner);
 }
 
 static tg_status
@@ -62,7 +62,7 @@ zarr_open(const char *path, const char *inner, tg_source **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_store *store = NULL;
-    char uri[1024];
+    char uri[TG_URI_MAX];
     *out = NULL;
     make_uri(path, inner, uri);
     TG_TRY(open_store(path, inner, &store, err));
@@ -91,6 +91,36 @@ may_replace(const char *path)
     return !file && (node || empty);
 }
 
+/* What is finished, or goes on, or begins under a name that the next run will find. */
+static tg_status
+zarr_resume(const char *path, const tg_sink_options *options, tg_sink **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_store *store = NULL;
+    bool found = false;
+    TG_TRY(tg_zarr_sink_whole(path, options, out, err));
+    if (*out == NULL) {
+        TG_TRY(tg_store_file_resume(path, options->overwrite, options->sync, &store, &found, err));
+        TG_TRY(tg_zarr_sink_resume(store, path, options, found, out, err));
+    }
+out:
+    tg_store_release(store);
+    return status;
+}
+
+static tg_status
+zarr_attach(const char *path, const tg_sink_options *expected, tg_sink **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_store *store = NULL;
+    *out = NULL;
+    TG_TRY(tg_store_file_open(path, &store, err));
+    TG_TRY(tg_zarr_sink_attach(store, path, expected, out, err));
+out:
+    tg_store_release(store);
+    return status;
+}
+
 static tg_status
 zarr_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_error *err)
 {
@@ -101,6 +131,10 @@ zarr_create(const char *path, const tg_sink_options *options, tg_sink **out, tg_
              "%s: is no Zarr store and no empty directory; it is not replaced. Remove it first or "
              "give another path",
              path);
+    if (options->resume != NULL) {
+        status = zarr_resume(path, options, out, err);
+        goto out;
+    }
     TG_TRY(tg_store_file_stage(path, options->overwrite, options->sync, &store, err));
     TG_TRY(tg_zarr_sink_create(store, path, options, out, err));
 out:
@@ -199,4 +233,5 @@ const tg_format tg_format_zarr = {
     .open_source = zarr_open,
     .create_sink = zarr_create,
     .describe = zarr_describe,
+    .attach_sink = zarr_attach,
 };

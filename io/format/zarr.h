@@ -15,6 +15,7 @@
  * Errors: TG_ERR_FORMAT for malformed metadata, TG_ERR_UNSUPPORTED for what we do not know,
  * TG_ERR_LIMIT for absurd sizes, TG_ERR_CORRUPT for chunks that do not decode.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@
 #include "io/format/json.h"
 #include "io/format/scratch.h"
 #include "io/store/store.h"
+
+/* Where a store that can be resumed keeps the name of its computation. */
+#define TG_ZARR_RESUME_KEY ".tilegraph-resume"
 
 typedef struct tg_zarr_meta {
     int version; /* 2 or 3 */
@@ -43,8 +47,9 @@ typedef struct tg_zarr_meta {
     int order[TG_NDIM_MAX];
     int codec_count;
     tg_codec_use codecs[TG_CODEC_CHAIN_MAX];
-    char separator;  /* of chunk keys */
-    bool key_prefix; /* keys begin with "c" */
+    char separator;   /* of chunk keys */
+    bool key_prefix;  /* keys begin with "c" */
+    bool stores_fill; /* writing: also cells that hold nothing but the fill value */
     _Alignas(16) unsigned char fill[16];
     int64_t cell_bytes;    /* decoded */
     int64_t cell_bound;    /* more than this no encoded cell can have */
@@ -112,7 +117,7 @@ void tg_zarr_decode_finish(const tg_zarr_meta *meta, void *data);
 /*
  * Encodes the part `part` (view `in`) of the cell `cell`; cells that stick out of the array are
  * filled up. *out points into buffers or to the data of `in`; *bytes is 0 when all is fill value
- * and nothing is to be stored.
+ * and nothing is to be stored (see stores_fill).
  */
 tg_status tg_zarr_encode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers,
                          const tg_box *cell, const tg_box *part, const tg_view *in,
@@ -144,6 +149,45 @@ void tg_zarr_index_pack(const tg_zarr_meta *meta, const tg_zarr_place *places, v
 tg_status tg_zarr_index_unpack(const tg_zarr_meta *meta, const void *from, tg_zarr_place *places,
                                tg_error *err);
 
+/* A set of keys: of the chunks that are there already. */
+typedef struct tg_zarr_keys {
+    uint8_t *bits; /* in the order of the grid's numbers; NULL: none */
+    int64_t count;
+} tg_zarr_keys;
+
+typedef struct tg_zarr_sink {
+    tg_sink base;
+    tg_store *store;
+    tg_zarr_meta meta;
+    tg_zarr_keys there; /* when it was opened */
+    bool whole;         /* all of it was there */
+    bool resumable;     /* what is written stays, and each key is written also when it is all fill
+                           value: what is missing has not been computed */
+    atomic_bool begun;  /* there was something to resume, or something has been written */
+    bool attached;      /* somebody else commits */
+    bool finished;      /* committed or aborted */
+} tg_zarr_sink;
+
+/* zarr_resume.c */
+/*
+ * For a store of tg_store_file_resume (`found`: it was there): writes down whose it is, or checks
+ * that it is ours, and finds the keys that are whole: of the right length, or with an index or a
+ * header that fits it; what can be told in no other way is decoded. TG_ERR_VALUE when another
+ * computation has begun there, or this one with other options.
+ */
+tg_status tg_zarr_sink_resume(tg_store *store, const char *uri, const tg_sink_options *options,
+                              bool found, tg_sink **out, tg_error *err);
+/* For a path where something is: when it is the finished result of the same computation, a sink to
+ * which nothing is left to be written; *out NULL: it is something else. */
+tg_status tg_zarr_sink_whole(const char *path, const tg_sink_options *options, tg_sink **out,
+                             tg_error *err);
+tg_status tg_zarr_sink_attach(tg_store *store, const char *uri, const tg_sink_options *expected,
+                              tg_sink **out, tg_error *err);
+bool tg_zarr_keys_has(const tg_zarr_keys *keys, int64_t number);
+
+/* A sink on a store with that metadata, which is taken, also by a failure. */
+tg_status tg__zarr_sink_make(tg_store *store, const char *uri, tg_zarr_meta *meta_take,
+                             tg_zarr_sink **out, tg_error *err);
 /* On any store; the format's own functions open a file store and call these. */
 tg_status tg_zarr_source_open(tg_store *store, const char *uri, tg_source **out, tg_error *err);
 tg_status tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options,

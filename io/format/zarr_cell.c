@@ -269,7 +269,7 @@ tg_zarr_encode(const tg_zarr_meta *meta, const tg_zarr_buffers *buffers, const t
         tg_view_copy(&target, in);
         raw = buffers->raw;
     }
-    if (!is_fill(meta, raw)) {
+    if (meta->stores_fill || !is_fill(meta, raw)) {
         if (meta->big_endian) {
             tg_bytes_swap_elements(buffers->raw, meta->cell_bytes, meta->dtype);
         }

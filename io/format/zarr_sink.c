@@ -14,16 +14,9 @@
 /* Cells of a shard are collected to writes of this size. */
 enum { WRITE_BYTES = 256 << 10 };
 
-typedef struct zarr_sink {
-    tg_sink base;
-    tg_store *store;
-    tg_zarr_meta meta;
-    bool finished; /* committed or aborted */
-} zarr_sink;
-
 /* What the cells of one write share. */
 typedef struct writing {
-    zarr_sink *sink;
+    tg_zarr_sink *sink;
     const tg_box *box;
     const tg_view *in;
     tg_zarr_buffers buffers;
@@ -67,18 +60,27 @@ out:
     return status;
 }
 
+static tg_status
+open_shard(writing *w, const char *key, tg_error *err)
+{
+    const tg_zarr_meta *meta = &w->sink->meta;
+    tg_status status = TG_OK;
+    TG_TRY(tg_store_create(w->sink->store, key, &w->value, err));
+    w->open = true;
+    w->flushed = meta->index_at_start ? tg_zarr_index_bytes(meta) : 0;
+    w->pending_bytes = 0;
+out:
+    return status;
+}
+
 /* Appends one encoded cell to the shard. */
 static tg_status
 append(writing *w, const char *key, const void *data, int64_t bytes, tg_zarr_place *place,
        tg_error *err)
 {
-    const tg_zarr_meta *meta = &w->sink->meta;
     tg_status status = TG_OK;
     if (!w->open) {
-        TG_TRY(tg_store_create(w->sink->store, key, &w->value, err));
-        w->open = true;
-        w->flushed = meta->index_at_start ? tg_zarr_index_bytes(meta) : 0;
-        w->pending_bytes = 0;
+        TG_TRY(open_shard(w, key, err));
     }
     place->offset = (uint64_t)(w->flushed + w->pending_bytes);
     place->bytes = (uint64_t)bytes;
@@ -125,6 +127,9 @@ write_shard(writing *w, const int64_t *index, const char *key, tg_error *err)
             }
             local[a] = 0;
         }
+    }
+    if (!w->open && w->sink->resumable) {
+        TG_TRY(open_shard(w, key, err));
     }
     if (w->open) {
         TG_TRY(flush(w, err));
@@ -194,7 +199,7 @@ static tg_status
 zarr_write(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scratch,
            tg_io_stats *stats, tg_error *err)
 {
-    zarr_sink *z = (zarr_sink *)sink;
+    tg_zarr_sink *z = (tg_zarr_sink *)sink;
     const tg_zarr_meta *meta = &z->meta;
     tg_status status = TG_OK;
     tg_io_scratch s = { .from = scratch };
@@ -217,10 +222,14 @@ zarr_write(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scra
                  z->store->path, a);
     }
     TG_TRY(get_buffers(&w, &s, err));
+    atomic_store_explicit(&z->begun, true, memory_order_relaxed);
     tg_grid_range(sink->chunks, box, first, last);
     memcpy(index, first, (size_t)meta->ndim * sizeof index[0]);
     do {
-        TG_TRY(write_key(&w, index, err));
+        /* A tile may be more than a chunk, of which some were there. */
+        if (!tg_zarr_keys_has(&z->there, tg_grid_number(sink->chunks, index))) {
+            TG_TRY(write_key(&w, index, err));
+        }
     } while (tg_grid_range_next(meta->ndim, first, last, index));
 out:
     tg_io_scratch_fini(&s);
@@ -230,7 +239,7 @@ out:
 static int64_t
 zarr_sink_scratch_bytes(const tg_sink *sink, const tg_box *box)
 {
-    const tg_zarr_meta *meta = &((const zarr_sink *)sink)->meta;
+    const tg_zarr_meta *meta = &((const tg_zarr_sink *)sink)->meta;
     int64_t bytes = tg_zarr_buffers_bytes(meta);
     (void)box;
     if (meta->sharded) {
@@ -240,11 +249,29 @@ zarr_sink_scratch_bytes(const tg_sink *sink, const tg_box *box)
     return bytes;
 }
 
+static bool
+zarr_has(const tg_sink *sink, const tg_box *box)
+{
+    const tg_zarr_sink *z = (const tg_zarr_sink *)sink;
+    int64_t index[TG_NDIM_MAX] = { 0 };
+    int64_t first[TG_NDIM_MAX];
+    int64_t last[TG_NDIM_MAX];
+    bool has = z->whole || z->there.bits != NULL;
+    if (has && !z->whole && !tg_box_is_empty(box)) {
+        tg_grid_range(sink->chunks, box, first, last);
+        memcpy(index, first, (size_t)box->ndim * sizeof index[0]);
+        do {
+            has = tg_zarr_keys_has(&z->there, tg_grid_number(sink->chunks, index));
+        } while (has && tg_grid_range_next(box->ndim, first, last, index));
+    }
+    return has;
+}
+
 static tg_status
 zarr_commit(tg_sink *sink, tg_error *err)
 {
-    zarr_sink *z = (zarr_sink *)sink;
-    tg_status status = tg_store_publish(z->store, err);
+    tg_zarr_sink *z = (tg_zarr_sink *)sink;
+    tg_status status = z->attached ? TG_OK : tg_store_publish(z->store, err);
     z->finished = status == TG_OK;
     return status;
 }
@@ -252,18 +279,24 @@ zarr_commit(tg_sink *sink, tg_error *err)
 static void
 zarr_abort(tg_sink *sink)
 {
-    zarr_sink *z = (zarr_sink *)sink;
-    tg_store_discard(z->store);
+    tg_zarr_sink *z = (tg_zarr_sink *)sink;
+    if (z->resumable && !z->attached && !atomic_load(&z->begun)) {
+        tg_store_erase(z->store->temporary); /* nothing that could be gone on with */
+    }
+    if (!z->attached) {
+        tg_store_discard(z->store);
+    }
     z->finished = true;
 }
 
 static void
 zarr_sink_destroy(tg_sink *sink)
 {
-    zarr_sink *z = (zarr_sink *)sink;
+    tg_zarr_sink *z = (tg_zarr_sink *)sink;
     if (!z->finished) {
         zarr_abort(sink);
     }
+    tg_free(NULL, z->there.bits, (size_t)tg_ceil_div(z->there.count, 8) + 1);
     tg_zarr_meta_fini(&z->meta);
     tg_store_release(z->store);
     tg_grid_release(z->base.chunks);
@@ -273,6 +306,7 @@ zarr_sink_destroy(tg_sink *sink)
 static const tg_sink_ops zarr_sink_ops = {
     .write = zarr_write,
     .scratch_bytes = zarr_sink_scratch_bytes,
+    .has = zarr_has,
     .commit = zarr_commit,
     .abort = zarr_abort,
     .destroy = zarr_sink_destroy,
@@ -298,33 +332,46 @@ out:
 }
 
 tg_status
+tg__zarr_sink_make(tg_store *store, const char *uri, tg_zarr_meta *meta_take, tg_zarr_sink **out,
+                   tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_zarr_sink *z = tg_calloc(NULL, 1, sizeof *z);
+    *out = NULL;
+    TG_CHECK(z != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
+    tg_sink_init(&z->base, &zarr_sink_ops, "zarr", uri);
+    z->base.dtype = meta_take->dtype;
+    z->base.ndim = meta_take->ndim;
+    memcpy(z->base.shape, meta_take->shape, sizeof meta_take->shape);
+    z->store = tg_store_retain(store);
+    z->base.temporary = store->temporary;
+    z->meta = *meta_take;
+    *meta_take = (tg_zarr_meta){ 0 };
+    z->base.chunks = tg_grid_create_regular(z->meta.ndim, z->meta.shape, z->meta.chunks);
+    TG_CHECK(z->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
+    *out = z;
+    z = NULL;
+out:
+    tg_zarr_meta_fini(meta_take);
+    if (z != NULL) {
+        zarr_sink_destroy(&z->base);
+    }
+    return status;
+}
+
+tg_status
 tg_zarr_sink_create(tg_store *store, const char *uri, const tg_sink_options *options, tg_sink **out,
                     tg_error *err)
 {
     tg_status status = TG_OK;
-    zarr_sink *z = NULL;
+    tg_zarr_sink *z = NULL;
     tg_zarr_meta meta = { 0 };
     *out = NULL;
     TG_TRY(tg_zarr_meta_from_options(store->path, options, &meta, err));
     TG_TRY(put_meta(store, &meta, err));
-    z = tg_calloc(NULL, 1, sizeof *z);
-    TG_CHECK(z != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
-    tg_sink_init(&z->base, &zarr_sink_ops, "zarr", uri);
-    z->base.dtype = meta.dtype;
-    z->base.ndim = meta.ndim;
-    memcpy(z->base.shape, meta.shape, sizeof meta.shape);
-    z->store = tg_store_retain(store);
-    z->base.temporary = store->temporary;
-    z->meta = meta;
-    meta = (tg_zarr_meta){ 0 };
-    z->base.chunks = tg_grid_create_regular(z->meta.ndim, z->meta.shape, z->meta.chunks);
-    TG_CHECK(z->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", store->path);
+    TG_TRY(tg__zarr_sink_make(store, uri, &meta, &z, err));
     *out = &z->base;
-    z = NULL;
 out:
     tg_zarr_meta_fini(&meta);
-    if (z != NULL) {
-        zarr_sink_destroy(&z->base);
-    }
     return status;
 }

@@ -5,8 +5,10 @@
  * Design notes: a directory descriptor is opened once; values are opened relative to it, so the
  * path of the root is not walked again for each chunk, and a root that is renamed stays the same
  * store. Reading a whole chunk is open, read, close: its length is learned from a short read.
- * Nothing is locked. In a staged store nothing is under a final name until the whole directory is
- * renamed, so its values are written in place; elsewhere each goes through a temporary name.
+ * In a staged store nothing is under a final name until the whole directory is renamed, so its
+ * values are written in place; elsewhere each goes through a temporary name. So it does in a stage
+ * that is to be found again after the process was killed: what has its own name there is whole.
+ * That stage is locked as long as it is open; nothing else is.
  */
 #ifndef _GNU_SOURCE
 #    define _GNU_SOURCE
@@ -14,12 +16,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,6 +34,8 @@
 #include "io/store/fd.h"
 #include "io/store/store.h"
 
+/* How names of values in the making begin. */
+#define TEMPORARY ".tmp-"
 /* A writer has to win a race in each of them. */
 enum { ERASE_ROUNDS = 100 };
 
@@ -36,6 +43,8 @@ typedef struct file_store {
     tg_store base;
     int dir;
     bool staged;
+    bool in_place;  /* values are written under their own names */
+    bool resumable; /* stays when it is not published */
     bool overwrite;
     bool sync;
     bool done; /* published or discarded */
@@ -218,18 +227,37 @@ make_parents(int dir, const char *key)
     return code;
 }
 
-/* The name a value is written under: its own in a stage, a temporary one beside it elsewhere. */
+/* The name a value is written under: its own in most stages, a temporary one beside it elsewhere.
+ */
 static void
 written_name(const file_store *f, const char *key, const tg_store_value *value,
              char name[TG_STORE_KEY_MAX + 64])
 {
     const char *slash = strrchr(key, '/');
     int directory = slash != NULL ? (int)(slash - key) + 1 : 0;
-    if (f->staged) {
+    if (f->in_place) {
         (void)snprintf(name, TG_STORE_KEY_MAX + 64, "%s", key);
     } else {
         (void)snprintf(name, TG_STORE_KEY_MAX + 64, "%.*s%s", directory, key, value->temporary);
     }
+}
+
+/* Several hosts may write one store: their processes have numbers of their own each, by chance the
+ * same. */
+static uint64_t
+process_mark(void)
+{
+    static _Atomic uint64_t mark;
+    uint64_t now = atomic_load_explicit(&mark, memory_order_relaxed);
+    if (now == 0) {
+        uint64_t drawn = 0;
+        if (getrandom(&drawn, sizeof drawn, GRND_NONBLOCK) != (ssize_t)sizeof drawn) {
+            drawn = (uint64_t)getpid();
+        }
+        drawn |= 1;
+        now = atomic_compare_exchange_strong(&mark, &now, drawn) ? drawn : now;
+    }
+    return now;
 }
 
 static tg_status
@@ -239,9 +267,9 @@ file_create(tg_store *store, const char *key, tg_store_value *out, tg_error *err
     char name[TG_STORE_KEY_MAX + 64];
     tg_status status = TG_OK;
     int code = 0;
-    if (!f->staged) {
-        (void)snprintf(out->temporary, sizeof out->temporary, ".tmp-%ld-%u", (long)getpid(),
-                       atomic_fetch_add(&temporary_counter, 1));
+    if (!f->in_place) {
+        (void)snprintf(out->temporary, sizeof out->temporary, TEMPORARY "%ld-%" PRIx64 "-%u",
+                       (long)getpid(), process_mark(), atomic_fetch_add(&temporary_counter, 1));
     }
     written_name(f, key, out, name);
     int flags = O_WRONLY | O_CREAT | O_TRUNC;
@@ -285,7 +313,7 @@ file_finish(tg_store *store, const char *key, tg_store_value *value, bool keep, 
             tg_fail(err, TG_ERR_IO, "%s/%s: cannot write: %s", store->path, key, strerror(errno));
         keep = false;
     }
-    if (keep && !f->staged && renameat(f->dir, name, f->dir, key) != 0) {
+    if (keep && !f->in_place && renameat(f->dir, name, f->dir, key) != 0) {
         status =
             tg_fail(err, TG_ERR_IO, "%s/%s: cannot rename: %s", store->path, key, strerror(errno));
         keep = false;
@@ -413,6 +441,16 @@ out:
     return status;
 }
 
+/* Others may have it from here on, though somebody may hold the object for long. */
+static void
+end_stage(file_store *f)
+{
+    f->done = true;
+    if (f->resumable) {
+        (void)flock(f->dir, LOCK_UN);
+    }
+}
+
 static tg_status
 file_publish(tg_store *store, tg_error *err)
 {
@@ -450,7 +488,7 @@ file_publish(tg_store *store, tg_error *err)
     }
     TG_CHECK(code == 0, err, code == EEXIST || code == ENOTEMPTY ? TG_ERR_EXISTS : TG_ERR_IO,
              "%s: cannot put the finished data there: %s", store->path, strerror(code));
-    f->done = true;
+    end_stage(f);
     if (f->sync) {
         TG_TRY(tg_store_sync_parent(store->path, err));
     }
@@ -463,8 +501,10 @@ file_discard(tg_store *store)
 {
     file_store *f = (file_store *)store;
     if (f->staged && !f->done) {
-        remove_tree(AT_FDCWD, f->stage);
-        f->done = true;
+        if (!f->resumable) {
+            remove_tree(AT_FDCWD, f->stage);
+        }
+        end_stage(f);
     }
 }
 
@@ -554,10 +594,64 @@ tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
     }
     f->base.temporary = f->stage;
     f->staged = true;
+    f->in_place = true;
     f->overwrite = overwrite;
     f->sync = sync;
     f->dir = open(f->stage, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     TG_CHECK(f->dir >= 0, err, TG_ERR_IO, "%s: cannot open: %s", f->stage, strerror(errno));
+    *out = &f->base;
+    f = NULL;
+out:
+    tg_store_release(f != NULL ? &f->base : NULL);
+    return status;
+}
+
+/* Removes values that were in the making when their process was killed. */
+static void
+sweep(int at, const char *name)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL; e = readdir(d)) {
+        if (strncmp(e->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0) {
+            (void)unlinkat(fd, e->d_name, 0);
+        } else if (e->d_name[0] != '.' && e->d_type != DT_REG) {
+            sweep(fd, e->d_name);
+        }
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+tg_status
+tg_store_file_resume(const char *path, bool overwrite, bool sync, tg_store **out, bool *found,
+                     tg_error *err)
+{
+    tg_status status = TG_OK;
+    file_store *f = NULL;
+    *out = NULL;
+    TG_TRY(make(path, &f, err));
+    TG_TRY(tg_store_target(f->base.path, overwrite, f->base.path, err));
+    (void)snprintf(f->stage, sizeof f->stage, "%s.part", f->base.path);
+    *found = mkdir(f->stage, 0777) != 0;
+    TG_CHECK(!*found || errno == EEXIST, err, TG_ERR_IO, "%s: cannot create: %s", f->stage,
+             strerror(errno));
+    f->base.temporary = f->stage;
+    f->staged = true;
+    f->resumable = true;
+    f->overwrite = overwrite;
+    f->sync = sync;
+    f->dir = open(f->stage, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    TG_CHECK(f->dir >= 0, err, TG_ERR_IO, "%s: cannot open: %s", f->stage, strerror(errno));
+    /* Where a file system has no locks, nothing is known of others. */
+    TG_CHECK(flock(f->dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, err, TG_ERR_EXISTS,
+             "%s: another process is writing there", f->stage);
+    if (*found) {
+        sweep(f->dir, ".");
+    }
     *out = &f->base;
     f = NULL;
 out:

@@ -119,6 +119,13 @@ tg_status tg_store_file_open(const char *path, tg_store **out, tg_error *err);
  */
 tg_status tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
                               tg_error *err);
+/*
+ * The same in "<path>.part", which stays when it is not published, and is found again: *found says
+ * so. Values go through temporary names, of which what was left behind is removed. TG_ERR_EXISTS
+ * when another process is at it.
+ */
+tg_status tg_store_file_resume(const char *path, bool overwrite, bool sync, tg_store **out,
+                               bool *found, tg_error *err);
 /* Where a target of this path goes, into `real` of TG_STORE_PATH_MAX: a symbolic link is followed,
  * so that what it names is replaced and the link stays. TG_ERR_EXISTS when something is there that
  * is not to be replaced; devices, pipes and sockets never are. */

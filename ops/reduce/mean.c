@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * mean: the sum divided by the count. Integers give float64; those of up to 32 bits are summed
- * exactly. Floats and 64-bit integers are summed in double.
+ * exactly. Floats and 64-bit integers are summed in double. With an integer dtype the sum is one of
+ * that type, which wraps, as in NumPy.
  */
 #include "ops/reduce/reduce.h"
 
@@ -13,17 +14,29 @@ infer(tg_infer *infer, tg_error *err)
     return tg_reduce_infer_dtype(infer, tg_mean_dtype, err);
 }
 
+/* `dtype` was given, and is one of integers. */
+static bool
+wraps(const tg_array *node)
+{
+    tg_kind kind = tg_dtype_kind(node->dtype);
+    return kind == TG_KIND_INT || kind == TG_KIND_UINT;
+}
+
 static tg_folder
 folder_of(const tg_array *node)
 {
-    tg_dtype acc = TG_DT_NONE;
-    const tg_folds *element = tg_mean_folds(node->args[0]->dtype, false, &acc);
+    tg_dtype acc = tg_total_dtype(node->args[0]->dtype);
+    const tg_folds *element = TG_ISA_PICK(tg_folds_sum);
+    if (!wraps(node)) {
+        element = tg_mean_folds(node->args[0]->dtype, false, &acc);
+    }
     return (tg_folder){ .acc = acc, .element = element, .join = TG_ISA_PICK(tg_folds_sum) };
 }
 
 typedef struct quotient {
     const void *sums;
     double count;
+    int spare_bits; /* of the 64 in a sum of integers that wraps */
 } quotient;
 
 static void
@@ -44,7 +57,9 @@ emit_signed(const void *context, int64_t first, size_t count, void *block)
     const int64_t *sums = (const int64_t *)q->sums + first;
     double *out = block;
     for (size_t i = 0; i < count; i++) {
-        out[i] = (double)sums[i] / q->count;
+        /* Up and down again: the sign of the narrower type. */
+        out[i] =
+            (double)((int64_t)((uint64_t)sums[i] << q->spare_bits) >> q->spare_bits) / q->count;
     }
 }
 
@@ -55,7 +70,7 @@ emit_unsigned(const void *context, int64_t first, size_t count, void *block)
     const uint64_t *sums = (const uint64_t *)q->sums + first;
     double *out = block;
     for (size_t i = 0; i < count; i++) {
-        out[i] = (double)sums[i] / q->count;
+        out[i] = (double)(sums[i] << q->spare_bits >> q->spare_bits) / q->count;
     }
 }
 
@@ -75,7 +90,8 @@ finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
 {
     tg_dtype dtype = run->node->args[0]->dtype;
     tg_dtype acc = folder_of(run->node).acc;
-    quotient q = { tg_buffer_data(state), (double)tg_reduce_count(run->node) };
+    quotient q = { .sums = tg_buffer_data(state), .count = (double)tg_reduce_count(run->node) };
+    q.spare_bits = wraps(run->node) ? 64 - 8 * (int)tg_dtype_size(run->node->dtype) : 0;
     (void)err;
     if (acc == TG_DT_C128) {
         tg_reduce_store(out, TG_DT_C128, emit_complex, &q);

@@ -66,14 +66,11 @@ tg_reduce_refuse_empty(const tg_infer *infer, const char *name, tg_error *err)
     const tg_array *input = infer->args[0];
     uint64_t mask = 0;
     bool empty = false;
-    bool wanted = true;
     TG_TRY(tg_normalize_axes(&infer->values[0], input->ndim, &mask, err));
     for (int a = 0; a < input->ndim; a++) {
-        bool reduced = (mask >> a & 1) != 0;
-        empty = empty || (reduced && input->shape[a] == 0);
-        wanted = wanted && (reduced || input->shape[a] != 0);
+        empty = empty || ((mask >> a & 1) != 0 && input->shape[a] == 0);
     }
-    TG_CHECK(!(empty && wanted), err, TG_ERR_VALUE,
+    TG_CHECK(!empty, err, TG_ERR_VALUE,
              "%s: zero-size array to reduction operation %s which has no identity", infer->op->name,
              name);
 out:

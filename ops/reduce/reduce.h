@@ -46,8 +46,8 @@ void tg_reduce_cost(const tg_array *node, const tg_box *domain, tg_cost *cost);
 
 /* Axes and shape of the result. */
 TG_MUST_USE tg_status tg_reduce_infer_shape(tg_infer *infer, tg_error *err);
-/* TG_ERR_VALUE when the reduction has no element to start from: NumPy's words, `name` is
- * "minimum". */
+/* TG_ERR_VALUE when the reduction has no element to start from, as in NumPy also when the result
+ * has no cells: NumPy's words, `name` is "minimum". */
 TG_MUST_USE tg_status tg_reduce_refuse_empty(const tg_infer *infer, const char *name,
                                              tg_error *err);
 /* The whole of infer for an op whose third parameter is `dtype`: casts to it when it is given, else

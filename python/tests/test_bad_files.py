@@ -494,3 +494,17 @@ def test_a_store_that_was_replaced_does_not_read_as_fill_values(tmp_path):
     gone = tg.open(path)
     shutil.rmtree(path)
     fails(OSError, ("x.zarr", "removed or replaced since it was opened"), gone.compute)
+
+
+def test_paths_that_are_too_long(tmp_path):
+    """They were cut at 1,023 bytes, and messages behind them."""
+    long = str(tmp_path) + "/x" * 500
+    for path in (long, long + ".zarr"):
+        with pytest.raises(ValueError, match=r"is too long: it has \d+ bytes, at most 1023"):
+            tg.open(path)
+        with pytest.raises(ValueError, match="is too long"):
+            tg.to_zarr(np.zeros(3), path)
+    almost = str(tmp_path) + "/" + "y" * 200 + "/z" * ((1010 - len(str(tmp_path)) - 200) // 2)
+    with pytest.raises(FileNotFoundError, match="No such file") as caught:
+        tg.open(almost)
+    assert str(tmp_path) in str(caught.value) and " ... " in str(caught.value)

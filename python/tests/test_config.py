@@ -64,6 +64,12 @@ def test_environment(tmp_path):
     assert "TG_THREADS" in done.stderr and "ValueError" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["TG_THREADS", "TG_MEMORY_LIMIT"])
+def test_zero_in_the_environment_is_not_the_default(tmp_path, name):
+    done = run("tg.zeros(3)", tmp_path, **{name: "0"})
+    assert f"{name}: " in done.stderr and "ValueError" in done.stderr and "'0'" in done.stderr
+
+
 def test_file(tmp_path):
     folder = tmp_path / "tilegraph"
     folder.mkdir()

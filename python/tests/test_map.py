@@ -278,3 +278,14 @@ def test_foreign_ufuncs(pair):
     special = pytest.importorskip("scipy.special")
     array, x = pair
     same(special.erf(x), special.erf(array), 1e-6)
+
+
+def test_blocks_that_are_smaller_than_the_shards_they_are_stored_in(tmp_path):
+    """The tiles that went to the store were those of the function, not shards."""
+    x = np.arange(24 * 30.0).reshape(24, 30)
+    path = str(tmp_path / "a.zarr")
+    y = tg.from_array(x, chunks=(4, 10)).map_blocks(lambda block: block + 1, dtype="f8")
+    y.to_zarr(path, chunks=(4, 10), shards=(12, 20))
+    np.testing.assert_array_equal(tg.open(path).compute(), x + 1)
+    y.to_zarr(path, chunks=(5, 7), overwrite=True)
+    np.testing.assert_array_equal(tg.open(path).compute(), x + 1)

@@ -171,6 +171,52 @@ def test_states_are_little_beside_their_tiles():
     assert "tiles of 64 x 8 x 512" in str(lazy.explain())
 
 
+def test_count_nonzero_of_no_axes():
+    array = np.array([[0, 1, 2], [3, 0, 5]])
+    for keepdims in (False, True):
+        check("count_nonzero", array, axis=(), keepdims=keepdims)
+        check("count_nonzero", array.astype("f4"), axis=(0, 1), keepdims=keepdims)
+    np.testing.assert_array_equal(tg.from_array(array).count_nonzero(()).compute(), array != 0)
+
+
+@pytest.mark.parametrize("name", ["min", "max", "nanmin", "nanmax", "ptp"])
+def test_extremes_of_an_empty_axis_where_nothing_is_wanted(name):
+    """NumPy looks at the reduced axes only."""
+    for shape in np.ndindex(3, 3, 3):
+        for axis in (None, 0, 1, 2, (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+            try:
+                want = getattr(np, name)(np.zeros(shape), axis=axis)
+            except ValueError:
+                with pytest.raises(ValueError, match="zero-size array"):
+                    getattr(tg, name)(tg.zeros(shape), axis=axis)
+            else:
+                got = getattr(tg, name)(tg.zeros(shape), axis=axis)
+                assert got.shape == np.shape(want)
+                np.testing.assert_array_equal(got.compute(), want)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("source", ["i1", "u1", "i4", "u4", "i8", "u8", "f4", "f8"])
+def test_means_of_an_integer_dtype_wrap_as_their_sums_do(source, dtype):
+    random = np.random.default_rng(0)
+    array = random.integers(0, 100, (37, 41)).astype(source)
+    if source[0] == "i":
+        array -= 50
+    if source in ("i8", "u8"):
+        array = array * array.dtype.type(2**56 + 3)
+    for axis in (None, 0, 1):
+        want = np.mean(array, axis=axis, dtype=dtype)
+        got = tg.from_array(array, chunks=(10, 12)).mean(axis=axis, dtype=dtype)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got.compute(), want)
+
+
+def test_nanmean_of_floats_has_no_integer_dtype():
+    with pytest.raises(TypeError, match="must be inexact"):
+        tg.nanmean(tg.ones(3), dtype=int)
+    assert tg.nanmean(tg.ones(3, dtype="i4"), dtype=int).compute() == 1
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32"])
 def test_extreme_integers_do_not_wrap_in_sums_of_four(dtype):
     for value in (np.iinfo(dtype).max, np.iinfo(dtype).min):

@@ -52,10 +52,11 @@ _LAZY = {
     ),
     "_products": ("corrcoef", "cov", "cross", "einsum", "inner", "kron", "tensordot", "vdot"),
     "_reduce": (
-        "all", "any", "argmax", "argmin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
-        "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
-        "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile",
-        "nanstd", "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std", "sum", "var",
+        "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
+        "cumulative_sum", "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod",
+        "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
+        "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std",
+        "sum", "var",
     ),
     "_run": ("compute", "persist", "save", "store", "to_zarr"),
     "_select": (

@@ -276,6 +276,31 @@ class Array:
 
         return to_zarr(self, path, **options)
 
+    def to_dask(self, chunks="auto"):
+        """The array as a Dask collection, for a cluster of dask.distributed that runs already.
+
+            with dask.distributed.Client(address) as client:
+                mean, smooth = dask.compute(x.mean().to_dask(), y.to_dask())
+                kept = client.persist(y.to_dask())         in the memory of the workers
+                y.to_dask().to_array()[::2].sum().compute()    on with Dask's own functions
+
+        One task of Dask's per super-chunk: whole chunks of the array that are put together until
+        they are about 32 MiB and at most 256; or `chunks`, as `rechunk` takes them. A task opens
+        the sources in its worker and computes its super-chunk natively, with as many threads as the
+        worker has and half of its memory; TG_THREADS and TG_MEMORY_LIMIT on the worker change that.
+
+        Tasks share nothing: each computes all that its super-chunk needs, for a filter a halo more,
+        but for what depends on the whole array (a label, a division by the mean) the whole again.
+        Compute such an array once, with `to_zarr`, and go on from there.
+
+        Files must have the same path on all hosts. Arrays in memory travel with the tasks, up to 16
+        MiB each; functions of `map_blocks` are pickled by cloudpickle, and what cannot be is a
+        TgUnsupportedError here.
+        """
+        from ._dask import to_dask
+
+        return to_dask(self, chunks)
+
     def explain(self):
         """What computing the array would do: tasks, memory, bytes read and written."""
         from ._explain import explain

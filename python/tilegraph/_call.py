@@ -16,7 +16,7 @@ import numpy as np
 
 from .errors import TgTypeError, TgUnsupportedError, TgValueError
 
-__all__ = ["Call", "FailedThere", "MARK", "failure", "rebuild", "unpack"]
+__all__ = ["Call", "FailedThere", "MARK", "failure", "rebuild"]
 
 #: Stands round what only programs read in a message.
 MARK = "\N{INVISIBLE SEPARATOR}"
@@ -108,19 +108,19 @@ class Call:
             raise TgUnsupportedError(f"{self.op}: {self.name} cannot be sent to another process: "
                                      f"{type(error).__name__}: {error}") from error
 
-
-def unpack(data):
-    """The call that was packed."""
-    name, inside = pickle.loads(data)
-    try:
-        op, func, args, places, kwargs, hidden, dtype = pickle.loads(inside)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{name}: module {error.name} is not installed on {os.uname().nodename} for "
-            f"{sys.executable}", name=error.name) from error
-    call = Call(op, func, args, (), kwargs, hidden)
-    call.places, call.name, call.dtype = places, name, dtype
-    return call
+    @classmethod
+    def unpack(cls, data):
+        """The call that was packed."""
+        name, inside = pickle.loads(data)
+        try:
+            op, func, args, places, kwargs, hidden, dtype = pickle.loads(inside)
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{name}: module {error.name} is not installed on {os.uname().nodename} for "
+                f"{sys.executable}", name=error.name) from error
+        call = cls(op, func, args, (), kwargs, hidden)
+        call.places, call.name, call.dtype = places, name, dtype
+        return call
 
 
 def _takes(func, name):

@@ -19,7 +19,7 @@ import sys
 import numpy as np
 
 from ._array import _DTYPES
-from ._call import failure, unpack
+from ._call import Call, failure
 
 _SOCKET = 3
 _MAGIC = 0x31436774
@@ -68,7 +68,7 @@ class Child:
     def define(self, place, size, text_max):
         self.calls.pop(place, None)
         try:
-            self.calls[place] = unpack(self.memory[:size])
+            self.calls[place] = Call.unpack(self.memory[:size])
         except BaseException as error:  # whatever importing a user's module does
             return failure(error, "the function cannot be loaded", text_max)
         return None

@@ -18,7 +18,7 @@ from ._call import Call
 from ._engine import ffi, keep_exception, lend, lib
 from .errors import TgMemoryError, TgTypeError, TgUnsupportedError, TgValueError
 
-__all__ = ["map_blocks", "map_overlap", "write_blocks"]
+__all__ = ["here", "map_blocks", "map_overlap", "write_blocks"]
 
 
 def map_blocks(func, *args, dtype=None, chunks=None, drop_axis=None, new_axis=None, name=None,
@@ -103,15 +103,21 @@ def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overl
         params.append(_params.ints(op, "drop_axis", drop))
     if new:
         params.append(_params.ints(op, "new_axis", new))
-    function = lib.tg_block_function_create(_BLOCK, lend(call), _build._RELEASE, 0)
-    if function == ffi.NULL:
-        raise TgMemoryError(f"{op}: out of memory")
-    lib.tg_block_function_set_form(function, _FORM)
+    function = _function(call)
     try:
         params.append(("function", lib.TG_PARAM_POINTER, 1, function))
         return _build.apply(op, arrays, params)
     finally:
         lib.tg_block_function_release(function)
+
+
+def _function(call):
+    """The engine's function of a call: one reference."""
+    function = lib.tg_block_function_create(_BLOCK, lend(call), _build._RELEASE, 0)
+    if function == ffi.NULL:
+        raise TgMemoryError(f"{call.op}: out of memory")
+    lib.tg_block_function_set_form(function, _FORM)
+    return function
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -425,6 +431,27 @@ def tg_py_form(user, form, message, message_bytes):
         return 0
     except Exception as error:
         return _say(str(error), message, message_bytes)
+
+
+@ffi.def_extern(error=ffi.NULL)
+def tg_py_make(ctx, form, message, message_bytes):
+    try:
+        if ffi.string(form.kind) != b"python":
+            raise TgUnsupportedError("it is no Python function")
+        call = _Call.unpack(ffi.buffer(form.bytes, form.size)[:])
+        return _function(call)
+    except Exception as error:
+        _say(f"{type(error).__name__}: {error}", message, message_bytes)
+        return ffi.NULL
+
+
+def here():
+    """A tg_plan_functions that makes Python functions in this process: whoever wrote the plan runs
+    code here."""
+    functions = ffi.new("tg_plan_functions *")
+    functions.struct_size = ffi.sizeof("tg_plan_functions")
+    functions.make = lib.tg_py_make
+    return functions
 
 
 _BLOCK = ffi.addressof(lib, "tg_bridge_block")

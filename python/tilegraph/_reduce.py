@@ -15,10 +15,11 @@ from ._params import refuse_out
 from .errors import TgTypeError, TgValueError
 
 __all__ = [
-    "all", "any", "argmax", "argmin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
-    "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax",
-    "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
-    "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std", "sum", "var",
+    "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
+    "cumulative_sum", "max", "mean", "median", "min", "nanargmax", "nanargmin", "nancumprod",
+    "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
+    "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "prod", "ptp", "quantile", "std",
+    "sum", "var",
 ]
 
 
@@ -115,6 +116,11 @@ def any(a, axis=None, out=None, keepdims=False, *, where=None, split_every=None)
     return _op("any", _masked("any", a, where, 0), axis, keepdims)
 
 
+def count_nonzero(a, axis=None, *, keepdims=False):
+    """How many elements over axes are not zero."""
+    return _op("count_nonzero", a, axis, keepdims)
+
+
 def _extreme(name, a, axis, out, keepdims, initial, where, join):
     refuse_out(name, out)
     a, initial, where = asarray(a), _given(initial), _given(where)
@@ -204,6 +210,9 @@ def _mean(name, a, axis, dtype, out, keepdims, where):
     refuse_out(name, out)
     a = asarray(a)
     counts = _counted(name, a, where, name == "nanmean")
+    if name == "nanmean" and a.dtype.kind in "fc" and dtype is not None and (
+            np.dtype(dtype).kind not in "fc"):
+        raise TgTypeError("nanmean: If a is inexact, then dtype must be inexact")
     if counts is None:
         return _op(name, a, axis, keepdims, dtype)
     kind = dtype or np.mean(np.ones(1, a.dtype)).dtype

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _build, _engine, _watch
 from ._array import _DTYPES, Array
-from ._engine import check, ffi, lib
+from ._engine import check, ffi, lib, text
 from .errors import TgTypeError, TgValueError
 
 __all__ = ["Computation", "Deferred", "Store", "compute", "persist", "save", "store", "to_zarr"]
@@ -319,6 +319,8 @@ class Store:
         options.struct_size = ffi.sizeof("tg_save_options")
         keep = [options]
         for name, value in self._options.items():
+            if name == "resume":
+                value = _fingerprint(self.array) if value else None
             if isinstance(value, list):
                 value = ffi.new("int64_t[]", value)
             elif isinstance(value, str):
@@ -338,7 +340,7 @@ class Store:
 
 
 def to_zarr(array, path, *, chunks=None, shards=None, codec=None, zarr_version=3, overwrite=False,
-            attributes=None, dimension_names=None, sync=False, compute=True):
+            attributes=None, dimension_names=None, sync=False, resume=False, compute=True):
     """Writes an array as Zarr.
 
     chunks, shards: sizes per axis, or one size for all axes; chunks default to the array's.
@@ -346,12 +348,17 @@ def to_zarr(array, path, *, chunks=None, shards=None, codec=None, zarr_version=3
     overwrite: replaces what is there; without it that is an error.
     attributes: a dict for the array's attributes. dimension_names: names of the axes.
     sync: returns when the data would survive a power cut, which takes longer.
+    resume: goes on with what an earlier run has begun, however that ended: chunks (or shards) that
+    are whole on the disk are not computed again, nor what only they need. Until it is complete the
+    array lies in `path` + ".part". Another computation, other options or changed files are a
+    ValueError: remove the folder to begin anew. An array that was finished by the same computation
+    is left as it is. Functions of map_blocks count by what they are pickled to.
     compute: False returns an object for `tilegraph.compute`, so that several arrays are written in
     one pass. Returns the path.
     """
     return _save(array, path, "zarr", compute, chunks=chunks, shards=shards, codec=codec,
                  zarr_version=zarr_version, overwrite=overwrite, attributes=attributes,
-                 dimension_names=dimension_names, sync=sync)
+                 dimension_names=dimension_names, sync=sync, resume=resume)
 
 
 def save(array, path, *, format=None, chunks=None, shards=None, codec=None,  # noqa: A002
@@ -387,6 +394,15 @@ def _save(array, path, form, now, **options):
         options["dimension_names"] = json.dumps(list(names))
     lazy = Store(array, path, {"format": form, **options})
     return compute(lazy)[0] if now else lazy
+
+
+def _fingerprint(array):
+    """The engine's name for what the array computes."""
+    name = ffi.new("char[]", lib.TG_FINGERPRINT_BYTES)
+    err = ffi.new("tg_error *")
+    arrays = ffi.new("tg_array *[]", [array._ptr])
+    check(lib.tg_arrays_fingerprint(1, arrays, name, err), err)
+    return text(name)
 
 
 def _json(attributes):

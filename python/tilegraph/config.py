@@ -270,4 +270,6 @@ def _parse_bytes(key, value, place):
         check(lib.tg_parse_bytes(value.encode(), out, err), err)
     except TgValueError as error:
         raise TgValueError(f"{place}: {key}: {error}") from None
+    if out[0] < 1:
+        raise TgValueError(f"{place}: {key} must be positive, got {value!r}")
     return out[0]

@@ -138,7 +138,7 @@ try_nodes(tg_context *context, const uint8_t *data, size_t size)
     tg_wire_bytes bytes;
     tg_error err;
     if (tg_wire_read_nodes(context, data, size, &opener, &arrays, &err) == TG_OK) {
-        TG_ASSERT(tg_wire_write_nodes(arrays.count, arrays.arrays, &bytes, &err) == TG_OK);
+        TG_ASSERT(tg_wire_write_nodes(arrays.count, arrays.arrays, NULL, &bytes, &err) == TG_OK);
         TG_ASSERT(tg_wire_read_nodes(context, bytes.data, bytes.size, &opener, &again, &err) ==
                   TG_OK);
         TG_ASSERT_CMP(again.count, ==, arrays.count);

@@ -17,8 +17,13 @@ tg__plan_function_make(const tg_plan_functions *functions, const tg_function_for
     tg_status status = TG_OK;
     const tg_plan_functions none = { 0 };
     functions = functions != NULL ? functions : &none;
+    char message[512] = "";
     *out = NULL;
-    if (strcmp(form->kind, "python") == 0) {
+    if (functions->make != NULL) {
+        *out = functions->make(functions->ctx, form, message, sizeof message);
+        message[sizeof message - 1] = '\0';
+        TG_CHECK(*out != NULL, err, TG_ERR_UNSUPPORTED, "function %s: %s", form->name, message);
+    } else if (strcmp(form->kind, "python") == 0) {
         TG_CHECK(functions->children != NULL, err, TG_ERR_UNSUPPORTED,
                  "function %s is Python, which is not allowed here; start workers with "
                  "--allow-python where all who may send plans may also run programs",

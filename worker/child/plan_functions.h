@@ -10,8 +10,9 @@
  */
 #include "tilegraph/plan.h"
 
-/* TG_ERR_UNSUPPORTED for a kind that is unknown or not allowed; TG_ERR_VALUE for a library that is
- * not in the list, or has changed; what loading says. `functions` NULL: nothing is allowed. */
+/* The caller's own `make` goes before all. TG_ERR_UNSUPPORTED for a kind that is unknown or not
+ * allowed; TG_ERR_VALUE for a library that is not in the list, or has changed; what loading says.
+ * `functions` NULL: nothing is allowed. */
 TG_MUST_USE tg_status tg__plan_function_make(const tg_plan_functions *functions,
                                              const tg_function_form *form, tg_function **out,
                                              tg_error *err);

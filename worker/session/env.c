@@ -128,7 +128,11 @@ tg_env_options(int *threads, int64_t *memory_limit, tg_error *err)
         status = tg_parse_bytes(text, memory_limit, err);
         if (status != TG_OK) {
             tg__error_prefix(err, "TG_MEMORY_LIMIT");
+            goto out;
         }
+        TG_CHECK(*memory_limit > 0, err, TG_ERR_VALUE,
+                 "TG_MEMORY_LIMIT must be more than 0, got '%.64s'; leave it out for the default",
+                 text);
     }
 out:
     return status;

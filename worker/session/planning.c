@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans: from targets or from bytes, what they predict, and into bytes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
@@ -291,6 +295,78 @@ tg_plan_bytes_targets(tg_session *session, const void *bytes, size_t size, size_
     TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
     *count = read.count;
     for (size_t t = 0; t < read.count && t < max; t++) {
+        arrays[t] = tg_array_retain(read.arrays[t]);
+    }
+out:
+    tg_wire_arrays_fini(&read);
+    return status;
+}
+
+/* -- expressions alone ----------------------------------------------------------------------- */
+
+/* Paths become absolute: whoever reads may be elsewhere. */
+static tg_status
+write_arrays(size_t count, tg_array *const *arrays, bool digest, tg_wire_bytes *written,
+             tg_error *err)
+{
+    tg_status status = TG_OK;
+    char folder[TG_STORE_PATH_MAX];
+    TG_CHECK(getcwd(folder, sizeof folder) != NULL, err, TG_ERR_IO,
+             "the name of the current folder cannot be had: %s", strerror(errno));
+    const tg_wire_writing how = { .folder = folder, .digest = digest };
+    TG_TRY(tg_wire_write_nodes(count, arrays, &how, written, err));
+out:
+    return status;
+}
+
+tg_status
+tg_arrays_to_bytes(size_t count, tg_array *const *arrays, void **bytes, size_t *size, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_bytes written = { 0 };
+    *bytes = NULL;
+    *size = 0;
+    TG_TRY(write_arrays(count, arrays, false, &written, err));
+    *bytes = tg_malloc(NULL, written.size);
+    TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for %zu bytes", written.size);
+    memcpy(*bytes, written.data, written.size);
+    *size = written.size;
+out:
+    tg_wire_bytes_fini(&written);
+    return status;
+}
+
+tg_status
+tg_arrays_fingerprint(size_t count, tg_array *const *arrays, char text[TG_FINGERPRINT_BYTES],
+                      tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_wire_bytes written = { 0 };
+    uint64_t sum[2] = { 0 };
+    text[0] = '\0';
+    TG_TRY(write_arrays(count, arrays, true, &written, err));
+    tg_wire_digest(&written, sum);
+    (void)snprintf(text, TG_FINGERPRINT_BYTES, "%016" PRIx64 "%016" PRIx64, sum[0], sum[1]);
+out:
+    tg_wire_bytes_fini(&written);
+    return status;
+}
+
+tg_status
+tg_arrays_from_bytes(tg_session *session, const void *bytes, size_t size,
+                     const tg_plan_functions *functions, size_t count, tg_array **arrays,
+                     tg_error *err)
+{
+    tg_status status = TG_OK;
+    char root[TG_STORE_PATH_MAX];
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
+    tg_wire_arrays read = { 0 };
+    allows.functions = functions != NULL ? functions : allows.functions;
+    TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
+    TG_CHECK(read.count == count, err, TG_ERR_VALUE, "the bytes hold %zu arrays, %zu are wanted",
+             read.count, count);
+    for (size_t t = 0; t < count; t++) {
         arrays[t] = tg_array_retain(read.arrays[t]);
     }
 out:

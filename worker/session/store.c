@@ -100,6 +100,7 @@ tg_sink_open(tg_session *session, const char *path, const tg_array *like,
                              .zarr_version = options->zarr_version,
                              .overwrite = options->overwrite,
                              .sync = options->sync,
+                             .resume = options->resume,
                              .attributes = options->attributes };
     if (sink.chunks == NULL && sink.shards == NULL && chunks_of(like, chunks)) {
         sink.advice = chunks;

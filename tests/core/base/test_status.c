@@ -66,19 +66,50 @@ test_failures_travel(void **state)
     tg__error_prefix(NULL, "nobody");
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* What is wrong stands behind the path, and was lost with a long one. */
 static void
-test_long_messages_are_cut(void **state)
+test_long_paths_lose_their_middle_not_the_reason(void **state)
 {
     tg_error err;
-    char text[4000];
+    char path[4000];
     (void)state;
-    memset(text, 'x', sizeof text);
-    text[sizeof text - 1] = '\0';
-    assert_int_equal(tg_fail(&err, TG_ERR_IO, "%s", text), TG_ERR_IO);
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(tg_fail(&err, TG_ERR_IO, "%s: no such file", path), TG_ERR_IO);
     assert_int_equal(strlen(err.message), sizeof err.message - 1);
-    tg__error_prefix(&err, "%s", text);
-    assert_true(strlen(err.message) < sizeof err.message);
-    assert_non_null(strstr(err.message, ": xxx"));
+    assert_true(err.message[0] == '/' && strstr(err.message, "x ... x") != NULL);
+    assert_true(ends_with(err.message, "x: no such file"));
+    tg__error_prefix(&err, "prefix %s", path);
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+    assert_true(strncmp(err.message, "prefix /x", 9) == 0);
+    assert_true(ends_with(err.message, "x: no such file"));
+
+    /* A prefix of more than 256 bytes is whole while there is room. */
+    path[600] = '\0';
+    (void)tg_fail(&err, TG_ERR_IO, "no such file");
+    tg__error_prefix(&err, "%s", path);
+    assert_int_equal(strlen(err.message), 600 + strlen(": no such file"));
+
+    /* Characters are not cut: the three bytes of each are there, or none of them. */
+    for (size_t i = 0; i + 3 < sizeof path; i += 3) {
+        memcpy(path + i, "\xe2\x82\xac", 3);
+    }
+    path[3000] = '\0';
+    for (int shift = 0; shift < 3; shift++) {
+        (void)tg_fail(&err, TG_ERR_IO, "%.*s%s", shift, "ab", path);
+        const char *gap = strstr(err.message, " ... ");
+        assert_non_null(gap);
+        assert_int_equal((gap - err.message - shift) % 3, 0);
+        assert_int_equal(strlen(gap + 5) % 3, 0);
+    }
 }
 
 int
@@ -87,7 +118,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_are_fixed),
         cmocka_unit_test(test_failures_travel),
-        cmocka_unit_test(test_long_messages_are_cut),
+        cmocka_unit_test(test_long_paths_lose_their_middle_not_the_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,7 +179,7 @@ check_array(tg_context *context, tg_array *array, const char *op, int variant)
     tg_wire_bytes bytes;
     tg_wire_arrays arrays;
     tg_error err;
-    assert_int_equal(tg_wire_write_nodes(1, &array, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_nodes(1, &array, NULL, &bytes, &err), TG_OK);
     if (tg_wire_read_nodes(context, bytes.data, bytes.size, &opener, &arrays, &err) != TG_OK) {
         print_error("%s, variant %d: %s\n", op, variant, err.message);
     } else {

@@ -80,7 +80,7 @@ write_all(size_t count, tg_array *const *targets)
 {
     tg_wire_bytes bytes;
     tg_error err;
-    if (tg_wire_write_nodes(count, targets, &bytes, &err) != TG_OK) {
+    if (tg_wire_write_nodes(count, targets, NULL, &bytes, &err) != TG_OK) {
         fail_msg("%s", err.message);
     }
     return bytes;
@@ -292,16 +292,16 @@ test_functions_of_this_process_are_refused(void **state)
     tg_function_form form = { "python", "f", NULL, 0 };
     tg_function *function = tg_block_function_create(twice, &form, NULL, 0);
     tg_array *c = call_of(m, function);
-    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_UNSUPPORTED);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'call' calls a function of this process"));
     assert_null(bytes.data);
     tg_block_function_set_form(function, form_of);
-    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_UNSUPPORTED);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "it holds a lock"));
     form.bytes = "";
     form.size = (size_t)TG_FUNCTION_BYTES_MAX + 1;
-    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_ERR_LIMIT);
-    assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, &bytes, &err), TG_ERR_LIMIT);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_LIMIT);
+    assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, NULL, &bytes, &err), TG_ERR_LIMIT);
     tg_block_function_release(function);
 }
 
@@ -318,7 +318,7 @@ test_a_function_with_a_form_is_made_by_the_reader(void **state)
     tg_wire_opener maker = { .ctx = &here, .make = make_function };
     tg_block_function_set_form(function, form_of);
     tg_array *c = call_of(m, function);
-    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_OK);
 
     assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &maker, &arrays, &err),
                      TG_OK);
@@ -338,7 +338,7 @@ test_a_function_with_a_form_is_made_by_the_reader(void **state)
 
     form.kind = "library";
     maker.make = make_function;
-    assert_int_equal(tg_wire_write_nodes(1, &c, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_OK);
     assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &maker, &arrays, &err),
                      TG_ERR_VALUE);
     assert_non_null(strstr(err.message, "plan: node 1: f is not allowed"));

@@ -46,7 +46,7 @@ test_writing_and_reading(void **state)
         tg_wire_bytes bytes;
         tg_wire_arrays arrays = { 0 };
         tg_error err;
-        tg_status status = tg_wire_write_nodes(1, &array, &bytes, &err);
+        tg_status status = tg_wire_write_nodes(1, &array, NULL, &bytes, &err);
         assert_int_equal(status == TG_OK, bytes.data != NULL);
         if (status == TG_OK) {
             status = tg_wire_read_nodes(m.context, bytes.data, bytes.size, NULL, &arrays, &err);
