@@ -28,6 +28,7 @@ ROWS = {
     "plan_million": "tasks:plan_million",
     "sched_alone": "sched:sched_alone",
     "efficiency": "sched:efficiency",
+    "transfer": "transfer:transfer",
     "plane": "plane:plane",
     "overlap_memory": "overlap_memory:overlap_memory",
     "lecture": "lecture:lecture",

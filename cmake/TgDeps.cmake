@@ -39,6 +39,8 @@ tg_dependency(isal PKG libisal OPTIONAL) # zlib does its work, several times slo
 tg_dependency(tiff PKG libtiff-4)
 tg_dependency(jansson PKG jansson)
 tg_dependency(png PKG libpng)
+tg_dependency(uv PKG libuv)
+tg_dependency(zmq PKG libzmq)
 
 add_library(tg::threads INTERFACE IMPORTED GLOBAL)
 target_link_libraries(tg::threads INTERFACE Threads::Threads)

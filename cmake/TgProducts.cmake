@@ -13,24 +13,29 @@ else()
 endif()
 option(TG_CLI_STATIC "Link the tool `tg` statically with the library" ${TG_CLI_STATIC_DEFAULT})
 
-if(TG_cli_SOURCES)
-    add_executable(tg ${TG_cli_SOURCES})
-    target_include_directories(tg PRIVATE ${PROJECT_SOURCE_DIR})
-    target_link_libraries(tg PRIVATE
-        $<IF:$<BOOL:${TG_CLI_STATIC}>,tilegraph_testing,tilegraph>)
+# A program that finds the library beside it.
+function(tg_add_program name static)
+    add_executable(${name} ${ARGN})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE $<IF:$<BOOL:${static}>,tilegraph_testing,tilegraph>)
     if(APPLE)
-        set_target_properties(tg PROPERTIES INSTALL_RPATH
+        set_target_properties(${name} PROPERTIES INSTALL_RPATH
                               "@loader_path/../${CMAKE_INSTALL_LIBDIR}")
     else()
-        set_target_properties(tg PROPERTIES INSTALL_RPATH
+        set_target_properties(${name} PROPERTIES INSTALL_RPATH
                               "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
     endif()
-endif()
+endfunction()
+
+# The daemons need what is not public.
+set(TG_DAEMON_SOURCES worker/cli/command.c worker/cli/daemon.c)
+tg_add_program(tg ${TG_CLI_STATIC} ${TG_cli_SOURCES})
+tg_add_program(tgscheduler ON worker/cli/tgscheduler.c ${TG_DAEMON_SOURCES})
+tg_add_program(tgworker ON worker/cli/tgworker.c ${TG_DAEMON_SOURCES})
+set(TG_PROGRAMS tg tgscheduler tgworker)
 
 if(SKBUILD)
-    if(TARGET tg)
-        install(TARGETS tg RUNTIME DESTINATION ${SKBUILD_SCRIPTS_DIR})
-    endif()
+    install(TARGETS ${TG_PROGRAMS} RUNTIME DESTINATION ${SKBUILD_SCRIPTS_DIR})
     return() # TgPython.cmake installs what a wheel holds
 endif()
 
@@ -40,9 +45,7 @@ install(DIRECTORY include/tilegraph DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 install(TARGETS tilegraph EXPORT tilegraph-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET tg)
-    install(TARGETS tg RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
+install(TARGETS ${TG_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(EXPORT tilegraph-targets NAMESPACE tilegraph:: DESTINATION ${TG_PACKAGE_DIR})
 
 configure_package_config_file(cmake/tilegraph-config.cmake.in

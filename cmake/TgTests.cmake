@@ -132,7 +132,7 @@ tg_check_headers(tg_internal_headers ${internal_headers})
 if(TARGET tg_internal_headers)
     target_include_directories(tg_internal_headers PRIVATE ${PROJECT_SOURCE_DIR})
     target_compile_definitions(tg_internal_headers PRIVATE ${TG_ISA_DEFINITIONS})
-    target_link_libraries(tg_internal_headers PRIVATE tg::jemalloc tg::msgpack tg::cblas
+    target_link_libraries(tg_internal_headers PRIVATE tg::jemalloc tg::msgpack tg::cblas tg::uv
                           PkgConfig::TG_CMOCKA)
 endif()
 

@@ -73,8 +73,9 @@ def main() -> None:
     )
     write_if_changed(info / "entry_points.txt", entry_points(project))
 
-    if (build / "tg").exists():
-        link_if_changed(venv / "bin" / "tg", build / "tg")
+    for program in ("tg", "tgscheduler", "tgworker"):
+        if (build / program).exists():
+            link_if_changed(venv / "bin" / program, build / program)
 
 
 if __name__ == "__main__":

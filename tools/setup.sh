@@ -34,17 +34,17 @@ packages_of() { # stage manager
             echo cmake ninja-build ccache gcc make pkg-config python3-dev python3-venv \
                 libmsgpack-dev libblosc-dev libzstd-dev liblz4-dev zlib1g-dev libisal-dev \
                 libtiff-dev libjansson-dev libopenblas-dev libsleef-dev libxxhash-dev \
-                libpng-dev libcmocka-dev
+                libpng-dev libuv1-dev libzmq3-dev libcmocka-dev
             ;;
         system:dnf)
             echo cmake ninja-build ccache gcc make pkgconf-pkg-config python3-devel bzip2 \
                 msgpack-devel blosc-devel libzstd-devel lz4-devel zlib-devel isa-l-devel \
                 libtiff-devel jansson-devel openblas-devel sleef-devel xxhash-devel \
-                libpng-devel libcmocka-devel libasan libubsan libtsan
+                libpng-devel libuv-devel zeromq-devel libcmocka-devel libasan libubsan libtsan
             ;;
         system:brew)
             echo cmake ninja ccache pkg-config python@3.12 msgpack c-blosc zstd lz4 zlib isa-l \
-                libtiff jansson openblas sleef xxhash libpng cmocka
+                libtiff jansson openblas sleef xxhash libpng libuv zeromq cmocka
             ;;
         format:apt) echo clang-format ;;
         format:dnf) echo clang-tools-extra ;;

@@ -42,13 +42,13 @@ LAYERS = {
     "worker/": ("include/", "core/", "ops/", "io/", "worker/", "!worker/net/", "!worker/cli/"),
     "worker/agent/": ("include/", "core/", "worker/agent/"),
     "worker/net/": ("include/", "core/", "ops/", "io/", "scheduler/", "worker/", "!worker/cli/"),
-    "worker/cli/": ("include/", "core/", "ops/", "io/", "worker/"),
+    "worker/cli/": ("include/", "core/", "ops/", "io/", "scheduler/", "worker/"),
     "python/": ("include/",),
     "examples/": ("include/",),
     "tests/install/": ("include/",),
 }
 
-NET = r"(worker|scheduler)/net/|scheduler/web/|worker/tgworker\.c$|scheduler/tgscheduler\.c$"
+NET = r"(worker|scheduler)/net/|scheduler/(web|daemon)/|worker/cli/tg(worker|scheduler)\.c$"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Fence:
 FENCES = [
     Fence(r"jemalloc/", r"core/mem/alloc\.c$"),
     Fence(r"msgpack(\.h$|/)", r"core/wire/"),
-    Fence(r"xxhash\.h", r"core/|io/"),
+    Fence(r"xxhash\.h", r"core/|io/|worker/"),
     Fence(r"(tiff|tiffio)\.h", r"io/format/tiff\.c$"),
     Fence(r"jansson\.h", r"io/format/json\.c$"),
     Fence(r"png\.h", r"io/format/png\.c$"),
@@ -119,8 +119,7 @@ BANNED = {
     ),
     # An assertion that fails may abort; a command may end itself. The library never does.
     "abort": r"core/base/assert\.c$",
-    **dict.fromkeys("exit _exit quick_exit _Exit".split(), r"worker/cli/|(worker/tgworker"
-                    r"|scheduler/tgscheduler)\.c$"),
+    **dict.fromkeys("exit _exit quick_exit _Exit".split(), r"worker/cli/"),
 }
 
 FILE_LINES_MAX = 1200

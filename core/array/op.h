@@ -120,7 +120,8 @@ typedef void (*tg_loop)(char *const *args, const ptrdiff_t *strides, size_t coun
                         const void *state);
 
 /* A partial result: bytes that only the op understands. A state made by `partial` is never changed
- * afterwards. */
+ * afterwards. It is one flat block without addresses in it: it may be made in one process, and be
+ * combined in another. */
 typedef struct tg_reduce {
     /* The iteration domain. NULL: the shape of argument 0. */
     void (*domain)(const tg_array *node, int *ndim, int64_t *shape);
@@ -139,6 +140,12 @@ typedef struct tg_reduce {
                          const tg_box *boxes, tg_buffer **out, tg_error *err);
     /* run->out_box is the box of the result. */
     tg_status (*finish)(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err);
+    /* Is this, which came from outside, a state of a part of `domain`? Afterwards combine and
+     * finish read and write nothing that is not theirs, whatever it says; but they may find that
+     * states do not fit each other. TG_ERR_CORRUPT. NULL: any bytes are one, if there are as many
+     * as state_bytes says. `state` is aligned as a buffer is. */
+    tg_status (*check_state)(const tg_array *node, const tg_box *domain, const void *state,
+                             size_t bytes, tg_error *err);
 } tg_reduce;
 
 struct tg_op {

@@ -47,3 +47,19 @@ tg_text_add(tg_text *text, const char *format, ...)
         text->used += (size_t)n;
     }
 }
+
+void
+tg_text_json(tg_text *text, const char *string)
+{
+    tg_text_add(text, "\"");
+    for (const char *at = string != NULL ? string : ""; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            tg_text_add(text, "\\%c", *at);
+        } else if ((unsigned char)*at < 0x20) {
+            tg_text_add(text, "\\u%04x", (unsigned)*at);
+        } else {
+            tg_text_add(text, "%c", *at);
+        }
+    }
+    tg_text_add(text, "\"");
+}

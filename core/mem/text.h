@@ -21,6 +21,8 @@ typedef struct tg_text {
 
 void tg_text_fini(tg_text *text);
 void tg_text_add(tg_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A JSON string, with its quotes; NULL is "". */
+void tg_text_json(tg_text *text, const char *string);
 /* Room for `more` bytes and the NUL behind `used`, which the caller then moves; false: failed. */
 bool tg_text_reserve(tg_text *text, size_t more);
 

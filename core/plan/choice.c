@@ -30,7 +30,8 @@ tg_plan_choice_at(const tg_plan_core *plan, uint32_t index, tg_choice_read *read
                               .root = stage->root,
                               .again = stage->again,
                               .reads = reads,
-                              .tiles = tiles };
+                              .tiles = tiles,
+                              .scratch_bytes = stage->scratch_bytes };
     if (stage->kind == TG_STAGE_FINISH) {
         out->source = (uint32_t)(tg_plan_partial(plan, stage) - plan->stages);
     }
@@ -173,6 +174,18 @@ attach_targets(tg_plan_core *plan, tg_error *err)
     }
 out:
     return status;
+}
+
+void
+tg_planner_recall(tg_planner *planner)
+{
+    const tg_plan_choice *choice = planner->choice;
+    tg_plan_core *plan = planner->plan;
+    for (uint32_t s = 0; s < choice->stage_count; s++) {
+        tg_stage *stage = &plan->stages[s];
+        stage->scratch_bytes = tg_max_i64(stage->scratch_bytes, choice->stages[s].scratch_bytes);
+    }
+    plan->table_bytes = tg_max_i64(plan->table_bytes, choice->table_bytes);
 }
 
 tg_status

@@ -30,10 +30,12 @@ typedef struct tg_stage_choice {
      * chunks or another stage, or nothing of the stage is wanted. */
     uint32_t tile_count;
     int64_t *tiles;
+    int64_t scratch_bytes; /* known of one task: for sources and sinks that are not open here */
 } tg_stage_choice;
 
 struct tg_plan_choice {
     bool trims;
+    int64_t table_bytes; /* as scratch_bytes */
     uint32_t stage_count;
     tg_stage_choice *stages;
 };

@@ -56,6 +56,8 @@ TG_MUST_USE tg_status tg_plan_add_copy(tg_plan_core *plan, uint32_t from, uint32
                                        tg_error *err);
 /* choice.c: stages as they were chosen. */
 TG_MUST_USE tg_status tg_planner_chosen(tg_planner *planner, tg_error *err);
+/* Bytes that were known where the choices were made, and are not here. */
+void tg_planner_recall(tg_planner *planner);
 /* demand.c */
 TG_MUST_USE tg_status tg_planner_demand(tg_planner *planner, tg_error *err);
 /* tiles.c */

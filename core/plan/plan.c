@@ -58,6 +58,15 @@ tg_plan_release(tg_plan_core *plan)
     }
 }
 
+static void
+keep_results(tg_plan_core *plan)
+{
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        tg_stage *stage = &plan->stages[s];
+        stage->keeps = stage->keeps || tg_plan_is_kept(plan, stage);
+    }
+}
+
 static tg_status
 attempt(tg_planner *planner, tg_error *err)
 {
@@ -75,6 +84,7 @@ attempt(tg_planner *planner, tg_error *err)
     if (planner->recomputes) {
         TG_TRY(tg_planner_recompute(planner, err));
     }
+    keep_results(planner->plan);
     TG_TRY(tg_planner_demand(planner, err));
     TG_TRY(tg_planner_tiles(planner, err));
     TG_TRY(tg_planner_order(planner, err));
@@ -155,7 +165,7 @@ find_plan(tg_planner *planner, tg_error *err)
     for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !done;
          i++) {
         planner->tile_bytes = TILE_BYTES >> tries[i].shift;
-        planner->trims = tries[i].trims;
+        planner->trims = tries[i].trims && !plan->options.shared;
         planner->recomputes = tries[i].recomputes;
         planner->any_data = tries[i].any_data;
         TG_TRY(attempt(planner, err));
@@ -189,6 +199,11 @@ begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
     plan->target_count = count;
     for (size_t t = 0; t < count; t++) {
         plan->targets[t] = targets[t];
+        plan->targets[t].stored = targets[t].stored || targets[t].sink != NULL;
+        if (options->shared) {
+            plan->targets[t].own_bytes = 0;
+            plan->targets[t].gaps = false;
+        }
         (void)tg_array_retain(targets[t].array);
         (void)tg_sink_retain(targets[t].sink);
     }
@@ -226,7 +241,7 @@ tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_option
                const tg_plan_choice *choice, tg_plan_core **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_planner planner = { .choice = choice, .trims = choice->trims };
+    tg_planner planner = { .choice = choice, .trims = choice->trims && !options->shared };
     TG_TRY(begin(&planner, count, targets, options, err));
     planner.any_data = has_dynamic(&planner);
     TG_TRY(attempt(&planner, err));

@@ -14,6 +14,7 @@
  *                order: the peak of memory, what is read and written
  *     explain.c  all of it as text
  *     choice.c   stages that were chosen before, instead of stages.c: a plan that was read
+ *     bounds.c   what an agent has to know of the stages
  *
  * A stage is evaluated tile by tile. Its root's result is kept as tiles until the last consumer has
  * run, or goes to a target. A task is (stage, tile); its id is its place in the sweep order.
@@ -82,6 +83,7 @@ typedef struct tg_stage {
 typedef struct tg_plan_target {
     tg_array *array;
     tg_sink *sink;     /* or NULL: memory */
+    bool stored;       /* to a store, whether `sink` is open here or not */
     int64_t own_bytes; /* memory of the engine's for the result, if it allocates it */
     bool gaps;         /* memory of the user's whose rows have gaps: ops want rows without, so tiles
                           are made apart and copied */
@@ -92,6 +94,13 @@ typedef struct tg_plan_options {
     int threads;
     int64_t memory_limit;
     uint64_t tasks_max; /* 0: TG_TASKS_MAX */
+    /*
+     * For several processes that hand tiles to each other. A tile is never cut down: somebody else
+     * may want it whole. A target that is not stored stays where it is made, as the tiles of its
+     * stage; nobody has memory for the result as a whole, so it is not part of the peak: tiles of
+     * results are cold, they are fetched or put on disk.
+     */
+    bool shared;
 } tg_plan_options;
 
 typedef struct tg_plan_core {
@@ -152,6 +161,28 @@ bool tg_plan_edge_box(const tg_plan_core *plan, uint32_t reader, uint32_t maker,
 /* The trimming level of a tile of `full` bytes of which `rest` are wanted: see trim.c. */
 enum { TG_TRIM_LEVELS = 16 };
 int tg_trim_level(int64_t full, int64_t rest);
+
+/* What whoever runs tasks one by one has to know of the stages: by stage, upper bounds. */
+typedef struct tg_plan_bounds {
+    uint32_t stage_count;
+    int64_t *out_bytes;  /* what the pool charges for what a task leaves: a tile, a state, a given
+                            array; 0: nothing, its tile goes to a store */
+    int64_t *need_bytes; /* all that a running task takes from the pool, its result included */
+    int32_t *target;     /* the target that the stage completes, or TG_NO_TARGET */
+    uint8_t *kept;       /* 1: its tiles are a result, and stay until they are dropped */
+} tg_plan_bounds;
+/* Of a plan that is shared. On success tg_plan_bounds_fini is due; it accepts a zeroed struct. */
+TG_MUST_USE tg_status tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out,
+                                          tg_error *err);
+void tg_plan_bounds_fini(tg_plan_bounds *bounds);
+/* A shared plan keeps the tiles of this stage as a result. */
+bool tg_plan_is_kept(const tg_plan_core *plan, const tg_stage *stage);
+
+/*
+ * An array of unknown length that is kept as a tile of a shared plan: so many bytes of head (the
+ * number of axes and the lengths, 8 bytes each, little-endian), then the cells in C order.
+ */
+int64_t tg_plan_given_head(int ndim);
 
 /* Text for people; grows *text, which the caller frees with tg_free(NULL, text, *capacity). */
 TG_MUST_USE tg_status tg_plan_explain(const tg_plan_core *plan, char **text, size_t *capacity);

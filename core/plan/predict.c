@@ -29,7 +29,7 @@ static bool
 passes_copies(const tg_plan_core *plan, const tg_stage *stage)
 {
     return stage->target != TG_NO_TARGET &&
-           (plan->targets[stage->target].sink != NULL || plan->targets[stage->target].gaps);
+           (plan->targets[stage->target].stored || plan->targets[stage->target].gaps);
 }
 
 static bool
@@ -98,6 +98,9 @@ kept_bytes(const tg_plan_core *plan, uint32_t task, const int64_t *kept)
         } else {
             bytes = known ? tg_box_count(&box) * itemsize(stage) : given_bytes(plan, task, kept);
         }
+        if (plan->options.shared && !known && !makes_states(stage)) {
+            bytes += tg_plan_given_head(stage->root->ndim);
+        }
         bytes = tg_pool_charge(bytes);
     }
     return bytes;
@@ -110,7 +113,9 @@ passing_bytes(const tg_plan_core *plan, const tg_stage *stage)
 {
     int64_t bytes = stage->state_bytes;
     bytes += stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
-    if (passes_copies(plan, stage) && !stage->keeps && !makes_states(stage)) {
+    bool copies = passes_copies(plan, stage) && !stage->keeps;
+    bool encodes = plan->options.shared && !tg_array_is_known(stage->root);
+    if ((copies || encodes) && !makes_states(stage)) {
         bytes += tg_pool_charge(stage->out_bytes);
     }
     return tg_max_i64(bytes, stage->cut_bytes);
@@ -249,7 +254,7 @@ count_writes(tg_plan_core *plan)
     plan->bytes_written = 0;
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         const tg_stage *stage = &plan->stages[s];
-        if (stage_sink(plan, stage) != NULL) {
+        if (stage->target != TG_NO_TARGET && plan->targets[stage->target].stored) {
             plan->bytes_written += tg_box_count(&stage->region) * itemsize(stage);
         }
     }
@@ -421,7 +426,7 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
 {
     tg_plan_core *plan = planner->plan;
     plan->result_bytes = 0;
-    for (size_t t = 0; t < plan->target_count; t++) {
+    for (size_t t = 0; t < plan->target_count && !plan->options.shared; t++) {
         plan->result_bytes +=
             plan->targets[t].own_bytes > 0 ? tg_pool_charge(plan->targets[t].own_bytes) : 0;
     }
@@ -429,6 +434,9 @@ tg_planner_predict(tg_planner *planner, tg_error *err)
     for (uint32_t s = 0; s < plan->stage_count; s++) {
         plan->stages[s].scratch_bytes += sink_scratch_max(plan, &plan->stages[s]);
         plan->table_bytes += tables_of(plan, &plan->stages[s]);
+    }
+    if (planner->choice != NULL) {
+        tg_planner_recall(planner);
     }
     count_writes(plan);
     return predict_memory(planner, err);

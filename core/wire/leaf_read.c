@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/mem/alloc.h"
+#include "core/wire/ghost.h"
 #include "core/wire/plan_format.h"
 
 /* The visible chunks; *out NULL: the store's own, or for memory our own choice. */
@@ -49,7 +50,53 @@ out:
     return status;
 }
 
-/* An array in a store: opened here, and the same as where it was written. */
+const tg_wire_opener tg_wire_ghosts = { .open = NULL, .make = tg__ghost_function };
+
+bool
+tg__wire_opens(const tg_wire_opener *opener)
+{
+    return opener == NULL || opener->open != NULL;
+}
+
+/* dtype and shape, as they may be: a view without data. */
+static tg_status
+read_extent(tg__decoder *r, const msgpack_object *dtype, const msgpack_object *shape,
+            const char *what, tg_view *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const char *name = NULL;
+    const int64_t *lengths = NULL;
+    uint32_t ndim = 0, length = 0;
+    TG_TRY(tg__want_text(r, dtype, 15, "dtype", &name, &length, err));
+    TG_TRY(tg__want_words(r, shape, TG_NDIM_MAX, "shape", &lengths, &ndim, err));
+    tg_dtype type = tg_dtype_parse(name);
+    int64_t bytes = (int64_t)tg_dtype_size(type);
+    TG_CHECK(type != TG_DT_NONE, err, TG_ERR_FORMAT, "'%s' is no dtype", name);
+    for (uint32_t a = 0; a < ndim; a++) {
+        TG_CHECK(lengths[a] >= 0 && tg_mul_size(bytes, tg_max_i64(lengths[a], 1), &bytes) &&
+                     bytes <= TG_ARRAY_BYTES_MAX,
+                 err, TG_ERR_FORMAT, "axis %u of %s has a length of %lld", a, what,
+                 (long long)lengths[a]);
+    }
+    tg_view_from_shape(out, NULL, type, (int)ndim, lengths);
+out:
+    return status;
+}
+
+/* What was planned with: the tiles are cut for these chunks. */
+static bool
+is_as_described(const tg_source *source, const tg_view *extent, const tg_grid *chunks,
+                bool random_access)
+{
+    return source->dtype == extent->dtype && source->ndim == extent->ndim &&
+           memcmp(source->shape, extent->shape, (size_t)extent->ndim * sizeof *extent->shape) ==
+               0 &&
+           (source->chunks == NULL) == (chunks == NULL) &&
+           (chunks == NULL || tg_grid_equal(source->chunks, chunks)) &&
+           source->random_access == random_access;
+}
+
+/* An array in a store: opened here, and the same as where it was written; or its description. */
 static tg_status
 read_source(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener,
             const msgpack_object_array *fields, tg_array **out, tg_error *err)
@@ -57,24 +104,32 @@ read_source(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener,
     tg_status status = TG_OK;
     const char *format = NULL;
     const char *uri = NULL;
-    const char *dtype = NULL;
-    const int64_t *shape = NULL;
-    uint32_t ndim = 0;
     uint32_t length = 0;
+    bool random_access = false;
     tg_source *source = NULL;
+    tg_grid *stored = NULL;
     tg_grid *chunks = NULL;
+    tg_view extent;
     TG_TRY(tg__want_text(r, &fields->ptr[0], 15, "format", &format, &length, err));
     TG_TRY(tg__want_text(r, &fields->ptr[1], 1023, "path", &uri, &length, err));
-    TG_TRY(tg__want_text(r, &fields->ptr[2], 15, "dtype", &dtype, &length, err));
-    TG_TRY(tg__want_words(r, &fields->ptr[3], TG_NDIM_MAX, "shape", &shape, &ndim, err));
+    TG_TRY(read_extent(r, &fields->ptr[2], &fields->ptr[3], "a stored array", &extent, err));
+    TG_TRY(read_chunks(r, &fields->ptr[4], extent.ndim, extent.shape, &stored, err));
+    TG_TRY(read_chunks(r, &fields->ptr[5], extent.ndim, extent.shape, &chunks, err));
+    TG_TRY(tg__want_bool(&fields->ptr[6], "random access", &random_access, err));
     TG_CHECK(opener != NULL, err, TG_ERR_UNSUPPORTED, "%s: stores cannot be opened here", uri);
-    TG_TRY(opener->open(opener->ctx, format, uri, &source, err));
-    TG_CHECK(source->dtype == tg_dtype_parse(dtype) && source->ndim == (int)ndim &&
-                 (ndim == 0 || memcmp(source->shape, shape, ndim * sizeof *shape) == 0),
-             err, TG_ERR_VALUE, "%s: is not the array that it was when the plan was made", uri);
-    TG_TRY(read_chunks(r, &fields->ptr[4], source->ndim, source->shape, &chunks, err));
+    if (tg__wire_opens(opener)) {
+        TG_TRY(opener->open(opener->ctx, format, uri, &source, err));
+        TG_CHECK(is_as_described(source, &extent, stored, random_access), err, TG_ERR_VALUE,
+                 "%s: is not the array that it was when the plan was made", uri);
+    } else {
+        TG_CHECK(stored != NULL, err, TG_ERR_FORMAT, "%s: a stored array without chunks", uri);
+        source = tg__ghost_source(format, uri, extent.dtype, extent.ndim, extent.shape, stored,
+                                  random_access);
+        TG_CHECK(source != NULL, err, TG_ERR_MEMORY, "out of memory");
+    }
     *out = tg_scope_from_source(scope, source, chunks);
 out:
+    tg_grid_release(stored);
     tg_grid_release(chunks);
     tg_source_release(source);
     return status;
@@ -128,32 +183,18 @@ read_memory(tg__decoder *r, tg_scope *scope, const msgpack_object_array *fields,
 {
     tg_status status = TG_OK;
     const msgpack_object *data = &fields->ptr[3];
-    const char *name = NULL;
-    const int64_t *shape = NULL;
-    uint32_t ndim = 0, length = 0;
     tg_buffer *buffer = NULL;
     tg_grid *chunks = NULL;
     tg_view view;
-    TG_TRY(tg__want_text(r, &fields->ptr[0], 15, "dtype", &name, &length, err));
-    TG_TRY(tg__want_words(r, &fields->ptr[1], TG_NDIM_MAX, "shape", &shape, &ndim, err));
-    tg_dtype dtype = tg_dtype_parse(name);
-    int64_t bytes = (int64_t)tg_dtype_size(dtype);
-    TG_CHECK(dtype != TG_DT_NONE, err, TG_ERR_FORMAT, "'%s' is no dtype", name);
+    TG_TRY(read_extent(r, &fields->ptr[0], &fields->ptr[1], "data", &view, err));
     TG_CHECK(data->type == MSGPACK_OBJECT_BIN, err, TG_ERR_FORMAT, "data must be binary");
-    for (uint32_t a = 0; a < ndim; a++) {
-        TG_CHECK(shape[a] >= 0 && tg_mul_size(bytes, tg_max_i64(shape[a], 1), &bytes) &&
-                     bytes <= TG_ARRAY_BYTES_MAX,
-                 err, TG_ERR_FORMAT, "axis %u of data has a length of %lld", a,
-                 (long long)shape[a]);
-    }
-    tg_view_from_shape(&view, NULL, dtype, (int)ndim, shape);
-    bytes = tg_view_count(&view) * (int64_t)tg_dtype_size(dtype);
+    int64_t bytes = tg_view_count(&view) * (int64_t)tg_dtype_size(view.dtype);
     TG_CHECK(data->via.bin.size == (uint64_t)bytes, err, TG_ERR_FORMAT,
              "%u bytes of data where shape and dtype want %lld", data->via.bin.size,
              (long long)bytes);
-    TG_CHECK(dtype != TG_DT_BOOL || are_bools(data->via.bin.ptr, data->via.bin.size), err,
+    TG_CHECK(view.dtype != TG_DT_BOOL || are_bools(data->via.bin.ptr, data->via.bin.size), err,
              TG_ERR_FORMAT, "data has a bool that is neither 0 nor 1");
-    TG_TRY(read_chunks(r, &fields->ptr[2], (int)ndim, shape, &chunks, err));
+    TG_TRY(read_chunks(r, &fields->ptr[2], view.ndim, view.shape, &chunks, err));
     buffer = copy_data(&data->via.bin);
     TG_CHECK(buffer != NULL, err, TG_ERR_MEMORY, "no memory for %lld bytes of data",
              (long long)bytes);

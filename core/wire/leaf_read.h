@@ -10,6 +10,8 @@
 #include "core/wire/decode.h"
 #include "core/wire/plan_wire.h"
 
+/* Are arrays in stores opened, or only described? */
+bool tg__wire_opens(const tg_wire_opener *opener);
 /* *out NULL: the scope says why. */
 TG_MUST_USE tg_status tg__wire_read_leaf(tg__decoder *r, tg_scope *scope,
                                          const tg_wire_opener *opener, const tg_op *op,

@@ -304,6 +304,12 @@ tg_link_next(tg_link *link, int64_t now_ns, size_t *bytes)
     return frame;
 }
 
+void
+tg_link_urge(tg_link *link)
+{
+    link->sent_ns = -link->options.beat_ns;
+}
+
 int64_t
 tg_link_deadline(const tg_link *link)
 {

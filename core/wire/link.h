@@ -77,6 +77,8 @@ TG_MUST_USE tg_status tg_link_receive(tg_link *link, int64_t now_ns, const void 
                                       size_t *payload_bytes, tg_error *err);
 /* The next frame to be sent now, valid until the next call; NULL: none. */
 const void *tg_link_next(tg_link *link, int64_t now_ns, size_t *bytes);
+/* tg_link_next gives a sign of life now, if it has nothing else: the other end waits for one. */
+void tg_link_urge(tg_link *link);
 /* When tg_link_next has something to send, should nothing else happen. */
 int64_t tg_link_deadline(const tg_link *link);
 

@@ -25,6 +25,7 @@ typedef struct reader {
     uint32_t stage_count; /* that are declared */
     uint32_t stages_read;
     bool trims;
+    int64_t table_bytes;
     tg_function *functions[TG_PARAMS_MAX]; /* that were made for the record that is read */
     uint32_t function_count;
 } reader;
@@ -55,7 +56,7 @@ read_header(reader *r, tg_error *err)
     const msgpack_object_array *fields = NULL;
     const char *magic = NULL;
     uint32_t length = 0;
-    uint64_t version = 0, nodes = 0, targets = 0, stages = 0;
+    uint64_t version = 0, nodes = 0, targets = 0, stages = 0, tables = 0;
     TG_TRY(tg__wire_next(&r->decoder, &object, err));
     TG_TRY(tg__want_array(object, 1, UINT32_MAX, "header", &fields, err));
     TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], 64, "header", &magic, &length, err));
@@ -71,6 +72,8 @@ read_header(reader *r, tg_error *err)
     TG_TRY(tg__want_number(&fields->ptr[3], TG_TARGETS_MAX, "number of targets", &targets, err));
     TG_TRY(tg__want_number(&fields->ptr[4], TG_STAGES_MAX, "number of stages", &stages, err));
     TG_TRY(tg__want_bool(&fields->ptr[5], "trims", &r->trims, err));
+    TG_TRY(tg__want_number(&fields->ptr[6], TG_PLAN_CLAIM_MAX, "bytes of tables", &tables, err));
+    r->table_bytes = (int64_t)tables;
     size_t left = r->decoder.size - r->decoder.at;
     TG_CHECK(nodes <= left / TG__PLAN_RECORD_BYTES_MIN &&
                  stages <= left / TG__PLAN_RECORD_BYTES_MIN,
@@ -223,9 +226,9 @@ out:
     return status;
 }
 
-/* The targets; `stages` NULL: of the expressions alone. */
+/* The targets; `stages` and `stored` NULL: of the expressions alone. */
 static tg_status
-read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, tg_error *err)
+read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, bool *stored, tg_error *err)
 {
     tg_status status = TG_OK;
     const msgpack_object *object = NULL;
@@ -236,13 +239,17 @@ read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, tg_error *err)
     for (size_t t = 0; t < out->count; t++) {
         tg_array *array = NULL;
         uint64_t stage = 0;
+        bool goes = false;
         TG_TRY(tg__wire_next(&r->decoder, &object, err));
-        TG_TRY(tg__want_array(object, 2, 2, "target", &fields, err));
+        TG_TRY(tg__want_array(object, TG__PLAN_TARGET_FIELDS, TG__PLAN_TARGET_FIELDS, "target",
+                              &fields, err));
         TG_TRY(read_index(r, &fields->ptr[0], "target", &array, err));
         TG_TRY(tg__want_number(&fields->ptr[1], TG_STAGES_MAX, "stage of a target", &stage, err));
+        TG_TRY(tg__want_bool(&fields->ptr[2], "whether a target is stored", &goes, err));
         out->arrays[t] = tg_array_retain(array);
         if (stages != NULL) {
             stages[t] = (uint32_t)stage;
+            stored[t] = goes;
         }
     }
 out:
@@ -292,7 +299,7 @@ tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
     reader r = { .count = 0 };
     *out = (tg_wire_arrays){ 0 };
     TG_TRY(read_start(&r, context, bytes, size, opener, err));
-    TG_TRY(read_targets(&r, out, NULL, err));
+    TG_TRY(read_targets(&r, out, NULL, NULL, err));
     TG_TRY(check_end(&r, err));
 out:
     if (status != TG_OK) {
@@ -329,7 +336,7 @@ read_stage(reader *r, tg_stage_choice *stage, tg_error *err)
     const msgpack_object_array *fields = NULL;
     const int64_t *pairs = NULL, *tiles = NULL;
     uint32_t words = 0, tile_count = 0;
-    uint64_t kind = 0, source = 0;
+    uint64_t kind = 0, source = 0, scratch = 0;
     TG_TRY(tg__wire_next(&r->decoder, &object, err));
     TG_TRY(tg__want_array(object, TG__PLAN_STAGE_FIELDS, TG__PLAN_STAGE_FIELDS, "stage", &fields,
                           err));
@@ -354,6 +361,9 @@ read_stage(reader *r, tg_stage_choice *stage, tg_error *err)
     }
     TG_TRY(tg__want_words(&r->decoder, &fields->ptr[5], 2 * TG_NDIM_MAX, "tiles of a stage", &tiles,
                           &tile_count, err));
+    TG_TRY(
+        tg__want_number(&fields->ptr[6], TG_PLAN_CLAIM_MAX, "scratch of a stage", &scratch, err));
+    stage->scratch_bytes = tg__wire_opens(r->opener) ? 0 : (int64_t)scratch;
     TG_TRY(keep_lists(stage, reads, words / 2, tiles, tile_count, err));
 out:
     return status;
@@ -371,11 +381,16 @@ tg_wire_read_plan(tg_context *context, const void *bytes, size_t size, const tg_
     TG_CHECK(r.stage_count > 0, err, TG_ERR_FORMAT, "has no stages: it is expressions only");
     out->target_room_ = r.target_count;
     out->stage_of_target = tg_calloc(NULL, r.target_count, sizeof *out->stage_of_target);
-    TG_CHECK(out->stage_of_target != NULL, err, TG_ERR_MEMORY, "out of memory");
-    TG_TRY(read_targets(&r, &out->targets, out->stage_of_target, err));
+    out->stored = tg_calloc(NULL, r.target_count, sizeof *out->stored);
+    TG_CHECK(out->stage_of_target != NULL && out->stored != NULL, err, TG_ERR_MEMORY,
+             "out of memory");
+    TG_TRY(read_targets(&r, &out->targets, out->stage_of_target, out->stored, err));
     stages = tg_calloc(NULL, r.stage_count, sizeof *stages);
     TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "out of memory");
-    out->choice = (tg_plan_choice){ r.trims, r.stage_count, stages };
+    out->choice = (tg_plan_choice){ .trims = r.trims,
+                                    .table_bytes = tg__wire_opens(opener) ? 0 : r.table_bytes,
+                                    .stage_count = r.stage_count,
+                                    .stages = stages };
     for (; r.stages_read < r.stage_count; r.stages_read++) {
         status = read_stage(&r, &stages[r.stages_read], err);
         if (status != TG_OK) {
@@ -415,6 +430,7 @@ tg_wire_plan_fini(tg_wire_plan *plan)
     }
     tg_free(NULL, plan->choice.stages, plan->choice.stage_count * sizeof *plan->choice.stages);
     tg_free(NULL, plan->stage_of_target, plan->target_room_ * sizeof *plan->stage_of_target);
+    tg_free(NULL, plan->stored, plan->target_room_ * sizeof *plan->stored);
     tg_wire_arrays_fini(&plan->targets);
     tg_scope_destroy(plan->scope);
     *plan = (tg_wire_plan){ 0 };

@@ -6,25 +6,30 @@
  * computed later. A message is a sequence of msgpack objects, decoded one by one, so that a reader
  * needs no more memory than the largest of them:
  *
- *     ["tilegraph.plan", 2, nodes, targets, stages, trims]       version of this format; counts
+ *     ["tilegraph.plan", 3, nodes, targets, stages, trims, tables]  version of this format; counts
  *     [op, version, [argument...], [[name, kind, value]...], data]          once per node
- *     [node, stage]                                                         once per target
- *     [kind, root, again, source, reads, tiles]                             once per stage
+ *     [node, stage, stored]                                                 once per target
+ *     [kind, root, again, source, reads, tiles, scratch]                    once per stage
  *
  * Arguments, targets and roots are indices of nodes; an argument is an earlier node. Kinds of
  * parameters are those of tg_param_kind; integers and floats are binary, 8 bytes each,
  * little-endian; text is text; a function is [kind, name, bytes], which the reader's `make` knows
  * what to do with. Only parameters that were given are there. `data` is nil, or
  *
- *     [format, uri, dtype, shape, chunks]    an array in a store, which the reader opens
- *     [dtype, shape, chunks, bytes]          an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
+ *     [format, uri, dtype, shape, chunks, cut, random]
+ *                                            an array in a store, which the reader opens: the
+ *                                            store's chunks, the array's own, and whether any box
+ *                                            costs only its own size
+ *     [dtype, shape, cut, bytes]             an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
  *                                            in C order, little-endian
  *
- * with shape as binary integers and chunks nil (the store's own) or one binary per axis: origin and
- * step, or all boundaries. A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of
- * node and stage, `tiles` origin and step per axis. Both are binary integers. Tasks and their order
- * are not there: they follow from the choices, for a million tiles from a few hundred bytes.
- * With no stages the message is expressions alone.
+ * with shape as binary integers and chunks nil (cut: the store's own) or one binary per axis:
+ * origin and step, or all boundaries. `tables` and `scratch` are bytes that sources and sinks take,
+ * as it was known to the writer: they serve readers who open neither. `stored`: the target went to
+ * a store. A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and stage,
+ * `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not there:
+ * they follow from the choices, for a million tiles from a few hundred bytes. With no stages the
+ * message is expressions alone.
  *
  * Reading builds every node with tg_apply: op, parameters and shapes are checked as if a user had
  * called it; tg_plan_expand checks the choices. Nothing of the message is believed before.
@@ -65,11 +70,15 @@ void tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2]);
 /* How a reader comes to an array in a store, and to a function. Both give one reference. */
 typedef struct tg_wire_opener {
     void *ctx;
+    /* NULL: no store is opened. Arrays in stores are there as the plan describes them: plans can be
+     * expanded from them, but not run. */
     tg_status (*open)(void *ctx, const char *format, const char *uri, tg_source **out,
                       tg_error *err);
     /* NULL: plans with functions are refused. The form is valid during the call. */
     tg_status (*make)(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err);
 } tg_wire_opener;
+/* For who only looks at plans: opens nothing, and functions are there that cannot be called. */
+extern const tg_wire_opener tg_wire_ghosts;
 
 typedef struct tg_wire_arrays {
     size_t count;
@@ -87,6 +96,7 @@ void tg_wire_arrays_fini(tg_wire_arrays *arrays);
 typedef struct tg_wire_plan {
     tg_wire_arrays targets;
     uint32_t *stage_of_target;
+    bool *stored; /* by target: the writer had it go to a store */
     tg_plan_choice choice;
     tg_scope *scope; /* holds the nodes that the choice names */
     size_t target_room_;

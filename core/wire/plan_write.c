@@ -276,12 +276,27 @@ put_axis(writer *w, const tg_grid_axis *axis)
     }
 }
 
+/* NULL: nil. */
 static void
-put_chunks(writer *w, const tg_array *node)
+put_chunks(writer *w, const tg_grid *chunks)
 {
-    (void)msgpack_pack_array(&w->packer, (size_t)node->ndim);
-    for (int a = 0; a < node->ndim; a++) {
-        put_axis(w, tg_grid_axis_at(node->chunks, a));
+    if (chunks == NULL) {
+        (void)msgpack_pack_nil(&w->packer);
+    } else {
+        (void)msgpack_pack_array(&w->packer, (size_t)tg_grid_ndim(chunks));
+        for (int a = 0; a < tg_grid_ndim(chunks); a++) {
+            put_axis(w, tg_grid_axis_at(chunks, a));
+        }
+    }
+}
+
+static void
+put_bool(writer *w, bool value)
+{
+    if (value) {
+        (void)msgpack_pack_true(&w->packer);
+    } else {
+        (void)msgpack_pack_false(&w->packer);
     }
 }
 
@@ -327,7 +342,7 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     (void)msgpack_pack_array(&w->packer, TG__PLAN_MEMORY_FIELDS);
     put_text(w, dtype, strlen(dtype));
     put_words(w, node->shape, (size_t)node->ndim);
-    put_chunks(w, node);
+    put_chunks(w, node->chunks);
     if (w->how->digest) {
         status = put_digest(w, node->data_view_, err);
         goto out;
@@ -389,11 +404,9 @@ put_data(writer *w, const tg_array *node, tg_error *err)
         put_uri(w, source);
         put_text(w, dtype, strlen(dtype));
         put_words(w, node->shape, (size_t)node->ndim);
-        if (own) {
-            (void)msgpack_pack_nil(&w->packer);
-        } else {
-            put_chunks(w, node);
-        }
+        put_chunks(w, source->chunks);
+        put_chunks(w, own ? NULL : node->chunks);
+        put_bool(w, source->random_access);
     }
 out:
     return status;
@@ -422,18 +435,14 @@ out:
 }
 
 static void
-put_bool(writer *w, bool value)
+put_claim(writer *w, int64_t bytes)
 {
-    if (value) {
-        (void)msgpack_pack_true(&w->packer);
-    } else {
-        (void)msgpack_pack_false(&w->packer);
-    }
+    (void)msgpack_pack_int64(&w->packer, tg_min_i64(bytes, TG_PLAN_CLAIM_MAX));
 }
 
-/* Header and nodes, in the order of their age. */
+/* Header and nodes, in the order of their age. `plan` NULL: of expressions alone. */
 static tg_status
-put_nodes(writer *w, size_t count, tg_array *const *targets, uint32_t stages, bool trims,
+put_nodes(writer *w, size_t count, tg_array *const *targets, const tg_plan_core *plan,
           node_set *set, tg_error *err)
 {
     tg_status status = TG_OK;
@@ -446,8 +455,9 @@ put_nodes(writer *w, size_t count, tg_array *const *targets, uint32_t stages, bo
     (void)msgpack_pack_int(&w->packer, TG__PLAN_VERSION);
     (void)msgpack_pack_uint64(&w->packer, set->count);
     (void)msgpack_pack_uint64(&w->packer, count);
-    (void)msgpack_pack_uint64(&w->packer, stages);
-    put_bool(w, trims);
+    (void)msgpack_pack_uint64(&w->packer, plan != NULL ? tg_plan_choice_count(plan) : 0);
+    put_bool(w, plan != NULL && plan->edge_bytes != NULL);
+    put_claim(w, plan != NULL ? plan->table_bytes : 0);
     for (size_t i = 0; i < set->count; i++) {
         TG_TRY(put_node(w, set, set->nodes[i], err));
     }
@@ -456,11 +466,12 @@ out:
 }
 
 static void
-put_target(writer *w, const node_set *set, const tg_array *target, uint32_t stage)
+put_target(writer *w, const node_set *set, const tg_plan_target *target)
 {
-    (void)msgpack_pack_array(&w->packer, 2);
-    (void)msgpack_pack_uint64(&w->packer, index_of(set, target));
-    (void)msgpack_pack_uint64(&w->packer, stage);
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_TARGET_FIELDS);
+    (void)msgpack_pack_uint64(&w->packer, index_of(set, target->array));
+    (void)msgpack_pack_uint64(&w->packer, target->stage);
+    put_bool(w, target->stored);
 }
 
 static void
@@ -482,6 +493,7 @@ put_stage(writer *w, const node_set *set, const tg_plan_core *plan, uint32_t ind
     (void)msgpack_pack_uint64(&w->packer, stage.source);
     put_words(w, pairs, (size_t)2 * stage.read_count);
     put_words(w, tiles, stage.tile_count);
+    put_claim(w, stage.scratch_bytes);
 }
 
 /* The writer's bytes become the caller's; a failure leaves none. */
@@ -509,9 +521,9 @@ tg_wire_write_nodes(size_t count, tg_array *const *targets, const tg_wire_writin
     node_set set = { 0 };
     const tg_wire_writing plainly = { 0 };
     writer w = { .how = how != NULL ? how : &plainly };
-    TG_TRY(put_nodes(&w, count, targets, 0, false, &set, err));
+    TG_TRY(put_nodes(&w, count, targets, NULL, &set, err));
     for (size_t t = 0; t < count; t++) {
-        put_target(&w, &set, targets[t], 0);
+        put_target(&w, &set, &(tg_plan_target){ .array = targets[t] });
     }
 out:
     return finish(&w, &set, status, out, err);
@@ -524,17 +536,16 @@ tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out, tg_error *err)
     node_set set = { 0 };
     const tg_wire_writing plainly = { 0 };
     writer w = { .how = &plainly };
-    uint32_t stages = tg_plan_choice_count(plan);
     tg_array **targets = tg_calloc(NULL, plan->target_count, sizeof *targets);
     TG_CHECK(targets != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
     for (size_t t = 0; t < plan->target_count; t++) {
         targets[t] = plan->targets[t].array;
     }
-    TG_TRY(put_nodes(&w, plan->target_count, targets, stages, plan->edge_bytes != NULL, &set, err));
+    TG_TRY(put_nodes(&w, plan->target_count, targets, plan, &set, err));
     for (size_t t = 0; t < plan->target_count; t++) {
-        put_target(&w, &set, targets[t], plan->targets[t].stage);
+        put_target(&w, &set, &plan->targets[t]);
     }
-    for (uint32_t s = 0; s < stages; s++) {
+    for (uint32_t s = 0; s < tg_plan_choice_count(plan); s++) {
         put_stage(&w, &set, plan, s);
     }
 out:

@@ -11,6 +11,7 @@
 #include "tilegraph/array.h"
 #include "tilegraph/base.h"
 #include "tilegraph/children.h"
+#include "tilegraph/cluster.h"
 #include "tilegraph/dtype.h"
 #include "tilegraph/graph.h"
 #include "tilegraph/map.h"

@@ -344,6 +344,35 @@ out:
     return status;
 }
 
+/* Entries and cells are all of it, and the entries count the cells. */
+static tg_status
+mask_check(const tg_array *node, const tg_box *domain, const void *state, size_t bytes,
+           tg_error *err)
+{
+    tg_status status = TG_OK;
+    const mask_header *header = state;
+    const mask_entry *entry = (const mask_entry *)(header + 1);
+    const size_t size = tg_dtype_size(node->dtype);
+    int64_t left = 0;
+    (void)domain;
+    TG_CHECK(bytes >= sizeof *header && header->entries >= 0 && header->cells >= 0 &&
+                 (size_t)header->entries <= bytes / sizeof *entry &&
+                 (size_t)header->cells <= bytes / size &&
+                 sizeof *header + (size_t)header->entries * sizeof *entry +
+                         (size_t)header->cells * size ==
+                     bytes,
+             err, TG_ERR_CORRUPT, "mask_select: a state of %zu bytes does not add up", bytes);
+    left = header->cells;
+    for (int64_t i = 0; i < header->entries; i++) {
+        TG_CHECK(entry[i].count >= 0 && entry[i].count <= left, err, TG_ERR_CORRUPT,
+                 "mask_select: a state has more cells in its entries than there are");
+        left -= entry[i].count;
+    }
+    TG_CHECK(left == 0, err, TG_ERR_CORRUPT, "mask_select: a state has cells of no entry");
+out:
+    return status;
+}
+
 static const tg_reduce mask_reduce = {
     .axes = tg__whole_axes,
     .demand = mask_demand,
@@ -352,6 +381,7 @@ static const tg_reduce mask_reduce = {
     .partial = mask_partial,
     .combine = mask_combine,
     .finish = mask_finish,
+    .check_state = mask_check,
 };
 
 const tg_op tg_op_mask_select = {

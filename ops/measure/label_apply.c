@@ -40,15 +40,40 @@ demand(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
     }
 }
 
+/* Are so many words, `each` apart, from `at` on in a table of `words`? */
+static bool
+is_inside(int64_t at, int64_t count, int64_t each, int64_t words)
+{
+    return at >= 0 && at <= words && count >= 0 && count <= (words - at) / each;
+}
+
+/* Does the table, which may come from another process, keep to itself in what it says of a tile? */
+static bool
+is_entry(const int64_t *table, int64_t words, const int64_t *tile)
+{
+    bool good = tile[0] >= 0 && tile[2] >= 1 && is_inside(tile[1], tile[2], 2, words) &&
+                is_inside(tile[3], tile[4], 2, words);
+    int64_t before = 0;
+    for (int64_t i = 0; good && i < tile[2]; i++) {
+        int64_t begin = table[tile[1] + 2 * i];
+        good = begin >= before && begin <= tile[0] && (i > 0 || begin == 0);
+        before = begin;
+    }
+    return good;
+}
+
 /* The entry of the tile with this box, or NULL. */
 static const int64_t *
-find_tile(const int64_t *table, const tg_box *box)
+find_tile(const int64_t *table, int64_t table_words, const tg_box *box)
 {
-    int64_t ndim = table[2];
+    int64_t ndim = box->ndim;
     int64_t words = TG_LABEL_TABLE_TILE + 2 * ndim;
     int64_t begin = 0;
-    int64_t end = table[1];
+    int64_t end = table_words >= TG_LABEL_TABLE_HEAD ? table[1] : 0;
     const int64_t *found = NULL;
+    if (!is_inside(TG_LABEL_TABLE_HEAD, end, words, table_words) || table[2] != ndim) {
+        end = 0;
+    }
     while (begin < end && found == NULL) {
         int64_t middle = (begin + end) / 2;
         const int64_t *entry = table + TG_LABEL_TABLE_HEAD + middle * words;
@@ -135,10 +160,12 @@ run_apply(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *er
     if (tg_view_count(out) == 0) {
         goto out;
     }
-    entry = find_tile(table, run->out_box);
+    entry = find_tile(table, in[0].shape[0], run->out_box);
     TG_CHECK(entry != NULL, err, TG_ERR_INTERNAL,
              "label: a tile is not one of those that were labelled; please report it");
     entry += 2 * table[2];
+    TG_CHECK(is_entry(table, in[0].shape[0], entry), err, TG_ERR_CORRUPT,
+             "label: the table of labels is malformed");
     TG_TRY(tg_label_tile_make(run->node->state, &in[1], run->scratch, &tile, err));
     TG_CHECK(tile.count == entry[0], err, TG_ERR_INTERNAL,
              "label: the input gave %lld components in a tile, and then %lld: it must be the same "
@@ -198,10 +225,13 @@ demand_count(const tg_array *node, size_t arg, const tg_box *out, tg_box *in)
 static tg_status
 run_count(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 {
+    tg_status status = TG_OK;
     (void)run;
-    (void)err;
+    TG_CHECK(in->shape[0] >= TG_LABEL_TABLE_HEAD, err, TG_ERR_CORRUPT,
+             "label: the table of labels is malformed");
     *(int64_t *)out->data = *(const int64_t *)in->data;
-    return TG_OK;
+out:
+    return status;
 }
 
 const tg_op tg_op__label_count = {

@@ -11,51 +11,6 @@
 #include "ops/kernel/runs.h"
 #include "ops/measure/label_state.h"
 
-int64_t
-tg_label_state_size(const tg_label_head *head)
-{
-    return (int64_t)sizeof *head + 8 * head->tiles * tg_label_tile_words(head->ndim) +
-           20 * head->components + 8 * head->stretches + 4 * head->face_cells;
-}
-
-void
-tg_label_state_open(tg_label_state *state, void *bytes)
-{
-    const tg_label_head *head = bytes;
-    state->head = bytes;
-    state->tiles = (int64_t *)(head + 1);
-    state->parent = state->tiles + head->tiles * tg_label_tile_words(head->ndim);
-    state->first = state->parent + head->components;
-    state->stretch = state->first + head->components;
-    state->number = (int32_t *)(state->stretch + head->stretches);
-    state->faces = state->number + head->components;
-}
-
-int64_t
-tg_label_stretches(int ndim, const int64_t *lo, const int64_t *hi, const int64_t *shape)
-{
-    int64_t count = 1;
-    int cut = ndim - 1; /* the last axis that is */
-    while (cut > 0 && lo[cut] == 0 && hi[cut] == shape[cut]) {
-        cut--;
-    }
-    for (int a = 0; a < cut; a++) {
-        count *= hi[a] - lo[a];
-    }
-    return count;
-}
-
-tg_buffer *
-tg_label_state_create(tg_pool *pool, const tg_label_head *head, tg_label_state *state)
-{
-    tg_buffer *buffer = tg_buffer_create(pool, (size_t)tg_label_state_size(head));
-    if (buffer != NULL) {
-        memcpy(tg_buffer_data(buffer), head, sizeof *head);
-        tg_label_state_open(state, tg_buffer_data(buffer));
-    }
-    return buffer;
-}
-
 static int64_t
 find_root(int64_t *parent, int64_t i)
 {
@@ -124,11 +79,13 @@ cut_find(const cuts *c, int64_t lo)
     return begin;
 }
 
-/* Collects the cuts. `memory` holds 2 * tiles int64 per axis. */
-static void
+/* Collects the cuts; false: the tiles are not those of a product grid. `memory` holds 2 * tiles
+ * int64 per axis. */
+static bool
 collect_cuts(merge *m, int64_t *memory)
 {
     int64_t tiles = m->s.head->tiles;
+    bool good = true;
     for (int a = 0; a < m->ndim; a++) {
         cuts *c = &m->cuts[a];
         c->lo = memory + 2 * a * tiles;
@@ -148,7 +105,12 @@ collect_cuts(merge *m, int64_t *memory)
             c->hi[at] = tg_label_tile_hi(tile, m->ndim)[a];
             m->index[t * m->ndim + a] = at;
         }
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t *tile = tg_label_tile_at(&m->s, t);
+            good = good && c->hi[m->index[t * m->ndim + a]] == tg_label_tile_hi(tile, m->ndim)[a];
+        }
     }
+    return good;
 }
 
 /* The tile next to tile t by step[] in {-1, 0, 1}: its number, -1 if it is not in the state, -2 if
@@ -307,11 +269,13 @@ has_detour(const merge *m, int axis, const int *s)
     return other && m->structure[straight] != 0 && m->structure[beside] != 0;
 }
 
-/* Unites what touches between tile t and tiles after it that came from another state. */
-static void
+/* Unites what touches between tile t and tiles after it that came from another state; false: a
+ * face that is needed for that was not kept. */
+static bool
 join_tile(merge *m, int64_t t)
 {
     int64_t count = tg_label_structure_count(m->ndim);
+    bool good = true;
     for (int64_t d = count / 2 + 1; d < count; d++) {
         int step[TG_LABEL_NDIM_MAX];
         steps_of(d, m->ndim, step);
@@ -323,7 +287,9 @@ join_tile(merge *m, int64_t t)
                 axis = step[a] != 0 ? a : axis;
                 axes += step[a] != 0;
             }
-            for (int64_t k = 0; k < count; k++) {
+            good = good && m->face[2 * (t * m->ndim + axis) + 1] != NULL &&
+                   m->face[2 * (other * m->ndim + axis)] != NULL;
+            for (int64_t k = 0; k < count && good; k++) {
                 int s[TG_LABEL_NDIM_MAX];
                 steps_of(k, m->ndim, s);
                 if (s[axis] == 1 && m->structure[k] != 0) {
@@ -332,6 +298,7 @@ join_tile(merge *m, int64_t t)
             }
         }
     }
+    return good;
 }
 
 /* True when every tile that touches this face is in the state. */
@@ -457,6 +424,7 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
                 .structure = run->node->values[0].ints };
     size_t nd = (size_t)m.ndim;
     char *memory = NULL;
+    bool good = true;
     (void)boxes;
     for (size_t i = 0; i < count; i++) {
         const tg_label_head *h = tg_buffer_data(states[i]);
@@ -476,7 +444,8 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
     int64_t *cuts_memory = m.index + nd * tiles;
     m.source = (int32_t *)(cuts_memory + 2 * nd * tiles);
     list_tiles(&m, count, states);
-    collect_cuts(&m, cuts_memory);
+    good = collect_cuts(&m, cuts_memory);
+    TG_CHECK(good, err, TG_ERR_CORRUPT, "label: the tiles of states do not fit each other");
     head.face_cells = place_faces(&m);
     const int64_t *listed = m.s.tiles;
     *out = tg_label_state_create(run->pool, &head, &m.s);
@@ -486,10 +455,9 @@ tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states, cons
     memcpy(m.s.tiles, listed, tile_bytes);
     concatenate(&m, count, states);
     for (int64_t t = 0; t < head.tiles; t++) {
-        if (has_face(&m, t)) {
-            join_tile(&m, t);
-        }
+        good = good && (!has_face(&m, t) || join_tile(&m, t));
     }
+    TG_CHECK(good, err, TG_ERR_CORRUPT, "label: a state lacks faces of its tiles");
     for (int64_t i = 0; i < head.components; i++) {
         m.s.parent[i] = find_root(m.s.parent, i);
     }

@@ -460,6 +460,7 @@ static const tg_reduce reduce = {
     .partial = partial,
     .combine = tg_label_combine,
     .finish = finish,
+    .check_state = tg_label_check_state,
 };
 
 static void

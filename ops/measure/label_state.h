@@ -112,6 +112,9 @@ int64_t tg_label_state_size(const tg_label_head *head);
 void tg_label_state_open(tg_label_state *state, void *bytes);
 /* A block for a state with this head. NULL: no memory. */
 tg_buffer *tg_label_state_create(tg_pool *pool, const tg_label_head *head, tg_label_state *state);
+/* The check_state slot of the reduction: ops/measure/label_state.c. */
+TG_MUST_USE tg_status tg_label_check_state(const tg_array *node, const tg_box *domain,
+                                           const void *state, size_t bytes, tg_error *err);
 /* The combine slot of the reduction: ops/measure/label_join.c. */
 TG_MUST_USE tg_status tg_label_combine(const tg_run *run, size_t count, tg_buffer *const *states,
                                        const tg_box *boxes, tg_buffer **out, tg_error *err);

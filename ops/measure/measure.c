@@ -431,6 +431,9 @@ combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg_box 
         int64_t made = merge_tables(state_rows(a), state_count(a), state_rows(states[i]),
                                     state_count(states[i]), ndim, values, state_rows(next));
         memcpy(tg_buffer_data(next), &made, sizeof made);
+        /* The room that is left may travel with the state: nothing of others is in it. */
+        memset(state_rows(next) + made * columns, 0,
+               (size_t)((room - made) * columns) * sizeof(double));
         if (sum != NULL) {
             tg_buffer_release(sum);
         }
@@ -458,6 +461,24 @@ finish(const tg_run *run, tg_buffer *state, const tg_view *out, tg_error *err)
              (long long)shape[0]);
     memcpy(tg_buffer_data(table), state_rows(state), bytes);
     tg_run_give_take(run, 2, shape, table);
+out:
+    return status;
+}
+
+/* A state that was merged may have room behind its rows. */
+static tg_status
+check_state(const tg_array *node, const tg_box *domain, const void *state, size_t bytes,
+            tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t row_bytes = (size_t)tg_measure_columns(node->args[0]->ndim, has_values(node)) * 8;
+    int64_t count = -1;
+    (void)domain;
+    if (bytes >= sizeof count) {
+        memcpy(&count, state, sizeof count);
+    }
+    TG_CHECK(count >= 0 && (size_t)count <= (bytes - sizeof count) / row_bytes, err, TG_ERR_CORRUPT,
+             "_measure: a state of %zu bytes cannot have %lld labels", bytes, (long long)count);
 out:
     return status;
 }
@@ -560,6 +581,7 @@ static const tg_reduce reduce = {
     .partial = partial,
     .combine = combine,
     .finish = finish,
+    .check_state = check_state,
 };
 
 const tg_op tg_op__measure = {

@@ -192,16 +192,16 @@ fill_row(void *ctx, const double *values, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         int64_t bin = 0;
         double v = values[i];
-        if (f->edges == NULL) {
+        if (!(v >= h->range.min && v <= h->range.max)) {
+            bin = -1;
+        } else if (f->edges == NULL) {
             bin = (int64_t)(v - h->range.min);
-        } else if (v >= h->range.min && v <= h->range.max) {
+        } else {
             bin = (int64_t)((v - h->range.min) / (h->range.max - h->range.min) * (double)h->bins);
             bin = bin >= h->bins ? h->bins - 1 : bin;
             /* As NumPy: rounding may have put it one bin off; the edges decide. */
             bin -= bin > 0 && v < f->edges[bin];
             bin += bin + 1 < h->bins && v >= f->edges[bin + 1];
-        } else {
-            bin = -1;
         }
         if (bin >= 0) {
             h->count[bin]++;
@@ -251,6 +251,8 @@ otsu_partial(const tg_run *run, const tg_view *in, tg_buffer **state, tg_error *
     int64_t bins = 0;
     double *edges = NULL;
     bool single = in[0].dtype == TG_DT_F32;
+    TG_CHECK(in[1].shape[0] == 2, err, TG_ERR_CORRUPT, "threshold_otsu: a range of %lld numbers",
+             (long long)in[1].shape[0]);
     TG_TRY(bins_of(run, r, &bins, err));
     *state = histogram_create(run->pool, r, bins);
     TG_CHECK(*state != NULL, err, TG_ERR_MEMORY, "threshold_otsu: out of memory for %lld bins",
@@ -281,6 +283,9 @@ otsu_combine(const tg_run *run, size_t count, tg_buffer *const *states, const tg
     histogram *sum = tg_buffer_data(*out);
     for (size_t s = 0; s < count; s++) {
         const histogram *h = tg_buffer_data(states[s]);
+        TG_CHECK(h->bins == sum->bins, err, TG_ERR_CORRUPT,
+                 "threshold_otsu: states with %lld and %lld bins", (long long)sum->bins,
+                 (long long)h->bins);
         for (int64_t i = 0; i < sum->bins; i++) {
             sum->count[i] += h->count[i];
         }
@@ -368,6 +373,20 @@ out:
     return status;
 }
 
+static tg_status
+otsu_check(const tg_array *node, const tg_box *domain, const void *state, size_t bytes,
+           tg_error *err)
+{
+    tg_status status = TG_OK;
+    const histogram *h = state;
+    (void)node, (void)domain;
+    TG_CHECK(bytes >= sizeof *h && h->bins >= 1 && h->bins <= BINS_MAX &&
+                 bytes == sizeof *h + (size_t)h->bins * sizeof *h->count,
+             err, TG_ERR_CORRUPT, "threshold_otsu: a state of %zu bytes is no histogram", bytes);
+out:
+    return status;
+}
+
 static int64_t
 otsu_bytes(const tg_array *node, const tg_box *domain)
 {
@@ -397,6 +416,7 @@ static const tg_reduce otsu_reduce = {
     .partial = otsu_partial,
     .combine = otsu_combine,
     .finish = otsu_finish,
+    .check_state = otsu_check,
 };
 
 const tg_op tg_op__otsu = {

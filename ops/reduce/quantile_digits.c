@@ -47,9 +47,8 @@ words(const tg_array *node)
 }
 
 static parts
-parts_of(const tg_array *node, tg_buffer *state)
+parts_at(const tg_array *node, int64_t *data)
 {
-    int64_t *data = tg_buffer_data(state);
     int64_t ranks = 2 * (int64_t)node->values[Q].count;
     return (parts){ .ranks = ranks,
                     .shift = (unsigned)node->values[SHIFT].ints[0],
@@ -59,6 +58,12 @@ parts_of(const tg_array *node, tg_buffer *state)
                     .beginnings = (uint64_t *)(data + 2),
                     .table = (uint64_t *)(data + 2 + ranks),
                     .counts = data + 2 + ranks + 2 * (ranks + 1) };
+}
+
+static parts
+parts_of(const tg_array *node, tg_buffer *state)
+{
+    return parts_at(node, tg_buffer_data(state));
 }
 
 static tg_status
@@ -268,6 +273,28 @@ out:
     return status;
 }
 
+/* Every row of the table must have a beginning with counts of its own. */
+static tg_status
+check_state(const tg_array *node, const tg_box *domain, const void *state, size_t bytes,
+            tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)domain;
+    TG_CHECK(bytes == (size_t)words(node) * 8, err, TG_ERR_CORRUPT,
+             "_quantile_digits: a state of %zu bytes, %lld are right", bytes,
+             (long long)words(node) * 8);
+    parts p = parts_at(node, (int64_t *)(uintptr_t)state); /* is only read */
+    int64_t most = node->nargs == 1 ? 1 : p.ranks;
+    TG_CHECK(*p.beginnings_count >= 0 && *p.beginnings_count <= most, err, TG_ERR_CORRUPT,
+             "_quantile_digits: a state has %lld beginnings", (long long)*p.beginnings_count);
+    for (int64_t r = 0; r < p.ranks; r++) {
+        TG_CHECK(find(&p, p.table[2 * r]) < most, err, TG_ERR_CORRUPT,
+                 "_quantile_digits: a state has no counts for rank %lld", (long long)r);
+    }
+out:
+    return status;
+}
+
 static const tg_reduce reduce = {
     .axes = tg__whole_axes,
     .demand = tg__whole_others_demand,
@@ -275,6 +302,7 @@ static const tg_reduce reduce = {
     .partial = partial,
     .combine = combine,
     .finish = finish,
+    .check_state = check_state,
 };
 
 const tg_op tg_op_quantile_digits = {

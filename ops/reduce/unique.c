@@ -214,12 +214,28 @@ out:
     return status;
 }
 
+static tg_status
+check_state(const tg_array *node, const tg_box *domain, const void *state, size_t bytes,
+            tg_error *err)
+{
+    tg_status status = TG_OK;
+    const table *from = state;
+    (void)node, (void)domain;
+    TG_CHECK(bytes >= sizeof *from && from->count >= 0 &&
+                 (size_t)from->count == (bytes - sizeof *from) / sizeof *from->rows &&
+                 (size_t)table_bytes(from->count) == bytes,
+             err, TG_ERR_CORRUPT, "unique: a state of %zu bytes is no table", bytes);
+out:
+    return status;
+}
+
 static const tg_reduce reduce = {
     .axes = tg__whole_axes,
     .state_bytes = state_bytes,
     .partial = partial,
     .combine = combine,
     .finish = finish,
+    .check_state = check_state,
 };
 
 static const tg_param_schema params[] = {

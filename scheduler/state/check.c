@@ -142,7 +142,7 @@ check_job(const tg_sched *sched, const tg__job *job, tg__part *part)
     MUST(sum.suspects == job->suspects, "the count of suspects is wrong");
     MUST(sum.life[TG__RETURNED] - sum.suspects == job->returned,
          "the count of returned tasks is wrong");
-    MUST((job->place != 0) == (job->home_left + job->returned != 0),
+    MUST((job->place != 0) == (job->home_left + job->returned != 0 && !tg__waits(sched, job)),
          "a job is in the queue with nothing to assign, or the reverse");
     MUST(job->place == 0 || sched->queue[job->place - 1] == job, "a job is lost in the queue");
 out:

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * From ids to slots and jobs: a sorted array. Looking up is the common case; workers and jobs come
- * and go seldom, and mostly with growing ids, so that moving the rest up costs little.
- */
+/* See the header. */
+#include "scheduler/state/index.h"
+
 #include <string.h>
 
-#include "scheduler/state/internal.h"
+#include "core/mem/alloc.h"
 
 static size_t
 lower_bound(const tg__index *index, uint64_t id)
@@ -49,4 +48,28 @@ tg__index_remove(tg__index *index, uint64_t id)
         index->count--;
         memmove(entry, entry + 1, (index->count - at) * sizeof *entry);
     }
+}
+
+void
+tg__index_fini(tg__index *index)
+{
+    tg_free(NULL, index->entries, index->entries_capacity * sizeof *index->entries);
+    *index = (tg__index){ 0 };
+}
+
+bool
+tg__grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size)
+{
+    uint64_t wanted = count + more;
+    bool ok = wanted <= *capacity;
+    if (!ok && wanted <= SIZE_MAX / 2 / size) {
+        size_t next = (size_t)(wanted + wanted / 2 + 4);
+        void *fresh = tg_realloc(NULL, *array, *capacity * size, next * size);
+        ok = fresh != NULL;
+        if (ok) {
+            *array = fresh;
+            *capacity = next;
+        }
+    }
+    return ok;
 }

@@ -14,6 +14,7 @@
  *
  * Ownership: all belongs to the tg_sched. Threads: one. Errors: as in state.h.
  */
+#include "scheduler/state/index.h"
 #include "scheduler/state/state.h"
 
 typedef enum tg__life {
@@ -28,7 +29,7 @@ enum {
     TG__HELD = 4,    /* the tile is there, and wanted */
     TG__EXTRA = 8,   /* assigned after it had returned */
     TG__SHARED = 16, /* a reader ended elsewhere than the tile's holder, which so does not know */
-    TG__HANDED = 32, /* the client has the result */
+    TG__HANDED = 32, /* the client has the result, or it was in a store when the job was taken up */
     TG__NOTED = 64,  /* has a note: see blame.c */
     TG__TWIN = 128   /* there is a second worker that was assigned it: see straggler.c */
 };
@@ -124,20 +125,6 @@ typedef struct tg__take {
     uint16_t slot; /* who takes it */
 } tg__take;
 
-/* A table of ids, ascending. */
-typedef struct tg__entry {
-    uint64_t id;
-    union {
-        tg__job *job;
-        uint16_t slot;
-    } as;
-} tg__entry;
-
-typedef struct tg__index {
-    tg__entry *entries;
-    size_t count, entries_capacity;
-} tg__index;
-
 struct tg_sched {
     tg_sched_options options;
     int64_t now_ns;
@@ -157,19 +144,15 @@ struct tg_sched {
     size_t queue_count, queue_capacity;
     tg__take *takes;
     size_t take_count, takes_capacity;
-    int64_t lease_due_ns, stuck_due_ns, straggler_due_ns;
+    int64_t lease_due_ns, stuck_due_ns, straggler_due_ns, begin_due_ns;
     tg_sched_action *actions;
     size_t action_count, actions_capacity;
     bool messages;
 };
 
-/* --- out.c: actions, and growing arrays ---------------------------------------------------------
+/* --- out.c: actions -----------------------------------------------------------------------------
  */
 
-/* Room for `more` entries beyond `count`; false: no memory, nothing has changed. */
-bool tg__grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size);
-#define TG__GROW(array, count, more)                                                               \
-    tg__grow((void **)&(array), &(array##_capacity), (count), (more), sizeof *(array))
 TG_MUST_USE tg_status tg__out_reserve(tg_sched *sched, uint64_t more, tg_error *err);
 /* Within what was reserved. Returns the action, for what is rarely filled. */
 tg_sched_action *tg__emit(tg_sched *sched, tg_sched_action_kind kind, uint64_t worker,
@@ -180,14 +163,6 @@ void tg__say(tg_sched *sched, tg_sched_action *action, const char *format, ...)
 void tg__out_forget(tg_sched *sched, const tg__job *job);
 void tg__out_clear(tg_sched *sched);
 void tg__out_finish(tg_sched *sched);
-
-/* --- index.c ------------------------------------------------------------------------------------
- */
-
-tg__entry *tg__index_find(const tg__index *index, uint64_t id);
-/* The caller has grown the table. */
-tg__entry *tg__index_add(tg__index *index, uint64_t id);
-void tg__index_remove(tg__index *index, uint64_t id);
 
 /* --- task.c: one task and its neighbours --------------------------------------------------------
  */
@@ -218,6 +193,15 @@ tg__kept(const tg__job *job, uint32_t t)
     return job->keeps && !job->released && job->spec.kept[job->spec.stage[t]] != 0;
 }
 
+/* It must run for its own sake: its result is wanted, or it writes to a store. */
+static inline bool
+tg__effect(const tg__job *job, uint32_t t)
+{
+    const tg_sched_job *spec = &job->spec;
+    return spec->kept[spec->stage[t]] != 0 || tg__succ_count(job, t) == 0 ||
+           (spec->stored != NULL && spec->stored[spec->stage[t]] != 0);
+}
+
 static inline tg__class
 tg__class_of(const tg__task *task)
 {
@@ -235,6 +219,9 @@ void tg__give_back(tg_sched *sched, tg__job *job, uint32_t t);
 void tg__take_back(tg_sched *sched, tg__job *job, uint32_t t);
 /* The task has ended at `slot`, whatever it was. Reserved: tg__end_actions(). */
 void tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot);
+/* A returned task that nobody needs has ended without being run. Reserved: a FREE for each tile of
+ * the job that is held. */
+void tg__end_unmade(tg_sched *sched, tg__job *job, uint32_t t);
 /* The worker has made a tile that another one holds, or nobody needs. If a task there reads it, it
  * is told where the other is: FREE makes it forget. Two actions. */
 void tg__free_surplus(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot);
@@ -261,6 +248,12 @@ void tg__job_abort(tg_sched *sched, tg__job *job, tg_status code, const char *me
 /* If all tasks have ended: FINISHED; and dropped, if it keeps nothing. True: it is no more. */
 bool tg__job_finish(tg_sched *sched, tg__job *job);
 uint64_t tg__drop_actions(const tg_sched *sched);
+/* Its tasks may not be assigned yet. */
+static inline bool
+tg__waits(const tg_sched *sched, const tg__job *job)
+{
+    return sched->now_ns < job->spec.begin_ns;
+}
 TG_MUST_USE tg_status tg__ranges_check(const tg_sched_event *event, const tg__job *job,
                                        tg_error *err);
 
@@ -292,6 +285,9 @@ void tg__run_remove(tg__worker *w, const tg__job *job, uint32_t task);
 /* --- lineage.c ----------------------------------------------------------------------------------
  */
 
+/* The task has ended otherwise than by running: what only it needed is not run. Reserved as for
+ * tg__end_unmade. */
+void tg__lineage_spare(tg_sched *sched, tg__job *job, uint32_t t);
 /* All that the dead worker had of the job returns, and what that needs. */
 void tg__lineage_worker(tg_sched *sched, tg__job *job, uint16_t slot);
 /* A held tile is lost. */
@@ -353,6 +349,7 @@ void tg__watch(tg_sched *sched);
 typedef tg_status tg__handler(tg_sched *sched, const tg_sched_event *event, tg_error *err);
 tg__handler tg__on_joined, tg__on_heard, tg__on_gone, tg__on_drains, tg__on_full;
 tg__handler tg__on_submitted, tg__on_cancelled, tg__on_released, tg__on_client_gone, tg__on_handed;
-tg__handler tg__on_done, tg__on_started, tg__on_failed, tg__on_lost, tg__on_revoked;
+tg__handler tg__on_attached, tg__on_done, tg__on_started, tg__on_failed, tg__on_lost;
+tg__handler tg__on_revoked, tg__on_holds;
 
 #endif

@@ -195,6 +195,33 @@ out:
     return status;
 }
 
+/* Nothing is held. From the back: readers before what they read. */
+static void
+fill_again(tg_sched *sched, tg__job *job)
+{
+    const tg_sched_job *spec = &job->spec;
+    const tg_tasks *g = spec->tasks;
+    for (uint32_t t = g->count; t-- > 0;) {
+        tg__task *task = &job->task[t];
+        bool safe = spec->ended != NULL && (spec->ended[t / 8] >> (t % 8) & 1) != 0;
+        task->flags = safe ? TG__HANDED : 0;
+        if (task->need != 0 || (!safe && tg__effect(job, t))) {
+            tg__set_life(task, TG__RETURNED);
+            job->returned++;
+            job->hint = t;
+        } else {
+            tg__set_life(task, TG__ENDED);
+            job->ended++;
+            for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
+                job->task[g->preds[e]].need--;
+            }
+        }
+    }
+    job->low = job->hint;
+    sched->returned += job->returned;
+    sched->begin_due_ns = 0; /* sooner perhaps */
+}
+
 static void
 job_fill(tg_sched *sched, tg__job *job)
 {
@@ -211,6 +238,10 @@ job_fill(tg_sched *sched, tg__job *job)
         job->task[t].wait = tg_tasks_pred_count(spec->tasks, t);
     }
     job->hint = spec->tasks->count;
+    if (spec->again) {
+        fill_again(sched, job);
+    }
+    job->spec.ended = NULL;
     job->cost = sched->options.credit_ns / 2;
     job->progress_ns = sched->now_ns;
 }
@@ -238,8 +269,11 @@ tg__on_submitted(tg_sched *sched, const tg_sched_event *event, tg_error *err)
              spec->tasks->count);
     job_fill(sched, job);
     tg__index_add(&sched->jobs, event->job)->as.job = job;
-    if (!too_large(sched, job) && !tg__job_finish(sched, job)) {
-        cut_homes(sched, job);
+    /* Of one that goes on, its workers may not be back yet. */
+    if ((spec->again || !too_large(sched, job)) && !tg__job_finish(sched, job)) {
+        if (!spec->again) {
+            cut_homes(sched, job);
+        }
         tg__queue_update(sched, job);
         sched->look_all = true;
         sched->stuck_due_ns = 0; /* sooner perhaps */
@@ -260,6 +294,30 @@ tg__on_cancelled(tg_sched *sched, const tg_sched_event *event, tg_error *err)
         tg__job_drop(sched, job);
     } else if (job != NULL) {
         tg__job_abort(sched, job, TG_ERR_CANCELLED, "the job was cancelled");
+    }
+out:
+    return status;
+}
+
+tg_status
+tg__on_attached(tg_sched *sched, const tg_sched_event *event, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg__job *job = tg__job_find(sched, event->job);
+    if (job == NULL) {
+        goto out;
+    }
+    TG_TRY(tg__out_reserve(sched, (uint64_t)job->ended + 1, err));
+    job->spec.client = event->client;
+    for (uint32_t t = 0; job->keeps && t < job->spec.tasks->count; t++) {
+        const tg__task *task = &job->task[t];
+        if ((task->flags & (TG__HELD | TG__HANDED)) == TG__HELD && tg__kept(job, t)) {
+            (void)tg__emit(sched, TG_ACTION_RESULT, 0, job, t, t + 1,
+                           sched->worker[task->owner].id);
+        }
+    }
+    if (job->finished) {
+        (void)tg__emit(sched, TG_ACTION_FINISHED, 0, job, 0, 0, 0);
     }
 out:
     return status;
@@ -293,7 +351,9 @@ tg__on_released(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     }
     TG_TRY(tg__out_reserve(sched, job->ended + tg__drop_actions(sched), err));
     job->released = true;
-    if (!tg__job_finish(sched, job)) {
+    if (job->finished) { /* even if a result was lost since */
+        tg__job_drop(sched, job);
+    } else if (!tg__job_finish(sched, job)) {
         for (uint32_t t = 0; t < job->spec.tasks->count; t++) {
             tg__release(sched, job, t);
         }

@@ -58,3 +58,40 @@ tg__lineage_tile(tg_sched *sched, tg__job *job, uint32_t t)
         }
     }
 }
+
+/* Returned, and nobody needs it. */
+static bool
+is_spare(const tg__job *job, uint32_t t)
+{
+    const tg__task *task = &job->task[t];
+    return tg__life_of(task) == TG__RETURNED && task->need == 0 &&
+           ((task->flags & TG__HANDED) != 0 || !tg__effect(job, t));
+}
+
+/* How many of its inputs nobody needs now. */
+static uint32_t
+spare_inputs(const tg__job *job, uint32_t t)
+{
+    const tg_tasks *g = job->spec.tasks;
+    uint32_t count = 0;
+    for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
+        count += is_spare(job, g->preds[e]);
+    }
+    return count;
+}
+
+void
+tg__lineage_spare(tg_sched *sched, tg__job *job, uint32_t t)
+{
+    const tg_tasks *g = job->spec.tasks;
+    uint32_t spare = spare_inputs(job, t);
+    while (spare > 0 && t-- > 0) {
+        if (is_spare(job, t)) {
+            spare--;
+            tg__end_unmade(sched, job, t);
+            for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
+                spare += is_spare(job, g->preds[e]);
+            }
+        }
+    }
+}

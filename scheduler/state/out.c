@@ -15,23 +15,6 @@
 
 enum { MESSAGE_BYTES = sizeof((tg_error *)NULL)->message };
 
-bool
-tg__grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size)
-{
-    uint64_t wanted = count + more;
-    bool ok = wanted <= *capacity;
-    if (!ok && wanted <= SIZE_MAX / 2 / size) {
-        size_t next = (size_t)(wanted + wanted / 2 + 4);
-        void *fresh = tg_realloc(NULL, *array, *capacity * size, next * size);
-        ok = fresh != NULL;
-        if (ok) {
-            *array = fresh;
-            *capacity = next;
-        }
-    }
-    return ok;
-}
-
 tg_status
 tg__out_reserve(tg_sched *sched, uint64_t more, tg_error *err)
 {

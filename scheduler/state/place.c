@@ -295,7 +295,7 @@ static void
 place_low(tg_sched *sched, tg__job *job)
 {
     uint16_t slot = 0;
-    if (job->low < job->spec.tasks->count) {
+    if (job->low < job->spec.tasks->count && !tg__waits(sched, job)) {
         if (tg__life_of(&job->task[job->low]) == TG__HOME) {
             place_low_home(sched, job);
         } else if (is_returned(sched, job, job->low) && least_loaded(sched, job, &slot)) {

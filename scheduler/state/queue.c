@@ -47,7 +47,7 @@ sink(tg_sched *sched, tg__job *job)
 void
 tg__queue_update(tg_sched *sched, tg__job *job)
 {
-    bool open = job->home_left + job->returned != 0;
+    bool open = job->home_left + job->returned != 0 && !tg__waits(sched, job);
     if (open && job->place == 0) {
         put(sched, ++sched->queue_count, job);
     } else if (!open && job->place != 0) {

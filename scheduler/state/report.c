@@ -371,3 +371,59 @@ tg__on_revoked(tg_sched *sched, const tg_sched_event *event, tg_error *err)
 out:
     return status;
 }
+
+/* --- HELD ---------------------------------------------------------------------------------------
+ */
+
+static void
+holds(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
+{
+    tg__task *task = &job->task[t];
+    if (tg__life_of(task) == TG__RETURNED) {
+        tg__end(sched, job, t, slot);
+        /* Which of its readers have ended, the worker does not know. */
+        task->flags |= task->flags & TG__HELD ? TG__SHARED : 0;
+        tg__lineage_spare(sched, job, t);
+    } else if (!(task->flags & TG__HELD) && runs(job, t, slot)) {
+        /* It was assigned it meanwhile, and will say DONE. */
+    } else if (!(task->flags & TG__HELD) || task->owner != slot) {
+        tg__free_surplus(sched, job, t, slot);
+    }
+}
+
+tg_status
+tg__on_holds(tg_sched *sched, const tg_sched_event *event, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint16_t slot = 0;
+    tg__job *job = NULL;
+    uint64_t actions = tg__drop_actions(sched);
+    TG_TRY(speaker(sched, event, &slot, &job, err));
+    if (job == NULL) {
+        goto out;
+    }
+    TG_CHECK(job->spec.again, err, TG_ERR_VALUE,
+             "worker %" PRIu64 " says what it holds of job %" PRIu64 ", which it was told",
+             event->worker, event->job);
+    for (size_t i = 0; i < event->range_count; i++) {
+        actions += tg__end_actions(sched, job, event->ranges[i]) +
+                   2 * (event->ranges[i].hi - event->ranges[i].lo);
+    }
+    for (uint16_t i = 0; i < sched->slot_count; i++) {
+        actions += job->part[i].held;
+    }
+    TG_TRY(tg__out_reserve(sched, actions, err));
+    job->part[slot].planned = true;
+    for (size_t i = 0; i < event->range_count; i++) {
+        for (uint32_t t = event->ranges[i].lo; t < event->ranges[i].hi; t++) {
+            holds(sched, job, t, slot);
+        }
+    }
+    job->progress_ns = sched->now_ns;
+    sched->look_all = true;
+    if (!tg__job_finish(sched, job)) {
+        tg__queue_update(sched, job);
+    }
+out:
+    return status;
+}

@@ -58,6 +58,7 @@ tg_sched_create(const tg_sched_options *options, tg_sched **out, tg_error *err)
              "no memory for a scheduler");
     set_options(sched, options);
     sched->lease_due_ns = sched->stuck_due_ns = sched->straggler_due_ns = INT64_MAX;
+    sched->begin_due_ns = INT64_MAX;
     *out = sched;
     sched = NULL;
 out:
@@ -79,10 +80,8 @@ tg_sched_destroy(tg_sched *sched)
         }
         tg_free(NULL, sched->worker, sched->slot_capacity * sizeof *sched->worker);
         tg_free(NULL, sched->look, sched->slot_capacity * sizeof *sched->look);
-        tg_free(NULL, sched->workers.entries,
-                sched->workers.entries_capacity * sizeof *sched->workers.entries);
-        tg_free(NULL, sched->jobs.entries,
-                sched->jobs.entries_capacity * sizeof *sched->jobs.entries);
+        tg__index_fini(&sched->workers);
+        tg__index_fini(&sched->jobs);
         tg_free(NULL, sched->queue, sched->queue_capacity * sizeof *sched->queue);
         tg_free(NULL, sched->takes, sched->takes_capacity * sizeof *sched->takes);
         tg_free(NULL, sched->actions, sched->actions_capacity * sizeof *sched->actions);
@@ -117,6 +116,8 @@ static tg__handler *const handlers[] = {
     [TG_EVENT_LOST] = tg__on_lost,
     [TG_EVENT_REVOKED] = tg__on_revoked,
     [TG_EVENT_HANDED] = tg__on_handed,
+    [TG_EVENT_JOB_ATTACHED] = tg__on_attached,
+    [TG_EVENT_WORKER_HOLDS] = tg__on_holds,
     [TG_EVENT_TIME] = on_time,
 };
 _Static_assert(sizeof handlers / sizeof *handlers == TG_EVENT_KINDS, "a handler for each event");
@@ -166,7 +167,7 @@ int64_t
 tg_sched_deadline(const tg_sched *sched)
 {
     int64_t due = tg_min_i64(sched->lease_due_ns, sched->stuck_due_ns);
-    due = tg_min_i64(due, sched->straggler_due_ns);
+    due = tg_min_i64(due, tg_min_i64(sched->straggler_due_ns, sched->begin_due_ns));
     return sched->postponed ? tg_min_i64(due, sched->now_ns + second / 100) : due;
 }
 
@@ -183,6 +184,23 @@ tg_sched_progress_of(const tg_sched *sched, uint64_t id, tg_sched_progress *out)
                                     .deaths = job->deaths };
     }
     return job != NULL;
+}
+
+bool
+tg_sched_worker_of(const tg_sched *sched, uint64_t id, tg_sched_worker *out)
+{
+    const tg__entry *entry = tg__index_find(&sched->workers, id);
+    *out = (tg_sched_worker){ 0 };
+    if (entry != NULL) {
+        const tg__worker *w = &sched->worker[entry->as.slot];
+        *out = (tg_sched_worker){ .assigned = w->outstanding,
+                                  .running = (uint32_t)w->run_count,
+                                  .held = w->held,
+                                  .draining = w->draining,
+                                  .full = w->full,
+                                  .heard_ns = w->heard_ns };
+    }
+    return entry != NULL;
 }
 
 static size_t

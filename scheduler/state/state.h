@@ -55,6 +55,11 @@
  * Leaving. What a worker that drains, or whose disk is full, has not started is revoked and goes to
  * others. Tiles of one that drains are taken by others, and then it is dismissed.
  *
+ * Going on. After a scheduler was started again its jobs are submitted anew, with what is safe in a
+ * store or with the client. All that is left counts as returned, there are no homes: what is where
+ * is decided by what workers, which come back, say that they hold. `begin_ns` gives them the time;
+ * a tile that is said later is taken if it is still wanted.
+ *
  * Ownership: the scheduler owns copies of all it is given, except a job's arrays and graph, which
  * must live until DROPPED is acted. Threads: one at a time. Errors: an event that breaks a rule (an
  * unknown worker, a range beyond the graph) is refused with TG_ERR_VALUE and changes nothing: the
@@ -85,8 +90,14 @@ typedef struct tg_sched_job {
     const tg_tasks *tasks; /* frozen */
     const uint16_t *stage; /* by task */
     uint32_t stage_count;
-    const uint8_t *kept; /* by stage: its tiles are results that the client fetches */
-    int64_t peak_bytes;  /* what one worker must have at least */
+    const uint8_t *kept;   /* by stage: its tiles are results that the client fetches */
+    const uint8_t *stored; /* by stage: its tasks write to a store; NULL: none that is read does */
+    int64_t peak_bytes;    /* what one worker must have at least */
+    /* A job that goes on after a scheduler was started again; else false and 0. */
+    bool again;           /* workers may say what they hold of it */
+    const uint8_t *ended; /* by task, the lowest bit of each byte first: its result is in a store
+                             or with the client. Only read at once; NULL: none is */
+    int64_t begin_ns;     /* nothing is assigned before, so that workers can come back */
 } tg_sched_job;
 
 typedef enum tg_sched_event_kind {
@@ -108,6 +119,8 @@ typedef enum tg_sched_event_kind {
     TG_EVENT_REVOKED,       /* worker, job, ranges: given back, they had not started */
     TG_EVENT_HANDED,        /* job, ranges: the client holds these results now */
     TG_EVENT_TIME,          /* nothing but the time */
+    TG_EVENT_JOB_ATTACHED,  /* job, client: it belongs to that one now, who is told what there is */
+    TG_EVENT_WORKER_HOLDS,  /* worker, job, ranges: of a job with `again`: it has these tiles */
     TG_EVENT_KINDS
 } tg_sched_event_kind;
 
@@ -173,6 +186,14 @@ typedef struct tg_sched_progress {
 } tg_sched_progress;
 /* false: no such job. */
 bool tg_sched_progress_of(const tg_sched *sched, uint64_t job, tg_sched_progress *out);
+
+typedef struct tg_sched_worker {
+    uint32_t assigned, running, held; /* tasks; tasks that it said run; tiles that are wanted */
+    bool draining, full;
+    int64_t heard_ns;
+} tg_sched_worker;
+/* false: no such worker. */
+bool tg_sched_worker_of(const tg_sched *sched, uint64_t worker, tg_sched_worker *out);
 
 /* The whole state as JSON, for `tg dump` and for failing simulations. Freed with tg_free(NULL,
  * text, *capacity). */

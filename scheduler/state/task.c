@@ -14,6 +14,8 @@
 /* A blocked task takes no thread; that many stand for one of credit_tasks. Sixteen credits of them
  * outlast the seam between two homes, whose tasks wait for the other home's end. */
 enum { BLOCKED_PER_CREDIT = 16 };
+/* No slot. */
+enum { NOWHERE = UINT16_MAX };
 
 static int64_t
 load_of(const tg_sched *sched, const tg__job *job, tg__class class, uint32_t count)
@@ -238,6 +240,14 @@ tg__move(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
     settle(sched, job, t, slot, false);
 }
 
+static void
+move_low(tg__job *job)
+{
+    while (job->low < job->spec.tasks->count && tg__life_of(&job->task[job->low]) == TG__ENDED) {
+        job->low++;
+    }
+}
+
 void
 tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
 {
@@ -264,9 +274,20 @@ tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
     } else if (tg__succ_count(job, t) != 0 || job->spec.kept[job->spec.stage[t]] != 0) {
         (void)tg__emit(sched, TG_ACTION_FREE, sched->worker[slot].id, job, t, t + 1, 0);
     }
-    while (job->low < job->spec.tasks->count && tg__life_of(&job->task[job->low]) == TG__ENDED) {
-        job->low++;
+    move_low(job);
+}
+
+void
+tg__end_unmade(tg_sched *sched, tg__job *job, uint32_t t)
+{
+    tg__take_back(sched, job, t);
+    tg__set_life(&job->task[t], TG__ENDED);
+    job->ended++;
+    if (job->task[t].flags & TG__NOTED) {
+        tg__note_forget(job, t);
     }
+    let_inputs_go(sched, job, t, NOWHERE);
+    move_low(job);
 }
 
 uint64_t

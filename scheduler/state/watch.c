@@ -71,9 +71,29 @@ stuck(tg_sched *sched)
     sched->stuck_due_ns = next;
 }
 
+/* Jobs whose time to begin has come. */
+static void
+begin(tg_sched *sched)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < sched->jobs.count; i++) {
+        tg__job *job = sched->jobs.entries[i].as.job;
+        if (tg__waits(sched, job)) {
+            next = tg_min_i64(next, job->spec.begin_ns);
+        } else if (job->place == 0) {
+            tg__queue_update(sched, job);
+            sched->look_all = true;
+        }
+    }
+    sched->begin_due_ns = next;
+}
+
 void
 tg__watch(tg_sched *sched)
 {
+    if (sched->now_ns >= sched->begin_due_ns) {
+        begin(sched);
+    }
     if (sched->now_ns >= sched->lease_due_ns) {
         leases(sched);
     }

@@ -176,18 +176,21 @@ run(tg_session *session, tg_plan_core *core)
     }
 }
 
+/* `with` NULL: as a scheduler, which opens nothing and runs nothing. */
 static void
-try_plan(tg_session *session, const uint8_t *data, size_t size)
+try_plan(tg_session *session, const tg_wire_opener *with, const uint8_t *data, size_t size)
 {
     const tg_plan_options options = { .threads = 1,
                                       .memory_limit = (int64_t)64 << 20,
-                                      .tasks_max = TASKS_MAX };
+                                      .tasks_max = TASKS_MAX,
+                                      .shared = with == NULL };
     tg_plan_target targets[TG_TARGETS_MAX];
     tg_wire_plan wire;
     tg_plan_core *plan = NULL;
     tg_wire_bytes bytes;
     tg_error err;
-    if (tg_wire_read_plan(session->context, data, size, &opener, &wire, &err) != TG_OK) {
+    if (tg_wire_read_plan(session->context, data, size, with != NULL ? with : &tg_wire_ghosts,
+                          &wire, &err) != TG_OK) {
         check_words(&err);
         return;
     }
@@ -197,13 +200,16 @@ try_plan(tg_session *session, const uint8_t *data, size_t size)
         targets[t] =
             (tg_plan_target){ .array = array,
                               .own_bytes = known ? tg_max_i64(1, tg_array_nbytes(array)) : 0,
+                              .stored = wire.stored[t] && with == NULL,
                               .stage = wire.stage_of_target[t] };
     }
     if (tg_plan_expand(wire.targets.count, targets, &options, &wire.choice, &plan, &err) == TG_OK) {
         TG_ASSERT(tg_wire_write_plan(plan, &bytes, &err) == TG_OK);
         TG_ASSERT_CMP(tg_plan_choice_count(plan), ==, wire.choice.stage_count);
         tg_wire_bytes_fini(&bytes);
-        run(session, plan);
+        if (with != NULL) {
+            run(session, plan);
+        }
         tg_plan_release(plan);
     } else {
         check_words(&err);
@@ -216,7 +222,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     tg_session *session = make_session();
     try_nodes(session->context, data, size);
-    try_plan(session, data, size);
+    try_plan(session, &opener, data, size);
+    try_plan(session, NULL, data, size);
     /* A job lets go of its plan when its last thread has left it. */
     for (int i = 0; i < 100000 && (tg_context_node_count(session->context) != 0 ||
                                    atomic_load(&store.references) != 1);

@@ -89,6 +89,14 @@ settle(sim_world *w)
     }
 }
 
+static void
+discard(sim_event *e)
+{
+    free((void *)e->word.ranges);
+    free(e->frame);
+    free(e);
+}
+
 sim_event *
 sim_after(sim_world *w, int64_t delay, sim_action *act)
 {
@@ -119,39 +127,6 @@ sim_host_of(sim_world *w, uint64_t id)
 
 /* --- from the scheduler -------------------------------------------------------------------------
  */
-
-static bool
-tampered(sim_world *w, const tg_sched_action *a)
-{
-    bool lost = false;
-    sim_job *job = a->job != 0 ? &w->job[a->job - 1] : NULL;
-    if (a->kind == TG_ACTION_ASSIGN) {
-        lost = w->options->bug == SIM_DROP_ASSIGN && job->made[a->range.lo] == 1;
-        for (uint32_t t = a->range.lo; t < a->range.hi; t++) {
-            job->made[t]++;
-        }
-    } else if (a->kind == TG_ACTION_LOCATE) {
-        lost = w->options->bug == SIM_DROP_LOCATE && job->made[a->range.lo] > 1;
-    } else if (a->kind == TG_ACTION_DROP) {
-        lost = w->options->bug == SIM_DROP_DROP && a->worker % 4 == 0;
-    }
-    return lost;
-}
-
-static void
-to_worker(sim_world *w, const tg_sched_action *a)
-{
-    sim_host *host = sim_host_of(w, a->worker);
-    if (host != NULL && host->open && !tampered(w, a)) {
-        sim_event *e = sim_after(w, sim_delay(w), sim_worker_hears);
-        e->at = e->at > host->stalled_until ? e->at : host->stalled_until;
-        e->at = e->at > host->to_last ? e->at : host->to_last;
-        host->to_last = e->at;
-        e->host = (uint32_t)(host - w->host);
-        e->id = host->id;
-        e->action = *a;
-    }
-}
 
 static void
 expelled(sim_world *w, sim_event *e)
@@ -198,10 +173,11 @@ client_fetch(sim_world *w, sim_event *e)
     sim_job *job = &w->job[e->job];
     uint32_t t = e->task;
     uint64_t value = 0;
+    bool wait = false;
     if (job->client_gone || job->dropped) {
         return;
     }
-    if (sim_worker_serves(w, e->peer, e->job, t, &value)) {
+    if (sim_worker_serves(w, e->peer, e->job, t, &value, &wait)) {
         tg_range one = { t, t + 1 };
         if (value != job->value[t] || job->handed[t] == 2) {
             sim_fail(w, "job %u: result %u is wrong, or came twice", e->job + 1, t);
@@ -232,6 +208,13 @@ client_hears(sim_world *w, sim_event *e)
     }
 }
 
+/* Little memory, and nothing to spill to: tasks may have to be given back again and again. */
+static bool
+no_disk(const sim_world *w)
+{
+    return w->options->memory > 0 && !w->options->spill;
+}
+
 /* Whether a job may end like that. */
 static void
 judge(sim_world *w, const sim_job *job, const tg_sched_action *a)
@@ -245,9 +228,11 @@ judge(sim_world *w, const sim_job *job, const tg_sched_action *a)
     } else if (a->code == TG_ERR_CANCELLED) {
         right = job->cancelled;
     } else if (a->code == TG_ERR_IO) {
-        right = job->fatal != UINT32_MAX;
+        right = job->fatal != UINT32_MAX || no_disk(w); /* that takes of the same retries */
     } else if (a->code == TG_ERR_MEMORY) {
-        right = job->peak_bytes > 1000;
+        /* A worker that is too small; or tiles that find no room, and no disk. */
+        right =
+            job->peak_bytes > w->memory_bytes / 2 || (w->options->memory > 0 && !w->options->spill);
     } else if (a->code == TG_ERR_USER) {
         right = sscanf(text, "task %u of", &task) == 1 &&
                 (task == job->poison || (task < job->tasks.count && job->unlucky[task] >= 3));
@@ -290,11 +275,11 @@ act(sim_world *w, const tg_sched_action *a)
         job->dropped = true;
         w->jobs_over++;
     } else if (a->kind == TG_ACTION_STUCK) {
-        if (w->now > w->options->safety_ns + 40 * SECOND) {
+        if (w->now > w->options->safety_ns + 40 * SECOND && !no_disk(w)) {
             sim_fail(w, "job %u is stuck: %s", (unsigned)job->id, a->message);
         }
     } else if (a->kind == TG_ACTION_EXPEL) {
-        w->expelled[a->worker % SIM_IDS] = true;
+        sim_session_close(w, a->worker);
         if (host != NULL) {
             expel(w, host);
         }
@@ -302,15 +287,15 @@ act(sim_world *w, const tg_sched_action *a)
         for (uint32_t t = a->range.lo; a->kind == TG_ACTION_ASSIGN && t < a->range.hi; t++) {
             job->alone[t] = a->flag ? a->worker : 0;
         }
-        to_worker(w, a);
+        sim_sched_acts(w, a);
     }
 }
 
 /* --- to the scheduler ---------------------------------------------------------------------------
  */
 
-static void
-step(sim_world *w, const tg_sched_event *event)
+void
+sim_step(sim_world *w, const tg_sched_event *event)
 {
     const tg_sched_action *actions = NULL;
     size_t count = 0;
@@ -334,6 +319,7 @@ step(sim_world *w, const tg_sched_event *event)
     for (size_t i = 0; i < count; i++) {
         act(w, &actions[i]);
     }
+    sim_sched_sends(w);
     const char *broken = w->options->check ? tg_sched_check(w->sched) : NULL;
     if (broken != NULL) {
         sim_fail(w, "the scheduler's state: %s", broken);
@@ -343,50 +329,27 @@ step(sim_world *w, const tg_sched_event *event)
 static void
 heard(sim_world *w, sim_event *e)
 {
-    sim_host *host = sim_host_of(w, e->id);
-    bool late = e->word.kind == TG_EVENT_WORKER_GONE && w->expelled[e->word.worker % SIM_IDS];
-    if (late) {
-        /* its session was over already */
-    } else if (e->id == 0 || (host != NULL && host->open)) {
-        if (host != NULL && e->word.kind == TG_EVENT_WORKER_JOINED) {
-            host->joined = true;
+    bool late = e->word.kind == TG_EVENT_WORKER_GONE && sim_session_of(w, e->word.worker)->closed;
+    if (!late) { /* else its session was over already */
+        if (e->word.kind == TG_EVENT_WORKER_GONE) {
+            sim_session_close(w, e->word.worker);
         }
-        step(w, &e->word);
+        sim_step(w, &e->word);
     }
-    free((void *)e->word.ranges);
-    e->word.ranges = NULL;
-}
-
-static sim_event *
-send(sim_world *w, const tg_sched_event *word, int64_t delay)
-{
-    sim_event *e = sim_after(w, delay, heard);
-    e->word = *word;
-    if (word->range_count != 0) {
-        tg_range *ranges = malloc(word->range_count * sizeof *ranges);
-        memcpy(ranges, word->ranges, word->range_count * sizeof *ranges);
-        e->word.ranges = ranges;
-    } else {
-        e->word.ranges = NULL;
-    }
-    return e;
-}
-
-void
-sim_say(sim_world *w, sim_host *host, tg_sched_event word)
-{
-    word.worker = host->id;
-    sim_event *e = send(w, &word, sim_delay(w));
-    e->at = e->at > host->stalled_until ? e->at : host->stalled_until;
-    e->at = e->at > host->from_last ? e->at : host->from_last;
-    host->from_last = e->at;
-    e->id = host->id;
 }
 
 void
 sim_client_say(sim_world *w, tg_sched_event word, int64_t delay)
 {
-    (void)send(w, &word, delay);
+    sim_event *e = sim_after(w, delay, heard);
+    e->word = word;
+    if (word.range_count != 0) {
+        tg_range *ranges = malloc(word.range_count * sizeof *ranges);
+        memcpy(ranges, word.ranges, word.range_count * sizeof *ranges);
+        e->word.ranges = ranges;
+    } else {
+        e->word.ranges = NULL;
+    }
 }
 
 /* --- clients ------------------------------------------------------------------------------------
@@ -425,7 +388,7 @@ submit(sim_world *w, sim_event *e)
         return;
     }
     job->submitted = true;
-    step(w, &(tg_sched_event){ .kind = TG_EVENT_JOB_SUBMITTED, .job = job->id, .spec = &spec });
+    sim_step(w, &(tg_sched_event){ .kind = TG_EVENT_JOB_SUBMITTED, .job = job->id, .spec = &spec });
     if (sim_chance(&w->rng, w->options->cancel)) {
         sim_event *later = sim_after(w, (int64_t)(sim_unit(&w->rng) * 2e9), cancel);
         later->job = e->job;
@@ -440,6 +403,7 @@ static bool
 create(sim_world *w, const sim_options *o, sim_result *result)
 {
     tg_sched_options options = { 0 };
+    int64_t largest = 0;
     *result = (sim_result){ 0 };
     w->options = o;
     w->result = result;
@@ -448,7 +412,6 @@ create(sim_world *w, const sim_options *o, sim_result *result)
     w->lines = calloc(LINES, sizeof *w->lines);
     w->host_count = o->workers + (o->check ? 4 : 0);
     w->host = calloc(w->host_count, sizeof *w->host);
-    w->expelled = calloc(SIM_IDS, sizeof *w->expelled);
     w->job_count = o->jobs;
     w->job = calloc(o->jobs, sizeof *w->job);
     if (o->check) { /* small, so that all limits are met */
@@ -461,10 +424,12 @@ create(sim_world *w, const sim_options *o, sim_result *result)
     bool ok = tg_sched_create(&options, &w->sched, NULL) == TG_OK;
     for (uint32_t j = 0; ok && j < o->jobs; j++) {
         ok = sim_job_make(w, &w->job[j], j);
+        largest = w->job[j].peak_bytes > largest ? w->job[j].peak_bytes : largest;
         sim_event *e =
             sim_after(w, o->check ? (int64_t)(sim_unit(&w->rng) * 3e9) : 10000000, submit);
         e->job = j;
     }
+    w->memory_bytes = o->memory > 0 ? (int64_t)(o->memory * (double)largest) : (int64_t)1 << 50;
     for (uint32_t i = 0; ok && i < o->workers; i++) {
         sim_worker_start(w, &w->host[i]);
         result->threads += w->host[i].threads;
@@ -478,13 +443,13 @@ destroy(sim_world *w)
     settle(w);
     while (w->queue_count != 0) {
         sim_event *e = pop(w);
-        free((void *)e->word.ranges);
-        free(e);
+        discard(e);
     }
     tg_sched_destroy(w->sched);
     for (uint32_t i = 0; i < w->host_count; i++) {
         sim_worker_stop(w, &w->host[i]);
     }
+    sim_net_free(w);
     for (uint32_t j = 0; j < w->job_count; j++) {
         sim_job_free(&w->job[j]);
     }
@@ -492,7 +457,6 @@ destroy(sim_world *w)
     free(w->job);
     free(w->queue);
     free(w->lines);
-    free(w->expelled);
 }
 
 static void
@@ -502,7 +466,7 @@ happen(sim_world *w)
     settle(w);
     if (w->queue_count == 0 || deadline < w->queue[0]->at) {
         w->now = deadline > w->now ? deadline : w->now;
-        step(w, &(tg_sched_event){ .kind = TG_EVENT_TIME });
+        sim_step(w, &(tg_sched_event){ .kind = TG_EVENT_TIME });
         return;
     }
     sim_event *e = pop(w);
@@ -516,8 +480,7 @@ happen(sim_world *w)
         if (host == NULL || host->id == e->id) {
             e->act(w, e);
         }
-        free((void *)e->word.ranges);
-        free(e);
+        discard(e);
     }
 }
 
@@ -528,10 +491,16 @@ judge_end(sim_world *w)
     char *text = NULL;
     size_t capacity = 0;
     for (uint32_t i = 0; i < w->host_count; i++) {
-        for (uint32_t j = 0; w->host[i].id != 0 && j < w->job_count; j++) {
-            if (w->host[i].part[j].job != NULL && !w->host[i].part[j].dropped) {
-                sim_fail(w, "worker %u still has job %u", (unsigned)w->host[i].id, j + 1);
-            }
+        const sim_host *host = &w->host[i];
+        tg_agent_load load = { 0 };
+        if (host->id != 0) {
+            tg_agent_load_of(host->agent, &load);
+        }
+        if (load.jobs != 0 || load.memory_bytes + load.disk_bytes != 0 ||
+            host->used_bytes + host->disk_bytes != 0) {
+            sim_fail(w, "worker %u still has %u jobs, %lld bytes in memory and %lld on disk",
+                     (unsigned)host->id, load.jobs, (long long)host->used_bytes,
+                     (long long)host->disk_bytes);
         }
     }
     for (uint32_t j = 0; j < w->job_count; j++) {

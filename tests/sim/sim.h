@@ -2,15 +2,20 @@
 #ifndef TG_SIM_SIM_H
 #define TG_SIM_SIM_H
 /*
- * What: a whole cluster in one thread, from one seed: the real scheduler's state, and models of
- * workers, clients and the network between them, under a virtual clock. Workers behave as
- * scheduler/state/state.h says; faults are injected for a while (safety), then they stop and all
- * jobs must end within a bound (liveness).
+ * What: a whole cluster in one thread, from one seed: the real scheduler's state and the real
+ * agents of workers, which talk by real messages over real links; and models of threads, disks,
+ * clients and the network, under a virtual clock. Faults are injected for a while (safety), then
+ * they stop and all jobs must end within a bound (liveness).
  *
- * What is checked: tg_sched_check after every step; every value that is computed, fetched and
- * handed over is that of the serial run; a task that is assigned alone is alone; a worker that is
- * dismissed holds nothing; an innocent task is never blamed; every job ends as it must, and then
- * nothing is left of it, neither with the scheduler nor on any worker.
+ * There is no time of day: what is simulated sees one clock, which never goes back, as the daemons
+ * see CLOCK_MONOTONIC. Nothing they decide depends on another, so jumps of it are no fault to draw.
+ *
+ * What is checked: tg_sched_check and tg_agent_check after every step; every value that is
+ * computed, fetched, read from disk and handed over is that of the serial run; the memory law, by
+ * the shell's own count; what a task reads is there while it runs; a task that is assigned alone is
+ * alone; a worker that is dismissed holds nothing; an innocent task is never blamed; every job ends
+ * as it must, and then nothing is left of it, neither with the scheduler nor on any worker, in
+ * memory or on disk.
  *
  * Ownership: none. Threads: one. Errors: sim_run gives false and says what went wrong.
  */
@@ -18,12 +23,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The scheduler's words are tampered with, to prove that the simulator sees it. */
+/* Words are tampered with, to prove that the simulator sees it. */
 typedef enum sim_bug {
     SIM_NO_BUG,
     SIM_DROP_LOCATE, /* a tile that was made anew is not located */
     SIM_DROP_ASSIGN, /* a task that came back is not assigned */
     SIM_DROP_DROP,   /* a job is not dropped by one worker */
+    SIM_DROP_LOST,   /* workers do not say that a tile is lost */
+    SIM_DROP_ENDS,   /* nor, now and then, that tasks have ended */
     SIM_BUGS
 } sim_bug;
 
@@ -38,10 +45,14 @@ typedef struct sim_options {
     int64_t task_ns;  /* of a task; 0: drawn for each */
     int64_t delay_ns; /* of a message, at most */
     int64_t batch_ns; /* DONE is said after so long at most */
+    double memory;    /* of a worker, in what the largest task takes; 0: no limit */
+    bool spill;       /* to a disk that is large enough */
+    bool harsh;       /* the network doubles, loses and reorders frames */
     /* Faults a second, over all workers. */
     double crash, cut, stall, pause, slow, join, drain, full;
     double silent;     /* of crashes: nobody notices but by the lease */
     double peer;       /* of fetches: the holder cannot be reached */
+    double rot;        /* of loads: what was on disk is not what was written */
     double restart;    /* of dead workers: a new one comes instead */
     double flaky;      /* of tasks: fail a few times with an error that passes */
     double poison;     /* of jobs: a task kills its worker; some only a few times */
@@ -56,7 +67,7 @@ typedef struct sim_result {
     char message[512];
     int64_t virtual_ns, work_ns; /* until the last job ended; of all tasks that count */
     uint32_t threads;            /* at the start */
-    uint64_t steps, deaths, tasks;
+    uint64_t steps, agent_steps, deaths, tasks;
 } sim_result;
 
 /* The options that a seed stands for: a subset of faults, each with its own rate. */

@@ -36,6 +36,7 @@ sim_draw(uint64_t seed)
     o.full = draw(&rng, 0.3);
     o.slow = fmin(draw(&rng, 0.1), 0.5);
     o.silent = draw(&rng, 0.1);
+    o.rot = fmin(draw(&rng, 0.03), 0.3);
     o.peer = fmin(draw(&rng, 0.03), 0.2);
     o.restart = sim_unit(&rng);
     o.flaky = fmin(draw(&rng, 0.01), 0.1);
@@ -43,6 +44,9 @@ sim_draw(uint64_t seed)
     o.fatal = fmin(draw(&rng, 0.05), 0.3);
     o.cancel = fmin(draw(&rng, 0.1), 0.5);
     o.persist = sim_unit(&rng);
+    o.memory = sim_chance(&rng, 0.7) ? pow(10, sim_unit(&rng)) : 0;
+    o.spill = sim_chance(&rng, 0.85);
+    o.harsh = sim_chance(&rng, 0.3);
     o.safety_ns = (int64_t)1000000000 * (2 + sim_below(&rng, 8));
     return o;
 }
@@ -54,12 +58,14 @@ sim_describe(const sim_options *o, char *text, size_t bytes)
         text, bytes,
         "seed %llu: workers %u threads<=%u jobs %u tasks<=%u delay %.1f ms batch %.1f ms "
         "crash %.2f (silent %.2f restart %.2f) cut %.2f stall %.2f pause %.2f slow %.2f "
-        "join %.2f drain %.2f full %.2f peer %.3f flaky %.3f poison %.2f fatal %.2f "
+        "join %.2f drain %.2f full %.2f rot %.3f peer %.3f memory %.1f spill %d harsh %d flaky "
+        "%.3f poison %.2f fatal %.2f "
         "cancel %.2f persist %.2f safety %.0f s",
         (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
         (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent, o->restart,
-        o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->peer, o->flaky,
-        o->poison, o->fatal, o->cancel, o->persist, (double)o->safety_ns / 1e9);
+        o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->rot, o->peer, o->memory,
+        o->spill, o->harsh, o->flaky, o->poison, o->fatal, o->cancel, o->persist,
+        (double)o->safety_ns / 1e9);
 }
 
 static void
@@ -97,14 +103,15 @@ sim_unlucky(sim_world *w, uint64_t id)
 void
 sim_crash(sim_world *w, sim_host *host, bool silent)
 {
-    if (host->open && host->joined && !silent) {
+    sim_session *session = sim_session_of(w, host->id);
+    if (host->open && session->joined && !silent) {
         sim_event *e = sim_after(w, sim_delay(w), closed);
         e->word = (tg_sched_event){ .kind = TG_EVENT_WORKER_GONE, .worker = host->id };
     }
     sim_unlucky(w, host->id);
     sim_trace(w, "worker %u is no more%s", (unsigned)host->id, silent ? ", silently" : "");
     sim_worker_stop(w, host);
-    host->open = host->joined = false;
+    host->open = false;
     if (w->quiet || sim_chance(&w->rng, w->options->restart)) {
         restart(w, host, (int64_t)(sim_unit(&w->rng) * 1e9));
     }
@@ -120,11 +127,13 @@ while_ns(sim_world *w)
     return (int64_t)(5e7 * pow(10, 2 * sim_unit(&w->rng)));
 }
 
+/* The connection breaks, and what was under way is lost; some time later there is another. */
 static void
 cut(sim_world *w, sim_host *host)
 {
-    sim_crash(w, host, false);
-    restart(w, host, sim_delay(w));
+    int64_t until = w->now + while_ns(w) / 4;
+    host->cuts++;
+    host->hole_until = until > host->hole_until ? until : host->hole_until;
 }
 
 static void
@@ -149,17 +158,19 @@ pause_it(sim_world *w, sim_host *host)
 static void
 drain(sim_world *w, sim_host *host)
 {
-    if (!host->draining) {
+    if (!host->draining && host->open) {
         host->draining = true;
-        sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_WORKER_DRAINS });
+        if (sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_DRAIN })) {
+            sim_host_sends(w, host);
+        }
     }
 }
 
 static void
 fill(sim_world *w, sim_host *host)
 {
-    host->full = !host->full;
-    sim_say(w, host, (tg_sched_event){ .kind = TG_EVENT_WORKER_FULL, .flag = host->full });
+    (void)w;
+    host->disk_full = !host->disk_full;
 }
 
 static void
@@ -230,10 +241,10 @@ sim_faults_end(sim_world *w)
         if (host->id == 0) {
             restart(w, host, 1);
         } else {
-            if (host->full) {
-                fill(w, host);
-            }
-            if (host->memory_bytes < 2000) { /* or there might never be one that is large enough */
+            host->disk_full = false;
+            host->hole_until = 0;
+            if (host->memory_bytes <
+                w->memory_bytes) { /* or there might never be one that is large enough */
                 drain(w, host);
             }
         }

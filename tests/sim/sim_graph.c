@@ -127,6 +127,26 @@ draw_faults(sim_world *w, sim_job *job)
     }
 }
 
+/* What stages and tiles take, and what one worker must have at least. */
+static void
+draw_sizes(sim_world *w, sim_job *job)
+{
+    const tg_tasks *g = &job->tasks;
+    for (uint32_t s = 0; s < job->stage_count; s++) {
+        job->out_bytes[s] = 10 + sim_below(&w->rng, 100);
+        job->need_bytes[s] = job->out_bytes[s] + sim_below(&w->rng, 100);
+    }
+    for (uint32_t t = 0; t < g->count; t++) {
+        uint32_t stage = job->stage[t];
+        int64_t alone = job->need_bytes[stage];
+        job->bytes[t] = job->out_bytes[stage] - sim_below(&w->rng, 10);
+        for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
+            alone += job->out_bytes[job->stage[g->preds[e]]];
+        }
+        job->peak_bytes = alone > job->peak_bytes ? alone : job->peak_bytes;
+    }
+}
+
 bool
 sim_job_make(sim_world *w, sim_job *job, uint32_t index)
 {
@@ -151,7 +171,9 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
     job->alone = calloc(most, sizeof *job->alone);
     job->offer = calloc(most, sizeof *job->offer);
     job->priority = 1 + sim_below(&w->rng, 3);
-    job->peak_bytes = sim_chance(&w->rng, 0.2) ? 2000 : 500;
+    job->out_bytes = calloc(stages + 1, sizeof *job->out_bytes);
+    job->need_bytes = calloc(stages + 1, sizeof *job->need_bytes);
+    job->bytes = calloc(most, sizeof *job->bytes);
     job->persist = sim_chance(&w->rng, w->options->persist);
     tg_tasks_init(&job->tasks);
     bool ok = sweep(w, job, &s) && tg_tasks_freeze(&job->tasks, NULL) == TG_OK;
@@ -161,6 +183,7 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
         job->kept[k] =
             !w->options->flat && sim_chance(&w->rng, k + 1 == job->stage_count ? 0.7 : 0.15);
     }
+    draw_sizes(w, job);
     draw_faults(w, job);
     return ok;
 }
@@ -172,6 +195,9 @@ sim_job_free(sim_job *job)
     free(job->stage);
     free(job->kept);
     free(job->task_ns);
+    free(job->out_bytes);
+    free(job->need_bytes);
+    free(job->bytes);
     free(job->value);
     free(job->fails_left);
     free(job->made);

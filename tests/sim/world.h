@@ -3,12 +3,15 @@
 #define TG_SIM_WORLD_H
 /*
  * What: what the files of the simulator share: the world, its clock and queue, hosts with a worker
- * each, jobs with their clients.
+ * each, links to them, jobs with their clients.
  *
  * Ownership: all belongs to the world. Threads: one. Errors: sim_fail stops the run.
  */
+#include "core/wire/link.h"
+#include "core/wire/message.h"
 #include "scheduler/state/state.h"
 #include "tests/sim/sim.h"
+#include "worker/agent/agent.h"
 
 typedef struct sim_rng {
     uint64_t state;
@@ -31,6 +34,8 @@ typedef struct sim_job {
     uint8_t *kept; /* by stage */
     uint32_t stage_count;
     int64_t *task_ns;
+    int64_t *out_bytes, *need_bytes;      /* by stage */
+    int64_t *bytes;                       /* by task: of its tile */
     uint64_t *value;                      /* of the serial run */
     uint8_t *fails_left;                  /* passing errors to come */
     uint32_t *made;                       /* how often each was begun anew: for planted bugs */
@@ -49,53 +54,72 @@ typedef struct sim_job {
 /* --- workers ------------------------------------------------------------------------------------
  */
 
-enum { SIM_NONE, SIM_TODO, SIM_RUNNING };
-enum { SIM_ABSENT, SIM_COPY, SIM_OWN };
+/* Where a tile is in a worker's shell, and what is under way with it. */
+enum {
+    SIM_MEMORY = 1,
+    SIM_DISK = 2,
+    SIM_MADE = 4, /* here, not fetched */
+    SIM_STARTED = 8,
+    SIM_FETCHING = 16,
+    SIM_SPILLING = 32,
+    SIM_LOADING = 64
+};
 
-typedef struct sim_tile {
-    uint8_t task; /* SIM_NONE, SIM_TODO, SIM_RUNNING */
-    uint8_t tile; /* SIM_ABSENT, ... */
-    bool ended;   /* here */
-    bool freed;   /* made here, and freed by itself */
-    bool took;    /* from a worker that drains */
-    bool fetching;
-    uint32_t left;   /* of an own tile: readers that have not ended here */
-    uint64_t holder; /* by the newest LOCATE; 0: none */
-    uint64_t take;   /* to be taken from; 0: not */
-    uint64_t value;
-} sim_tile;
-
+/* A job in a worker's shell. */
 typedef struct sim_part {
-    sim_job *job; /* NULL: no plan, or dropped */
-    bool dropped;
-    sim_tile *tile;
-    uint32_t todo, low; /* tasks to run; none is below */
-    tg_range *done;     /* not said yet */
-    size_t done_count, done_capacity;
-    int64_t busy_ns;
-    bool flush; /* a flush is under way */
+    sim_job *job;  /* NULL: no plan */
+    bool dropped;  /* DROP was said */
+    bool closed;   /* and CLOSE */
+    uint8_t *tile; /* by task */
+    uint64_t *value, *fetched;
+    int64_t *lent; /* until when a loaded tile's buffer is held for those that asked */
+    uint32_t under_way;
+    uint32_t lo, hi; /* of the tiles that anything was done with */
 } sim_part;
+
+typedef struct sim_start {
+    uint32_t job, task;
+} sim_start;
 
 typedef struct sim_host {
     uint64_t id; /* of the worker; 0: none is there */
     bool open;   /* the scheduler has not closed its session */
-    bool joined; /* it knows of it */
-    bool draining, full;
-    uint32_t threads, busy;
+    bool draining, disk_full;
+    uint32_t threads, busy, started;
     int64_t memory_bytes;
     double slow;
     int64_t paused_until;
     int64_t stalled_until;      /* its link to the scheduler */
-    int64_t to_last, from_last; /* delivery of the last message: links keep the order */
-    sim_part *part;             /* by job */
-    uint64_t alone_job;         /* index + 1 of what runs alone */
+    int64_t hole_until;         /* what goes over it is lost */
+    uint32_t cuts;              /* what was under way at the last one is lost */
+    int64_t to_last, from_last; /* arrival of the last frame */
+    tg_agent *agent;
+    tg_link *link;
+    tg_message_writer words; /* to be sent */
+    int64_t armed_ns;        /* when its timer fires */
+    uint64_t armed;          /* which one that is */
+    sim_part *part;          /* by job */
+    sim_start *queue;        /* started, and waiting for a thread */
+    uint32_t queued, queue_capacity;
+    int64_t used_bytes; /* by the memory law */
+    int64_t disk_bytes;
+    uint64_t alone_job; /* index + 1 of what must run alone */
     uint32_t alone_task;
 } sim_host;
+
+/* The scheduler's end of a link. */
+typedef struct sim_session {
+    tg_link *link; /* NULL: there is none yet, or it is closed */
+    tg_message_writer words;
+    bool joined, closed, dirty;
+    uint32_t host;
+    int64_t heard_ns, armed_ns;
+    uint64_t armed;
+} sim_session;
 
 /* --- the world ----------------------------------------------------------------------------------
  */
 
-enum { SIM_IDS = 65536 };
 typedef struct sim_event sim_event;
 typedef struct sim_world sim_world;
 typedef void sim_action(sim_world *w, sim_event *e);
@@ -109,8 +133,10 @@ struct sim_event {
     uint32_t job, task;
     uint64_t peer, value;
     bool flag;
-    tg_sched_event word;    /* to the scheduler; its ranges are owned */
-    tg_sched_action action; /* to a worker or client */
+    tg_sched_event word;    /* of a client to the scheduler; its ranges are owned */
+    tg_sched_action action; /* to a client */
+    unsigned char *frame;   /* on a link; owned */
+    size_t frame_bytes;
 };
 
 struct sim_world {
@@ -126,10 +152,14 @@ struct sim_world {
     sim_host *host;
     uint32_t host_count;
     uint64_t next_id;
-    bool *expelled; /* by id, modulo SIM_IDS */
+    sim_session *session; /* by id */
+    uint64_t session_count;
+    uint64_t *dirty; /* ids of sessions with words to be sent */
+    size_t dirty_count, dirty_capacity;
     sim_job *job;
     uint32_t job_count, jobs_over;
-    bool quiet; /* faults are over */
+    int64_t memory_bytes; /* of a worker; some have half */
+    bool quiet;           /* faults are over */
     bool failed;
     char (*lines)[160]; /* the last words */
     size_t line_count;
@@ -142,8 +172,8 @@ sim_event *sim_after(sim_world *w, int64_t delay, sim_action *act);
 int64_t sim_delay(sim_world *w);
 /* NULL: there is no such worker. */
 sim_host *sim_host_of(sim_world *w, uint64_t id);
-/* A word of a worker to the scheduler, in order. Copies the ranges. */
-void sim_say(sim_world *w, sim_host *host, tg_sched_event word);
+/* One step of the scheduler's state, and all that comes of it. */
+void sim_step(sim_world *w, const tg_sched_event *event);
 /* A word of a client. */
 void sim_client_say(sim_world *w, tg_sched_event word, int64_t delay);
 
@@ -153,15 +183,40 @@ void sim_job_free(sim_job *job);
 uint64_t sim_value(const sim_job *job, uint32_t t, uint64_t (*of)(void *ctx, uint32_t t),
                    void *ctx);
 
+/* sim_net.c */
+void sim_link_start(sim_world *w, sim_host *host);
+void sim_link_stop(sim_host *host);
+/* A word of a worker: collected, and sent with the others by sim_host_sends. */
+void sim_host_says(sim_world *w, sim_host *host, const tg_message *message);
+void sim_host_sends(sim_world *w, sim_host *host);
+/* The same for the scheduler. */
+void sim_sched_says(sim_world *w, uint64_t id, const tg_message *message);
+void sim_sched_sends(sim_world *w);
+/* Sets its timer. */
+void sim_host_arm(sim_world *w, sim_host *host);
+/* The scheduler hears nothing of that worker any more. */
+void sim_session_close(sim_world *w, uint64_t id);
+sim_session *sim_session_of(sim_world *w, uint64_t id);
+void sim_net_free(sim_world *w);
+
+/* sim_word.c: from messages to events of the scheduler, and from its actions to messages. */
+void sim_sched_hears(sim_world *w, uint64_t id, const tg_message *message);
+void sim_sched_acts(sim_world *w, const tg_sched_action *action);
+
 /* sim_worker.c */
 void sim_worker_start(sim_world *w, sim_host *host);
 void sim_worker_stop(sim_world *w, sim_host *host);
-sim_action sim_worker_hears; /* e->action */
-sim_action sim_worker_beats;
-/* What the worker waits for, to stderr. */
+/* False: the worker is no more. */
+bool sim_worker_hears(sim_world *w, sim_host *host, const tg_message *message);
+bool sim_worker_step(sim_world *w, sim_host *host, tg_agent_event event);
+/* What the holder answers to a fetch: false: not, or (*later) not yet. */
+bool sim_worker_serves(sim_world *w, uint64_t holder, uint32_t job, uint32_t task, uint64_t *value,
+                       bool *later);
+/* Its state, to stderr. */
 void sim_worker_show(const sim_world *w, const sim_host *host);
-/* What the holder answers to a fetch: false: it has no such tile. */
-bool sim_worker_serves(sim_world *w, uint64_t holder, uint32_t job, uint32_t task, uint64_t *value);
+/* sim_table.c: what its shell holds, and what it carries out. */
+void sim_table_act(sim_world *w, sim_host *host, const tg_agent_action *action);
+void sim_table_leave(sim_world *w, sim_host *host);
 /* sim_fault.c */
 void sim_crash(sim_world *w, sim_host *host, bool silent);
 /* Chance took a worker from what it may have had alone. */

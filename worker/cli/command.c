@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of commands, reading command lines by it, and the help that is made from it. */
+/* Reading a command line by the descriptor of a command, and the help that is made from it. */
 #include "worker/cli/command.h"
 
 #include <errno.h>
@@ -8,37 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TG_COMMAND(name) extern const tg_command tg_command_##name;
-#include "worker/cli/command.def"
-#undef TG_COMMAND
-
-static const tg_command *const commands[] = {
-#define TG_COMMAND(name) &tg_command_##name,
-#include "worker/cli/command.def"
-#undef TG_COMMAND
-};
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-
-const tg_command *
-tg_command_find(const char *name)
+/* Daemons are programs of their own, and are named so: "tgworker". */
+static const char *
+prefix(const tg_command *command)
 {
-    const tg_command *found = NULL;
-    for (size_t i = 0; i < COMMAND_COUNT && found == NULL; i++) {
-        found = strcmp(commands[i]->name, name) == 0 ? commands[i] : NULL;
-    }
-    return found;
+    return strncmp(command->name, "tg", 2) == 0 ? "" : "tg ";
 }
 
 int
 tg_command_usage(const tg_command *command, const char *format, ...)
 {
     va_list args;
-    (void)fprintf(stderr, "tg%s%s: ", command != NULL ? " " : "",
+    (void)fprintf(stderr, "%s%s: ", command != NULL ? prefix(command) : "tg",
                   command != NULL ? command->name : "");
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
+    (void)fprintf(stderr, "\nTry `%s%s --help`.\n", command != NULL ? prefix(command) : "tg",
                   command != NULL ? command->name : "");
     return TG_EXIT_USAGE;
 }
@@ -46,7 +32,7 @@ tg_command_usage(const tg_command *command, const char *format, ...)
 int
 tg_command_failure(const tg_command *command, const tg_error *err)
 {
-    (void)fprintf(stderr, "tg %s: %s\n", command->name, err->message);
+    (void)fprintf(stderr, "%s%s: %s\n", prefix(command), command->name, err->message);
     return TG_EXIT_FAILURE;
 }
 
@@ -157,24 +143,9 @@ tg_command_read_sizes(const char *text, int64_t *sizes)
 /* --- help ------------------------------------------------------------------------------------- */
 
 void
-tg_command_print_all(void)
-{
-    (void)printf("tg %s: images that are larger than memory, from the command line\n\n"
-                 "usage: tg COMMAND [ARGUMENTS]\n\n",
-                 tg_version_string());
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        char head[40];
-        (void)snprintf(head, sizeof head, "%s %s", commands[i]->name, commands[i]->synopsis);
-        (void)printf("  %-18s %s\n", head, commands[i]->summary);
-    }
-    (void)printf("\n  %-18s %s\n  %-18s %s\n\n`tg help COMMAND` shows the options of a command.\n",
-                 "--version", "print the version", "--help", "print this");
-}
-
-void
 tg_command_print_help(const tg_command *command)
 {
-    (void)printf("usage: tg %s %s%s\n\n%s.\n", command->name, command->synopsis,
+    (void)printf("usage: %s%s %s%s\n\n%s.\n", prefix(command), command->name, command->synopsis,
                  command->options[0].name != NULL ? " [OPTIONS]" : "", command->summary);
     if (command->details[0] != '\0') {
         (void)printf("\n%s\n", command->details);

@@ -25,7 +25,7 @@ tg_eval_context(const tg_eval *eval, const tg_array *node, const tg_box *out,
                          .scratch = (tg_scratch *)&eval->scratch,
                          .pool = eval->run->pool,
                          .stats = (tg_io_stats *)&eval->stats,
-                         .given = eval->given };
+                         .given = (tg_given *)&eval->made };
 }
 
 void
@@ -44,8 +44,8 @@ view_given(const tg_eval *eval, const tg_local *local, tg_view *view)
 {
     const tg_given *given = &eval->run->givens[local->producer];
     TG_ASSERT(given->data != NULL);
-    tg_view_from_shape(view, tg_buffer_data(given->data), local->array->dtype, given->ndim,
-                       given->shape);
+    tg_view_from_shape(view, (char *)tg_buffer_data(given->data) + given->offset,
+                       local->array->dtype, given->ndim, given->shape);
 }
 
 static void

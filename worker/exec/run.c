@@ -137,7 +137,7 @@ static bool
 target_view(const tg_running *run, const tg_stage *stage, const tg_box *box, tg_view *view)
 {
     bool memory = stage->target != TG_NO_TARGET && run->plan->targets[stage->target].sink == NULL &&
-                  tg_array_is_known(stage->root);
+                  !run->plan->options.shared && tg_array_is_known(stage->root);
     if (memory) {
         const tg_run_target *target = &run->targets[stage->target];
         tg_view whole;
@@ -287,7 +287,7 @@ out:
 
 /* One tile: a state, which is kept, or a piece of the result, which goes to where it is wanted. */
 static tg_status
-run_tile(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
+run_tile(tg_eval *eval, const tg_box *box, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_running *run = eval->run;
@@ -301,7 +301,7 @@ run_tile(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
         TG_TRY(combine(eval, box, &state, err));
     }
     if (stage->kind == TG_STAGE_PARTIAL || stage->kind == TG_STAGE_COMBINE) {
-        run->tiles[task].buffer = state;
+        eval->result = state;
         state = NULL;
         goto out;
     }
@@ -317,7 +317,7 @@ run_tile(tg_eval *eval, const tg_box *box, uint32_t task, tg_error *err)
     }
     TG_TRY(deliver(run, stage, box, buffer, &out, eval, err));
     if (stage->keeps) {
-        run->tiles[task].buffer = buffer;
+        eval->result = buffer;
         buffer = NULL;
     }
 out:
@@ -326,16 +326,21 @@ out:
     return status;
 }
 
-/* Results of unknown length go to the targets that want them. */
+/* What the task has made is there for its readers; results of unknown length also for targets. */
 static void
-share_given(tg_running *run, const tg_stage *stage)
+publish(tg_running *run, tg_eval *eval)
 {
-    const tg_given *given = &run->givens[stage - run->plan->stages];
-    if (given->data != NULL && stage->target != TG_NO_TARGET) {
-        tg_run_target *target = &run->targets[stage->target];
-        target->given = *given;
-        (void)tg_buffer_retain(given->data);
+    const tg_stage *stage = eval->stage;
+    if (eval->made.data != NULL) {
+        run->givens[stage - run->plan->stages] = eval->made;
+        if (stage->target != TG_NO_TARGET) {
+            run->targets[stage->target].given = eval->made;
+            (void)tg_buffer_retain(eval->made.data);
+        }
+        eval->made.data = NULL;
     }
+    run->tiles[eval->task].buffer = eval->result;
+    eval->result = NULL;
 }
 
 static void
@@ -406,6 +411,32 @@ say_what_is_enough(const tg_plan_core *plan, tg_error *err)
     }
 }
 
+/* What came out of it goes to where it is kept, and what the task took goes back. */
+static tg_status
+settle_task(tg_running *run, tg_eval *eval, void *memory, size_t capacity, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_tile *tile = &run->tiles[eval->task];
+    if (run->hold != NULL) {
+        TG_TRY(run->hold(run->holder, eval, err));
+    } else {
+        publish(run, eval);
+    }
+    record_memory(run);
+    if (run->hold == NULL && atomic_load(&tile->readers) == 0) { /* nobody wants it any more */
+        tg_buffer_release(tile->buffer);
+        tile->buffer = NULL;
+    }
+    tg_pool_put(run->pool, eval->block, capacity); /* cutting inputs down may need the room */
+    eval->block = NULL;
+    if (run->hold == NULL) {
+        TG_TRY(release_inputs(run, eval->task, memory, err));
+    }
+    atomic_fetch_add(&run->tasks_run, 1);
+out:
+    return status;
+}
+
 tg_status
 tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err)
 {
@@ -425,7 +456,6 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
     eval.task = task;
     eval.thread = thread;
     eval.stage = &plan->stages[index];
-    eval.given = &run->givens[index];
     tg_plan_tile_box(plan, eval.stage, eval.tile, &box);
     tg_grid_index(eval.stage->grid,
                   eval.tile / (eval.stage->kind == TG_STAGE_COMBINE ? eval.stage->groups : 1),
@@ -444,22 +474,15 @@ tg_running_task(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error
                  eval.stage->root->op->name, (long long)bytes);
     }
     tg_scratch_init(&eval.scratch, run->pool, eval.block, 0);
-    TG_TRY(run_tile(&eval, &box, task, err));
+    TG_TRY(run_tile(&eval, &box, err));
     if (evaluates) {
         count_sources(run, eval.stage, &layout, &eval.stats);
     }
-    share_given(run, eval.stage);
-    record_memory(run);
-    if (atomic_load(&run->tiles[task].readers) == 0) { /* nobody wants it any more */
-        tg_buffer_release(run->tiles[task].buffer);
-        run->tiles[task].buffer = NULL;
-    }
-    tg_pool_put(run->pool, eval.block, capacity); /* cutting inputs down may need the room */
-    eval.block = NULL;
-    TG_TRY(release_inputs(run, task, memory, err));
-    atomic_fetch_add(&run->tasks_run, 1);
+    TG_TRY(settle_task(run, &eval, memory, capacity, err));
 out:
     tg_scratch_reset(&eval.scratch); /* what combine and finish took */
+    tg_buffer_release(eval.result);  /* of a failure */
+    tg_buffer_release(eval.made.data);
     tg_pool_put(run->pool, eval.block, capacity);
     tg_free(NULL, memory, run->layout_bytes);
     if (status == TG_OK) {

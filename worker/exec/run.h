@@ -8,7 +8,7 @@
  *
  * Design notes.
  * 1. A tile is written by its task only, published by the executor's counters, and freed by the
- *    last of its readers' tasks.
+ *    last of its readers' tasks. With a holder (part.h) neither: it takes what a task has made.
  * 2. All memory of a task is one scratch block and its result; both come from the pool.
  *
  * Ownership: the run shares the plan and holds the buffers of its tiles and results.
@@ -24,9 +24,11 @@
 #include "worker/exec/exec.h"
 #include "worker/profile/timeline.h"
 
+typedef struct tg_eval tg_eval;
+
 typedef struct tg_tile {
     tg_buffer *buffer;        /* the tile, or the state of a reduction */
-    _Atomic uint32_t readers; /* tasks that still read it */
+    _Atomic uint32_t readers; /* tasks that still read it; with a holder: that read it just now */
 } tg_tile;
 
 /* What is left of a tile that was cut down: a piece for each reader to come. */
@@ -47,6 +49,7 @@ enum { TG_TRIM_LOCKS = 64 };
 typedef struct tg_given {
     int ndim;
     int64_t shape[TG_NDIM_MAX];
+    int64_t offset; /* of the first cell in `data` */
     tg_buffer *data;
 } tg_given;
 
@@ -66,6 +69,10 @@ typedef struct tg_running {
     pthread_rwlock_t trim_locks[TG_TRIM_LOCKS]; /* of tile and trims of a task, by its number */
     tg_given *givens;                           /* by stage */
     tg_run_target *targets;
+    /* Shares what a task has made: eval->result, or eval->made. Tiles then stay until the holder
+     * drops them. NULL: they go with their last reader. */
+    tg_status (*hold)(void *holder, tg_eval *eval, tg_error *err);
+    void *holder;
     tg_timeline *timeline;   /* NULL: none */
     size_t layout_bytes;     /* the most that a layout of a stage needs */
     int64_t table_bytes;     /* reserved for what sources keep */
@@ -76,7 +83,7 @@ typedef struct tg_running {
 } tg_running;
 
 /* What evaluating one tile works with. */
-typedef struct tg_eval {
+struct tg_eval {
     tg_running *run;
     const tg_stage *stage;
     const tg_layout *layout;
@@ -90,8 +97,9 @@ typedef struct tg_eval {
     tg_view *views; /* per local: what is in memory of it */
     int64_t index[TG_NDIM_MAX];
     int64_t bytes_in;
-    tg_given *given;
-} tg_eval;
+    tg_buffer *result; /* the tile or the state that was made, if it is kept */
+    tg_given made;     /* the array of unknown length that was made */
+};
 
 /* run.c */
 TG_MUST_USE tg_status tg_running_create(tg_plan_core *plan, tg_pool *pool, tg_running **out,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a store says of itself, as JSON: for `tg info` and for Python. */
+#include "worker/session/describe.h"
+
 #include <string.h>
 
 #include "core/mem/alloc.h"
@@ -78,17 +80,27 @@ tg_describe(const char *path, char **out, tg_error *err)
     TG_TRY(tg_format_describe(path, &info, err));
     say_info(&json, path, &info);
     tg_format_info_fini(&info);
-    if (!json.failed) { /* the size stands before the text, for the sized free */
-        *out = tg_malloc(NULL, sizeof(size_t) + json.used + 1);
+    if (!json.failed) {
+        *out = tg_text_alloc(json.used);
     }
     TG_CHECK(*out != NULL, err, TG_ERR_MEMORY, "no memory to describe %s", path);
-    size_t bytes = sizeof(size_t) + json.used + 1;
-    memcpy(*out, &bytes, sizeof bytes);
-    *out += sizeof bytes;
     memcpy(*out, json.data, json.used + 1);
 out:
     tg_text_fini(&json);
     return status;
+}
+
+char *
+tg_text_alloc(size_t length)
+{
+    size_t bytes = sizeof bytes + length + 1; /* it stands before the text, for the sized free */
+    char *text = tg_malloc(NULL, bytes);
+    if (text != NULL) {
+        memcpy(text, &bytes, sizeof bytes);
+        text += sizeof bytes;
+        text[0] = 0;
+    }
+    return text;
 }
 
 void

@@ -131,20 +131,12 @@ keep_apart(const tg_plan *plan, const tg_target *targets, tg_plan_target *planne
     return any;
 }
 
-tg_status
-tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
-               tg_error *err)
-{
-    return tg__plan_within(session, count, targets, session->memory_limit, out, err);
-}
-
-tg_status
-tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
-                tg_plan **out, tg_error *err)
+static tg_status
+make_plan(size_t count, const tg_target *targets, const tg_plan_options *options, tg_plan **out,
+          tg_error *err)
 {
     tg_status status = TG_OK;
     int64_t start = tg_clock_ns();
-    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
     tg_plan_target *planned = NULL;
     tg_plan *plan = tg_calloc(NULL, 1, sizeof *plan);
     *out = NULL;
@@ -155,11 +147,11 @@ tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int
     TG_CHECK(planned != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     TG_TRY(tg__check_places(count, targets, err));
     TG_TRY(take_targets(plan, count, NULL, targets, planned, err));
-    TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+    TG_TRY(tg_plan_make(count, planned, options, &plan->core, err));
     if (keep_apart(plan, targets, planned)) {
         tg_plan_release(plan->core);
         plan->core = NULL;
-        TG_TRY(tg_plan_make(count, planned, &options, &plan->core, err));
+        TG_TRY(tg_plan_make(count, planned, options, &plan->core, err));
     }
     plan->seconds = (double)(tg_clock_ns() - start) * 1e-9;
     *out = plan;
@@ -168,6 +160,33 @@ out:
     tg_free(NULL, planned, count * sizeof *planned);
     tg_plan_destroy(plan);
     return status;
+}
+
+tg_status
+tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
+               tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_options options = { .threads = session->threads,
+                                .memory_limit = session->memory_limit };
+    tg_remote *remote = tg__session_remote(session);
+    *out = NULL;
+    if (remote != NULL) {
+        options.shared = true;
+        TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
+    }
+    status = make_plan(count, targets, &options, out, err);
+out:
+    tg_remote_release(remote);
+    return status;
+}
+
+tg_status
+tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int64_t memory_limit,
+                tg_plan **out, tg_error *err)
+{
+    tg_plan_options options = { .threads = session->threads, .memory_limit = memory_limit };
+    return make_plan(count, targets, &options, out, err);
 }
 
 /* -- bytes ----------------------------------------------------------------------------------- */
@@ -238,6 +257,16 @@ opener_of(tg_session *session, char *root, allowed *allows)
     allows->root = tg_session_plan_root(session, root) ? root : NULL;
     allows->functions = session->plan_functions;
     return (tg_wire_opener){ .ctx = allows, .open = open_store, .make = make_function };
+}
+
+tg_status
+tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size, tg_wire_attach_fn attach,
+                      void *ctx, const tg_plan_options *options, tg_plan_core **out, tg_error *err)
+{
+    char root[TG_STORE_PATH_MAX];
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
+    return tg_wire_expand(session->context, bytes, size, &opener, attach, ctx, options, out, err);
 }
 
 tg_status

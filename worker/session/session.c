@@ -12,6 +12,7 @@
 #include "worker/child/plan_functions.h"
 #include "worker/session/env.h"
 #include "worker/session/paths.h"
+#include "worker/session/remote.h"
 
 static tg_status
 check(int threads, int64_t memory_limit, tg_error *err)
@@ -65,10 +66,25 @@ out:
     return status;
 }
 
+tg_status
+tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_pool *pool = tg_pool_create(blocks, session->memory_limit);
+    TG_CHECK(pool != NULL, err, TG_ERR_MEMORY, "no memory for a session");
+    tg_admission_fini(&session->admission);
+    tg_pool_destroy(session->pool);
+    session->pool = pool;
+    tg_admission_init(&session->admission, pool, session->memory_limit);
+out:
+    return status;
+}
+
 void
 tg_session_close(tg_session *session)
 {
     if (session != NULL) {
+        tg__session_set_remote(session, NULL);
         tg_exec_destroy(session->exec);
         if (session->context != NULL) {
             tg_context_destroy(session->context);

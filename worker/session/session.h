@@ -16,6 +16,9 @@
 #include "worker/exec/exec.h"
 #include "worker/session/admission.h"
 
+typedef struct tg_remote tg_remote; /* worker/session/remote.h */
+typedef struct tg_remote_job tg_remote_job;
+
 struct tg_session {
     pthread_mutex_t lock; /* configuration */
     tg_context *context;
@@ -26,7 +29,8 @@ struct tg_session {
     atomic_int threads;
     _Atomic int64_t memory_limit;
     tg_plan_functions *plan_functions; /* that plans may call; NULL: none */
-    char *plan_root; /* TG_STORE_PATH_MAX bytes; NULL: plans may name any path; lock */
+    char *plan_root;                   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any; lock */
+    tg_remote *remote;                 /* what computes instead; NULL: the session itself; lock */
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
@@ -52,6 +56,8 @@ TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *s
                                        tg_error *err);
 /* The root of plans, in TG_STORE_PATH_MAX bytes; false: there is none. */
 bool tg_session_plan_root(tg_session *session, char *root);
+/* A new session takes its blocks from `blocks` from now on: before anything is computed. */
+TG_MUST_USE tg_status tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err);
 /* Is the caller a task of this session? */
 bool tg_session_is_inside(tg_session *session);
 

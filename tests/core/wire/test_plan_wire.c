@@ -360,19 +360,19 @@ read_text(mini *m, const char *bytes, size_t size, tg_error *err)
 }
 
 #define HEADER(version, nodes, targets)                                                            \
-    "\x96\xae"                                                                                     \
-    "tilegraph.plan" version nodes targets "\x00\xc2"
+    "\x97\xae"                                                                                     \
+    "tilegraph.plan" version nodes targets "\x00\xc2\x00"
 #define SCALAR                                                                                     \
     "\x95\xa6"                                                                                     \
     "scalar\x01\x90\x92" KIND "\x93\xa7integer\x01\xc4\x08" EIGHT "\xc0"
 /* One node, two nodes; one target. */
-#define ONE HEADER("\x02", "\x01", "\x01")
-#define TWO HEADER("\x02", "\x02", "\x01")
+#define ONE HEADER("\x03", "\x01", "\x01")
+#define TWO HEADER("\x03", "\x02", "\x01")
 #define KIND                                                                                       \
     "\x93\xa4"                                                                                     \
     "kind\x01\xc4\x08\x01\0\0\0\0\0\0\0"
 #define EIGHT  "\x07\0\0\0\0\0\0\0"
-#define TARGET "\x92\x00\x00"
+#define TARGET "\x93\x00\x00\xc2"
 /* A uint8 array of three cells with `size` bytes of data. */
 #define MEMORY(dtype, size, data)                                                                  \
     "\x95\xab"                                                                                     \
@@ -389,14 +389,14 @@ test_hand_made_messages(void **state)
     } cases[] = {
 #define CASE(text, status, message) { text, sizeof(text) - 1, status, message }
         CASE(ONE SCALAR TARGET, TG_OK, ""),
-        CASE(HEADER("\x03", "\x01", "\x01") SCALAR TARGET, TG_ERR_UNSUPPORTED, "format version 3"),
-        CASE(ONE SCALAR "\x92\x01\x00", TG_ERR_FORMAT, "plan: target"),
-        CASE(HEADER("\x02", "\x01", "\x02") SCALAR TARGET, TG_ERR_FORMAT, "plan: message ends"),
+        CASE(HEADER("\x02", "\x01", "\x01") SCALAR TARGET, TG_ERR_UNSUPPORTED, "format version 2"),
+        CASE(ONE SCALAR "\x93\x01\x00\xc2", TG_ERR_FORMAT, "plan: target"),
+        CASE(HEADER("\x03", "\x01", "\x02") SCALAR TARGET, TG_ERR_FORMAT, "plan: message ends"),
         CASE(ONE SCALAR TARGET "\x00", TG_ERR_FORMAT, "follow"),
-        CASE(HEADER("\x02", "\xcd\xff\xff", "\x01") SCALAR, TG_ERR_FORMAT, "declared"),
-        CASE(HEADER("\x02", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x01"), TG_ERR_FORMAT,
+        CASE(HEADER("\x03", "\xcd\xff\xff", "\x01") SCALAR, TG_ERR_FORMAT, "declared"),
+        CASE(HEADER("\x03", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x01"), TG_ERR_FORMAT,
              "number of nodes"),
-        CASE(HEADER("\x02", "\x00", "\x01") TARGET, TG_ERR_FORMAT, "no node yet"),
+        CASE(HEADER("\x03", "\x00", "\x01") TARGET, TG_ERR_FORMAT, "no node yet"),
         CASE("\x94\xa3"
              "abc\x01\x00\x00",
              TG_ERR_FORMAT, "not a plan"),
@@ -459,8 +459,12 @@ test_hand_made_messages(void **state)
              TG_ERR_TYPE, "needs its data"),
         CASE(ONE "\x95\xab"
                  "from_source\x01\x90\x90"
-                 "\x95\xa4zarr\xa1x\xa2u2\xc4\x00\xc0",
+                 "\x97\xa4zarr\xa1x\xa6uint16\xc4\x00\x90\xc0\xc2",
              TG_ERR_NOT_FOUND, "x: no such store"),
+        CASE(ONE "\x95\xab"
+                 "from_source\x01\x90\x90"
+                 "\x97\xa4zarr\xa1x\xa2u9\xc4\x00\x90\xc0\xc2",
+             TG_ERR_FORMAT, "'u9' is no dtype"),
         CASE(ONE MEMORY("\xa5uint8", "\x03", "abc") TARGET, TG_OK, ""),
         CASE(ONE MEMORY("\xa5uint8", "\x02", "ab") TARGET, TG_ERR_FORMAT, "2 bytes of data"),
         CASE(ONE MEMORY("\xa5uint9", "\x03", "abc") TARGET, TG_ERR_FORMAT, "'uint9' is no dtype"),

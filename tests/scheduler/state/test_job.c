@@ -265,15 +265,41 @@ test_memory_comes_back(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* It was run once more for nobody, and waited for a worker to do so. */
+static void
+test_a_lost_result_does_not_outlast_its_release(void **state)
+{
+    script s;
+    script_graph g;
+    (void)state;
+    script_flat(&g, 1);
+    g.kept[0] = 1;
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_submit(&s, 1, &g);
+    script_done(&s, 1, 1, 0, 1, 1);
+    script_gone(&s, 1);
+    script_do(&s, (tg_sched_event){ .kind = TG_EVENT_JOB_RELEASED, .job = 1 });
+    assert_non_null(script_find(&s, TG_ACTION_DROPPED, 0));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_too_large),      cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_client_gone),
-        cmocka_unit_test(test_released_early), cmocka_unit_test(test_stuck),
-        cmocka_unit_test(test_bad_jobs),       cmocka_unit_test(test_bad_words),
-        cmocka_unit_test(test_done_twice),     cmocka_unit_test(test_memory_comes_back),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_client_gone),
+        cmocka_unit_test(test_released_early),
+        cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_bad_jobs),
+        cmocka_unit_test(test_bad_words),
+        cmocka_unit_test(test_done_twice),
+        cmocka_unit_test(test_memory_comes_back),
+        cmocka_unit_test(test_a_lost_result_does_not_outlast_its_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What runs tasks one by one, without a plan in its hands, has to know of their stages. */
+#include "core/mem/alloc.h"
+#include "core/plan/plan.h"
+
+bool
+tg_plan_is_kept(const tg_plan_core *plan, const tg_stage *stage)
+{
+    return plan->options.shared && stage->target != TG_NO_TARGET &&
+           !plan->targets[stage->target].stored;
+}
+
+int64_t
+tg_plan_given_head(int ndim)
+{
+    /* Whole cache lines: the cells behind it are aligned as those of a tile are. */
+    return ((int64_t)(1 + ndim) * 8 + 63) / 64 * 64;
+}
+
+tg_status
+tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint32_t count = plan->stage_count;
+    *out = (tg_plan_bounds){ .stage_count = count,
+                             .out_bytes = tg_calloc(NULL, count, sizeof *out->out_bytes),
+                             .need_bytes = tg_calloc(NULL, count, sizeof *out->need_bytes),
+                             .target = tg_calloc(NULL, count, sizeof *out->target),
+                             .kept = tg_calloc(NULL, count, sizeof *out->kept) };
+    TG_CHECK(out->out_bytes != NULL && out->need_bytes != NULL && out->target != NULL &&
+                 out->kept != NULL,
+             err, TG_ERR_MEMORY, "no memory for the bounds of %u stages", count);
+    for (uint32_t s = 0; s < count; s++) {
+        const tg_stage *stage = &plan->stages[s];
+        bool stays = stage->keeps || stage->kind == TG_STAGE_PARTIAL ||
+                     stage->kind == TG_STAGE_COMBINE || !tg_array_is_known(stage->root);
+        out->out_bytes[s] = stays ? tg_pool_charge(stage->out_bytes) : 0;
+        out->need_bytes[s] = stage->need_bytes;
+        out->target[s] = stage->target;
+        out->kept[s] = tg_plan_is_kept(plan, stage);
+    }
+out:
+    if (status != TG_OK) {
+        tg_plan_bounds_fini(out);
+    }
+    return status;
+}
+
+void
+tg_plan_bounds_fini(tg_plan_bounds *bounds)
+{
+    tg_free(NULL, bounds->out_bytes, bounds->stage_count * sizeof *bounds->out_bytes);
+    tg_free(NULL, bounds->need_bytes, bounds->stage_count * sizeof *bounds->need_bytes);
+    tg_free(NULL, bounds->target, bounds->stage_count * sizeof *bounds->target);
+    tg_free(NULL, bounds->kept, bounds->stage_count * sizeof *bounds->kept);
+    *bounds = (tg_plan_bounds){ 0 };
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_TILEGRAPH_CLUSTER_H
+#define TG_TILEGRAPH_CLUSTER_H
+/*
+ * What: a session whose computations run on a cluster: the tiles on the workers of a scheduler, the
+ * results in this process or in stores that all of them see.
+ *
+ *     tg_session_connect(s, "tcp://127.0.0.1:8786", NULL, &err);     or the path of a join file
+ *     tg_save(s, labels, "/shared/labels.zarr", NULL, &err);         runs there
+ *     tg_session_disconnect(s);                                      runs here again
+ *
+ * What changes for the program: nothing but where the work is done. Results are the same bytes.
+ * Plans are made here, for the threads of all workers and the memory of the smallest; a few hundred
+ * bytes go over the wire, and the tiles of results that are wanted in memory come back. Zarr stores
+ * are written by the workers themselves, one writer for each chunk, under a temporary name that
+ * this process puts in place at the end; other formats are written here.
+ *
+ * What does not travel: arrays in memory of more than 16 MiB, and functions without a form that
+ * can (see map.h). Paths must mean the same on all hosts.
+ *
+ * Faults. A worker that dies costs the time to make its tiles again. When the scheduler is gone for
+ * longer than its lease, computations end with TG_ERR_IO. A computation that is let go, or whose
+ * process dies, is cancelled there.
+ *
+ * Ownership: the session owns the connection. Threads: any. Errors: TG_ERR_VALUE for an address or
+ * join file that cannot be used, with what to do; TG_ERR_IO when nobody answers; TG_ERR_UNSUPPORTED
+ * for a scheduler of another version, and in libraries that were built without a network.
+ */
+#include "tilegraph/session.h"
+
+typedef struct tg_connect_options {
+    size_t struct_size;
+    double timeout_seconds; /* for the scheduler to answer; 0: 10 */
+    double worker_seconds;  /* for a first worker to come, when something is computed; 0: 30 */
+} tg_connect_options;
+
+/* `where`: "tcp://host:port", "ipc://path", or the path of a join file. From now on computations of
+ * the session run there; those that run now go on here. */
+TG_API TG_MUST_USE tg_status tg_session_connect(tg_session *session, const char *where,
+                                                const tg_connect_options *options, tg_error *err);
+/* Computations that run there are cancelled. Not connected: does nothing. */
+TG_API void tg_session_disconnect(tg_session *session);
+TG_API bool tg_session_is_connected(tg_session *session);
+/* What the scheduler says of itself: `what` is "status" (workers and jobs as JSON), "dump" (all of
+ * its state, as JSON) or "metrics" (for Prometheus). Freed with tg_text_free. */
+TG_API TG_MUST_USE tg_status tg_session_ask(tg_session *session, const char *what, char **text,
+                                            tg_error *err);
+
+#endif

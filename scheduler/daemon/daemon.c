@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The scheduler's process: sockets, plans that are expanded beside the loop, journal. */
+#include "scheduler/daemon/daemon.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/array/array.h"
+#include "core/mem/alloc.h"
+#include "core/wire/expand.h"
+#include "scheduler/daemon/journal_file.h"
+#include "scheduler/net/endpoint.h"
+#include "scheduler/net/keys_file.h"
+#include "scheduler/net/watch.h"
+#include "scheduler/net/zap.h"
+#include "scheduler/server/server.h"
+
+/* A plan on its way from bytes to tasks, and until its job is over. */
+typedef struct expansion {
+    uint64_t job;
+    const void *bytes;
+    size_t size;
+    tg_plan_core *plan;
+    tg_plan_bounds bounds;
+    uint8_t *stored; /* by stage */
+    tg_sched_job spec;
+    tg_status status;
+    tg_error error;
+    struct expansion *next;
+} expansion;
+
+struct tg_daemon {
+    tg_daemon_options options;
+    tg_net *net;
+    tg_server *server;
+    tg_context *context;
+    tg_net_security security;
+    tg_join join;
+    char folder[TG_NET_PATH_MAX + 1], join_file[TG_NET_PATH_MAX + 1];
+    char addresses[TG_JOIN_ENDPOINTS_MAX][TG_NET_ADDRESS_MAX];
+    size_t address_count;
+    bool joinable; /* the join file was written */
+    tg_journal_file *journal;
+    tg_alive_watch *watch;
+    uint64_t not_expanded; /* for want of memory; the loop's */
+    expansion *expanded;   /* and their jobs are not over; the loop's */
+    /* The thread that expands. */
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    expansion *to_do, *done; /* lock */
+    bool closing;            /* lock */
+};
+
+static void
+say(const tg_daemon *daemon, const char *text)
+{
+    if (daemon->options.log != NULL) {
+        daemon->options.log(daemon->options.ctx, text);
+    }
+}
+
+/* -- expanding plans ------------------------------------------------------------------------- */
+
+static void
+free_expansion(expansion *gone)
+{
+    tg_plan_bounds_fini(&gone->bounds);
+    if (gone->stored != NULL) {
+        tg_free(NULL, gone->stored, gone->plan->stage_count);
+    }
+    if (gone->plan != NULL) {
+        tg_plan_release(gone->plan);
+    }
+    tg_free(NULL, gone, sizeof *gone);
+}
+
+static tg_status
+expand(tg_daemon *daemon, expansion *job, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_options options = {
+        .threads = 1, .memory_limit = INT64_MAX / 4, .tasks_max = TG_PLAN_TASKS_MAX, .shared = true
+    };
+    TG_TRY(tg_wire_expand(daemon->context, job->bytes, job->size, &tg_wire_ghosts, NULL, NULL,
+                          &options, &job->plan, err));
+    TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));
+    job->stored = tg_calloc(NULL, job->plan->stage_count, 1);
+    TG_CHECK(job->stored != NULL, err, TG_ERR_MEMORY, "no memory to expand a plan");
+    for (size_t t = 0; t < job->plan->target_count; t++) {
+        job->stored[job->plan->targets[t].stage] = job->plan->targets[t].stored;
+    }
+    job->spec = (tg_sched_job){ .tasks = &job->plan->tasks,
+                                .stage = job->plan->stage_of_task,
+                                .stage_count = job->plan->stage_count,
+                                .kept = job->bounds.kept,
+                                .stored = job->stored,
+                                .peak_bytes = job->plan->serial_peak_bytes };
+out:
+    return status;
+}
+
+static void *
+run_expansions(void *ctx)
+{
+    tg_daemon *daemon = ctx;
+    (void)pthread_mutex_lock(&daemon->lock);
+    while (!daemon->closing) {
+        expansion *job = daemon->to_do;
+        if (job == NULL) {
+            (void)pthread_cond_wait(&daemon->wanted, &daemon->lock);
+            continue;
+        }
+        daemon->to_do = job->next;
+        (void)pthread_mutex_unlock(&daemon->lock);
+        job->status = expand(daemon, job, &job->error);
+        (void)pthread_mutex_lock(&daemon->lock);
+        job->next = daemon->done;
+        daemon->done = job;
+        tg_net_wake(daemon->net);
+    }
+    (void)pthread_mutex_unlock(&daemon->lock);
+    return NULL;
+}
+
+/* The server asks for one at a time. */
+static void
+want_expansion(void *ctx, uint64_t job, const void *plan, size_t bytes)
+{
+    tg_daemon *daemon = ctx;
+    expansion *made = tg_calloc(NULL, 1, sizeof *made);
+    if (made == NULL) {
+        daemon->not_expanded = job;
+        return;
+    }
+    *made = (expansion){ .job = job, .bytes = plan, .size = bytes };
+    (void)pthread_mutex_lock(&daemon->lock);
+    made->next = daemon->to_do;
+    daemon->to_do = made;
+    (void)pthread_cond_signal(&daemon->wanted);
+    (void)pthread_mutex_unlock(&daemon->lock);
+}
+
+static void
+take_expanded(tg_daemon *daemon, int64_t now_ns)
+{
+    (void)pthread_mutex_lock(&daemon->lock);
+    expansion *done = daemon->done;
+    daemon->done = NULL;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    if (daemon->not_expanded != 0) {
+        tg_error err;
+        (void)tg_fail(&err, TG_ERR_MEMORY, "the scheduler has no memory to expand the plan");
+        tg_server_expanded(daemon->server, now_ns, daemon->not_expanded, NULL, &err);
+        daemon->not_expanded = 0;
+    }
+    while (done != NULL) {
+        expansion *next = done->next;
+        if (done->status == TG_OK) {
+            done->next = daemon->expanded;
+            daemon->expanded = done;
+            tg_server_expanded(daemon->server, now_ns, done->job, &done->spec, NULL);
+        } else {
+            tg_server_expanded(daemon->server, now_ns, done->job, NULL, &done->error);
+            free_expansion(done);
+        }
+        done = next;
+    }
+}
+
+static void
+drop_expansion(void *ctx, uint64_t job)
+{
+    tg_daemon *daemon = ctx;
+    expansion **at = &daemon->expanded;
+    while (*at != NULL && (*at)->job != job) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        expansion *gone = *at;
+        *at = gone->next;
+        free_expansion(gone);
+    }
+}
+
+/* -- what the server wants ------------------------------------------------------------------- */
+
+static void
+send_message(void *ctx, uint64_t peer, const tg_message *message)
+{
+    tg_daemon *daemon = ctx;
+    tg_error err;
+    tg_status status = tg_net_send(daemon->net, peer, message, &err);
+    if (status != TG_OK && status != TG_ERR_NOT_FOUND) { /* who is gone is told of by gone() */
+        tg_net_drop(daemon->net, peer, err.message);
+    }
+}
+
+static void
+expel(void *ctx, uint64_t peer, const char *why)
+{
+    tg_daemon *daemon = ctx;
+    char text[512];
+    (void)snprintf(text, sizeof text, "peer %016llx is expelled: %s", (unsigned long long)peer,
+                   why);
+    say(daemon, text);
+    tg_net_drop(daemon->net, peer, why);
+}
+
+static void
+record(void *ctx, const void *bytes, size_t count)
+{
+    tg_daemon *daemon = ctx;
+    tg_error err;
+    if (daemon->journal != NULL &&
+        tg_journal_file_append(daemon->journal, bytes, count, &err) != TG_OK) {
+        say(daemon, err.message);
+    }
+}
+
+/* -- what the net tells ---------------------------------------------------------------------- */
+
+static void
+met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
+{
+    (void)ctx, (void)peer, (void)self, (void)roles; /* its first message says who it is */
+}
+
+static void
+heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
+{
+    tg_daemon *daemon = ctx;
+    tg_server_message(daemon->server, tg_net_now_ns(), peer, roles, message);
+}
+
+static void
+gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
+{
+    tg_daemon *daemon = ctx;
+    char line[512];
+    if (why != TG_GONE_LEFT) {
+        (void)snprintf(line, sizeof line, "peer %016llx is gone: %s (%s)", (unsigned long long)peer,
+                       tg_gone_name(why), text);
+        say(daemon, line);
+    }
+    tg_server_gone(daemon->server, tg_net_now_ns(), peer);
+}
+
+static void
+trouble(void *ctx, bool dialled, const char *text)
+{
+    (void)dialled;
+    say(ctx, text);
+}
+
+static int64_t
+tick(void *ctx, int64_t now_ns)
+{
+    tg_daemon *daemon = ctx;
+    take_expanded(daemon, now_ns);
+    if (tg_server_deadline(daemon->server) <= now_ns) {
+        tg_server_time(daemon->server, now_ns);
+    }
+    return tg_server_deadline(daemon->server);
+}
+
+static void
+signalled(void *ctx, int number)
+{
+    tg_daemon *daemon = ctx;
+    (void)number;
+    say(daemon, "asked to end");
+    tg_net_stop(daemon->net);
+}
+
+static void
+not_alive(void *ctx)
+{
+    tg_daemon *daemon = ctx;
+    tg_net_stop(daemon->net);
+}
+
+/* -- starting -------------------------------------------------------------------------------- */
+
+/* Keys of the cluster, kept in its folder: for addresses that others can reach. */
+static tg_status
+load_keys(tg_daemon *daemon, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char path[TG_NET_PATH_MAX + 8], allowed[TG_NET_PATH_MAX + 16];
+    (void)snprintf(path, sizeof path, "%s/key", daemon->folder);
+    status = tg_key_file_read(path, &daemon->security.listen, err);
+    if (status == TG_ERR_NOT_FOUND) {
+        TG_TRY(tg_keys_make(&daemon->security.listen, err));
+        status = tg_key_file_write(path, &daemon->security.listen, err);
+    }
+    TG_TRY(status);
+    memcpy(daemon->join.server_key, daemon->security.listen.public_key,
+           sizeof daemon->join.server_key);
+    /* A scheduler that comes back lets those in who have the join file of the former. */
+    tg_join former;
+    tg_error none;
+    if (tg_join_read(daemon->join_file, &former, &none) == TG_OK &&
+        former.client.public_key[0] != 0) {
+        daemon->join.client = former.client;
+        tg_keys_forget(&former.client);
+    } else {
+        TG_TRY(tg_keys_make(&daemon->join.client, err));
+    }
+    TG_TRY(tg_zap_open(&daemon->security.allowed, err));
+    TG_TRY(tg_zap_allow(daemon->security.allowed, daemon->join.client.public_key,
+                        TG_ROLE_CLIENT | TG_ROLE_WORKER | TG_ROLE_VIEWER, err));
+    (void)snprintf(allowed, sizeof allowed, "%s/allowed", daemon->folder);
+    if (access(allowed, F_OK) == 0) {
+        status = tg_public_keys_allow(allowed, daemon->security.allowed, err);
+    }
+out:
+    return status;
+}
+
+/* Is any address beyond this host? */
+static tg_status
+needs_keys(const tg_daemon_options *options, bool *needs, tg_error *err)
+{
+    tg_status status = TG_OK;
+    *needs = false;
+    for (size_t i = 0; i < options->listen_count; i++) {
+        tg_endpoint endpoint;
+        TG_TRY(tg_endpoint_parse(options->listen[i], &endpoint, err));
+        *needs = *needs || (endpoint.reach > TG_REACH_HOST && !options->insecure);
+    }
+out:
+    return status;
+}
+
+static tg_status
+listen_all(tg_daemon *daemon, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_daemon_options *options = &daemon->options;
+    char own[TG_NET_PATH_MAX + 16];
+    const char *default_address = own;
+    const char *const *addresses = options->listen;
+    size_t count = options->listen_count;
+    if (count == 0) {
+        (void)snprintf(own, sizeof own, "ipc://%s/socket", daemon->folder);
+        addresses = &default_address;
+        count = 1;
+    }
+    TG_CHECK(count <= TG_JOIN_ENDPOINTS_MAX, err, TG_ERR_VALUE,
+             "a scheduler listens at %d addresses at most, got %zu", TG_JOIN_ENDPOINTS_MAX, count);
+    for (size_t i = 0; i < count; i++) {
+        TG_TRY(tg_net_listen(daemon->net, addresses[i], daemon->addresses[i],
+                             sizeof daemon->addresses[i], err));
+        daemon->address_count++;
+        /* The file has the key apart. */
+        size_t bytes = strcspn(daemon->addresses[i], " ");
+        TG_CHECK(bytes <= TG_ENDPOINT_MAX, err, TG_ERR_VALUE, "%s: the address is too long",
+                 daemon->addresses[i]);
+        memcpy(daemon->join.endpoints[i], daemon->addresses[i], bytes);
+        daemon->join.endpoints[i][bytes] = 0;
+    }
+    daemon->join.endpoint_count = count;
+out:
+    return status;
+}
+
+static tg_status
+open_server(tg_daemon *daemon, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_server_options options = { .callbacks = { .ctx = daemon,
+                                                 .send = send_message,
+                                                 .expel = expel,
+                                                 .expand = want_expansion,
+                                                 .dropped = drop_expansion,
+                                                 .record = daemon->options.journal != NULL ? record
+                                                                                           : NULL },
+                                  .sched = { .lease_ns = daemon->options.lease_ns } };
+    TG_TRY(tg_server_create(&options, &daemon->server, err));
+    if (daemon->options.journal != NULL) {
+        const void *bytes = NULL;
+        size_t count = 0, good = 0;
+        TG_TRY(
+            tg_journal_file_open(daemon->options.journal, &daemon->journal, &bytes, &count, err));
+        TG_TRY(tg_server_restore(daemon->server, tg_net_now_ns(), bytes, count, &good, err));
+        status = tg_journal_file_begin(daemon->journal, err);
+    }
+out:
+    return status;
+}
+
+static tg_status
+prepare(tg_daemon *daemon, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_daemon_options *options = &daemon->options;
+    bool keys = false;
+    TG_TRY(tg_cluster_folder(options->cluster != NULL ? options->cluster : "default",
+                             daemon->folder, sizeof daemon->folder, err));
+    if (options->join_file != NULL) {
+        TG_CHECK(strlen(options->join_file) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
+                 "the path of the join file is too long");
+        memcpy(daemon->join_file, options->join_file, strlen(options->join_file) + 1);
+        const char *slash = strrchr(daemon->join_file, '/');
+        size_t bytes = slash != NULL ? (size_t)(slash - daemon->join_file) : 0;
+        if (bytes > 0) { /* its folder is the cluster's */
+            memcpy(daemon->folder, daemon->join_file, bytes);
+            daemon->folder[bytes] = 0;
+        }
+    } else {
+        TG_CHECK((size_t)snprintf(daemon->join_file, sizeof daemon->join_file, "%s/join",
+                                  daemon->folder) < sizeof daemon->join_file,
+                 err, TG_ERR_VALUE, "the path of the cluster's folder is too long");
+    }
+    TG_TRY(tg__keys_folders_make(daemon->join_file, err));
+    TG_TRY(needs_keys(options, &keys, err));
+    daemon->security.insecure = options->insecure;
+    if (keys) {
+        TG_TRY(load_keys(daemon, err));
+    }
+out:
+    return status;
+}
+
+tg_status
+tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_daemon *daemon = tg_calloc(NULL, 1, sizeof *daemon);
+    *out = NULL;
+    TG_CHECK(daemon != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
+    daemon->options = *options;
+    (void)pthread_mutex_init(&daemon->lock, NULL);
+    (void)pthread_cond_init(&daemon->wanted, NULL);
+    TG_TRY(prepare(daemon, err));
+    daemon->context = tg_context_create(options->registry);
+    TG_CHECK(daemon->context != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
+    tg_net_options net = { .lease_ns = options->lease_ns,
+                           .security = &daemon->security,
+                           .ctx = daemon,
+                           .met = met,
+                           .message = heard,
+                           .gone = gone,
+                           .trouble = trouble,
+                           .tick = tick,
+                           .signal = options->signals ? signalled : NULL };
+    TG_TRY(tg_net_create(&net, &daemon->net, err));
+    TG_TRY(open_server(daemon, err));
+    TG_CHECK(pthread_create(&daemon->thread, NULL, run_expansions, daemon) == 0, err, TG_ERR_LIMIT,
+             "the system gives no more threads");
+    daemon->has_thread = true;
+    TG_TRY(listen_all(daemon, err));
+    if (options->alive_fd >= 0) {
+        TG_TRY(tg_alive_watch_create(tg_net_loop(daemon->net), options->alive_fd, not_alive, daemon,
+                                     &daemon->watch, err));
+    }
+    TG_TRY(tg_join_write(daemon->join_file, &daemon->join, err));
+    daemon->joinable = true;
+    *out = daemon;
+    daemon = NULL;
+out:
+    tg_daemon_destroy(daemon);
+    return status;
+}
+
+static void
+free_expansions(expansion *list)
+{
+    while (list != NULL) {
+        expansion *next = list->next;
+        free_expansion(list);
+        list = next;
+    }
+}
+
+void
+tg_daemon_destroy(tg_daemon *daemon)
+{
+    if (daemon != NULL) {
+        if (daemon->joinable && daemon->security.listen.public_key[0] == 0) {
+            (void)unlink(daemon->join_file); /* with keys it is good for the next one */
+        }
+        if (daemon->has_thread) {
+            (void)pthread_mutex_lock(&daemon->lock);
+            daemon->closing = true;
+            (void)pthread_cond_signal(&daemon->wanted);
+            (void)pthread_mutex_unlock(&daemon->lock);
+            (void)pthread_join(daemon->thread, NULL);
+        }
+        tg_alive_watch_destroy(daemon->watch);
+        tg_net_destroy(daemon->net);
+        tg_server_destroy(daemon->server);
+        free_expansions(daemon->to_do);
+        free_expansions(daemon->done);
+        free_expansions(daemon->expanded);
+        tg_journal_file_close(daemon->journal);
+        if (daemon->context != NULL) {
+            tg_context_destroy(daemon->context);
+        }
+        tg_zap_close(daemon->security.allowed);
+        tg_keys_forget(&daemon->security.listen);
+        tg_keys_forget(&daemon->join.client);
+        (void)pthread_cond_destroy(&daemon->wanted);
+        (void)pthread_mutex_destroy(&daemon->lock);
+        tg_free(NULL, daemon, sizeof *daemon);
+    }
+}
+
+tg_status
+tg_daemon_run(tg_daemon *daemon, tg_error *err)
+{
+    return tg_net_run(daemon->net, err);
+}
+
+void
+tg_daemon_stop(tg_daemon *daemon)
+{
+    tg_net_stop(daemon->net);
+}
+
+const char *
+tg_daemon_address(const tg_daemon *daemon, size_t index)
+{
+    return index < daemon->address_count ? daemon->addresses[index] : NULL;
+}
+
+const char *
+tg_daemon_join_file(const tg_daemon *daemon)
+{
+    return daemon->join_file;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_SCHEDULER_SERVER_H
+#define TG_SCHEDULER_SERVER_H
+/*
+ * What: the scheduler between messages (core/wire/message.h) and its state machine
+ * (scheduler/state). Messages of peers go in, messages to peers come out by a callback. It knows
+ * who is a worker and who a client, keeps plans and targets for workers that come later, watches
+ * quotas, and answers tools. Pure: no socket, clock, thread or random source, so the daemon, a
+ * session that listens and the simulator run this same code.
+ *
+ *     shell     tg_server_message(server, now, peer, roles, message)   for each that a link gave up
+ *               tg_server_gone(server, now, peer)                      its link is no more
+ *               tg_server_time(server, now)                            at tg_server_deadline
+ *               tg_server_expanded(server, now, job, spec, error)      what `expand` asked for
+ *
+ * Peers are spoken of by the numbers of their links: a process that was started again is somebody
+ * else. The first message of a peer is JOIN (a worker), ATTACH (a client) or ASK (a tool, which
+ * needs no introduction). What a key may do is its set of roles, found out by the shell; it comes
+ * with every message. A peer of another version, or one that says what it may not, or what makes
+ * no sense, gets REFUSED with the reason and is expelled. What it says of a job that is not there
+ * is no offence: it crossed the job's end. Nobody can touch another client's job.
+ *
+ * Jobs. A client says PLAN (parts, in order), TARGETs, SUBMIT. Numbers are drawn by clients; one in
+ * use, or lately used, is refused. Quotas are checked before memory is taken; the answer to a job
+ * that cannot be is FINISHED with the reason, at once. SUBMIT has the plan expanded: by the shell,
+ * on a thread of its own, one plan at a time, in the order of submission. Then the job is the state
+ * machine's. A job that was submitted to outlive its client stays until RELEASE, or for keep_ns
+ * after it has ended; while it has no client, whoever says SUBMIT with its number gets it: is told
+ * what results there are, and whether it has finished. So a client that lost its scheduler says
+ * everything again, and the job goes on where it is known, and begins anew where it is not.
+ *
+ * Workers get the parts of the plan and the targets before all else about a job. Neighbouring
+ * ranges go in one message.
+ *
+ * Going on. With a `record` callback, what has to outlive the scheduler is handed out as records
+ * (journal.h) to be appended to a file; tg_server_restore takes them back. Restored jobs belong to
+ * nobody until a client submits them again, and wait grace_ns for workers that come back and say
+ * what they hold; those that were not to outlive their clients wait for them 6 times as long. Let
+ * peers in when tg_server_settled.
+ *
+ * Memory. What cannot be taken for want of memory is not lost silently: a job is refused, a peer is
+ * expelled; what must happen (the end of a peer or a job) is tried again.
+ *
+ * Ownership: the server owns copies of all it is given, except the arrays of an expansion: they
+ * live until `dropped` is called. Messages in callbacks are valid during the call; plan bytes of
+ * `expand` until tg_server_expanded. Threads: one at a time; callbacks must not call the server.
+ * Errors: of creation and restoring only; peers are told of theirs.
+ */
+#include "core/wire/message.h"
+#include "core/wire/role.h"
+#include "scheduler/state/state.h"
+
+typedef struct tg_server tg_server;
+
+typedef struct tg_server_callbacks {
+    void *ctx;
+    void (*send)(void *ctx, uint64_t peer, const tg_message *message);
+    /* The server knows it no more: close its link once what was sent is through. */
+    void (*expel)(void *ctx, uint64_t peer, const char *why);
+    /* Expand these bytes, elsewhere; then call tg_server_expanded, later. */
+    void (*expand)(void *ctx, uint64_t job, const void *plan, size_t bytes);
+    /* The expansion of this job may be freed. */
+    void (*dropped)(void *ctx, uint64_t job);
+    /* A record for the journal; NULL: there is none. */
+    void (*record)(void *ctx, const void *bytes, size_t count);
+} tg_server_callbacks;
+
+typedef struct tg_server_options {
+    tg_server_callbacks callbacks;
+    tg_sched_options sched;
+    const char *version;       /* that peers must have; NULL: tg_version_string() */
+    int64_t progress_ns;       /* PROGRESS of a job at most so often; 0: 100 ms */
+    int64_t keep_ns;           /* an ended job without a client is kept so long; 0: a day */
+    int64_t grace_ns;          /* restored jobs wait for workers; 0: 10 s */
+    uint32_t clients_max;      /* 0: 4096 */
+    uint32_t client_jobs_max;  /* 0: 256 */
+    int64_t client_bytes_max;  /* plans and targets of one client; 0: 128 MiB */
+    int64_t plan_bytes_max;    /* of one; 0: 32 MiB, half of what a link may have under way */
+    uint32_t client_tasks_max; /* of all jobs of a client; 0: TG_PLAN_TASKS_MAX */
+} tg_server_options;
+
+TG_MUST_USE tg_status tg_server_create(const tg_server_options *options, tg_server **out,
+                                       tg_error *err);
+/* Calls `dropped` for every expansion that is left. */
+void tg_server_destroy(tg_server *server);
+
+/* `now_ns` that goes back counts as standing still. `roles` is a set of tg_role. */
+void tg_server_message(tg_server *server, int64_t now_ns, uint64_t peer, unsigned roles,
+                       const tg_message *message);
+/* Also for peers that were never heard of, or were expelled: then it is nothing. */
+void tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer);
+void tg_server_time(tg_server *server, int64_t now_ns);
+/* When to call tg_server_time at the latest; INT64_MAX: nothing is timed. */
+int64_t tg_server_deadline(const tg_server *server);
+/* `spec`: borrowed until `dropped`; its client, priority, again, ended and begin_ns are not looked
+ * at. NULL: it failed, with `error`; then there is nothing to drop. */
+void tg_server_expanded(tg_server *server, int64_t now_ns, uint64_t job, const tg_sched_job *spec,
+                        const tg_error *error);
+
+/* What a journal holds, before any peer is let in. *good: bytes up to a torn or damaged record, at
+ * which reading ends. What is still of use is handed to `record` anew, for a new file. */
+TG_MUST_USE tg_status tg_server_restore(tg_server *server, int64_t now_ns, const void *bytes,
+                                        size_t count, size_t *good, tg_error *err);
+/* Nothing is being expanded. */
+bool tg_server_settled(const tg_server *server);
+
+/* For tests and the simulator: tg_sched_check, and the server's own books. */
+const char *tg_server_check(const tg_server *server);
+
+#endif

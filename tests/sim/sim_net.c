@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The network: links between each worker and the scheduler over something that loses. What is under
+ * way when a connection is cut is gone without a sign, and so is all until it is back; else frames
+ * come in order, each after a delay. The harsh network loses frames at any time, doubles them, and
+ * lets one overtake another.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/world.h"
+
+/* The scheduler's number on its links. */
+#define SCHEDULER ((uint64_t)1 << 40)
+
+static sim_action to_scheduler, to_worker, host_due, session_due;
+static void session_arm(sim_world *w, uint64_t id);
+
+static tg_link *
+make_link(sim_world *w, uint64_t self, uint64_t peer)
+{
+    tg_link *link = NULL;
+    tg_link_options options = { .self = self, .peer = peer };
+    if (w->options->check) { /* the lease is short */
+        options.resend_ns = 60000000;
+        options.resend_most_ns = 400000000;
+        options.beat_ns = 400000000;
+    }
+    if (tg_link_create(&options, w->now, &link, NULL) != TG_OK) {
+        sim_fail(w, "no memory for a link");
+    }
+    return link;
+}
+
+/* --- frames -------------------------------------------------------------------------------------
+ */
+
+static void
+put(sim_world *w, sim_host *host, uint64_t id, bool up, const void *frame, size_t bytes)
+{
+    bool harsh = w->options->harsh && !w->quiet;
+    int copies = harsh && sim_chance(&w->rng, 0.05) ? 2 : 1;
+    bool lost = w->now < host->hole_until || (harsh && sim_chance(&w->rng, 0.03));
+    for (int i = 0; !lost && i < copies; i++) {
+        int64_t *last = up ? &host->from_last : &host->to_last;
+        sim_event *e = sim_after(w, sim_delay(w), up ? to_scheduler : to_worker);
+        e->at = e->at > host->stalled_until ? e->at : host->stalled_until;
+        if (harsh && sim_chance(&w->rng, 0.1)) {
+            e->at += sim_delay(w) * 4; /* others overtake it */
+        } else {
+            e->at = e->at > *last ? e->at : *last;
+            *last = e->at;
+        }
+        e->peer = id;
+        e->job = (uint32_t)(host - w->host);
+        e->task = host->cuts;
+        if (!up) {
+            e->host = e->job;
+            e->id = id;
+        }
+        e->frame = malloc(bytes);
+        memcpy(e->frame, frame, bytes);
+        e->frame_bytes = bytes;
+    }
+}
+
+/* Words that were collected become one payload; then all frames that may go. */
+static void
+transmit(sim_world *w, sim_host *host, uint64_t id, bool up, tg_link *link,
+         tg_message_writer *words)
+{
+    const void *frame = NULL;
+    size_t bytes = 0;
+    if (words->size != 0 && tg_link_send(link, words->bytes, words->size, NULL) != TG_OK) {
+        sim_fail(w, "a link takes no more");
+    }
+    words->size = 0;
+    while ((frame = tg_link_next(link, w->now, &bytes)) != NULL) {
+        put(w, host, id, up, frame, bytes);
+    }
+}
+
+static void
+add(sim_world *w, tg_link *link, tg_message_writer *words, const tg_message *message)
+{
+    tg_error err = { 0 };
+    tg_status status = tg_message_writer_add(words, message, &err);
+    if (status == TG_ERR_LIMIT && words->size != 0) { /* no room: the payload is full */
+        status = tg_link_send(link, words->bytes, words->size, &err);
+        words->size = 0;
+        status = status == TG_OK ? tg_message_writer_add(words, message, &err) : status;
+    }
+    if (status != TG_OK) {
+        sim_fail(w, "%s cannot be said: %s", tg_message_name(message->kind), err.message);
+    }
+}
+
+/* --- the worker's end ---------------------------------------------------------------------------
+ */
+
+void
+sim_link_start(sim_world *w, sim_host *host)
+{
+    host->link = make_link(w, host->id, 0);
+    tg_message_writer_init(&host->words);
+    host->armed_ns = INT64_MAX;
+    host->hole_until = 0;
+}
+
+void
+sim_link_stop(sim_host *host)
+{
+    tg_link_destroy(host->link);
+    tg_message_writer_fini(&host->words);
+    host->link = NULL;
+}
+
+void
+sim_host_says(sim_world *w, sim_host *host, const tg_message *message)
+{
+    add(w, host->link, &host->words, message);
+}
+
+void
+sim_host_arm(sim_world *w, sim_host *host)
+{
+    int64_t at = tg_link_deadline(host->link), step = tg_agent_deadline(host->agent);
+    at = at < step ? at : step;
+    at = at > w->now ? at : w->now;
+    if (at < host->armed_ns) {
+        sim_event *e = sim_after(w, at - w->now, host_due);
+        e->host = (uint32_t)(host - w->host);
+        e->id = host->id;
+        e->value = ++host->armed;
+        host->armed_ns = at;
+    }
+}
+
+static void
+host_due(sim_world *w, sim_event *e)
+{
+    sim_host *host = &w->host[e->host];
+    bool lives = e->value == host->armed;
+    if (lives) {
+        host->armed_ns = INT64_MAX;
+        if (tg_agent_deadline(host->agent) <= w->now) {
+            lives = sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_TIME });
+        }
+    }
+    if (lives) {
+        sim_host_sends(w, host);
+    }
+}
+
+void
+sim_host_sends(sim_world *w, sim_host *host)
+{
+    transmit(w, host, host->id, true, host->link, &host->words);
+    sim_host_arm(w, host);
+}
+
+static void
+to_worker(sim_world *w, sim_event *e)
+{
+    sim_host *host = &w->host[e->host];
+    tg_link_news news = TG_LINK_NOTHING;
+    tg_message_reader reader;
+    const tg_message *message = NULL;
+    const void *payload = NULL;
+    size_t bytes = 0;
+    tg_error err = { 0 };
+    bool lives = true;
+    if (e->task != host->cuts) {
+        return;
+    }
+    if (tg_link_receive(host->link, w->now, e->frame, e->frame_bytes, &news, &payload, &bytes,
+                        &err) != TG_OK) {
+        sim_fail(w, "worker %u got a bad frame: %s", (unsigned)host->id, err.message);
+    }
+    if (news == TG_LINK_MESSAGE) {
+        tg_message_reader_init(&reader, payload, bytes);
+        while (lives && !w->failed && tg_message_reader_next(&reader, &message, &err) == TG_OK &&
+               message != NULL) {
+            lives = sim_worker_hears(w, host, message);
+        }
+        tg_message_reader_fini(&reader);
+    }
+    if (err.code != TG_OK) {
+        sim_fail(w, "worker %u: %s", (unsigned)host->id, err.message);
+    }
+    if (lives) {
+        sim_host_sends(w, host);
+    }
+}
+
+/* --- the scheduler's end ------------------------------------------------------------------------
+ */
+
+sim_session *
+sim_session_of(sim_world *w, uint64_t id)
+{
+    if (id >= w->session_count) {
+        uint64_t count = 2 * id + 16;
+        w->session = realloc(w->session, count * sizeof *w->session);
+        memset(w->session + w->session_count, 0, (count - w->session_count) * sizeof *w->session);
+        w->session_count = count;
+    }
+    return &w->session[id];
+}
+
+void
+sim_session_close(sim_world *w, uint64_t id)
+{
+    sim_session *session = sim_session_of(w, id);
+    tg_link_destroy(session->link);
+    tg_message_writer_fini(&session->words);
+    session->link = NULL;
+    session->closed = true;
+}
+
+void
+sim_net_free(sim_world *w)
+{
+    for (uint64_t id = 0; id < w->session_count; id++) {
+        if (w->session[id].link != NULL) {
+            sim_session_close(w, id);
+        }
+    }
+    free(w->session);
+    free(w->dirty);
+}
+
+void
+sim_sched_says(sim_world *w, uint64_t id, const tg_message *message)
+{
+    sim_session *session = sim_session_of(w, id);
+    if (session->link != NULL) {
+        add(w, session->link, &session->words, message);
+        if (!session->dirty) {
+            session->dirty = true;
+            if (w->dirty_count == w->dirty_capacity) {
+                w->dirty_capacity = w->dirty_capacity * 2 + 16;
+                w->dirty = realloc(w->dirty, w->dirty_capacity * sizeof *w->dirty);
+            }
+            w->dirty[w->dirty_count++] = id;
+        }
+    }
+}
+
+static void
+session_sends(sim_world *w, uint64_t id)
+{
+    sim_session *session = sim_session_of(w, id);
+    if (session->link != NULL) {
+        transmit(w, &w->host[session->host], id, false, session->link, &session->words);
+        session_arm(w, id);
+    }
+}
+
+void
+sim_sched_sends(sim_world *w)
+{
+    for (size_t i = 0; i < w->dirty_count; i++) {
+        w->session[w->dirty[i]].dirty = false;
+        session_sends(w, w->dirty[i]);
+    }
+    w->dirty_count = 0;
+}
+
+static void
+session_due(sim_world *w, sim_event *e)
+{
+    sim_session *session = sim_session_of(w, e->peer);
+    if (session->link != NULL && e->value == session->armed) {
+        session->armed_ns = INT64_MAX;
+        session_sends(w, e->peer);
+    }
+}
+
+static void
+session_arm(sim_world *w, uint64_t id)
+{
+    sim_session *session = sim_session_of(w, id);
+    int64_t at = tg_link_deadline(session->link);
+    at = at > w->now ? at : w->now;
+    if (at < session->armed_ns) {
+        sim_event *e = sim_after(w, at - w->now, session_due);
+        e->peer = id;
+        e->value = ++session->armed;
+        session->armed_ns = at;
+    }
+}
+
+/* Any frame is a sign of life; not each is worth a step. */
+static void
+note_heard(sim_world *w, uint64_t id)
+{
+    sim_session *session = sim_session_of(w, id);
+    if (session->joined && w->now - session->heard_ns > 100000000) {
+        session->heard_ns = w->now;
+        sim_step(w, &(tg_sched_event){ .kind = TG_EVENT_WORKER_HEARD, .worker = id });
+    }
+}
+
+static void
+to_scheduler(sim_world *w, sim_event *e)
+{
+    sim_session *session = sim_session_of(w, e->peer);
+    tg_link_news news = TG_LINK_NOTHING;
+    tg_message_reader reader;
+    const tg_message *message = NULL;
+    const void *payload = NULL;
+    size_t bytes = 0;
+    tg_error err = { 0 };
+    if (session->closed || e->task != w->host[e->job].cuts) {
+        return;
+    }
+    if (session->link == NULL) {
+        session->link = make_link(w, SCHEDULER, e->peer);
+        tg_message_writer_init(&session->words);
+        session->host = e->job;
+        session->armed_ns = INT64_MAX;
+    }
+    if (tg_link_receive(session->link, w->now, e->frame, e->frame_bytes, &news, &payload, &bytes,
+                        &err) != TG_OK) {
+        sim_fail(w, "worker %u sent a bad frame: %s", (unsigned)e->peer, err.message);
+    }
+    note_heard(w, e->peer);
+    if (news == TG_LINK_MESSAGE) {
+        tg_message_reader_init(&reader, payload, bytes);
+        while (!w->failed && !sim_session_of(w, e->peer)->closed &&
+               tg_message_reader_next(&reader, &message, &err) == TG_OK && message != NULL) {
+            sim_sched_hears(w, e->peer, message);
+        }
+        tg_message_reader_fini(&reader);
+    }
+    if (err.code != TG_OK) {
+        sim_fail(w, "of worker %u: %s", (unsigned)e->peer, err.message);
+    }
+    session_sends(w, e->peer);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The memory law: what is pushed out, spilled and loaded, and what happens where nothing can be. */
+#include <stdio.h>
+
+#include "tests/worker/agent/script.h"
+
+static int64_t
+used(const script *s)
+{
+    tg_agent_load load;
+    tg_agent_load_of(s->agent, &load);
+    return load.memory_bytes;
+}
+
+/* Makes tiles 0 to n - 1, which are kept for others. */
+static void
+make(script *s, const script_graph *g, uint32_t n, tg_agent_options options)
+{
+    script_begin(s, options);
+    script_job(s, 1, g);
+    script_assign(s, 1, 0, n);
+    for (uint32_t t = 0; t < n; t++) {
+        script_ended(s, 1, t);
+    }
+}
+
+static void
+test_law(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 6);
+    script_begin(&s, (tg_agent_options){ .threads = 4, .memory_limit = 50 });
+    script_job(&s, 1, &g);
+    script_assign(&s, 1, 0, 6);
+    assert_int_equal(used(&s), 40); /* two may run */
+    script_ended(&s, 1, 0);
+    assert_int_equal(used(&s), 10 + 40);
+    script_ended(&s, 1, 1);
+    assert_int_equal(used(&s), 20 + 20);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* The tile read latest goes to disk; it is loaded before it is read. */
+static void
+test_spill_and_load(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_begin(&g);
+    for (uint32_t i = 0; i < 3; i++) {
+        (void)graph_add(&g, 0, 0, NULL);
+    }
+    (void)graph_add(&g, 1, 1, (uint32_t[]){ 1 }); /* 3 */
+    (void)graph_add(&g, 1, 1, (uint32_t[]){ 2 }); /* 4 */
+    (void)graph_add(&g, 1, 1, (uint32_t[]){ 0 }); /* 5 reads the first */
+    assert_int_equal(tg_tasks_freeze(&g.tasks, NULL), TG_OK);
+    make(&s, &g, 3, (tg_agent_options){ .memory_limit = 40, .spill_bytes = 100 });
+    assert_int_equal(used(&s), 30);
+    script_assign(&s, 1, 3, 6);
+    assert_true(script_does(&s, TG_DO_SPILL, 0));
+    assert_false(script_does(&s, TG_DO_SPILL, 2));
+    assert_false(script_does(&s, TG_DO_START, 3));
+    script_of(&s, TG_AGENT_SPILLED, 1, 0, 6);
+    assert_true(script_find(&s, TG_DO_FORGET, 0)->flag);
+    assert_true(script_does(&s, TG_DO_START, 3));
+    assert_int_equal(tg_agent_serves(s.agent, 1, 0), TG_AGENT_ON_DISK);
+    script_ended(&s, 1, 3);
+    script_ended(&s, 1, 4);
+    assert_true(script_does(&s, TG_DO_LOAD, 0));
+    assert_false(script_does(&s, TG_DO_START, 5));
+    script_of(&s, TG_AGENT_LOADED, 1, 0, 0);
+    assert_true(script_does(&s, TG_DO_START, 5));
+    script_ended(&s, 1, 5);
+    assert_true(script_does(&s, TG_DO_FORGET, 0)); /* memory, and */
+    assert_false(s.actions[s.count - 1].kind == TG_DO_FORGET && s.actions[s.count - 1].flag);
+    tg_agent_load load;
+    tg_agent_load_of(s.agent, &load);
+    assert_int_equal(load.disk_bytes + load.memory_bytes, 0);
+    assert_int_equal(load.spilled_bytes, 6);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* A copy is not written: it can be fetched again. */
+static void
+test_copies_are_forgotten(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 3);
+    script_begin(&s, (tg_agent_options){ .memory_limit = 35, .spill_bytes = 100 });
+    script_job(&s, 1, &g);
+    g.need_bytes[1] = 20;
+    script_assign(&s, 1, 5, 6);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 4, 5, 9);
+    script_assign(&s, 1, 0, 4);
+    assert_true(script_does(&s, TG_DO_START, 0));
+    script_of(&s, TG_AGENT_FETCHED, 1, 4, 10);
+    assert_true(script_does(&s, TG_DO_KEEP, 4));
+    script_ended(&s, 1, 0); /* 1 needs 20 beside tile 0: the copy of 4 is in its way */
+    assert_true(script_does(&s, TG_DO_FORGET, 4));
+    assert_true(script_does(&s, TG_DO_START, 1));
+    assert_false(script_does(&s, TG_DO_SPILL, 4));
+    script_ended(&s, 1, 1);
+    assert_true(script_does(&s, TG_DO_FETCH, 4)); /* there is room again */
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* Nothing is lost on a full disk: it is said, and tried again. */
+static void
+test_full_disk(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 6);
+    make(&s, &g, 3,
+         (tg_agent_options){ .memory_limit = 40, .spill_bytes = 100, .retry_ns = 1000 * MS });
+    script_assign(&s, 1, 3, 4);
+    const tg_agent_action *spill = script_find(&s, TG_DO_SPILL, UINT32_MAX);
+    uint32_t cold = spill->task;
+    script_of(&s, TG_AGENT_SPILL_FAILED, 1, cold, 0);
+    assert_true(script_says(&s, TG_MESSAGE_FULL)->flag);
+    assert_int_equal(tg_agent_serves(s.agent, 1, cold), TG_AGENT_IN_MEMORY);
+    assert_null(script_find(&s, TG_DO_SPILL, UINT32_MAX));
+    script_time(&s, 999 * MS);
+    assert_null(script_find(&s, TG_DO_SPILL, UINT32_MAX));
+    script_time(&s, MS);
+    spill = script_find(&s, TG_DO_SPILL, UINT32_MAX);
+    assert_non_null(spill);
+    assert_null(script_says(&s, TG_MESSAGE_FULL));
+    script_of(&s, TG_AGENT_SPILLED, 1, spill->task, 10);
+    assert_false(script_says(&s, TG_MESSAGE_FULL)->flag);
+    assert_true(script_does(&s, TG_DO_START, 3));
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* The same where spill_bytes ends it; room in memory takes it back. */
+static void
+test_cap(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 6);
+    make(&s, &g, 3, (tg_agent_options){ .memory_limit = 40, .spill_bytes = 5 });
+    script_assign(&s, 1, 3, 4);
+    assert_null(script_find(&s, TG_DO_SPILL, UINT32_MAX));
+    assert_true(script_says(&s, TG_MESSAGE_FULL)->flag);
+    script_hears(&s, TG_MESSAGE_REVOKE, 1, 3, 4, 0);
+    script_hears(&s, TG_MESSAGE_FREE, 1, 0, 2, 0);
+    script_time(&s, 1000 * MS);
+    assert_false(script_says(&s, TG_MESSAGE_FULL)->flag);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* What cannot be read back is lost, and its reader waits. */
+static void
+test_rot(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 2);
+    make(&s, &g, 2, (tg_agent_options){ .memory_limit = 40, .spill_bytes = 100 });
+    script_job(&s, 2, &g);
+    script_assign(&s, 2, 0, 1); /* 20 + 20 fit */
+    script_ended(&s, 2, 0);
+    script_assign(&s, 2, 1, 2);
+    uint32_t cold = script_find(&s, TG_DO_SPILL, UINT32_MAX)->task;
+    uint64_t job = script_find(&s, TG_DO_SPILL, UINT32_MAX)->job;
+    script_of(&s, TG_AGENT_SPILLED, job, cold, 10);
+    script_ended(&s, 2, 1);
+    script_of(&s, TG_AGENT_WANTED, job, cold, 0);
+    assert_true(script_does(&s, TG_DO_LOAD, cold));
+    script_of(&s, TG_AGENT_LOAD_FAILED, job, cold, 0);
+    const tg_message *lost = script_says(&s, TG_MESSAGE_LOST);
+    assert_int_equal(lost->worker, 7);
+    assert_int_equal(lost->task, cold);
+    assert_int_equal(tg_agent_serves(s.agent, job, cold), TG_AGENT_NO);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* Another worker's wish is as good as a reader here. */
+static void
+test_serves_from_disk(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 4);
+    make(&s, &g, 3, (tg_agent_options){ .memory_limit = 40, .spill_bytes = 100 });
+    script_assign(&s, 1, 3, 4);
+    uint32_t cold = script_find(&s, TG_DO_SPILL, UINT32_MAX)->task;
+    script_of(&s, TG_AGENT_SPILLED, 1, cold, 10);
+    assert_true(script_does(&s, TG_DO_START, 3)); /* 20 + 20 */
+    script_of(&s, TG_AGENT_WANTED, 1, cold, 0);
+    assert_false(script_does(&s, TG_DO_LOAD, cold)); /* another is on its way out first */
+    script_of(&s, TG_AGENT_SPILLED, 1, script_find(&s, TG_DO_SPILL, UINT32_MAX)->task, 10);
+    assert_true(script_does(&s, TG_DO_LOAD, cold));
+    script_of(&s, TG_AGENT_LOADED, 1, cold, 0);
+    assert_int_equal(tg_agent_serves(s.agent, 1, cold), TG_AGENT_IN_MEMORY);
+    script_of(&s, TG_AGENT_WANTED, 1, 4, 0); /* what is not here: nothing */
+    script_of(&s, TG_AGENT_WANTED, 5, 4, 0);
+    script_end(&s);
+    graph_end(&g);
+}
+
+static void
+test_too_large_alone(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 4);
+    make(&s, &g, 4, (tg_agent_options){ .memory_limit = 55, .spill_bytes = 100 });
+    script_assign(&s, 1, 4, 5); /* reads 40, takes 20 */
+    const tg_message *failed = script_says(&s, TG_MESSAGE_FAILED);
+    assert_int_equal(failed->code, TG_ERR_MEMORY);
+    assert_false(failed->flag);
+    assert_non_null(strstr(failed->text, "task 4 of stage 1 takes 60 bytes"));
+    assert_non_null(strstr(failed->text, "the memory limit of this worker, 55"));
+    assert_non_null(strstr(failed->text, "give each worker at least 60"));
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* Of inputs that are elsewhere too: as many are fetched as there is room for. */
+static void
+test_too_large_to_fetch(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 4);
+    script_begin(&s, (tg_agent_options){ .memory_limit = 30, .spill_bytes = 100 });
+    script_job(&s, 1, &g);
+    script_assign(&s, 1, 4, 5);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 4, 9);
+    for (uint32_t t = 0; t < 3 && script_says(&s, TG_MESSAGE_FAILED) == NULL; t++) {
+        script_of(&s, TG_AGENT_FETCHED, 1, t, 10);
+    }
+    assert_non_null(strstr(script_says(&s, TG_MESSAGE_FAILED)->text, "takes 60 bytes"));
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* Nothing may be spilled: it waits a while for others to read, then gives its tasks back. */
+static void
+test_no_disk(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 6);
+    make(&s, &g, 3, (tg_agent_options){ .memory_limit = 45, .patience_ns = 2000 * MS });
+    script_assign(&s, 1, 3, 5);
+    script_time(&s, MS);
+    assert_null(script_says(&s, TG_MESSAGE_FAILED));
+    assert_int_equal(tg_agent_deadline(s.agent), 2000 * MS);
+    script_time(&s, 1999 * MS);
+    const tg_message *failed = script_says(&s, TG_MESSAGE_FAILED);
+    assert_int_equal(failed->task, 3);
+    assert_true(failed->flag);
+    assert_non_null(strstr(failed->text, "a limit of at least 50"));
+    for (size_t i = 0; i < s.count; i++) { /* what waits behind it has waited as long */
+        failed = s.actions[i].kind == TG_DO_SAY ? s.actions[i].message : failed;
+    }
+    assert_int_equal(failed->task, 4);
+    script_assign(&s, 1, 5, 6);
+    assert_null(script_says(&s, TG_MESSAGE_FAILED)); /* it has its own time */
+    script_hears(&s, TG_MESSAGE_FREE, 1, 0, 1, 0);
+    assert_true(script_does(&s, TG_DO_START, 5));
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* A ready task whose tile is not to be had any more lets its room go. */
+static void
+test_freed_while_loading(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_begin(&g);
+    (void)graph_add(&g, 0, 0, NULL);
+    (void)graph_add(&g, 0, 0, NULL);
+    (void)graph_add(&g, 1, 2, (uint32_t[]){ 0, 1 });
+    (void)graph_add(&g, 2, 0, NULL); /* it takes more */
+    assert_int_equal(tg_tasks_freeze(&g.tasks, NULL), TG_OK);
+    g.need_bytes[2] = 30;
+    make(&s, &g, 2, (tg_agent_options){ .memory_limit = 45, .spill_bytes = 100 });
+    script_assign(&s, 1, 3, 4);
+    uint32_t cold = script_find(&s, TG_DO_SPILL, UINT32_MAX)->task;
+    script_of(&s, TG_AGENT_SPILLED, 1, cold, 10);
+    script_ended(&s, 1, 3);
+    script_assign(&s, 1, 2, 3);
+    assert_true(script_does(&s, TG_DO_LOAD, cold));
+    assert_int_equal(used(&s), 10 + 10 + 20);
+    script_hears(&s, TG_MESSAGE_FREE, 1, cold, cold + 1, 0);
+    assert_int_equal(used(&s), 10 + 10); /* the load is under way still */
+    script_of(&s, TG_AGENT_LOADED, 1, cold, 0);
+    assert_false(script_does(&s, TG_DO_START, 2));
+    assert_int_equal(used(&s), 10);
+    script_end(&s);
+    graph_end(&g);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_law),
+        cmocka_unit_test(test_spill_and_load),
+        cmocka_unit_test(test_copies_are_forgotten),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_rot),
+        cmocka_unit_test(test_serves_from_disk),
+        cmocka_unit_test(test_too_large_alone),
+        cmocka_unit_test(test_too_large_to_fetch),
+        cmocka_unit_test(test_no_disk),
+        cmocka_unit_test(test_freed_while_loading),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

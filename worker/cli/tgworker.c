@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tgworker: a worker of a cluster as a program. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem/shared.h"
+#include "tilegraph/plan.h"
+#include "worker/cli/command.h"
+#include "worker/cli/daemon.h"
+#include "worker/net/worker.h"
+
+enum {
+    CLUSTER,
+    NTHREADS,
+    MEMORY_LIMIT,
+    LOCAL_DIRECTORY,
+    SPILL_LIMIT,
+    NAME,
+    LISTEN,
+    ROOT,
+    LIFETIME,
+    DEATH_TIMEOUT,
+    ALIVE_FD,
+    QUIET
+};
+
+static int run(const tg_command_args *args);
+
+static const tg_command command = {
+    .name = "tgworker",
+    .synopsis = "",
+    .summary = "runs a worker of a cluster, until it is dismissed",
+    .details =
+        "SIGTERM: it takes nothing new, hands on what it has, and leaves. SIGINT, or SIGTERM\n"
+        "once more: it leaves at once, and what only it has is made again elsewhere.",
+    .options = { [CLUSTER] = { "--cluster", "FILE",
+                               "the join file of the scheduler, or its address" },
+                 [NTHREADS] = { "--nthreads", "N", "threads; default: one for each core" },
+                 [MEMORY_LIMIT] = { "--memory-limit", "BYTES",
+                                    "\"8GiB\"; default: half of what may really be used" },
+                 [LOCAL_DIRECTORY] = { "--local-directory", "FOLDER",
+                                       "for tiles that do not fit into memory; default: /tmp" },
+                 [SPILL_LIMIT] = { "--spill-limit", "BYTES",
+                                   "at most so much there; 0: nothing; default: most of it" },
+                 [NAME] = { "--name", "NAME", "for people; default: host and process" },
+                 [LISTEN] = { "--listen", "ADDRESS", "where others fetch tiles" },
+                 [ROOT] = { "--root", "FOLDER", "jobs may read and write below it only" },
+                 [LIFETIME] = { "--lifetime", "SECONDS", "then it leaves, as after SIGTERM" },
+                 [DEATH_TIMEOUT] = { "--death-timeout", "SECONDS",
+                                     "it ends when there is no scheduler for so long; default: "
+                                     "60" },
+                 [ALIVE_FD] = { "--alive-fd", "N", "leave when the other end of this pipe closes" },
+                 [QUIET] = { "--quiet", NULL, "say nothing but errors" } },
+    .run = run
+};
+
+static int
+read_options(const tg_command_args *args, tg_session_options *session, tg_worker_options *options)
+{
+    tg_error err;
+    int64_t threads = 0;
+    int code = TG_EXIT_OK;
+    const char *text = args->options[NTHREADS];
+    if (args->options[CLUSTER] == NULL) {
+        return tg_command_usage(&command, "--cluster is needed: where is the scheduler?");
+    }
+    if (text != NULL && !tg_command_read_int(text, 1, 1024, &threads)) {
+        return tg_command_usage(&command, "--nthreads must be 1 to 1024, got %s", text);
+    }
+    session->threads = (int)threads;
+    text = args->options[MEMORY_LIMIT];
+    if (text != NULL && tg_parse_bytes(text, &session->memory_limit, &err) != TG_OK) {
+        return tg_command_usage(&command, "--memory-limit: %s", err.message);
+    }
+    text = args->options[SPILL_LIMIT];
+    if (text != NULL && tg_parse_bytes(text, &options->spill_bytes, &err) != TG_OK) {
+        return tg_command_usage(&command, "--spill-limit: %s", err.message);
+    }
+    options->directory =
+        args->options[LOCAL_DIRECTORY] != NULL ? args->options[LOCAL_DIRECTORY] : "/tmp";
+    if (text != NULL && options->spill_bytes == 0) {
+        options->directory = NULL;
+    }
+    code = tg_daemon_read_seconds(&command, args, LIFETIME, &options->lifetime_ns);
+    if (code == TG_EXIT_OK) {
+        code = tg_daemon_read_seconds(&command, args, DEATH_TIMEOUT, &options->death_timeout_ns);
+    }
+    if (code == TG_EXIT_OK) {
+        code = tg_daemon_read_fd(&command, args, ALIVE_FD, &options->alive_fd);
+    }
+    return code;
+}
+
+/* The pool's blocks lie where other processes of this host can map them, if the system can. */
+static tg_status
+open_session(tg_session_options *wanted, const char *root, tg_shared **shared, tg_session **out,
+             tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_TRY(tg_session_open(wanted, out, err));
+    if (tg_shared_create(2 * tg_session_memory_limit(*out), shared, err) == TG_OK) {
+        TG_TRY(tg__session_share(*out, tg_shared_alloc(*shared), err));
+    }
+    if (root != NULL) {
+        status = tg_session_set_plan_root(*out, root, err);
+    }
+out:
+    return status;
+}
+
+static int
+run(const tg_command_args *args)
+{
+    tg_error err;
+    tg_session *session = NULL;
+    tg_shared *shared = NULL;
+    tg_worker *worker = NULL;
+    tg_session_options wanted = { .struct_size = sizeof wanted };
+    tg_worker_options options = { .cluster = args->options[CLUSTER],
+                                  .listen = args->options[LISTEN],
+                                  .name = args->options[NAME],
+                                  .alive_fd = -1,
+                                  .signals = true,
+                                  .log = args->options[QUIET] == NULL ? tg_daemon_log : NULL };
+    int code = read_options(args, &wanted, &options);
+    if (code != TG_EXIT_OK) {
+        return code;
+    }
+    tg_status status = open_session(&wanted, args->options[ROOT], &shared, &session, &err);
+    if (status == TG_OK) {
+        options.session = session;
+        options.shared = shared;
+        status = tg_worker_create(&options, &worker, &err);
+    }
+    if (status == TG_OK) {
+        status = tg_worker_run(worker, &err);
+    }
+    code = status == TG_OK ? TG_EXIT_OK : tg_command_failure(&command, &err);
+    tg_worker_destroy(worker);
+    tg_session_close(session);
+    tg_shared_destroy(shared);
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    return tg_daemon_main(&command, argc, argv);
+}

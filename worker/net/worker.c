@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The loop of a worker: whom it talks to, how it joins, and how it leaves. See worker.h. */
+#include "worker/net/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/mem/alloc.h"
+#include "scheduler/net/zap.h"
+#include "worker/exec/clock.h"
+#include "worker/net/join.h"
+#include "worker/net/worker_inside.h"
+
+static void
+note(const tg_worker *worker, const char *text)
+{
+    if (worker->options.log != NULL) {
+        worker->options.log(worker->options.ctx, text);
+    }
+}
+
+void
+tg__worker_say(tg_worker *worker, const tg_message *message)
+{
+    tg_error err;
+    if (worker->scheduler != 0 &&
+        tg_net_send(worker->net, worker->scheduler, message, &err) != TG_OK) {
+        tg_net_drop(worker->net, worker->scheduler, err.message);
+    }
+}
+
+void
+tg__worker_end(tg_worker *worker, tg_status status, const char *text)
+{
+    if (!worker->ended) {
+        worker->ended = true;
+        worker->outcome = status;
+        if (status != TG_OK) {
+            (void)tg_fail(&worker->error, status, "%s", text);
+        }
+        tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = text });
+        tg_net_stop(worker->net);
+    }
+}
+
+/* -- the scheduler --------------------------------------------------------------------------- */
+
+static void
+met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
+{
+    tg_worker *worker = ctx;
+    (void)self;
+    (void)roles;
+    worker->scheduler = peer;
+    worker->lost_ns = 0;
+    tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_JOIN,
+                                          .name = worker->name,
+                                          .address = worker->address,
+                                          .text = tg_version_string(),
+                                          .threads = worker->threads,
+                                          .memory = worker->memory });
+}
+
+/* Nothing of the jobs of a scheduler that is gone is of use to the next one. */
+static void
+drop_jobs(tg_worker *worker)
+{
+    tg_worker_job *job = worker->jobs;
+    while (job != NULL) {
+        tg_worker_job *next = job->next;
+        tg_message drop = { .kind = TG_MESSAGE_DROP, .job = job->number };
+        tg__worker_job_hears(worker, &drop);
+        job = next;
+    }
+}
+
+static void
+gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
+{
+    tg_worker *worker = ctx;
+    char line[400];
+    if (peer == worker->scheduler) {
+        (void)snprintf(line, sizeof line, "the scheduler is gone: %s (%s)", tg_gone_name(why),
+                       text);
+        note(worker, line);
+        worker->scheduler = 0;
+        worker->joined = false;
+        worker->lost_ns = tg_clock_ns();
+        drop_jobs(worker);
+    }
+}
+
+static void
+heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
+{
+    tg_worker *worker = ctx;
+    (void)peer;
+    (void)roles;
+    switch (message->kind) {
+    case TG_MESSAGE_WELCOME:
+        worker->joined = true;
+        note(worker, "joined the cluster");
+        break;
+    case TG_MESSAGE_REFUSED:
+        tg__worker_end(worker, TG_ERR_UNSUPPORTED, message->text);
+        break;
+    case TG_MESSAGE_DISMISS:
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = message });
+        break;
+    case TG_MESSAGE_PLAN:
+    case TG_MESSAGE_TARGET:
+    case TG_MESSAGE_ASSIGN:
+    case TG_MESSAGE_REVOKE:
+    case TG_MESSAGE_LOCATE:
+    case TG_MESSAGE_TAKE:
+    case TG_MESSAGE_FREE:
+    case TG_MESSAGE_DROP:
+        tg__worker_job_hears(worker, message);
+        break;
+    default:
+        tg_net_drop(worker->net, worker->scheduler, "a message that is not for workers");
+        break;
+    }
+}
+
+static void
+trouble(void *ctx, bool dialled, const char *text)
+{
+    tg_worker *worker = ctx;
+    note(worker, text);
+    if (dialled && worker->scheduler == 0 && !worker->joined) {
+        tg__worker_end(worker, TG_ERR_IO, text);
+    }
+}
+
+/* -- the loop -------------------------------------------------------------------------------- */
+
+static void
+data_came(void *ctx, const tg_net_frame *frame)
+{
+    tg_worker *worker = ctx;
+    tg_port_frame(worker->port, tg_clock_ns(), frame);
+}
+
+static void
+data_cut(void *ctx, const tg_route *route)
+{
+    tg_worker *worker = ctx;
+    tg_port_cut(worker->port, route);
+}
+
+static void
+begin_to_leave(tg_worker *worker)
+{
+    if (!worker->leaving) {
+        worker->leaving = true;
+        note(worker, "leaving: hands on what it has");
+        if (worker->joined) {
+            tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
+        } else {
+            tg__worker_end(worker, TG_OK, "left");
+        }
+    }
+}
+
+static void
+signalled(void *ctx, int number)
+{
+    tg_worker *worker = ctx;
+    if (number == SIGTERM && !worker->leaving) {
+        begin_to_leave(worker);
+    } else {
+        tg__worker_end(worker, TG_OK, "interrupted");
+    }
+}
+
+static void
+not_alive(void *ctx)
+{
+    tg__worker_end(ctx, TG_OK, "the process that started this worker is gone");
+}
+
+static int64_t
+earliest(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t
+tick(void *ctx, int64_t now_ns)
+{
+    tg_worker *worker = ctx;
+    int64_t death = INT64_MAX;
+    tg__worker_take_news(worker);
+    if (atomic_load(&worker->stop)) {
+        tg__worker_end(worker, TG_OK, "stopped");
+    }
+    if (atomic_exchange(&worker->drain, false) || now_ns >= worker->leave_ns) {
+        worker->leave_ns = INT64_MAX;
+        begin_to_leave(worker);
+    }
+    if (worker->lost_ns != 0) {
+        death = worker->lost_ns + worker->options.death_timeout_ns;
+        if (now_ns >= death) {
+            char text[400];
+            (void)snprintf(text, sizeof text, "%s: no scheduler for %.0f s",
+                           worker->options.cluster,
+                           (double)worker->options.death_timeout_ns * 1e-9);
+            tg__worker_end(worker, TG_ERR_IO, text);
+        }
+    }
+    if (!worker->ended && tg_agent_deadline(worker->agent) <= now_ns) {
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_TIME });
+    }
+    int64_t next = tg_port_turn(worker->port, now_ns);
+    if (worker->ended) {
+        return next;
+    }
+    next = earliest(next, tg_agent_deadline(worker->agent));
+    return earliest(next, earliest(death, worker->leave_ns));
+}
+
+/* -- starting -------------------------------------------------------------------------------- */
+
+/* Most of what is free where tiles are spilled. */
+static int64_t
+room_on_disk(const char *directory)
+{
+    struct statvfs about;
+    int64_t room = (int64_t)1 << 30;
+    if (statvfs(directory, &about) == 0) {
+        room = (int64_t)((double)about.f_bavail * (double)about.f_frsize * 0.8);
+    }
+    return room > 0 ? room : 1;
+}
+
+static tg_status
+open_agent(tg_worker *worker, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_worker_options *options = &worker->options;
+    tg_agent_options agent = { .self = tg_net_self(worker->net),
+                               .threads = worker->threads,
+                               .memory_limit = worker->memory };
+    if (options->directory != NULL) {
+        tg_spill_options spill = { .directory = options->directory,
+                                   .bytes_max = options->spill_bytes > 0
+                                                    ? options->spill_bytes
+                                                    : room_on_disk(options->directory),
+                                   .ctx = worker,
+                                   .done = tg__worker_spilled };
+        TG_TRY(tg_spill_create(&spill, &worker->spill, err));
+        agent.spill_bytes = spill.bytes_max;
+    }
+    status = tg_agent_create(&agent, &worker->agent, err);
+out:
+    return status;
+}
+
+static tg_status
+open_net(tg_worker *worker, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_worker_options *options = &worker->options;
+    char address[TG_NET_ADDRESS_MAX], listen[TG_NET_ADDRESS_MAX];
+    TG_TRY(tg__join_resolve(options->cluster, &worker->security, address, err));
+    TG_TRY(tg__join_data_address(options->listen, address, &worker->security, listen, err));
+    tg_net_options net = { .security = &worker->security,
+                           .ctx = worker,
+                           .met = met,
+                           .message = heard,
+                           .gone = gone,
+                           .trouble = trouble,
+                           .tick = tick,
+                           .signal = options->signals ? signalled : NULL,
+                           .data = data_came,
+                           .data_cut = data_cut };
+    TG_TRY(tg_net_create(&net, &worker->net, err));
+    TG_TRY(tg_net_data_listen(worker->net, listen, worker->address, sizeof worker->address, err));
+    if (options->alive_fd >= 0) {
+        TG_TRY(tg_alive_watch_create(tg_net_loop(worker->net), options->alive_fd, not_alive, worker,
+                                     &worker->watch, err));
+    }
+    status = tg_net_connect(worker->net, address, err);
+out:
+    return status;
+}
+
+tg_status
+tg_worker_create(const tg_worker_options *options, tg_worker **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_worker *worker = tg_calloc(NULL, 1, sizeof *worker);
+    *out = NULL;
+    TG_CHECK(worker != NULL, err, TG_ERR_MEMORY, "no memory for a worker");
+    worker->options = *options;
+    worker->last = &worker->first;
+    (void)pthread_mutex_init(&worker->lock, NULL);
+    worker->threads = (uint32_t)tg_session_threads(options->session);
+    /* What is packed for slow lines, and rounding, is beside the tiles. */
+    worker->memory = tg_session_memory_limit(options->session) / 16 * 15;
+    worker->lost_ns = tg_clock_ns();
+    worker->leave_ns =
+        options->lifetime_ns > 0 ? worker->lost_ns + options->lifetime_ns : INT64_MAX;
+    if (worker->options.death_timeout_ns <= 0) {
+        worker->options.death_timeout_ns = (int64_t)60 * 1000000000;
+    }
+    if (options->name != NULL) {
+        (void)snprintf(worker->name, sizeof worker->name, "%s", options->name);
+    } else {
+        char host[128] = "worker";
+        (void)gethostname(host, sizeof host - 1);
+        (void)snprintf(worker->name, sizeof worker->name, "%s-%ld", host, (long)getpid());
+    }
+    TG_TRY(open_net(worker, err));
+    TG_TRY(open_agent(worker, err));
+    tg_port_options port = { .net = worker->net,
+                             .pool = options->session->pool,
+                             .shared = options->shared,
+                             .ctx = worker,
+                             .ended = tg__worker_fetched,
+                             .lookup = tg__worker_look_up };
+    TG_TRY(tg_port_create(&port, &worker->port, err));
+    TG_TRY(tg_crew_create((int)worker->threads, worker, tg__worker_run, &worker->crew, err));
+    TG_TRY(tg_crew_create(1, worker, tg__worker_expand, &worker->clerk, err));
+    *out = worker;
+    worker = NULL;
+out:
+    tg_worker_destroy(worker);
+    return status;
+}
+
+void
+tg_worker_destroy(tg_worker *worker)
+{
+    if (worker != NULL) {
+        if (worker->crew != NULL) {
+            tg_crew_abandon(worker->crew);
+        }
+        tg_crew_destroy(worker->crew); /* waits for the tasks that run */
+        tg_crew_destroy(worker->clerk);
+        tg_spill_destroy(worker->spill);
+        tg_alive_watch_destroy(worker->watch);
+        tg_net_destroy(worker->net);
+        tg_port_destroy(worker->port);
+        while (worker->first != NULL) {
+            tg_worker_news *next = worker->first->next;
+            tg_buffer_release(worker->first->buffer);
+            tg_free(NULL, worker->first, sizeof *worker->first);
+            worker->first = next;
+        }
+        while (worker->fetches != NULL) {
+            tg_worker_fetch *next = worker->fetches->next;
+            tg_free(NULL, worker->fetches, sizeof *worker->fetches);
+            worker->fetches = next;
+        }
+        tg_agent_destroy(worker->agent);
+        tg__worker_jobs_free(worker);
+        tg_zap_close(worker->security.allowed);
+        tg_keys_forget(&worker->security.listen);
+        tg_keys_forget(&worker->security.connect);
+        (void)pthread_mutex_destroy(&worker->lock);
+        tg_free(NULL, worker, sizeof *worker);
+    }
+}
+
+tg_status
+tg_worker_run(tg_worker *worker, tg_error *err)
+{
+    tg_status status = tg_net_run(worker->net, err);
+    if (status == TG_OK && worker->outcome != TG_OK) {
+        status = worker->outcome;
+        *err = worker->error;
+    }
+    return status;
+}
+
+void
+tg_worker_stop(tg_worker *worker)
+{
+    atomic_store(&worker->stop, true);
+    tg_net_wake(worker->net);
+}
+
+void
+tg_worker_drain(tg_worker *worker)
+{
+    atomic_store(&worker->drain, true);
+    tg_net_wake(worker->net);
+}
+
+const char *
+tg_worker_address(const tg_worker *worker)
+{
+    return worker->address;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The agent's hands: each of its actions is begun here, and each end becomes its next event. What
+ * ends on another thread, or at once, goes through the inbox, so that the agent is never called
+ * from within itself.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/mem/alloc.h"
+#include "worker/exec/clock.h"
+#include "worker/net/worker_inside.h"
+
+/* A holder that does not answer for so long has lost the tile, as far as this worker can tell. */
+#define FETCH_NS ((int64_t)10000000000)
+
+/* -- the inbox ------------------------------------------------------------------------------- */
+
+void
+tg__worker_tell(tg_worker *worker, const tg_worker_news *news)
+{
+    tg_worker_news *copy = tg_malloc(NULL, sizeof *copy);
+    if (copy == NULL) {
+        tg_buffer_release(news->buffer);
+        atomic_store(&worker->stop, true);
+        tg_net_wake(worker->net);
+        return;
+    }
+    *copy = *news;
+    copy->next = NULL;
+    (void)pthread_mutex_lock(&worker->lock);
+    bool wakes = worker->first == NULL;
+    *worker->last = copy;
+    worker->last = &copy->next;
+    (void)pthread_mutex_unlock(&worker->lock);
+    if (wakes) {
+        tg_net_wake(worker->net);
+    }
+}
+
+static void
+say_text(tg_worker_news *news, const char *text)
+{
+    (void)snprintf(news->text, sizeof news->text, "%.*s", (int)sizeof news->text - 1, text);
+}
+
+/* -- threads --------------------------------------------------------------------------------- */
+
+void
+tg__worker_run(void *ctx, tg_crew_token token, int thread)
+{
+    tg_worker *worker = ctx;
+    tg_worker_job *job = (tg_worker_job *)(uintptr_t)token.job;
+    tg_error err = { .message = "" };
+    int64_t start = tg_clock_ns();
+    tg_worker_news news = { .kind = TG_NEWS_RAN, .job = job->number, .task = (uint32_t)token.task };
+    news.status = tg_part_run(job->part, news.task, thread, 0, &news.bytes, &err);
+    news.busy_ns = tg_clock_ns() - start;
+    if (news.status != TG_OK) {
+        say_text(&news, err.message);
+    }
+    tg__worker_tell(worker, &news);
+}
+
+static void
+start(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
+{
+    tg_error err;
+    tg_status status = tg_crew_start(
+        worker->crew, (tg_crew_token){ (uint64_t)(uintptr_t)job, action->task }, &err);
+    if (status != TG_OK) {
+        tg_worker_news news = {
+            .kind = TG_NEWS_RAN, .job = action->job, .task = action->task, .status = status
+        };
+        say_text(&news, err.message);
+        tg__worker_tell(worker, &news);
+    }
+}
+
+/* -- fetching -------------------------------------------------------------------------------- */
+
+static void
+no_fetch(tg_worker *worker, const tg_agent_action *action, const char *why)
+{
+    tg_worker_news news = { .kind = TG_NEWS_NO_FETCH, .job = action->job, .task = action->task };
+    say_text(&news, why);
+    tg__worker_tell(worker, &news);
+}
+
+static void
+fetch(tg_worker *worker, const tg_agent_action *action)
+{
+    tg_error err = { .message = "no memory to fetch a tile" };
+    int64_t now = tg_clock_ns();
+    tg_fetch wanted = { .job = action->job,
+                        .task = action->task,
+                        .from = action->peer,
+                        .bytes_max = action->bytes,
+                        .deadline_ns = now + FETCH_NS };
+    tg_worker_fetch *made = tg_calloc(NULL, 1, sizeof *made);
+    if (made != NULL &&
+        tg_port_fetch(worker->port, now, &wanted, action->address, &made->id, &err) == TG_OK) {
+        made->job = action->job;
+        made->task = action->task;
+        made->next = worker->fetches;
+        worker->fetches = made;
+    } else {
+        tg_free(NULL, made, sizeof *made);
+        no_fetch(worker, action, err.message);
+    }
+}
+
+static tg_worker_fetch **
+find_fetch(tg_worker *worker, uint64_t job, uint32_t task)
+{
+    tg_worker_fetch **at = &worker->fetches;
+    while (*at != NULL && ((*at)->job != job || (*at)->task != task)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void
+forget_fetch(tg_worker_fetch **at)
+{
+    tg_worker_fetch *gone = *at;
+    if (gone != NULL) {
+        *at = gone->next;
+        tg_free(NULL, gone, sizeof *gone);
+    }
+}
+
+static void
+cancel_fetch(tg_worker *worker, const tg_agent_action *action)
+{
+    tg_worker_fetch **at = find_fetch(worker, action->job, action->task);
+    if (*at != NULL) { /* else its end is on the way */
+        tg_port_cancel(worker->port, (*at)->id);
+        forget_fetch(at);
+        no_fetch(worker, action, "it was not needed any more");
+    }
+}
+
+void
+tg__worker_fetched(void *ctx, const tg_fetch_end *end)
+{
+    tg_worker *worker = ctx;
+    uint32_t task = end->fetch.task;
+    const tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
+    tg_error err = end->error;
+    tg_status status = end->status;
+    forget_fetch(find_fetch(worker, end->fetch.job, task));
+    if (status == TG_OK && job != NULL && job->plan != NULL) {
+        status = tg_part_check(job->plan, task, tg_buffer_data(end->buffer),
+                               tg_buffer_bytes(end->buffer), &err);
+    }
+    tg_agent_event event = { .kind = status == TG_OK ? TG_AGENT_FETCHED : TG_AGENT_FETCH_FAILED,
+                             .job = end->fetch.job,
+                             .task = task,
+                             .text = err.message };
+    if (status == TG_OK) {
+        event.bytes = end->shared ? 0 : tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
+    }
+    worker->arrived = end->buffer;
+    tg__worker_step(worker, &event);
+    tg_buffer_release(worker->arrived);
+    worker->arrived = NULL;
+}
+
+static void
+keep(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
+{
+    tg_error err;
+    if (tg_part_put(job->part, action->task, worker->arrived, &err) != TG_OK) {
+        tg__worker_end(worker, err.code, err.message); /* it was checked: there is no memory */
+    }
+}
+
+/* -- the disk -------------------------------------------------------------------------------- */
+
+static tg_spill_key
+key_of(const tg_agent_action *action)
+{
+    return (tg_spill_key){ action->job, action->task };
+}
+
+static void
+no_disk(tg_worker *worker, const tg_agent_action *action, bool load, const char *why)
+{
+    tg_worker_news news = {
+        .kind = TG_NEWS_NO_DISK, .job = action->job, .task = action->task, .flag = load
+    };
+    say_text(&news, why);
+    tg__worker_tell(worker, &news);
+}
+
+static void
+spill(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
+{
+    tg_error err = { .message = "the tile is not here" };
+    tg_buffer *buffer = tg_part_get(job->part, action->task);
+    const tg_stage *stage = &job->plan->stages[job->plan->stage_of_task[action->task]];
+    size_t element = stage->kind == TG_STAGE_TILE ? tg_dtype_size(stage->root->dtype) : 1;
+    if (buffer == NULL ||
+        tg_spill_store(worker->spill, key_of(action), buffer, element, &err) != TG_OK) {
+        no_disk(worker, action, false, err.message);
+    }
+    tg_buffer_release(buffer);
+}
+
+static void
+load(tg_worker *worker, const tg_agent_action *action)
+{
+    tg_error err;
+    if (tg_spill_load(worker->spill, key_of(action), worker->options.session->pool, &err) !=
+        TG_OK) {
+        no_disk(worker, action, true, err.message);
+    }
+}
+
+/* On the thread of the spill. */
+void
+tg__worker_spilled(void *ctx, const tg_spill_done *done)
+{
+    tg_worker_news news = { .kind = done->kind == TG_SPILL_STORED ? TG_NEWS_STORED : TG_NEWS_LOADED,
+                            .job = done->key.job,
+                            .task = (uint32_t)done->key.task,
+                            .status = done->status,
+                            .bytes = done->bytes,
+                            .buffer = done->buffer };
+    if (done->status != TG_OK) {
+        say_text(&news, done->error.message);
+    }
+    tg__worker_tell(ctx, &news);
+}
+
+static void
+forget(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
+{
+    tg_error err;
+    if (action->flag) {
+        tg_tile_server_forget(tg_port_server(worker->port), action->job, action->task);
+        tg_part_drop(job->part, action->task);
+    } else if (tg_spill_forget(worker->spill, key_of(action), &err) != TG_OK) {
+        tg__worker_end(worker, err.code, err.message);
+    }
+}
+
+/* -- the agent ------------------------------------------------------------------------------- */
+
+static void
+act(tg_worker *worker, const tg_agent_action *action)
+{
+    tg_worker_job *job = tg__worker_job_find(worker, action->job);
+    switch (action->kind) {
+    case TG_DO_SAY:
+        tg__worker_say(worker, action->message);
+        break;
+    case TG_DO_START:
+        start(worker, job, action);
+        break;
+    case TG_DO_FETCH:
+        fetch(worker, action);
+        break;
+    case TG_DO_CANCEL:
+        cancel_fetch(worker, action);
+        break;
+    case TG_DO_KEEP:
+        keep(worker, job, action);
+        break;
+    case TG_DO_SPILL:
+        spill(worker, job, action);
+        break;
+    case TG_DO_LOAD:
+        load(worker, action);
+        break;
+    case TG_DO_FORGET:
+        forget(worker, job, action);
+        break;
+    case TG_DO_DROP:
+        tg__worker_job_drop(job);
+        break;
+    case TG_DO_CLOSE:
+        tg__worker_job_close(job);
+        break;
+    case TG_DO_LEAVE:
+        tg__worker_end(worker, TG_OK, "dismissed");
+        break;
+    }
+}
+
+void
+tg__worker_step(tg_worker *worker, const tg_agent_event *event)
+{
+    const tg_agent_action *actions = NULL;
+    size_t count = 0;
+    tg_error err;
+    tg_status status = tg_agent_step(worker->agent, tg_clock_ns(), event, &actions, &count, &err);
+    if (status == TG_ERR_VALUE && event->kind == TG_AGENT_MESSAGE) {
+        tg_net_drop(worker->net, worker->scheduler, err.message); /* it talks nonsense */
+    } else if (status != TG_OK) {
+        tg__worker_end(worker, status, err.message);
+    }
+    for (size_t i = 0; status == TG_OK && i < count; i++) {
+        act(worker, &actions[i]);
+    }
+}
+
+tg_tile_answer
+tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
+                   size_t *element_bytes)
+{
+    tg_worker *worker = ctx;
+    tg_tile_answer answer = TG_TILE_NONE;
+    tg_agent_place place = tg_agent_serves(worker->agent, job, task);
+    const tg_worker_job *found = tg__worker_job_find(worker, job);
+    *element_bytes = 1;
+    if (place == TG_AGENT_ON_DISK) {
+        tg__worker_step(worker,
+                        &(tg_agent_event){ .kind = TG_AGENT_WANTED, .job = job, .task = task });
+        answer = TG_TILE_LATER;
+    } else if (place == TG_AGENT_IN_MEMORY && found != NULL && found->part != NULL) {
+        *buffer = tg_part_get(found->part, task);
+        answer = *buffer != NULL ? TG_TILE_HERE : TG_TILE_NONE;
+    }
+    return answer;
+}
+
+static void
+take_ran(tg_worker *worker, const tg_worker_news *news)
+{
+    bool ok = news->status == TG_OK;
+    tg__worker_step(worker, &(tg_agent_event){ .kind = ok ? TG_AGENT_ENDED : TG_AGENT_FAILED,
+                                               .job = news->job,
+                                               .task = news->task,
+                                               .bytes = news->bytes,
+                                               .busy_ns = news->busy_ns,
+                                               .code = news->status,
+                                               .text = news->text,
+                                               .flag = news->status == TG_ERR_IO ||
+                                                       news->status == TG_ERR_MEMORY });
+}
+
+static void
+take_loaded(tg_worker *worker, const tg_worker_news *news)
+{
+    tg_error err = { .message = "" };
+    tg_status status = news->status;
+    const tg_worker_job *job = tg__worker_job_find(worker, news->job);
+    if (status == TG_OK && job != NULL && job->part != NULL) {
+        status = tg_part_put(job->part, news->task, news->buffer, &err);
+    }
+    tg__worker_step(
+        worker, &(tg_agent_event){ .kind = status == TG_OK ? TG_AGENT_LOADED : TG_AGENT_LOAD_FAILED,
+                                   .job = news->job,
+                                   .task = news->task,
+                                   .text = news->status != TG_OK ? news->text : err.message });
+    tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task);
+}
+
+static void
+take(tg_worker *worker, const tg_worker_news *news)
+{
+    tg_worker_job *job = NULL;
+    tg_agent_event event = {
+        .job = news->job, .task = news->task, .bytes = news->bytes, .text = news->text
+    };
+    switch (news->kind) {
+    case TG_NEWS_RAN:
+        take_ran(worker, news);
+        break;
+    case TG_NEWS_EXPANDED:
+        job = tg__worker_job_find(worker, news->job);
+        tg__worker_job_expanded(job);
+        break;
+    case TG_NEWS_STORED:
+        event.kind = news->status == TG_OK ? TG_AGENT_SPILLED : TG_AGENT_SPILL_FAILED;
+        tg__worker_step(worker, &event);
+        break;
+    case TG_NEWS_LOADED:
+        take_loaded(worker, news);
+        break;
+    case TG_NEWS_NO_FETCH:
+        event.kind = TG_AGENT_FETCH_FAILED;
+        tg__worker_step(worker, &event);
+        break;
+    case TG_NEWS_NO_DISK:
+        event.kind = news->flag ? TG_AGENT_LOAD_FAILED : TG_AGENT_SPILL_FAILED;
+        tg__worker_step(worker, &event);
+        break;
+    }
+}
+
+void
+tg__worker_take_news(tg_worker *worker)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    tg_worker_news *news = worker->first;
+    worker->first = NULL;
+    worker->last = &worker->first;
+    (void)pthread_mutex_unlock(&worker->lock);
+    while (news != NULL) {
+        tg_worker_news *next = news->next;
+        take(worker, news);
+        tg_buffer_release(news->buffer);
+        tg_free(NULL, news, sizeof *news);
+        news = next;
+    }
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_WORKER_WORKER_INSIDE_H
+#define TG_WORKER_WORKER_INSIDE_H
+/*
+ * What: what the files of a worker share.
+ *
+ * Ownership: the worker owns all. Threads: the loop's; the inbox is filled by others.
+ * Errors: see worker.h.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/plan/plan.h"
+#include "scheduler/net/watch.h"
+#include "worker/agent/agent.h"
+#include "worker/exec/crew.h"
+#include "worker/exec/part.h"
+#include "worker/net/port.h"
+#include "worker/net/worker.h"
+#include "worker/spill/spill.h"
+
+typedef enum tg_worker_job_state {
+    TG_WORKER_COLLECTING, /* parts of the plan come */
+    TG_WORKER_EXPANDING,  /* the clerk makes a plan of them */
+    TG_WORKER_KNOWN       /* the agent has it, or knows that it cannot be run here */
+} tg_worker_job_state;
+
+typedef struct tg_worker_job {
+    tg_worker *worker;
+    struct tg_worker_job *next;
+    uint64_t number;
+    tg_worker_job_state state;
+    unsigned char *bytes;
+    size_t size, filled;
+    char **stores; /* by target: what workers write to; NULL: the client fetches the tiles */
+    size_t store_count;
+    tg_message_writer backlog; /* what was said of it while it was expanded */
+    /* The clerk's, then the loop's. */
+    tg_status status;
+    tg_error error;
+    tg_plan_core *plan;
+    tg_plan_bounds bounds;
+    tg_part *part;
+    tg_agent_job spec;
+} tg_worker_job;
+
+/* A fetch that is under way. */
+typedef struct tg_worker_fetch {
+    uint64_t job, id;
+    uint32_t task;
+    struct tg_worker_fetch *next;
+} tg_worker_fetch;
+
+/* What another thread has to tell the loop. */
+typedef enum tg_worker_news_kind {
+    TG_NEWS_RAN,
+    TG_NEWS_EXPANDED,
+    TG_NEWS_STORED,
+    TG_NEWS_LOADED,
+    TG_NEWS_NO_FETCH, /* one that was cancelled, or could not begin */
+    TG_NEWS_NO_DISK   /* a spill or load (flag) that could not begin */
+} tg_worker_news_kind;
+
+typedef struct tg_worker_news {
+    tg_worker_news_kind kind;
+    uint64_t job;
+    uint32_t task;
+    bool flag;
+    tg_status status;
+    int64_t bytes, busy_ns;
+    tg_buffer *buffer;
+    char text[256];
+    struct tg_worker_news *next;
+} tg_worker_news;
+
+struct tg_worker {
+    tg_worker_options options;
+    tg_net *net;
+    tg_port *port;
+    tg_agent *agent;
+    tg_crew *crew, *clerk;
+    tg_spill *spill;
+    tg_alive_watch *watch;
+    tg_net_security security;
+    char address[TG_NET_ADDRESS_MAX];
+    char name[TG_NAME_MAX + 1];
+    uint32_t threads;
+    int64_t memory; /* that the agent goes by */
+    /* The loop's. */
+    uint64_t scheduler; /* 0: not there */
+    int64_t lost_ns;    /* since when */
+    int64_t leave_ns;   /* when its lifetime is over; INT64_MAX: never */
+    bool joined, leaving, ended;
+    tg_status outcome;
+    tg_error error;
+    tg_worker_job *jobs;
+    tg_worker_fetch *fetches;
+    tg_buffer *arrived; /* what was fetched, until the agent says whether it is kept */
+    atomic_bool drain, stop;
+    /* From other threads. */
+    pthread_mutex_t lock;
+    tg_worker_news *first, **last; /* lock */
+};
+
+/* worker.c */
+void tg__worker_say(tg_worker *worker, const tg_message *message);
+void tg__worker_end(tg_worker *worker, tg_status status, const char *text);
+
+/* worker_act.c: one step of the agent, and all it wants done. */
+void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
+/* From any thread; the news is copied. What cannot be told for want of memory ends the worker. */
+void tg__worker_tell(tg_worker *worker, const tg_worker_news *news);
+void tg__worker_take_news(tg_worker *worker);
+void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
+tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
+                                  size_t *element_bytes);
+void tg__worker_spilled(void *ctx, const tg_spill_done *done);
+void tg__worker_run(void *ctx, tg_crew_token token, int thread);
+
+/* worker_job.c */
+tg_worker_job *tg__worker_job_find(const tg_worker *worker, uint64_t number);
+/* A message about a job: PLAN, TARGET, and what the agent hears once the plan is known. */
+void tg__worker_job_hears(tg_worker *worker, const tg_message *message);
+/* On the clerk. */
+void tg__worker_expand(void *ctx, tg_crew_token token, int thread);
+void tg__worker_job_expanded(tg_worker_job *job);
+/* The tiles go; the rest with close. */
+void tg__worker_job_drop(tg_worker_job *job);
+void tg__worker_job_close(tg_worker_job *job);
+void tg__worker_jobs_free(tg_worker *worker);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One job on a worker: its plan comes in parts, is expanded by the clerk, and then it runs. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mem/alloc.h"
+#include "core/wire/expand.h"
+#include "io/format/format.h"
+#include "io/store/store.h"
+#include "worker/net/worker_inside.h"
+#include "worker/session/computation.h"
+#include "worker/session/paths.h"
+
+/* Targets of a job, stored ones or not. */
+enum { STORES_MAX = 4096 };
+
+tg_worker_job *
+tg__worker_job_find(const tg_worker *worker, uint64_t number)
+{
+    tg_worker_job *job = worker->jobs;
+    while (job != NULL && job->number != number) {
+        job = job->next;
+    }
+    return job;
+}
+
+static tg_worker_job *
+find_or_make(tg_worker *worker, uint64_t number)
+{
+    tg_worker_job *job = tg__worker_job_find(worker, number);
+    if (job == NULL) {
+        job = tg_calloc(NULL, 1, sizeof *job);
+        if (job != NULL) {
+            job->worker = worker;
+            job->number = number;
+            tg_message_writer_init(&job->backlog);
+            job->next = worker->jobs;
+            worker->jobs = job;
+        }
+    }
+    return job;
+}
+
+static void
+free_job(tg_worker_job *job)
+{
+    tg_part_destroy(job->part);
+    tg_plan_bounds_fini(&job->bounds);
+    if (job->plan != NULL) {
+        tg_plan_release(job->plan);
+    }
+    for (size_t t = 0; t < job->store_count; t++) {
+        if (job->stores[t] != NULL) {
+            tg_free(NULL, job->stores[t], strlen(job->stores[t]) + 1);
+        }
+    }
+    tg_free(NULL, job->stores, job->store_count * sizeof *job->stores);
+    tg_free(NULL, job->bytes, job->size);
+    tg_message_writer_fini(&job->backlog);
+    tg_free(NULL, job, sizeof *job);
+}
+
+void
+tg__worker_jobs_free(tg_worker *worker)
+{
+    while (worker->jobs != NULL) {
+        tg_worker_job *next = worker->jobs->next;
+        free_job(worker->jobs);
+        worker->jobs = next;
+    }
+}
+
+void
+tg__worker_job_close(tg_worker_job *job)
+{
+    tg_worker_job **at = &job->worker->jobs;
+    while (*at != job) {
+        at = &(*at)->next;
+    }
+    *at = job->next;
+    free_job(job);
+}
+
+void
+tg__worker_job_drop(tg_worker_job *job)
+{
+    tg_worker *worker = job->worker;
+    tg_error err;
+    tg_tile_server_drop(tg_port_server(worker->port), job->number);
+    for (uint32_t t = 0; job->part != NULL && t < job->plan->tasks.count; t++) {
+        tg_part_drop(job->part, t);
+    }
+    if (worker->spill != NULL && tg_spill_forget_job(worker->spill, job->number, &err) != TG_OK) {
+        tg__worker_end(worker, TG_ERR_MEMORY, err.message);
+    }
+}
+
+/* -- the plan comes -------------------------------------------------------------------------- */
+
+static tg_status
+take_plan(tg_worker_job *job, const tg_message *message, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (message->offset == 0 && job->bytes == NULL) {
+        TG_CHECK(message->total > 0 && message->total <= (uint64_t)TG_PLAN_BYTES_MAX, err,
+                 TG_ERR_LIMIT, "a plan of %llu bytes", (unsigned long long)message->total);
+        job->bytes = tg_malloc(NULL, (size_t)message->total);
+        TG_CHECK(job->bytes != NULL, err, TG_ERR_MEMORY, "no memory for a plan of %llu bytes",
+                 (unsigned long long)message->total);
+        job->size = (size_t)message->total;
+    }
+    TG_CHECK(message->offset == job->filled && message->total == job->size &&
+                 message->byte_count <= job->size - job->filled,
+             err, TG_ERR_FORMAT, "a part of a plan that does not fit to the others");
+    memcpy(job->bytes + job->filled, message->bytes, message->byte_count);
+    job->filled += message->byte_count;
+out:
+    return status;
+}
+
+static tg_status
+take_target(tg_worker_job *job, const tg_message *message, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(message->task < STORES_MAX, err, TG_ERR_LIMIT, "target number %u", message->task);
+    if (message->task >= job->store_count) {
+        size_t count = message->task + 1;
+        char **more =
+            tg_realloc(NULL, job->stores, job->store_count * sizeof *more, count * sizeof *more);
+        TG_CHECK(more != NULL, err, TG_ERR_MEMORY, "no memory for a job");
+        memset(more + job->store_count, 0, (count - job->store_count) * sizeof *more);
+        job->stores = more;
+        job->store_count = count;
+    }
+    if (!message->flag && job->stores[message->task] == NULL) {
+        size_t bytes = strlen(message->text) + 1;
+        job->stores[message->task] = tg_malloc(NULL, bytes);
+        TG_CHECK(job->stores[message->task] != NULL, err, TG_ERR_MEMORY, "no memory for a job");
+        memcpy(job->stores[message->task], message->text, bytes);
+    }
+out:
+    return status;
+}
+
+/* What follows is about tasks: the plan is needed now. */
+static tg_status
+begin_expanding(tg_worker_job *job, tg_error *err)
+{
+    job->state = TG_WORKER_EXPANDING;
+    return tg_crew_start(job->worker->clerk, (tg_crew_token){ (uint64_t)(uintptr_t)job, 0 }, err);
+}
+
+static void
+to_agent(tg_worker *worker, const tg_message *message)
+{
+    tg__worker_step(
+        worker,
+        &(tg_agent_event){ .kind = TG_AGENT_MESSAGE, .job = message->job, .message = message });
+}
+
+/* The job cannot be followed any more: the scheduler and this worker disagree. */
+static void
+complain(tg_worker *worker, const tg_error *err)
+{
+    tg_net_drop(worker->net, worker->scheduler, err->message);
+}
+
+void
+tg__worker_job_hears(tg_worker *worker, const tg_message *message)
+{
+    tg_status status = TG_OK;
+    tg_error err;
+    bool plans = message->kind == TG_MESSAGE_PLAN || message->kind == TG_MESSAGE_TARGET;
+    tg_worker_job *job =
+        plans ? find_or_make(worker, message->job) : tg__worker_job_find(worker, message->job);
+    if (job == NULL) {
+        if (plans) {
+            (void)tg_fail(&err, TG_ERR_MEMORY, "no memory for a job");
+            complain(worker, &err);
+        }
+        return; /* it crossed the end of the job */
+    }
+    if (plans && job->state == TG_WORKER_COLLECTING) {
+        status = message->kind == TG_MESSAGE_PLAN ? take_plan(job, message, &err)
+                                                  : take_target(job, message, &err);
+    } else if (!plans && job->state == TG_WORKER_KNOWN) {
+        to_agent(worker, message);
+    } else if (!plans) {
+        status = tg_message_writer_add(&job->backlog, message, &err);
+        if (status == TG_OK && job->state == TG_WORKER_COLLECTING) {
+            status = begin_expanding(job, &err);
+        }
+    }
+    if (status != TG_OK) {
+        complain(worker, &err);
+    }
+}
+
+/* -- expanding ------------------------------------------------------------------------------- */
+
+static tg_status
+attach(void *ctx, size_t target, const tg_array *array, tg_sink **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_worker_job *job = ctx;
+    const char *path = target < job->store_count ? job->stores[target] : NULL;
+    char root[TG_STORE_PATH_MAX], real[TG_STORE_PATH_MAX];
+    tg_sink_options expected = { .dtype = array->dtype,
+                                 .ndim = array->ndim,
+                                 .shape = array->shape };
+    TG_CHECK(path != NULL, err, TG_ERR_FORMAT, "plan: target %zu is stored, and nobody said where",
+             target);
+    if (tg_session_plan_root(job->worker->options.session, root)) {
+        TG_TRY(tg__root_find(root, path, real, err));
+        path = real;
+    }
+    status = tg_format_attach(path, &expected, out, err);
+out:
+    return status;
+}
+
+static tg_status
+expand(tg_worker_job *job, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_session *session = job->worker->options.session;
+    tg_plan_options options = { .threads = (int)job->worker->threads,
+                                .memory_limit = INT64_MAX / 4,
+                                .tasks_max = TG_PLAN_TASKS_MAX,
+                                .shared = true };
+    TG_CHECK(job->filled == job->size && job->size > 0, err, TG_ERR_FORMAT,
+             "the plan did not come whole");
+    TG_TRY(tg__plan_expand_bytes(session, job->bytes, job->size, attach, job, &options, &job->plan,
+                                 err));
+    TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));
+    TG_TRY(tg_part_create(job->plan, session->pool, &job->part, err));
+    job->spec = (tg_agent_job){ .tasks = &job->plan->tasks,
+                                .stage = job->plan->stage_of_task,
+                                .stage_count = job->plan->stage_count,
+                                .kept = job->bounds.kept,
+                                .out_bytes = job->bounds.out_bytes,
+                                .need_bytes = job->bounds.need_bytes };
+out:
+    return status;
+}
+
+void
+tg__worker_expand(void *ctx, tg_crew_token token, int thread)
+{
+    tg_worker *worker = ctx;
+    tg_worker_job *job = (tg_worker_job *)(uintptr_t)token.job;
+    char host[64] = "?";
+    (void)thread;
+    job->status = expand(job, &job->error);
+    if (job->status != TG_OK) { /* a file that is not here, say: which worker is it? */
+        (void)gethostname(host, sizeof host - 1);
+        tg__error_prefix(&job->error, "worker %s on %s", worker->name, host);
+    }
+    tg__worker_tell(worker, &(tg_worker_news){ .kind = TG_NEWS_EXPANDED, .job = job->number });
+}
+
+void
+tg__worker_job_expanded(tg_worker_job *job)
+{
+    tg_worker *worker = job->worker;
+    tg_message_reader reader;
+    const tg_message *message = NULL;
+    tg_error err;
+    job->state = TG_WORKER_KNOWN;
+    tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_JOB,
+                                               .job = job->number,
+                                               .spec = job->status == TG_OK ? &job->spec : NULL,
+                                               .code = job->status,
+                                               .text = job->error.message });
+    tg_message_writer said = job->backlog; /* the job may close while this is read */
+    tg_message_writer_init(&job->backlog);
+    tg_message_reader_init(&reader, said.bytes, said.size);
+    while (tg_message_reader_next(&reader, &message, &err) == TG_OK && message != NULL) {
+        to_agent(worker, message);
+    }
+    tg_message_reader_fini(&reader);
+    tg_message_writer_fini(&said);
+}
