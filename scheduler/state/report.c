@@ -402,9 +402,6 @@ tg__on_holds(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     if (job == NULL) {
         goto out;
     }
-    TG_CHECK(job->spec.again, err, TG_ERR_VALUE,
-             "worker %" PRIu64 " says what it holds of job %" PRIu64 ", which it was told",
-             event->worker, event->job);
     for (size_t i = 0; i < event->range_count; i++) {
         actions += tg__end_actions(sched, job, event->ranges[i]) +
                    2 * (event->ranges[i].hi - event->ranges[i].lo);
