@@ -64,10 +64,7 @@ enum {
     /* Calls user code: never merged with an equal node, never run while building. */
     TG_OP_USER = 1 << 3,
     /* May not be put on the wire (memory of this process). */
-    TG_OP_LOCAL = 1 << 4,
-    /* REDUCE: arguments may have axes of unknown length, if the result has none. Such an argument
-     * is one tile; how long it is, only partial() knows, from its box. All others refuse them. */
-    TG_OP_ANY_LENGTH = 1 << 5
+    TG_OP_LOCAL = 1 << 4
 };
 
 /* What infer works on. In: op, scope, args, values. Out: the rest. */

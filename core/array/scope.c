@@ -152,19 +152,20 @@ out:
     return status;
 }
 
-/* Arrays of unknown length may be computed, and reduced to something known. */
+/* Cells of an array of unknown length cannot be told apart before it is there: what looks at them
+ * one by one or by place takes none, and a reduction only to something known. Ops of other kinds
+ * look for themselves. */
 static tg_status
 check_lengths(const tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    bool known = true;
-    for (int a = 0; a < infer->ndim; a++) {
-        known = known && infer->shape[a] >= 0;
+    tg_op_class cls = infer->op->cls;
+    bool refuses = cls == TG_CLASS_ELEMENTWISE || cls == TG_CLASS_VIEW || cls == TG_CLASS_STENCIL;
+    for (int a = 0; a < infer->ndim && cls == TG_CLASS_REDUCE; a++) {
+        refuses = refuses || (infer->shape[a] < 0 && !(infer->op->flags & TG_OP_UNKNOWN_SHAPE));
     }
-    for (size_t i = 0; i < infer->nargs; i++) {
-        TG_CHECK(tg_array_is_known(infer->args[i]) ||
-                     (known && (infer->op->flags & TG_OP_ANY_LENGTH) != 0),
-                 err, TG_ERR_VALUE,
+    for (size_t i = 0; refuses && i < infer->nargs; i++) {
+        TG_CHECK(tg_array_is_known(infer->args[i]), err, TG_ERR_VALUE,
                  "%s: argument %zu (made by %s) has an axis of unknown length; compute or persist "
                  "it first",
                  infer->op->name, i, infer->args[i]->op->name);

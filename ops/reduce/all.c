@@ -33,7 +33,6 @@ const tg_op tg_op_all = {
     .summary = "Whether every element over axes is true.",
     .version = 1,
     .cls = TG_CLASS_REDUCE,
-    .flags = TG_OP_ANY_LENGTH,
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "a",

@@ -36,7 +36,6 @@ const tg_op tg_op_count_nonzero = {
     .summary = "How many elements over axes are not zero.",
     .version = 1,
     .cls = TG_CLASS_REDUCE,
-    .flags = TG_OP_ANY_LENGTH,
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "a",

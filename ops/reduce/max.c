@@ -47,7 +47,6 @@ const tg_op tg_op_max = {
     .summary = "The largest element over axes.",
     .version = 1,
     .cls = TG_CLASS_REDUCE,
-    .flags = TG_OP_ANY_LENGTH,
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "a",

@@ -50,7 +50,6 @@ const tg_op tg_op_nanmax = {
     .summary = "The largest element over axes, NaN left out.",
     .version = 1,
     .cls = TG_CLASS_REDUCE,
-    .flags = TG_OP_ANY_LENGTH,
     .nargs_min = 1,
     .nargs_max = 1,
     .arg_names = "a",
