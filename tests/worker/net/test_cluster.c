@@ -243,8 +243,12 @@ same(const char *what, const tg_result *a, const tg_result *b)
         assert_int_equal(a->shape[k], b->shape[k]);
         bytes *= (size_t)a->shape[k];
     }
-    if (memcmp(a->data, b->data, bytes) != 0) {
-        fail_msg("%s: other bytes than in one process", what);
+    const unsigned char *wanted = a->data, *got = b->data;
+    for (size_t i = 0; i < bytes; i++) {
+        if (wanted[i] != got[i]) {
+            fail_msg("%s: byte %zu of %zu is %02x, and %02x in one process", what, i, bytes, got[i],
+                     wanted[i]);
+        }
     }
 }
 
