@@ -32,7 +32,8 @@ speaker(const tg_sched *sched, const tg_sched_event *event, uint16_t *slot, tg__
     TG_TRY(tg__ranges_check(event, *job, err));
     for (size_t i = 0; i < event->range_count; i++) {
         for (uint32_t t = event->ranges[i].lo; t < event->ranges[i].hi; t++) {
-            if (tg__life_of(&(*job)->task[t]) == TG__HOME) {
+            if (tg__life_of(&(*job)->task[t]) == TG__HOME &&
+                event->kind != TG_EVENT_WORKER_HOLDS) { /* by a former scheduler perhaps */
                 status = never_assigned(event, t, err);
                 goto out;
             }
