@@ -114,6 +114,16 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
         &(tg_message){ .kind = TG_MESSAGE_ATTACH, .name = name, .text = tg_version_string() });
 }
 
+/* Others only add in front of it: the loop may go on from here without the lock. */
+static tg_client_job *
+first_job(tg_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    tg_client_job *job = client->jobs;
+    (void)pthread_mutex_unlock(&client->lock);
+    return job;
+}
+
 static void
 gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 {
@@ -127,7 +137,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         client->welcome = false;
         client->ask_sent = false;
         (void)pthread_mutex_unlock(&client->lock);
-        for (tg_client_job *job = client->jobs; job != NULL; job = job->next) {
+        for (tg_client_job *job = first_job(client); job != NULL; job = job->next) {
             if (job->state == TG_CLIENT_SENT) {
                 job->state = TG_CLIENT_ASKED; /* is said again to whoever answers next */
                 job->finished = false;
@@ -146,9 +156,9 @@ trouble(void *ctx, bool dialled, const char *text)
 }
 
 static tg_client_job *
-find_job(const tg_client *client, uint64_t number)
+find_job(tg_client *client, uint64_t number)
 {
-    tg_client_job *job = client->jobs;
+    tg_client_job *job = first_job(client);
     while (job != NULL && job->number != number) {
         job = job->next;
     }
@@ -276,8 +286,8 @@ turn_jobs(tg_client *client, int64_t now_ns)
 {
     (void)pthread_mutex_lock(&client->lock);
     bool welcome = client->welcome;
-    tg_client_job *job = client->jobs; /* others only add in front of it */
     (void)pthread_mutex_unlock(&client->lock);
+    tg_client_job *job = first_job(client);
     while (job != NULL) {
         tg_client_job *next = job->next;
         if (welcome && job->state == TG_CLIENT_ASKED) {
@@ -327,7 +337,7 @@ tick(void *ctx, int64_t now_ns)
     turn_jobs(client, now_ns);
     say_ask(client);
     int64_t port = tg_port_turn(client->port, now_ns);
-    if (closing && client->jobs == NULL) {
+    if (closing && first_job(client) == NULL) {
         tg__client_say(client, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = "" });
         tg_net_stop(client->net);
     }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One computation on a cluster, as its client sees it. See client.h. */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/store/store.h"
 #include "worker/net/client.h"
 
 /* How far a result tile is. */
@@ -18,6 +22,7 @@ static void
 free_job(tg_client_job *job)
 {
     uint32_t tasks = job->tasks;
+    tg_loans_destroy(job->loans);
     tg_wire_bytes_fini(&job->plan);
     tg_free(NULL, job->tiles, tasks + 1);
     tg_free(NULL, job->holder, ((size_t)tasks + 1) * sizeof *job->holder);
@@ -80,7 +85,14 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
         job->left += result_stage(plan, t) != NULL;
     }
     TG_TRY(draw_number(&job->number, err));
-    TG_TRY(tg_wire_write_plan(plan, &job->plan, err));
+    job->loans = tg_loans_create(client->session->pool);
+    TG_CHECK(job->loans != NULL, err, TG_ERR_MEMORY, "no memory for a job");
+    TG_CHECK(getcwd(job->folder, sizeof job->folder) != NULL, err, TG_ERR_IO,
+             "the name of the current folder cannot be had: %s", strerror(errno));
+    tg_wire_writing how = { .folder = job->folder,
+                            .lend = tg_loans_lend,
+                            .ctx = job->loans };
+    TG_TRY(tg_wire_write_plan(plan, &how, &job->plan, err));
     (void)tg_remote_retain(&client->base);
     *out = job;
     job = NULL;
@@ -109,12 +121,18 @@ tg__client_job_submit(tg_client_job *job)
     }
     for (size_t t = 0; t < plan->target_count; t++) {
         const tg_plan_target *target = &plan->targets[t];
+        char path[sizeof job->folder + TG_STORE_PATH_MAX] = "";
+        if (target->stored) {
+            bool absolute = target->sink->temporary[0] == '/';
+            (void)snprintf(path, sizeof path, "%s%s%s", absolute ? "" : job->folder,
+                           absolute ? "" : "/", target->sink->temporary);
+        }
         tg__client_say(job->client,
                        &(tg_message){ .kind = TG_MESSAGE_TARGET,
                                       .job = job->number,
                                       .task = (uint32_t)t,
                                       .name = target->stored ? target->sink->format : "",
-                                      .text = target->stored ? target->sink->temporary : "",
+                                      .text = path,
                                       .flag = !target->stored });
     }
     tg__client_say(job->client,
