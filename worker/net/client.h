@@ -64,6 +64,7 @@ typedef struct tg_client_job {
     bool finished;    /* the scheduler said so */
     uint32_t left;    /* result tiles that are not here */
     uint32_t busy;    /* fetches and deliveries under way */
+    int64_t again_ns; /* when to ask again for what its holder did not have; 0: nothing */
     uint8_t *tiles;   /* by task: see client_job.c */
     uint64_t *holder; /* by task, of a result that was offered */
     uint32_t *queue;  /* tasks that were offered, a ring as large as there are tasks */

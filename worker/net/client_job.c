@@ -10,6 +10,7 @@
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "io/store/store.h"
+#include "worker/exec/clock.h"
 #include "worker/net/client.h"
 
 /* How far a result tile is. */
@@ -276,6 +277,19 @@ tile_bytes(const tg_client_job *job, uint32_t task)
 /* Too far away to be waited for: what the scheduler says of the worker counts. */
 #define PATIENCE_NS ((int64_t)30000000000)
 
+#define AGAIN_NS ((int64_t)2000000000)
+
+static void
+ask_again(tg_client_job *job)
+{
+    job->again_ns = 0;
+    for (uint32_t t = 0; t < job->tasks; t++) {
+        if (job->tiles[t] == UNKNOWN && job->holder[t] != 0) {
+            offered(job, t, job->holder[t]);
+        }
+    }
+}
+
 static void
 fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
 {
@@ -346,7 +360,9 @@ tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
         } else if (job->holder[task] != 0 &&
                    (status == TG_ERR_IO || job->holder[task] != end->fetch.from)) {
             offered(job, task, job->holder[task]); /* it is elsewhere now, or try again */
-        } /* else it was lost there, and will be offered anew */
+        } else { /* it was lost there, and will be offered anew; or the connection was */
+            job->again_ns = job->again_ns != 0 ? job->again_ns : tg_clock_ns() + AGAIN_NS;
+        }
     }
 }
 
@@ -392,6 +408,9 @@ tg__client_job_turn(tg_client_job *job, int64_t now_ns)
     bool stop = job->stop;
     (void)pthread_mutex_unlock(&client->lock);
     if (sent && !stop) {
+        if (job->again_ns != 0 && now_ns >= job->again_ns) {
+            ask_again(job);
+        }
         fetch_more(job, now_ns);
         say_handed(job);
     }

@@ -16,8 +16,6 @@
  * sent to others are beside the agent's books, and go by themselves. */
 #define AGAIN_NS ((int64_t)50000000)
 enum { TRIES = 100 };
-/* Who waits for a tile that was loaded takes its parts within that time, or has it loaded again. */
-#define LOAN_NS ((int64_t)500000000)
 
 /* -- the inbox ------------------------------------------------------------------------------- */
 
@@ -321,87 +319,6 @@ tg__worker_step(tg_worker *worker, const tg_agent_event *event)
     }
 }
 
-/* -- tiles for others ------------------------------------------------------------------------ */
-
-static tg_worker_loan *
-find_loan(tg_worker *worker, uint64_t job, uint32_t task)
-{
-    tg_worker_loan *found = NULL;
-    for (int i = 0; i < TG_WORKER_LOANS && found == NULL; i++) {
-        tg_worker_loan *loan = &worker->loans[i];
-        found = loan->buffer != NULL && loan->job == job && loan->task == task ? loan : NULL;
-    }
-    return found;
-}
-
-static void
-end_loan(tg_worker_loan *loan)
-{
-    tg_buffer_release(loan->buffer);
-    loan->buffer = NULL;
-}
-
-/* In the place of the one that ends first. */
-static void
-lend(tg_worker *worker, const tg_worker_news *news)
-{
-    tg_worker_loan *loan = find_loan(worker, news->job, news->task);
-    for (int i = 0; i < TG_WORKER_LOANS && loan == NULL; i++) {
-        loan = worker->loans[i].buffer == NULL ? &worker->loans[i] : NULL;
-    }
-    for (int i = 0; i < TG_WORKER_LOANS && loan == NULL; i++) {
-        bool first = true;
-        for (int j = 0; j < TG_WORKER_LOANS; j++) {
-            first = first && worker->loans[i].until_ns <= worker->loans[j].until_ns;
-        }
-        loan = first ? &worker->loans[i] : NULL;
-    }
-    end_loan(loan);
-    *loan = (tg_worker_loan){ .job = news->job,
-                              .task = news->task,
-                              .buffer = tg_buffer_retain(news->buffer),
-                              .until_ns = tg_clock_ns() + LOAN_NS };
-}
-
-static int64_t
-end_loans(tg_worker *worker, int64_t now_ns)
-{
-    int64_t next = INT64_MAX;
-    for (int i = 0; i < TG_WORKER_LOANS; i++) {
-        tg_worker_loan *loan = &worker->loans[i];
-        if (loan->buffer != NULL && (loan->until_ns <= now_ns || worker->ended)) {
-            end_loan(loan);
-        } else if (loan->buffer != NULL) {
-            next = tg_min_i64(next, loan->until_ns);
-        }
-    }
-    return next;
-}
-
-tg_tile_answer
-tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
-                   size_t *element_bytes)
-{
-    tg_worker *worker = ctx;
-    tg_tile_answer answer = TG_TILE_NONE;
-    const tg_worker_job *found = tg__worker_job_find(worker, job);
-    const tg_worker_loan *loan = find_loan(worker, job, task);
-    tg_agent_place place = tg_agent_serves(worker->agent, job, task);
-    *element_bytes = 1;
-    if (loan != NULL) {
-        *buffer = tg_buffer_retain(loan->buffer);
-        answer = TG_TILE_HERE;
-    } else if (place == TG_AGENT_ON_DISK && !worker->ended) {
-        tg__worker_step(worker,
-                        &(tg_agent_event){ .kind = TG_AGENT_WANTED, .job = job, .task = task });
-        answer = TG_TILE_LATER;
-    } else if (place == TG_AGENT_IN_MEMORY && found != NULL && found->part != NULL) {
-        *buffer = tg_part_get(found->part, task);
-        answer = *buffer != NULL ? TG_TILE_HERE : TG_TILE_NONE;
-    }
-    return answer;
-}
-
 /* -- what has ended -------------------------------------------------------------------------- */
 
 /* To be taken anew after a while. */
@@ -478,7 +395,7 @@ take_loaded(tg_worker *worker, const tg_worker_news *news)
     /* Who waits for it gets it first: the agent may have it forgotten at once. */
     if (tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task) &&
         status == TG_OK) {
-        lend(worker, news);
+        tg__worker_lend(worker, news->job, news->task, news->buffer);
         tg_port_send(worker->port, tg_clock_ns());
     }
     tg__worker_step(
@@ -543,7 +460,7 @@ tg__worker_take_news(tg_worker *worker, int64_t now_ns)
         take(worker, news);
     }
     free_list(first);
-    return tg_min_i64(try_again(worker, now_ns), end_loans(worker, now_ns));
+    return tg_min_i64(try_again(worker, now_ns), tg__worker_end_loans(worker, now_ns));
 }
 
 void
@@ -551,7 +468,5 @@ tg__worker_news_free(tg_worker *worker)
 {
     free_list(worker->first);
     free_list(worker->put_off);
-    for (int i = 0; i < TG_WORKER_LOANS; i++) {
-        end_loan(&worker->loans[i]);
-    }
+    (void)tg__worker_end_loans(worker, INT64_MAX);
 }

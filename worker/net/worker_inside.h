@@ -138,10 +138,16 @@ int64_t tg__worker_take_news(tg_worker *worker, int64_t now_ns);
 /* The threads have ended. */
 void tg__worker_news_free(tg_worker *worker);
 void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
-tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
-                                  size_t *element_bytes);
 void tg__worker_spilled(void *ctx, const tg_spill_done *done);
 void tg__worker_run(void *ctx, tg_crew_token token, int thread);
+
+/* worker_serve.c */
+tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
+                                  size_t *element_bytes);
+/* In the place of the loan that ends first. */
+void tg__worker_lend(tg_worker *worker, uint64_t job, uint32_t task, tg_buffer *buffer);
+/* Those that are over. Gives when the next one will be. */
+int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
 
 /* worker_job.c */
 /* The one that the agent knows. */
