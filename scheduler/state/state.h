@@ -120,8 +120,8 @@ typedef enum tg_sched_event_kind {
     TG_EVENT_HANDED,        /* job, ranges: the client holds these results now */
     TG_EVENT_TIME,          /* nothing but the time */
     TG_EVENT_JOB_ATTACHED,  /* job, client: it belongs to that one now, who is told what there is */
-    TG_EVENT_WORKER_HOLDS,  /* worker, job, ranges: it has these tiles; of a job with `again`, or when
-                               it had been given up for dead */
+    TG_EVENT_WORKER_HOLDS,  /* worker, job, ranges: it has these tiles; of a job with `again`, or
+                               when  it had been given up for dead */
     TG_EVENT_KINDS
 } tg_sched_event_kind;
 

@@ -107,7 +107,7 @@ struct tg__work {
     tg_status refused; /* why it cannot be run here; TG_OK: it can */
     char *text;        /* and in words; NULL, or TG__TEXT_BYTES */
     bool dropped;
-    bool say_held; /* all that is here */
+    bool say_held;               /* all that is here */
     bool told_started;           /* the last STARTED was not empty */
     int64_t need_most, out_most; /* of its stages */
     tg__tile *tile;

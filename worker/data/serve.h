@@ -7,9 +7,9 @@
  *
  *     socket    tg_tile_server_receive(s, now, peer, ...)   a GET came in
  *               tg_tile_server_next(s, now, &message)       an answer to send
- *     agent     tg_tile_server_ready(s, job, task)          a tile that was `later` is here, or lost
- *               tg_tile_server_forget(s, job, task)         the tile's memory is given up
- *     shell     tg_tile_server_gone(s, peer)                nobody waits for answers any more
+ *     agent     tg_tile_server_ready(s, job, task)      a tile that was `later` is here, or lost
+ *               tg_tile_server_forget(s, job, task)     the tile's memory is given up
+ *     shell     tg_tile_server_gone(s, peer)            nobody waits for answers any more
  *     timer     tg_tile_server_deadline(s)
  *
  * Answers are made when there is room for them, not when they are asked for: a tile that is freed

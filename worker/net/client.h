@@ -53,9 +53,9 @@ typedef struct tg_client_job {
     tg_computation *computation; /* while it has not ended */
     tg_wire_bytes plan;
     char folder[TG_NET_PATH_MAX + 1]; /* relative paths are meant from here */
-    tg_loans *loans; /* arrays in memory that did not fit into the plan */
+    tg_loans *loans;                  /* arrays in memory that did not fit into the plan */
+    _Atomic tg_client_state state;    /* the loop's; others look whether it has ended */
     /* Under the client's lock. */
-    tg_client_state state;
     uint32_t done, tasks;
     bool stop; /* somebody wants it to end with `outcome` */
     tg_status outcome;

@@ -90,9 +90,7 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
     TG_CHECK(job->loans != NULL, err, TG_ERR_MEMORY, "no memory for a job");
     TG_CHECK(getcwd(job->folder, sizeof job->folder) != NULL, err, TG_ERR_IO,
              "the name of the current folder cannot be had: %s", strerror(errno));
-    tg_wire_writing how = { .folder = job->folder,
-                            .lend = tg_loans_lend,
-                            .ctx = job->loans };
+    tg_wire_writing how = { .folder = job->folder, .lend = tg_loans_lend, .ctx = job->loans };
     TG_TRY(tg_wire_write_plan(plan, &how, &job->plan, err));
     (void)tg_remote_retain(&client->base);
     *out = job;
@@ -426,8 +424,12 @@ tg__client_job_turn(tg_client_job *job, int64_t now_ns)
     }
     bool over = job->state == TG_CLIENT_ENDING && job->busy == 0;
     if (over) {
+        (void)pthread_mutex_lock(&client->lock);
+        job->stop = true; /* too late for another outcome */
+        tg_status outcome = job->outcome;
+        (void)pthread_mutex_unlock(&client->lock);
         job->computation = NULL;
-        tg__remote_ended(computation, job->outcome);
+        tg__remote_ended(computation, outcome);
         (void)pthread_mutex_lock(&client->lock);
         job->state = TG_CLIENT_ENDED;
         (void)pthread_cond_broadcast(&client->news);

@@ -15,8 +15,8 @@
 
 /* A holder that says nothing for so long has not the tiles that are asked of it; a loaded disk may
  * take some seconds. When its connection was cut it has died, or is about to come back. */
-#define SILENT_NS ((int64_t)20000000000)
-#define CUT_NS    ((int64_t)1000000000)
+#define SILENT_NS       ((int64_t)20000000000)
+#define CUT_NS          ((int64_t)1000000000)
 #define SERVE_BYTES_MAX ((size_t)128 << 20)
 
 typedef struct held {
@@ -283,8 +283,8 @@ tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame)
             tg_port_gone(port, from->peer);
         }
     } else if (port->server != NULL) {
-        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from,
-                                        false, frame->head, frame->head_bytes, &err);
+        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from, false,
+                                        frame->head, frame->head_bytes, &err);
         if (status != TG_OK) {
             tg_tile_server_gone(port->server, reader_number(from));
         }

@@ -27,9 +27,8 @@ void
 tg__worker_say(tg_worker *worker, const tg_message *message)
 {
     tg_error err;
-    tg_status status = worker->scheduler != 0
-                           ? tg_net_send(worker->net, worker->scheduler, message, &err)
-                           : TG_OK;
+    tg_status status =
+        worker->scheduler != 0 ? tg_net_send(worker->net, worker->scheduler, message, &err) : TG_OK;
     if (status != TG_OK && status != TG_ERR_NOT_FOUND) { /* who is gone is told of by gone() */
         tg__worker_end(worker, status, err.message);
     }

@@ -21,8 +21,8 @@
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.
- * Errors: TG_ERR_VALUE for options that cannot be; TG_ERR_UNSUPPORTED when the scheduler refused it,
- * TG_ERR_IO when it did not come; TG_ERR_FORMAT, TG_ERR_MEMORY, TG_ERR_LIMIT.
+ * Errors: TG_ERR_VALUE for options that cannot be; TG_ERR_UNSUPPORTED when the scheduler refused
+ * it, TG_ERR_IO when it did not come; TG_ERR_FORMAT, TG_ERR_MEMORY, TG_ERR_LIMIT.
  */
 #include "core/mem/shared.h"
 #include "scheduler/net/net.h"

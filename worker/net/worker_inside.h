@@ -130,8 +130,8 @@ void tg__worker_end(tg_worker *worker, tg_status status, const char *text);
 
 /* worker_act.c: one step of the agent, and all it wants done. */
 void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
-/* From any thread; the news is copied, its buffer taken. What cannot be told for want of memory ends
- * the worker. */
+/* From any thread; the news is copied, its buffer taken. What cannot be told for want of memory
+ * ends the worker. */
 void tg__worker_tell(tg_worker *worker, const tg_worker_news *news);
 /* Gives when it wants to be called again. */
 int64_t tg__worker_take_news(tg_worker *worker, int64_t now_ns);

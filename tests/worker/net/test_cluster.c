@@ -3,6 +3,7 @@
  * Clusters in one process: a scheduler and workers in threads, real sockets, real plans. Whatever
  * happens to them, results are what one process computes, bit for bit, or an error with a reason.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 
 #include "core/mem/shared.h"
 #include "ops/registry.h"
@@ -24,7 +24,7 @@
 #include "worker/net/worker.h"
 #include "worker/session/session.h"
 
-#define MIB ((int64_t)1 << 20)
+#define MIB    ((int64_t)1 << 20)
 #define SECOND ((int64_t)1000000000)
 enum { WORKERS_MAX = 4 };
 /* ThreadSanitizer takes many times as long, and looks for something else than long jobs. */
