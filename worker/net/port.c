@@ -17,6 +17,7 @@
  * take some seconds. When its connection was cut it has died, or is about to come back. */
 #define SILENT_NS       ((int64_t)20000000000)
 #define CUT_NS          ((int64_t)1000000000)
+#define CHECK_NS        ((int64_t)250000000)
 #define SERVE_BYTES_MAX ((size_t)128 << 20)
 
 typedef struct held {
@@ -41,6 +42,7 @@ struct tg_port {
     tg_fetcher *fetcher;
     tg_tile_server *server;
     line *lines;
+    int64_t check_ns; /* when to look for silent holders again */
 };
 
 static void
@@ -308,6 +310,7 @@ tg_port_cut(tg_port *port, int64_t now_ns, const tg_route *route)
         if (is_route_of(at, route) && at->peer != 0) {
             at->heard_ns = at->cut ? at->heard_ns : now_ns;
             at->cut = true;
+            port->check_ns = now_ns;
         } else if (is_route_of(at, route)) {
             if (port->server != NULL) {
                 tg_tile_server_gone(port->server, reader_number(at));
@@ -340,16 +343,21 @@ find_silent(tg_port *port, int64_t now_ns)
 {
     int64_t soonest = INT64_MAX;
     uint64_t gone = 0;
+    if (now_ns < port->check_ns) { /* there may be many of them, and many turns */
+        return port->check_ns;
+    }
     for (line *at = port->lines; at != NULL; at = at->next) {
         if (at->peer != 0 && (at->cut || tg_fetcher_asks(port->fetcher, at->peer))) {
             int64_t over = at->heard_ns + (at->cut ? CUT_NS : SILENT_NS);
             gone = over <= now_ns ? at->peer : gone;
-            soonest = over < soonest ? over : soonest;
+            soonest = tg_min_i64(soonest, over);
         }
     }
     if (gone != 0) {
         tg_port_gone(port, gone);
-        soonest = now_ns; /* there may be more of them */
+        soonest = now_ns;
+    } else {
+        port->check_ns = tg_min_i64(soonest, now_ns + CHECK_NS);
     }
     return soonest;
 }

@@ -723,6 +723,31 @@ the_host_is_known_and_sizes_are_checked(void **state)
     tg_shared_destroy(NULL);
 }
 
+/* Its pool wrote into the block what is free next; a tile that a worker had left to another one
+ * became a wrong result. */
+static void
+what_a_holder_leaves_is_not_written_to(void **state)
+{
+    tg_shared *shared = NULL;
+    tg_shared_ref ref;
+    tg_buffer *mapped = NULL;
+    (void)state;
+    assert_int_equal(tg_shared_create(8 << 20, &shared, NULL), TG_OK);
+    tg_pool *pool = tg_pool_create(tg_shared_alloc(shared), 8 << 20);
+    tg_buffer *tile = tg_buffer_create(pool, MIB);
+    assert_non_null(tile);
+    fill(tg_buffer_data(tile), MIB, 7);
+    assert_true(tg_shared_offer(shared, tg_buffer_data(tile), MIB, &ref));
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, NULL), TG_OK);
+    assert_false(tg_shared_withdraw(shared, &ref));
+    tg_buffer_leave_to_readers(tile);
+    tg_buffer_release(tile);
+    tg_pool_destroy(pool);
+    tg_shared_destroy(shared);
+    assert_true(is_filled(tg_buffer_data(mapped), MIB, 7));
+    tg_buffer_release(mapped);
+}
+
 int
 main(void)
 {
@@ -746,6 +771,7 @@ main(void)
         WITH(offers_run_out_and_come_back),
         WITH(blocks_never_overlap),
         cmocka_unit_test(the_host_is_known_and_sizes_are_checked),
+        WITH(what_a_holder_leaves_is_not_written_to),
     };
 #undef WITH
     return cmocka_run_group_tests(tests, NULL, NULL);
