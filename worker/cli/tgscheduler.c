@@ -100,6 +100,11 @@ run(const tg_command_args *args)
             (void)snprintf(line, sizeof line, "listening at %s", tg_daemon_address(daemon, i));
             options.log(NULL, line);
         }
+        if (tg_daemon_web(daemon) != NULL && options.log != NULL) {
+            char line[TG_NET_ADDRESS_MAX + 32];
+            (void)snprintf(line, sizeof line, "metrics at %s/metrics", tg_daemon_web(daemon));
+            options.log(NULL, line);
+        }
         status = tg_daemon_run(daemon, &err);
     }
     code = status == TG_OK ? TG_EXIT_OK : tg_command_failure(&command, &err);
