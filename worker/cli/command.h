@@ -18,7 +18,7 @@
 #include "tilegraph/base.h"
 
 enum { TG_EXIT_OK = 0, TG_EXIT_FAILURE = 1, TG_EXIT_USAGE = 2, TG_EXIT_SIGNAL = 128 };
-enum { TG_COMMAND_OPTIONS_MAX = 24, TG_COMMAND_WORDS_MAX = 4, TG_COMMAND_NDIM_MAX = 32 };
+enum { TG_COMMAND_OPTIONS_MAX = 24, TG_COMMAND_WORDS_MAX = 256, TG_COMMAND_NDIM_MAX = 32 };
 
 typedef struct tg_command_option {
     const char *name;  /* with its dashes: "--chunks"; NULL ends a list */
