@@ -47,6 +47,8 @@ typedef struct tg_command {
 
 /* By name; NULL when there is none. */
 const tg_command *tg_command_find(const char *name);
+/* In the order of command.def; NULL beyond the last. */
+const tg_command *tg_command_at(size_t index);
 
 /* Reads the arguments behind the name of the command. Returns TG_EXIT_OK, or TG_EXIT_USAGE after
  * saying on stderr what is wrong. *help: --help or -h stands among them. */

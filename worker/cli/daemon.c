@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "worker/cli/man.h"
+
 int
 tg_daemon_main(const tg_command *command, int argc, char **argv)
 {
@@ -15,6 +17,10 @@ tg_daemon_main(const tg_command *command, int argc, char **argv)
     bool help = false;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)printf("%s %s\n", command->name, tg_version_string());
+        return TG_EXIT_OK;
+    }
+    if (argc == 2 && strcmp(argv[1], "--man") == 0) {
+        tg_man_print(command);
         return TG_EXIT_OK;
     }
     int code = tg_command_parse(command, argc - 1, argv + 1, &args, &help);

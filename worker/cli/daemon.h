@@ -8,7 +8,7 @@
  */
 #include "worker/cli/command.h"
 
-/* --version, --help, options, run. */
+/* --version, --help, --man, options, run. */
 int tg_daemon_main(const tg_command *command, int argc, char **argv);
 /* One line on stderr, with the time of day. */
 void tg_daemon_log(void *ctx, const char *text);
