@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,3 +107,35 @@ def own_address():
     if address.startswith("127."):
         pytest.skip("this host has no address that others see")
     return address
+
+
+@pytest.fixture
+def job(home):
+    """The program of docs/cluster.md, in the home's own folder of programs."""
+    compiler = os.environ.get("CC") or shutil.which("cc")
+    native = pytest.importorskip("tilegraph")._native
+    library = Path(native.__file__).resolve().parents[2]
+    if compiler is None or not (library / "libtilegraph.so").exists():
+        pytest.skip("there is no compiler, or no library beside the package")
+    text = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    folder = home.path / "bin"
+    folder.mkdir()
+    (folder / "job.c").write_text(re.search(r"^```c\n(.*?)^```", text, re.M | re.S)[1])
+    subprocess.run([compiler, "-std=c11", f"-I{ROOT}/include", folder / "job.c", f"-L{library}",
+                    "-ltilegraph", f"-Wl,-rpath,{library}", "-o", folder / "job"], check=True)
+    home.env["PATH"] = f"{folder}:{home.env['PATH']}"
+    return folder / "job"
+
+
+@pytest.fixture
+def scan(home):
+    """A function that stores a scan of that many planes, and what the job makes of it here."""
+    tg = pytest.importorskip("tilegraph")
+
+    def make(planes):
+        rng = np.random.default_rng(planes)
+        data = rng.random((planes, 128, 128), dtype=np.float32)
+        tg.from_array(data, chunks=(16, 64, 64)).to_zarr(str(home.path / "in.zarr"))
+        return tg.ndimage.gaussian_filter(data, sigma=2)
+
+    return make

@@ -55,7 +55,7 @@ find(tg_json_piece status, const char *key, tg_json_piece like)
 static const char *
 state_of(tg_json_piece worker)
 {
-    const char *state = number(worker, "running") > 0 ? "running" : "idle";
+    const char *state = number(worker, "assigned") > 0 ? "working" : "idle";
     state = is_true(worker, "full") ? "disk full" : state;
     return is_true(worker, "draining") ? "leaving" : state;
 }
@@ -73,12 +73,12 @@ print_worker(tg_json_piece worker, tg_json_piece before, int64_t elapsed_ns, con
         (void)snprintf(busy, sizeof busy, "%.0f %%", share > 0 ? 100 * share : 0);
     }
     print_word(tg_json_text_get(worker, "name"), 24, 24);
-    (void)printf(" %7lld %6s %11s %11s %11s %7lld %7lld %7lld  %s%s", (long long)threads, busy,
+    (void)printf(" %7lld %6s %11s %11s %11s %7lld %7lld  %s%s", (long long)threads, busy,
                  tg_report_bytes(used, sizeof used, number(worker, "memory_used")),
                  tg_report_bytes(limit, sizeof limit, number(worker, "memory_limit")),
                  tg_report_bytes(spilled, sizeof spilled, number(worker, "spilled")),
-                 (long long)number(worker, "running"), (long long)number(worker, "assigned"),
-                 (long long)number(worker, "held"), state_of(worker), end);
+                 (long long)number(worker, "assigned"), (long long)number(worker, "held"),
+                 state_of(worker), end);
 }
 
 static void
@@ -122,9 +122,8 @@ tg_cluster_print_status(tg_json_piece status, tg_json_piece before, const char *
                  workers == 1 ? "" : "s", (long long)threads, threads == 1 ? "" : "s",
                  (long long)jobs, jobs == 1 ? "" : "s", end);
     if (workers > 0) {
-        (void)printf("%s%-24s %7s %6s %11s %11s %11s %7s %7s %7s  %s%s", end, "WORKER", "THREADS",
-                     "BUSY", "MEMORY", "LIMIT", "SPILLED", "RUNNING", "GIVEN", "TILES", "STATE",
-                     end);
+        (void)printf("%s%-24s %7s %6s %11s %11s %11s %7s %7s  %s%s", end, "WORKER", "THREADS",
+                     "BUSY", "MEMORY", "LIMIT", "SPILLED", "GIVEN", "TILES", "STATE", end);
     }
     for (size_t at = 0; tg_json_text_next(list, &at, NULL, &member);) {
         print_worker(member, before, elapsed_ns, end);
