@@ -157,7 +157,8 @@ exec sh -c "$*"
 
 
 def test_ssh_prints_what_it_would_run(home):
-    text = home.tg("ssh", "localhost", "node2", "--nthreads", 3, "--memory-limit", "1GiB", "--print")
+    text = home.tg("ssh", "localhost", "node2", "--nthreads", 3, "--memory-limit", "1GiB",
+                   "--print")
     assert text.splitlines() == [
         "tgscheduler --reachable-from localhost --quiet &",
         *(f"ssh -oBatchMode=yes {host} 'tgworker --cluster - --nthreads 3 --memory-limit 1GiB' "

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The commands of docs/cluster.md, as they stand there: blocks of one name are one script, in a home
-folder of its own. Other hosts are this one: ssh, scp and sbatch are as they look from here."""
+"""The commands of docs/cluster.md, as they stand there: blocks of one name are one script, in a
+home folder of its own. Other hosts are this one: ssh, scp and sbatch are as they look from here."""
 
 import re
 import shutil
@@ -43,7 +43,8 @@ def test_commands(home, job, scan, own_address, name):
     script = "".join(text for block, text in BLOCKS if block == name)
     if "curl" in script and shutil.which("curl") is None:
         pytest.skip("there is no curl")
-    for there, here in (("10.0.0.5:8786", f"{own_address}:0"), ("node1 node2", "localhost 127.0.0.1"),
+    for there, here in (("10.0.0.5:8786", f"{own_address}:0"),
+                        ("node1 node2", "localhost 127.0.0.1"),
                         (":8787", f":{home.free_port()}")):
         script = script.replace(there, here)
     # Into a file: what is left in the background would hold a pipe open.
