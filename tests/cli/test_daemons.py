@@ -135,7 +135,7 @@ def test_nobody_there(home):
 
 
 def test_wrong_key(home, own_address):
-    _, address = home.scheduler("--listen", f"tcp://{own_address}:0")
+    scheduler, address = home.scheduler("--listen", f"tcp://{own_address}:0")
     home.scheduler("--listen", f"tcp://{own_address}:0", "--cluster", "other")
     mine = home.join.read_text().splitlines()
     other = (home.path / ".local/share/tg/other/join").read_text().splitlines()
@@ -148,12 +148,14 @@ def test_wrong_key(home, own_address):
         path.write_text("\n".join(lines) + "\n")
         return path
 
+    assert "refused" not in scheduler.log()  # its own trial of a key of nobody is no news
     ours = mixed("public-key", "secret-key")
     for program in (("tgworker",), ("tg", "status")):
         result = home.run(*program, "--cluster", ours)
         assert result.returncode == 1
         assert f"{address} refuses our key" in result.stderr
         assert "use the join file of this cluster" in result.stderr
+    assert "somebody was refused whose key is not known here" in scheduler.log()
     theirs = mixed("server-key")
     for program in (("tgworker",), ("tg", "status")):
         result = home.run(*program, "--cluster", theirs)
