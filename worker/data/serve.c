@@ -190,9 +190,10 @@ tg_tile_server_receive(tg_tile_server *s, int64_t now_ns, uint64_t peer, void *r
         goto out;
     }
     p->route = route;
-    if (remote || get.host != 0) { /* who cannot map does not say it again */
-        p->remote = remote || get.host != s->options.host;
+    if (get.host != 0) { /* who cannot map does not say it again */
+        p->elsewhere = get.host != s->options.host;
     }
+    p->remote = remote || p->elsewhere;
     p->rate = get.rate != 0 ? get.rate : p->rate;
     add_request(s, p, now_ns, &get);
 out:

@@ -185,7 +185,7 @@ test_what_is_held_of_a_new_job_is_freed(void **state)
     script_join(&s, 7, 1);
     script_submit(&s, 1, &g);
     script_do(&s, script_event(TG_EVENT_WORKER_HOLDS, 7, 1, &range));
-    assert_non_null(script_find(&s, TG_ACTION_FREE, 300));
+    assert_true(script_said(&s, TG_ACTION_FREE, 7, 300, 301));
     range = (tg_range){ 399, 401 };
     script_refuses(&s, script_event(TG_EVENT_WORKER_HOLDS, 7, 1, &range), "beyond");
     script_end(&s);
