@@ -9,7 +9,7 @@
 
 struct tg_buffer {
     atomic_uint references;
-    bool disowned;
+    bool disowned, retired;
     void *data;
     size_t bytes, capacity;
     tg_pool *pool; /* NULL: foreign */
@@ -67,6 +67,8 @@ tg_buffer_release(tg_buffer *buffer)
             if (buffer->free_fn != NULL) {
                 buffer->free_fn(buffer->owner, buffer->data);
             }
+        } else if (buffer->retired) {
+            tg_pool_discard(buffer->pool, buffer->data, buffer->capacity, !buffer->disowned);
         } else if (buffer->disowned) {
             tg_pool_put_disowned(buffer->pool, buffer->data, buffer->capacity);
         } else {
@@ -95,4 +97,10 @@ tg_buffer_disown(tg_buffer *buffer)
         buffer->disowned = true;
         tg_pool_disown(buffer->pool, buffer->capacity);
     }
+}
+
+void
+tg_buffer_retire(tg_buffer *buffer)
+{
+    buffer->retired = true;
 }

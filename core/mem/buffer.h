@@ -31,5 +31,8 @@ void *tg_buffer_data(const tg_buffer *buffer);
 size_t tg_buffer_bytes(const tg_buffer *buffer);
 /* The buffer is the user's from now on: it leaves the account of the budget. */
 void tg_buffer_disown(tg_buffer *buffer);
+/* Another process goes on reading it when the last reference is released: the pool, which writes
+ * into what it keeps, does not get the memory. */
+void tg_buffer_retire(tg_buffer *buffer);
 
 #endif

@@ -18,6 +18,7 @@ typedef struct line {
 
 struct tg_port {
     tg_port_options options;
+    tg_shared_reader *mapped; /* tiles of holders on this host */
     tg_fetcher *fetcher;
     tg_tile_server *server;
     line *lines;
@@ -46,11 +47,15 @@ tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err)
     *out = NULL;
     TG_CHECK(port != NULL, err, TG_ERR_MEMORY, "no memory for a data port");
     port->options = *options;
+    port->mapped = tg_shared_reader_create();
+    TG_CHECK(port->mapped != NULL, err, TG_ERR_MEMORY, "no memory for a data port");
     tg_fetcher_options fetching = { .pool = options->pool,
                                     .window_bytes = options->window_bytes,
                                     .seed = tg_net_self(options->net),
                                     .host = tg_shared_host(),
-                                    .map = tg_shared_map };
+                                    .reader = port->mapped,
+                                    .map = tg_shared_map,
+                                    .trim = tg_shared_trim };
     TG_TRY(tg_fetcher_create(&fetching, &port->fetcher, err));
     if (options->lookup != NULL) {
         tg_tile_server_options serving = { .ctx = port,
@@ -97,6 +102,7 @@ tg_port_destroy(tg_port *port)
         }
         tg_fetcher_destroy(port->fetcher);
         tg_tile_server_destroy(port->server);
+        tg_shared_reader_destroy(port->mapped);
         while (port->lines != NULL) {
             line *next = port->lines->next;
             free_line(port->lines);

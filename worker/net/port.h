@@ -35,7 +35,8 @@ typedef struct tg_port_options {
 } tg_port_options;
 
 TG_MUST_USE tg_status tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err);
-/* Once the net's sockets are closed (tg_net_destroy). NULL is allowed. */
+/* Once the net's sockets are closed (tg_net_destroy), and all tiles that were fetched released:
+ * they may lie in memory that is mapped here. NULL is allowed. */
 void tg_port_destroy(tg_port *port);
 
 /* `fetch->route` is not looked at. */

@@ -345,7 +345,6 @@ tg_worker_destroy(tg_worker *worker)
         tg_spill_destroy(worker->spill);
         tg_alive_watch_destroy(worker->watch);
         tg_net_destroy(worker->net);
-        tg_port_destroy(worker->port);
         while (worker->first != NULL) {
             tg_worker_news *next = worker->first->next;
             tg_buffer_release(worker->first->buffer);
@@ -359,6 +358,7 @@ tg_worker_destroy(tg_worker *worker)
         }
         tg_agent_destroy(worker->agent);
         tg__worker_jobs_free(worker);
+        tg_port_destroy(worker->port);
         tg_zap_close(worker->security.allowed);
         tg_keys_forget(&worker->security.listen);
         tg_keys_forget(&worker->security.connect);
