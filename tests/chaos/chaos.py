@@ -201,7 +201,7 @@ def cuts(rng, work):
 @scenario
 def little_memory(rng, work):
     """So little memory that tiles must go to disk."""
-    with Cluster(workers=3, memory="8MiB") as cluster, cluster.connected():
+    with Cluster(workers=3, memory="18MiB") as cluster, cluster.connected():
         work.check(work.run())
         until(lambda: spilled() > 0, 5, "something was spilled")
         job = Job(work)
@@ -215,7 +215,7 @@ def little_memory(rng, work):
 def full_disk(rng, work):
     """Spill files cannot grow: as on a full disk, what is there must stay in memory, and others
     do the work. Nothing is lost."""
-    with Cluster(workers=2, memory="8MiB", file_bytes=1 << 20) as cluster:
+    with Cluster(workers=2, memory="18MiB", file_bytes=1 << 20) as cluster:
         cluster._file_bytes = None
         cluster.start_worker(memory="64MiB")
         with cluster.connected():
@@ -369,7 +369,7 @@ def replays(rng, work):
                         line.sendall(bytes(said))
                         time.sleep(0.05)
                 job.finish()
-                assert len(said) > 1000, "nothing was recorded"
+                assert len(said) > 200, f"only {len(said)} bytes were recorded"
     finally:
         for proxy in proxies:
             proxy.close()
@@ -416,7 +416,7 @@ def strangers(rng, work):
             started = time.monotonic()
             try:
                 daemons.connect(join)
-            except tg.errors.TgError as error:
+            except (tg.errors.TgIOError, tg.errors.TgValueError) as error:
                 assert str(error), "no reason was given"
             else:
                 raise AssertionError(f"{join.name}: a stranger was let in")
@@ -460,7 +460,7 @@ def all_at_once(rng, work):
 
     try:
         with Cluster(workers=4, listen="tcp://127.0.0.1:0", via=via, lease=3, journal=True,
-                     memory="16MiB") as cluster, cluster.connected():
+                     memory="20MiB") as cluster, cluster.connected():
             job = Job(work)
             for _ in waits(rng, job, 0.5, 8):
                 index = rng.randrange(len(cluster.workers))

@@ -757,6 +757,7 @@ main(void)
         WITH(a_reader_that_is_killed_lets_go),
         WITH(a_reader_that_is_stopped_keeps_its_tile),
         WITH(a_mapping_outlives_its_holder),
+        WITH(what_is_still_read_is_never_written),
         WITH(a_living_holder_is_not_trimmed),
         WITH(forked_children_hold_no_locks),
         WITH(references_that_lie_are_refused),
