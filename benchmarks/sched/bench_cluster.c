@@ -292,7 +292,7 @@ measure(tg_session *session, tg_array *array, bool submit)
             tg_computation_progress(computation, &ended, &tasks);
         }
         double first = now_s();
-        if (tg_wire_write_plan(computation->run->plan, &plan, &err) != TG_OK) {
+        if (tg_wire_write_plan(computation->run->plan, NULL, &plan, &err) != TG_OK) {
             fail("plan", &err);
         }
         printf("%" PRId64 " %zu %.6f %.6f\n", tasks, plan.size, accepted - start, first - accepted);
