@@ -2,9 +2,8 @@
 """A scheduler and two workers with a thread each, as processes of this host."""
 
 import contextlib
-import os
-import signal
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -23,18 +22,12 @@ START_TASKS = 1_000
 
 @contextlib.contextmanager
 def cluster(workers=2, threads=1, memory="2GiB"):
-    """A LocalCluster on which this process computes within the block."""
-    from tilegraph import _engine
-    from tilegraph._local_cluster import LocalCluster
+    """On which this process computes within the block."""
+    sys.path.insert(0, str(harness.ROOT / "tests/chaos"))
+    from cluster import Cluster
 
-    with LocalCluster(workers, threads, memory, allow_python=False) as made:
-        err = _engine.ffi.new("tg_error *")
-        _engine.check(_engine.lib.tg_session_connect(
-            _engine.session(), os.fsencode(made.join_file), _engine.ffi.NULL, err), err)
-        try:
-            yield made
-        finally:
-            _engine.lib.tg_session_disconnect(_engine.session())
+    with Cluster(workers, threads, memory) as made, made.connected():
+        yield made
 
 
 # --- empty tasks ---------------------------------------------------------------------------------
@@ -173,7 +166,7 @@ def kill_recovery():
 
             def kill(made=made, at=plain[-1] / 2, died=died):
                 time.sleep(at)
-                os.kill(made.workers[0].pid, signal.SIGKILL)
+                made.kill(0)
                 died.append(time.perf_counter())
 
             thread = threading.Thread(target=kill)

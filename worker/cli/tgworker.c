@@ -201,10 +201,14 @@ run(const tg_command_args *args)
     if (status == TG_OK) {
         options.session = session;
         options.shared = shared;
-        status = tg_worker_create(&options, &worker, &err);
     }
-    if (status == TG_OK) {
-        status = tg_worker_run(worker, &err);
+    for (bool again = status == TG_OK; again;) {
+        tg_worker_destroy(worker);
+        status = tg_worker_create(&options, &worker, &err);
+        if (status == TG_OK) {
+            status = tg_worker_run(worker, &err);
+        }
+        again = status == TG_OK && tg_worker_was_expelled(worker);
     }
     code = status == TG_OK ? TG_EXIT_OK : tg_command_failure(&command, &err);
     tg_worker_destroy(worker);

@@ -101,11 +101,13 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     (void)roles;
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
-        worker->joined = true;
+        worker->joined = worker->welcome = true;
         note(worker, "joined the cluster");
         break;
     case TG_MESSAGE_REFUSED:
-        tg__worker_end(worker, TG_ERR_UNSUPPORTED, message->text);
+        note(worker, message->text);
+        worker->expelled = worker->welcome;
+        tg__worker_end(worker, worker->welcome ? TG_OK : TG_ERR_UNSUPPORTED, message->text);
         break;
     case TG_MESSAGE_DISMISS:
         tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = message });
@@ -390,6 +392,12 @@ tg_worker_drain(tg_worker *worker)
 {
     atomic_store(&worker->drain, true);
     tg_net_wake(worker->net);
+}
+
+bool
+tg_worker_was_expelled(const tg_worker *worker)
+{
+    return worker->expelled;
 }
 
 const char *

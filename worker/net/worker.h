@@ -15,6 +15,8 @@
  *
  * A scheduler that was started again is somebody new: everything of the former's jobs is let go,
  * and the worker introduces itself anew. Without a scheduler for the death timeout it ends.
+ * A worker that was silent for longer than its lease (stopped, asleep) counts as dead: it ends well,
+ * and whoever runs it may make another in its place (tg_worker_was_expelled).
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.
@@ -51,6 +53,8 @@ TG_MUST_USE tg_status tg_worker_run(tg_worker *worker, tg_error *err);
 void tg_worker_stop(tg_worker *worker);
 /* As SIGTERM. */
 void tg_worker_drain(tg_worker *worker);
+/* After it ended: the scheduler took it for dead, and a new one would be welcome. */
+bool tg_worker_was_expelled(const tg_worker *worker);
 /* Where its tiles are fetched. */
 const char *tg_worker_address(const tg_worker *worker);
 
