@@ -147,7 +147,7 @@ def heavy(path):
     """Some seconds of even work, with neighbours, on the foam's scan."""
     import tilegraph as tg
 
-    scan = tg.open(path).astype("f4")
+    scan = tg.open(path)[:40].astype("f4")
     return tg.ndimage.median_filter(scan, 5).sum(axis=0).compute()
 
 

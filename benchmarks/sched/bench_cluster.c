@@ -157,7 +157,8 @@ be_scheduler(int alive)
                                   .listen_count = 1,
                                   .join_file = join,
                                   .alive_fd = alive };
-    if (tg_daemon_create(&options, &daemon, &err) != TG_OK || tg_daemon_run(daemon, &err) != TG_OK) {
+    if (tg_daemon_create(&options, &daemon, &err) != TG_OK ||
+        tg_daemon_run(daemon, &err) != TG_OK) {
         fail("scheduler", &err);
     }
     tg_daemon_destroy(daemon);
@@ -173,11 +174,11 @@ be_worker(int alive, int number)
     tg_worker *worker = NULL;
     tg_session *session = open_session(1);
     (void)snprintf(listen, sizeof listen, "ipc://%s/%d", folder, number);
-    tg_worker_options options = { .session = session,
-                                  .cluster = join,
-                                  .listen = listen,
-                                  .alive_fd = alive };
-    if (tg_worker_create(&options, &worker, &err) != TG_OK || tg_worker_run(worker, &err) != TG_OK) {
+    tg_worker_options options = {
+        .session = session, .cluster = join, .listen = listen, .alive_fd = alive
+    };
+    if (tg_worker_create(&options, &worker, &err) != TG_OK ||
+        tg_worker_run(worker, &err) != TG_OK) {
         fail("worker", &err);
     }
     tg_worker_destroy(worker);

@@ -68,7 +68,9 @@ main(int argc, char **argv)
 {
     tg_error err;
     stranger s = { .until_ns = tg_net_now_ns() + (int64_t)20000000000 };
-    tg_net_options options = { .ctx = &s, .met = met, .message = heard, .gone = gone, .tick = tick };
+    tg_net_options options = {
+        .ctx = &s, .met = met, .message = heard, .gone = gone, .tick = tick
+    };
     if (argc != 4) {
         fprintf(stderr, "stranger ADDRESS worker|client VERSION\n");
         return 2;

@@ -15,8 +15,8 @@
  *
  * A scheduler that was started again is somebody new: everything of the former's jobs is let go,
  * and the worker introduces itself anew. Without a scheduler for the death timeout it ends.
- * A worker that was silent for longer than its lease (stopped, asleep) counts as dead: it ends well,
- * and whoever runs it may make another in its place (tg_worker_was_expelled).
+ * A worker that was silent for longer than its lease (stopped, asleep) counts as dead: it ends
+ * well, and whoever runs it may make another in its place (tg_worker_was_expelled).
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.
