@@ -434,7 +434,7 @@ def unbuilt(tree: Tree) -> Iterator[Finding]:
         included.update(target_of(tree, source, i) for i in source.includes)
     found_by_cmake = re.compile(
         r"(core|ops|io|worker|scheduler)/.*\.c$|tests/(.*/)?test_\w+\.c$|tests/support/\w+\.c$"
-        r"|tests/sim/sim\w*\.c$|tests/worker/child/example_plugin\.c$"
+        r"|tests/sim/sim\w*\.c$|tests/worker/child/example_plugin\.c$|tests/chaos/stranger\.c$"
         r"|tests/fuzz/fuzz_\w+\.c$|tests/install/|examples/[^/]+\.c$|benchmarks/(.*/)?bench_\w+\.c$"
         r"|python/cffi/\w+\.c$|tests/(.*/)?make_\w+\.c$"
     )

@@ -103,7 +103,7 @@ expand(tg_daemon *daemon, expansion *job, tg_error *err)
                                 .stage_count = job->plan->stage_count,
                                 .kept = job->bounds.kept,
                                 .stored = job->stored,
-                                .peak_bytes = job->plan->serial_peak_bytes };
+                                .peak_bytes = tg_plan_bounds_least(job->plan, &job->bounds) };
 out:
     return status;
 }

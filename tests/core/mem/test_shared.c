@@ -446,6 +446,27 @@ a_mapping_outlives_its_holder(void **state)
     }
 }
 
+/* A bug: the pool wrote its list into blocks that a holder, which left, had given up. */
+static void
+what_is_still_read_is_never_written(void **state)
+{
+    holder *h = *state;
+    tg_shared_ref ref;
+    tg_error err = { 0 };
+    tg_buffer *tile = make_tile(h, MIB, 5, &ref), *mapped = NULL;
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK);
+    assert_false(tg_shared_withdraw(h->shared, &ref));
+    tg_buffer_retire(tile);
+    tg_buffer_release(tile);
+    assert_true(is_filled(tg_buffer_data(mapped), MIB, 5));
+    tg_buffer *next = tg_buffer_create(h->pool, MIB);
+    assert_non_null(next);
+    memset(tg_buffer_data(next), 0, MIB);
+    tg_buffer_release(next);
+    assert_true(is_filled(tg_buffer_data(mapped), MIB, 5));
+    tg_buffer_release(mapped);
+}
+
 static void
 a_living_holder_is_not_trimmed(void **state)
 {
@@ -761,6 +782,7 @@ main(void)
         WITH(a_reader_that_is_killed_lets_go),
         WITH(a_reader_that_is_stopped_keeps_its_tile),
         WITH(a_mapping_outlives_its_holder),
+        WITH(what_is_still_read_is_never_written),
         WITH(a_living_holder_is_not_trimmed),
         WITH(forked_children_hold_no_locks),
         WITH(references_that_lie_are_refused),
