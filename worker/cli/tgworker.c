@@ -252,17 +252,12 @@ run(const tg_command_args *args)
     if (status == TG_OK) {
         options.session = session;
         options.shared = shared;
-    }
-    for (bool again = status == TG_OK; again;) {
-        tg_worker_destroy(worker);
         status = tg_worker_create(&options, &worker, &err);
-        tg_lifeline_close(&lifeline);
-        if (status == TG_OK) {
-            status = tg_worker_run(worker, &err);
-        }
-        again = status == TG_OK && tg_worker_was_expelled(worker);
     }
     tg_lifeline_close(&lifeline);
+    if (status == TG_OK) {
+        status = tg_worker_run(worker, &err);
+    }
     code = status == TG_OK ? TG_EXIT_OK : fail(where, &err);
     tg_worker_destroy(worker);
     tg_session_close(session);

@@ -110,7 +110,6 @@ struct tg_worker {
     int64_t lost_ns;    /* since when */
     int64_t leave_ns;   /* when its lifetime is over; INT64_MAX: never */
     bool joined, leaving, ended;
-    bool welcome, expelled; /* it was joined once; and is counted as dead now */
     tg_status outcome;
     tg_error error;
     tg_worker_job *jobs;

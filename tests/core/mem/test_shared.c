@@ -456,7 +456,7 @@ what_is_still_read_is_never_written(void **state)
     tg_buffer *tile = make_tile(h, MIB, 5, &ref), *mapped = NULL;
     assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK);
     assert_false(tg_shared_withdraw(h->shared, &ref));
-    tg_buffer_retire(tile);
+    tg_buffer_leave_to_readers(tile);
     tg_buffer_release(tile);
     assert_true(is_filled(tg_buffer_data(mapped), MIB, 5));
     tg_buffer *next = tg_buffer_create(h->pool, MIB);
