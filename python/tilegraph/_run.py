@@ -57,14 +57,20 @@ def opened(wanted):
 class Computation:
     """A tg_computation: started by its constructor."""
 
-    def __init__(self, targets):
-        """targets: those of `pack`."""
+    def __init__(self, targets, client=None, here=False):
+        """targets: those of `pack`. client: the cluster that runs it; None: the current one, if there
+        is any. here: it calls what only this process has."""
         self._ptr = None
         self._ended = False
         array, self._keep = pack(targets)
         err = ffi.new("tg_error *")
         out = ffi.new("tg_computation **")
-        check(lib.tg_compute_start(_engine.session(), len(targets), array, out, err), err)
+        client = None if here else client or _engine.client
+        if client is not None:
+            status = lib.tg_client_start(client._need_worker(), len(targets), array, out, err)
+        else:
+            status = lib.tg_compute_start(_engine.session(), len(targets), array, out, err)
+        check(status, err)
         self._ptr = ffi.gc(out[0], lib.tg_computation_destroy)
         _engine.running.add(self)
 
@@ -454,7 +460,7 @@ def store(sources, targets, *, lock=True, regions=None, compute=True):
     if not len(sources) == len(targets) == len(regions):
         raise TgValueError(f"store: {len(sources)} sources for {len(targets)} targets and "
                            f"{len(regions)} regions")
-    wanted, written = [], []
+    wanted, written, here = [], [], False
     for source, target, region in zip(sources, targets, regions):
         if isinstance(target, np.ndarray):
             memory = target if region is None else target[region]
@@ -470,7 +476,8 @@ def store(sources, targets, *, lock=True, regions=None, compute=True):
                                   f"__setitem__, got {target!r}; tilegraph.save writes files")
             _check_target(source, _region_shape(target, region))
             wanted.append((write_blocks(source, target, region, lock), ffi.NULL, None))
-    Computation(wanted).run()
+            here = True
+    Computation(wanted, here=here).run()
 
 
 def _region_shape(target, region):

@@ -345,7 +345,7 @@ tg__client_deliver(tg_delivery *delivery)
     delivery->next = client->delivered;
     client->delivered = delivery;
     (void)pthread_mutex_unlock(&client->lock);
-    tg__client_wake(client);
+    tg_net_wake(client->net); /* which ends after this thread */
 }
 
 void

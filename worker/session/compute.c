@@ -245,14 +245,14 @@ out:
     return status;
 }
 
-/* On a cluster instead. */
-static tg_status
-start_there(tg_session *session, tg_remote *remote, size_t count, const tg_target *targets,
-            tg_computation **out, tg_error *err)
+tg_status
+tg__compute_there(tg_session *session, tg_remote *remote, size_t count, const tg_target *targets,
+                  tg_computation **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_plan *plan = NULL;
-    TG_TRY(tg_plan_create(session, count, targets, &plan, err));
+    *out = NULL;
+    TG_TRY(tg__plan_there(session, remote, count, targets, &plan, err));
     TG_TRY(tg__remote_start(session, remote, plan, out, err));
 out:
     tg_plan_destroy(plan);
@@ -270,7 +270,7 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
     tg_remote *remote = tg__session_remote(session);
     *out = NULL;
     if (remote != NULL) {
-        status = start_there(session, remote, count, targets, out, err);
+        status = tg__compute_there(session, remote, count, targets, out, err);
         goto out;
     }
     computation = create(session);
