@@ -7,7 +7,7 @@ import os
 import threading
 import time
 
-from . import _engine
+from . import _engine, _futures, _run
 from ._engine import check, ffi, lib, text
 from ._local_cluster import LocalCluster
 from .errors import TgIOError, TgTypeError, TgUnsupportedError, TgValueError
@@ -167,6 +167,43 @@ class Client:
         """The scheduler's numbers, as text for Prometheus."""
         return self._ask("metrics")
 
+    # --- futures ---------------------------------------------------------------------------------
+
+    def _watcher(self):
+        with _lock:
+            if self._futures is None:
+                self._futures = _futures.Watcher()
+            return self._futures
+
+    def compute(self, *things):
+        """Starts computing in one pass, and returns a Future; a list of them for several things, or
+        for one list. Things are what `tilegraph.compute` takes."""
+        single = len(things) == 1 and type(things[0]) is not list
+        if len(things) == 1 and not single:
+            things = tuple(things[0])
+        futures = _futures.ArrayWork(self, things).start().futures
+        return futures[0] if single else futures
+
+    def persist(self, *arrays):
+        """As `compute`, but results are lazy arrays again, kept in the memory of this process."""
+        _run.check_arrays("Client.persist", arrays)
+        futures = _futures.PersistWork(self, arrays).start().futures
+        return futures[0] if len(arrays) == 1 else futures
+
+    def gather(self, futures):
+        """Results of futures in lists, tuples, sets and dicts, in the same form."""
+        return _futures.gather(futures)
+
+    def cancel(self, futures):
+        """Gives up futures."""
+        for future in _several(futures):
+            future.cancel()
+
+    def retry(self, futures):
+        """Computes again what of them has failed or was cancelled."""
+        for future in _several(futures):
+            future.retry()
+
     # --- the end ---------------------------------------------------------------------------------
 
     def close(self):
@@ -180,6 +217,8 @@ class Client:
         ptr, self._ptr = self._ptr, None
         if ptr is not None and self._pid == os.getpid():
             lib.tg_client_close(ptr)
+            if self._futures is not None:
+                self._futures.close()
         if self._own is not None:
             self._own.close()
 
@@ -198,6 +237,10 @@ class Client:
             return f"<Client {self._where!r}: {error}>"
         return (f"<Client {self._where!r}: {len(threads)} workers, {sum(threads.values())} "
                 f"threads>")
+
+
+def _several(futures):
+    return [futures] if isinstance(futures, _futures.Future) else list(futures)
 
 
 def _close_all():

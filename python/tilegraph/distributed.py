@@ -10,6 +10,7 @@
 """
 
 from ._client import Client, current
+from ._futures import Future, as_completed, wait
 from ._local_cluster import LocalCluster, Worker
 
-__all__ = ["Client", "LocalCluster", "Worker", "current"]
+__all__ = ["Client", "Future", "LocalCluster", "Worker", "as_completed", "current", "wait"]
