@@ -475,7 +475,7 @@ PROGRAM = """
     cluster = LocalCluster(2, 1, "256 MiB", allow_python=False)
     client = Client(cluster)
     print(cluster.join_file, cluster.scheduler_pid, *(w.pid for w in cluster.workers), flush=True)
-    x = tg.ones((600, 600, 600), chunks=60)
+    x = tg.ones((400, 400, 400), chunks=50)
     for _ in range(6):
         x = tg.ndimage.gaussian_filter(x, sigma=3)
 """

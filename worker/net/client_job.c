@@ -114,7 +114,7 @@ tg__client_job_submit(tg_client_job *job)
                                       .job = job->number,
                                       .task = (uint32_t)t,
                                       .name = target->stored ? target->sink->format : "",
-                                      .text = target->stored ? target->sink->temporary : "",
+                                      .text = target->stored ? target->sink->attach : "",
                                       .flag = !target->stored });
     }
     tg__client_say(job->client,
