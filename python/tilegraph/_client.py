@@ -44,8 +44,9 @@ class Client:
 
     From its making until `close` all computations of this process run there: `compute`, `persist`,
     `to_zarr`, `save`. Afterwards they run where they did before. Results are the same bytes.
-    Files must have the same paths on all hosts; arrays in memory travel up to 16 MiB. Formats other
-    than Zarr are written by this process, and so is `store` into anything but NumPy arrays.
+    Files must have the same paths on all hosts; arrays in memory of more than 16 MiB reach workers
+    of this host only. Formats other than Zarr are written by this process, and so is `store` into
+    anything but NumPy arrays.
     """
 
     def __init__(self, cluster=None, *, timeout=10, **options):
@@ -189,6 +190,33 @@ class Client:
         _run.check_arrays("Client.persist", arrays)
         futures = _futures.PersistWork(self, arrays).start().futures
         return futures[0] if len(arrays) == 1 else futures
+
+    def submit(self, function, *args, **kwargs):
+        """Calls a plain function there, in a child process of a worker (--allow-python), and returns
+        a Future. It may be called more than once, should its worker die.
+
+        Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16 MiB
+        on the way there. Futures among the arguments, also in lists and dicts, are waited for, and
+        their results travel by way of this process. A result of more than 64 KiB comes back in a
+        second call; the function runs again if that meets another process.
+        """
+        if not callable(function):
+            raise TgTypeError(f"Client.submit: expected a function, got {function!r}")
+        return _futures.CallWork(self, function, args, kwargs).start().futures[0]
+
+    def map(self, function, *sequences, **kwargs):
+        """A Future for each call of function with one element of each sequence; see `submit`."""
+        return [self.submit(function, *args, **kwargs) for args in zip(*sequences)]
+
+    def scatter(self, data):
+        """Futures of things that are there already: of one, or of each in a list, tuple or dict.
+        The data stays in this process, and travels with each call that uses it."""
+        self._pointer()
+        if type(data) in (list, tuple):
+            return type(data)(_futures.done(self, one) for one in data)
+        if type(data) is dict:
+            return {key: _futures.done(self, one) for key, one in data.items()}
+        return _futures.done(self, data)
 
     def gather(self, futures):
         """Results of futures in lists, tuples, sets and dicts, in the same form."""

@@ -12,10 +12,13 @@ import threading
 import time
 from collections import namedtuple
 
-from . import _run
+import numpy as np
+
+from . import _run, _task
+from ._map import map_blocks
 from .errors import TgCancelledError, TgTypeError, TgUnsupportedError, TgValueError
 
-__all__ = ["ArrayWork", "Future", "PersistWork", "Watcher", "Work", "as_completed", "done", "gather",
+__all__ = ["ArrayWork", "CallWork", "Future", "PersistWork", "Watcher", "Work", "as_completed", "done", "gather",
            "wait"]
 
 # Between two looks at what runs.
@@ -103,7 +106,7 @@ class Work:
     """What is computed in one pass; `values` and `error` are there when `ended` is set.
 
     Subclasses say how it starts (`_begin`, which gives a Computation) and what comes of it
-    (`_finish`, which gives the values); `waits_for` are futures that it needs.
+    (`_finish`, which gives the values, or None when it has begun anew); `waits_for` are futures that it needs.
     """
 
     waits_for = ()
@@ -182,6 +185,8 @@ class Work:
             if not self._computation.wait(0):
                 return False
             self.values = self._finish(self._computation)
+            if self.values is None:  # it goes on
+                return False
         except BaseException as error:  # whatever it is, it belongs to who wants the result
             self.error = error
         self._end()
@@ -252,6 +257,45 @@ class PersistWork(ArrayWork):
 
     def _finish(self, computation):
         return _run.kept(computation, self._things)
+
+
+class CallWork(Work):
+    """A call of a plain function."""
+
+    def __init__(self, client, function, args, kwargs):
+        self._call = (function, args, kwargs)
+        self.waits_for = []
+        _find(args, self.waits_for)
+        _find(kwargs, self.waits_for)
+        self._room = _task.ROOM
+        self._key = os.urandom(16)
+        super().__init__(client, [getattr(function, "__name__", repr(function))])
+
+    def _begin(self, stack):
+        function, args, kwargs = self._call
+        task = _task.Task(function, gather(args), gather(kwargs), self._key, self._room)
+        block = map_blocks(task, dtype=np.uint8, chunks=((self._room,),))
+        return _run.Computation([(block, _run.ffi.NULL, None)], self.client)
+
+    def _finish(self, computation):
+        block = computation.result(0).numpy()
+        needed = _task.room_for(block)
+        if needed:
+            self._room = needed
+            self._go()
+            return None
+        return [_task.opened(memoryview(block))]
+
+
+def _find(thing, found):
+    """Futures in lists, tuples, sets and dicts."""
+    if isinstance(thing, Future):
+        found.append(thing)
+    elif type(thing) in (list, tuple, set):
+        for part in thing:
+            _find(part, found)
+    elif type(thing) is dict:
+        _find(list(thing.values()), found)
 
 
 class _Done(Work):

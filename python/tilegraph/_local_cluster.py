@@ -139,9 +139,12 @@ class LocalCluster:
         self.scale(n_workers)
 
     def _spawn(self, name, *arguments):
+        # Functions find modules there where they are found here.
+        path = os.pathsep.join(p or os.getcwd() for p in sys.path)
         process = subprocess.Popen(
             [program(name), *arguments, "--quiet", "--alive-fd", str(self._alive)],
-            stdin=subprocess.DEVNULL, pass_fds=[self._alive], start_new_session=True)
+            stdin=subprocess.DEVNULL, pass_fds=[self._alive], start_new_session=True,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"})
         self._processes.append(process)
         return process
 
@@ -152,6 +155,8 @@ class LocalCluster:
                      "--nthreads", str(self.threads_per_worker),
                      "--memory-limit", str(self.memory_limit),
                      "--local-directory", self._local_directory]
+        if self._allow_python:
+            arguments += ["--allow-python", sys.executable]
         self._workers.append(Worker(name, address, self._spawn("tgworker", *arguments)))
 
     @property
