@@ -34,8 +34,8 @@
  *
  * Ownership: the session owns the connection of tg_session_connect; clients are released before
  * their session is closed. Threads: any. Errors: TG_ERR_VALUE for an address or join file that
- * cannot be used, with what to do; TG_ERR_IO when nobody answers; TG_ERR_UNSUPPORTED for a scheduler
- * of another version, and in libraries that were built without a network.
+ * cannot be used, with what to do; TG_ERR_IO when nobody answers; TG_ERR_UNSUPPORTED for a
+ * scheduler of another version, and in libraries that were built without a network.
  */
 #include "tilegraph/session.h"
 

@@ -280,8 +280,7 @@ static void
 zarr_abort(tg_sink *sink)
 {
     tg_zarr_sink *z = (tg_zarr_sink *)sink;
-    if (z->resumable && !z->attached && !atomic_load(&z->begun) &&
-        !tg_zarr_sink_has_any(z)) {
+    if (z->resumable && !z->attached && !atomic_load(&z->begun) && !tg_zarr_sink_has_any(z)) {
         tg_store_erase(z->store->temporary); /* nothing that could be gone on with */
     }
     if (!z->attached) {

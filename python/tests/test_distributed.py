@@ -545,8 +545,8 @@ PROGRAM = """
 
 def program(rest):
     """A program with a cluster: the process, the folder and the processes of the cluster."""
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROGRAM) + textwrap.dedent(rest)],
-                               stdout=subprocess.PIPE, text=True)
+    code = textwrap.dedent(PROGRAM) + textwrap.dedent(rest)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     join_file, *pids = process.stdout.readline().split()
     return process, os.path.dirname(join_file), [int(pid) for pid in pids]
 

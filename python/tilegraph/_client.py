@@ -34,7 +34,7 @@ class Client:
 
         with Client("/shared/join") as client:
             labels.to_zarr("/shared/labels.zarr")       computed there, written by the workers
-            future = client.compute(labels.max())       goes on while the program does something else
+            future = client.compute(labels.max())       goes on beside the program
             print(future.result())
 
     cluster: a `LocalCluster`, the path of a scheduler's join file, or its address
@@ -192,13 +192,13 @@ class Client:
         return futures[0] if len(arrays) == 1 else futures
 
     def submit(self, function, *args, **kwargs):
-        """Calls a plain function there, in a child process of a worker (--allow-python), and returns
-        a Future. It may be called more than once, should its worker die.
+        """Calls a plain function there, in a child process of a worker (--allow-python), and
+        returns a Future. It may be called more than once, should its worker die.
 
-        Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16 MiB
-        on the way there. Futures among the arguments, also in lists and dicts, are waited for, and
-        their results travel by way of this process. A result of more than 64 KiB comes back in a
-        second call; the function runs again if that meets another process.
+        Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16
+        MiB on the way there. Futures among the arguments, also in lists and dicts, are waited for,
+        and their results travel by way of this process. A result of more than 64 KiB comes back in
+        a second call; the function runs again if that meets another process.
         """
         if not callable(function):
             raise TgTypeError(f"Client.submit: expected a function, got {function!r}")

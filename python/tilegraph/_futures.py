@@ -18,8 +18,8 @@ from . import _run, _task
 from ._map import map_blocks
 from .errors import TgCancelledError, TgTypeError, TgUnsupportedError, TgValueError
 
-__all__ = ["ArrayWork", "CallWork", "Future", "PersistWork", "Watcher", "Work", "as_completed", "done", "gather",
-           "wait"]
+__all__ = ["ArrayWork", "CallWork", "Future", "PersistWork", "Watcher", "Work", "as_completed",
+           "done", "gather", "wait"]
 
 # Between two looks at what runs.
 _LOOK_SECONDS = 0.002
@@ -106,7 +106,8 @@ class Work:
     """What is computed in one pass; `values` and `error` are there when `ended` is set.
 
     Subclasses say how it starts (`_begin`, which gives a Computation) and what comes of it
-    (`_finish`, which gives the values, or None when it has begun anew); `waits_for` are futures that it needs.
+    (`_finish`, which gives the values, or None when it has begun anew); `waits_for` are futures
+    that it needs.
     """
 
     waits_for = ()

@@ -30,7 +30,8 @@ _STOP_SECONDS = 5
 # A socket's path has at most 107 bytes.
 _FOLDER_MAX = 60
 # Removes the folder when the pipe is closed. A daemon may be writing its last file just then.
-_SWEEP = 'read -r nothing; for i in 1 2 3 4 5; do rm -rf -- "$0" 2>/dev/null && exit; sleep 0.2; done'
+_SWEEP = ('read -r nothing; '
+          'for i in 1 2 3 4 5; do rm -rf -- "$0" 2>/dev/null && exit; sleep 0.2; done')
 
 _open = weakref.WeakSet()
 

@@ -57,8 +57,8 @@ class Computation:
     """A tg_computation: started by its constructor."""
 
     def __init__(self, targets, client=None, here=False):
-        """targets: those of `pack`. client: the cluster that runs it; None: the current one, if there
-        is any. here: it calls what only this process has."""
+        """targets: those of `pack`. client: the cluster that runs it; None: the current one, if
+        there is any. here: it calls what only this process has."""
         self._ptr = None
         self._ended = False
         array, self._keep = pack(targets)

@@ -308,9 +308,8 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
 {
     tg_remote *remote = tg__session_remote(session);
     *out = NULL;
-    tg_status status = remote != NULL
-                           ? tg__compute_there(session, remote, count, targets, out, err)
-                           : start_here(session, count, targets, out, err);
+    tg_status status = remote != NULL ? tg__compute_there(session, remote, count, targets, out, err)
+                                      : start_here(session, count, targets, out, err);
     tg_remote_release(remote);
     return status;
 }

@@ -168,9 +168,8 @@ tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_p
 {
     tg_remote *remote = tg__session_remote(session);
     tg_status status =
-        remote != NULL
-            ? tg__plan_there(session, remote, count, targets, out, err)
-            : tg__plan_within(session, count, targets, session->memory_limit, out, err);
+        remote != NULL ? tg__plan_there(session, remote, count, targets, out, err)
+                       : tg__plan_within(session, count, targets, session->memory_limit, out, err);
     tg_remote_release(remote);
     return status;
 }
