@@ -4,7 +4,7 @@
 /*
  * What: a session's connection to a cluster: the remote (worker/session/remote.h) that speaks with
  * a scheduler and fetches results from workers. client.c has the connection and its thread,
- * client_job.c what one computation does there.
+ * client_api.c what other threads ask of it, client_job.c what one computation does there.
  *
  * A job goes through
  *
@@ -34,8 +34,6 @@
 #include "worker/net/lend.h"
 #include "worker/net/port.h"
 #include "worker/session/computation.h"
-
-typedef struct tg_client tg_client;
 
 typedef enum tg_client_state {
     TG_CLIENT_ASKED,
@@ -123,7 +121,10 @@ struct tg_client {
 };
 
 /* client.c */
-void tg__client_wake(tg_client *client);
+/* Dials, and starts the thread. Whether or not it fails, tg__client_end is due. */
+TG_MUST_USE tg_status tg__client_begin(tg_client *client, tg_error *err);
+/* Ends its jobs, then the thread; all that waits fails. Once more does nothing. */
+void tg__client_end(tg_client *client);
 /* To the scheduler, if it is there; what fails ends the connection. */
 void tg__client_say(tg_client *client, const tg_message *message);
 /* NULL: it was never told of. */

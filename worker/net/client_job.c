@@ -122,9 +122,9 @@ tg__client_job_submit(tg_client_job *job)
         const tg_plan_target *target = &plan->targets[t];
         char path[sizeof job->folder + TG_STORE_PATH_MAX] = "";
         if (target->stored) {
-            bool absolute = target->sink->temporary[0] == '/';
+            bool absolute = target->sink->attach[0] == '/';
             (void)snprintf(path, sizeof path, "%s%s%s", absolute ? "" : job->folder,
-                           absolute ? "" : "/", target->sink->temporary);
+                           absolute ? "" : "/", target->sink->attach);
         }
         tg__client_say(job->client,
                        &(tg_message){ .kind = TG_MESSAGE_TARGET,
@@ -377,7 +377,7 @@ tg__client_deliver(tg_delivery *delivery)
     delivery->next = client->delivered;
     client->delivered = delivery;
     (void)pthread_mutex_unlock(&client->lock);
-    tg__client_wake(client);
+    tg_net_wake(client->net); /* which ends after this thread */
 }
 
 void
