@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """NIfTI against nibabel: values as its dataobj, where the array lies in space, both ways."""
 
-import json
-import subprocess
-
 import numpy as np
 import pytest
 
@@ -72,11 +69,3 @@ def test_qform(tmp_path, axis, angle, mirror):
     affine = turned(axis, angle, (1, 2, 3), mirror)
     tg.save(tg.asarray(DATA), tmp_path / "q.nii", attributes={"qform": affine.tolist()})
     np.testing.assert_allclose(nib.load(tmp_path / "q.nii").affine, affine, atol=2e-5)
-
-
-def info(path):
-    from tilegraph import _build
-    done = subprocess.run([_build.tool(), "info", "--json", str(path)], capture_output=True,
-                          text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
