@@ -34,9 +34,9 @@ struct tg_gunzip {
     int fd;
     const char *path;
     int64_t total, spacing;
-    int64_t position; /* of the next byte that comes out */
-    int64_t in;       /* place in the file behind what is in the buffer */
-    bool failed;      /* the state is of no use: begin anew */
+    int64_t position;          /* of the next byte that comes out */
+    int64_t in;                /* place in the file behind what is in the buffer */
+    bool failed;               /* the state is of no use: begin anew */
     point *points[POINTS_MAX]; /* of position (i + 1) * spacing */
     struct inflate_state state;
     unsigned char buffer[IN_BYTES];

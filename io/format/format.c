@@ -99,8 +99,8 @@ probe(const char *path, const tg_format **out, tg_error *err)
     for (size_t i = 0; i < FORMAT_COUNT && *out == NULL; i++) {
         *out = formats[i]->probe(path, head, (size_t)got, S_ISDIR(st.st_mode)) ? formats[i] : NULL;
     }
-    TG_CHECK(*out != NULL, err, TG_ERR_FORMAT, "%s: no format that is known (zarr, npy, tiff, nifti)",
-             path);
+    TG_CHECK(*out != NULL, err, TG_ERR_FORMAT,
+             "%s: no format that is known (zarr, npy, tiff, nifti)", path);
 out:
     if (fd >= 0) {
         (void)close(fd);

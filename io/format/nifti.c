@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NIfTI-1 and NIfTI-2: .nii, .nii.gz, and pairs of .hdr and .img. Values are read in place; those of
- * .nii.gz through a decoder that goes forward and remembers places to begin again from
+ * NIfTI-1 and NIfTI-2: .nii, .nii.gz, and pairs of .hdr and .img. Values are read in place; those
+ * of .nii.gz through a decoder that goes forward and remembers places to begin again from
  * (io/codec/gunzip.h).
  *
  * Design notes: where scl_slope and scl_inter say so, what comes out is slope * stored + inter in
@@ -172,18 +172,42 @@ static void
 scale(tg_dtype dtype, const void *from, int64_t n, double slope, double inter, double *to)
 {
     switch (dtype) {
-    case TG_DT_I8: SCALE(int8_t); break;
-    case TG_DT_U8: SCALE(uint8_t); break;
-    case TG_DT_I16: SCALE(int16_t); break;
-    case TG_DT_U16: SCALE(uint16_t); break;
-    case TG_DT_I32: SCALE(int32_t); break;
-    case TG_DT_U32: SCALE(uint32_t); break;
-    case TG_DT_I64: SCALE(int64_t); break;
-    case TG_DT_U64: SCALE(uint64_t); break;
-    case TG_DT_F32: SCALE(float); break;
-    case TG_DT_F64: SCALE(double); break;
-    case TG_DT_C64: SCALE_COMPLEX(float); break;
-    default: SCALE_COMPLEX(double); break;
+    case TG_DT_I8:
+        SCALE(int8_t);
+        break;
+    case TG_DT_U8:
+        SCALE(uint8_t);
+        break;
+    case TG_DT_I16:
+        SCALE(int16_t);
+        break;
+    case TG_DT_U16:
+        SCALE(uint16_t);
+        break;
+    case TG_DT_I32:
+        SCALE(int32_t);
+        break;
+    case TG_DT_U32:
+        SCALE(uint32_t);
+        break;
+    case TG_DT_I64:
+        SCALE(int64_t);
+        break;
+    case TG_DT_U64:
+        SCALE(uint64_t);
+        break;
+    case TG_DT_F32:
+        SCALE(float);
+        break;
+    case TG_DT_F64:
+        SCALE(double);
+        break;
+    case TG_DT_C64:
+        SCALE_COMPLEX(float);
+        break;
+    default:
+        SCALE_COMPLEX(double);
+        break;
     }
 }
 

@@ -150,7 +150,10 @@ add_affine(tg_text *t, const char *name, affine m)
     tg_text_add(t, ",\"%s\":[", name);
     for (int i = 0; i < 4; i++) {
         for (int k = 0; k < 4; k++) { /* sizes near the end of the numbers: JSON has no infinity */
-            tg_text_add(t, "%s%.17g", k > 0 ? "," : i > 0 ? ",[" : "[",
+            tg_text_add(t, "%s%.17g",
+                        k > 0   ? ","
+                        : i > 0 ? ",["
+                                : "[",
                         isfinite(m[i][k]) ? m[i][k] : 0.0);
         }
         tg_text_add(t, "]");
@@ -162,7 +165,7 @@ add_affine(tg_text *t, const char *name, affine m)
 static void
 add_words(tg_text *t, const char *name, const char *words)
 {
-    char plain[sizeof ((tg_nifti_header *)0)->descrip];
+    char plain[sizeof((tg_nifti_header *)0)->descrip];
     size_t n = 0;
     for (; words[n] != '\0'; n++) {
         plain[n] = words[n] >= ' ' && words[n] <= '~' ? words[n] : '?';
@@ -345,8 +348,7 @@ take_space(const char *path, const tg_json *root, tg_nifti_header *h, tg_error *
     TG_TRY(take_affine(path, root, "affine", best, &has_best, err));
     TG_TRY(take_affine(path, root, "sform", sform, &has_sform, err));
     TG_TRY(take_affine(path, root, "qform", qform, &has_qform, err));
-    TG_CHECK(!has_best || !(has_sform || has_qform) ||
-                 same_affine(best, has_sform ? sform : qform),
+    TG_CHECK(!has_best || !(has_sform || has_qform) || same_affine(best, has_sform ? sform : qform),
              err, TG_ERR_VALUE,
              "%s: the attribute affine says another thing than %s; give one of them", path,
              has_sform ? "sform" : "qform");

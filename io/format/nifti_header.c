@@ -57,9 +57,9 @@ static const struct {
     int code;
     tg_dtype dtype;
 } types[] = {
-    { 2, TG_DT_U8 },     { 4, TG_DT_I16 },   { 8, TG_DT_I32 },   { 16, TG_DT_F32 },
-    { 32, TG_DT_C64 },   { 64, TG_DT_F64 },  { 256, TG_DT_I8 },  { 512, TG_DT_U16 },
-    { 768, TG_DT_U32 },  { 1024, TG_DT_I64 }, { 1280, TG_DT_U64 }, { 1792, TG_DT_C128 },
+    { 2, TG_DT_U8 },    { 4, TG_DT_I16 },    { 8, TG_DT_I32 },    { 16, TG_DT_F32 },
+    { 32, TG_DT_C64 },  { 64, TG_DT_F64 },   { 256, TG_DT_I8 },   { 512, TG_DT_U16 },
+    { 768, TG_DT_U32 }, { 1024, TG_DT_I64 }, { 1280, TG_DT_U64 }, { 1792, TG_DT_C128 },
 };
 enum { TYPE_COUNT = sizeof types / sizeof types[0] };
 

@@ -37,8 +37,8 @@ typedef struct nifti_sink {
     int level;
     int64_t head_bytes; /* the member of the header */
     int64_t count;
-    member *members;       /* of each chunk */
-    _Atomic int64_t used;  /* end of the file */
+    member *members;      /* of each chunk */
+    _Atomic int64_t used; /* end of the file */
 } nifti_sink;
 
 /* ---- .nii ---- */
@@ -109,8 +109,8 @@ write_gzip(tg_sink *sink, const tg_box *box, const tg_view *in, tg_scratch *scra
         stride *= box->hi[a] - box->lo[a];
     }
     tg_view_copy(&view, in);
-    TG_TRY(tg__deflate(true, s->level, plain, bytes, packed, tg__deflate_bound(bytes), &written,
-                       err));
+    TG_TRY(
+        tg__deflate(true, s->level, plain, bytes, packed, tg__deflate_bound(bytes), &written, err));
     int64_t index = 0; /* of the chunk, in the order of the file */
     for (int a = box->ndim - 1; a >= 0; a--) {
         const tg_grid_axis *axis = tg_grid_axis_at(sink->chunks, a);

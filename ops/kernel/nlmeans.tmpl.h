@@ -6,8 +6,8 @@
 
 /* sum[k] = the squares of a - b over `taps` cells from k. */
 static void
-N(row_squares)(const T *restrict a, const T *restrict b, int64_t n, int64_t taps, T *restrict square,
-               T *restrict sum)
+N(row_squares)(const T *restrict a, const T *restrict b, int64_t n, int64_t taps,
+               T *restrict square, T *restrict sum)
 {
     for (int64_t k = 0; k < n + taps - 1; k++) {
         T d = a[k] - b[k];
@@ -69,7 +69,8 @@ N(add_row)(const T *restrict w, const T *restrict u, int64_t n, T *restrict squa
     }
 }
 
-/* One row of weights of shift d, for x = (i, j, low ...): to the cells x, and to the cells x + d. */
+/* One row of weights of shift d, for x = (i, j, low ...): to the cells x, and to the cells x + d.
+ */
 static void
 N(add_both)(const tg_nlmeans_job *job, const int64_t *d, int64_t i, int64_t j, int64_t low,
             const T *w)
@@ -84,8 +85,8 @@ N(add_both)(const tg_nlmeans_job *job, const int64_t *d, int64_t i, int64_t j, i
         N(add_row)(w - low, there_row + d[2], n[2], (T *)job->square + at, (T *)job->norm + at);
     }
     if (i + d[0] >= 0 && i + d[0] < n[0] && j + d[1] >= 0 && j + d[1] < n[1]) {
-        N(add_row)(w - low - d[2], here_row - d[2], n[2], (T *)job->square + there,
-                   (T *)job->norm + there);
+        N(add_row)
+        (w - low - d[2], here_row - d[2], n[2], (T *)job->square + there, (T *)job->norm + there);
     }
 }
 

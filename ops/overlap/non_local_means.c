@@ -64,8 +64,8 @@ check_sigma(tg_infer *infer, tg_error *err)
     tg_status status = TG_OK;
     const tg_array *arr = infer->args[ARR];
     const tg_array *sigma = infer->args[SIGMA];
-    TG_CHECK(sigma->ndim == 0 || (sigma->ndim == 1 && arr->ndim == 4 &&
-                                  sigma->shape[0] == arr->shape[3]),
+    TG_CHECK(sigma->ndim == 0 ||
+                 (sigma->ndim == 1 && arr->ndim == 4 && sigma->shape[0] == arr->shape[3]),
              err, TG_ERR_VALUE,
              "non_local_means: sigma must be one number, or one for each of the volumes along the "
              "last of 4 axes");
@@ -94,9 +94,9 @@ check_mask(tg_infer *infer, tg_error *err)
     mask = tg_scope_cast(infer->scope, mask, TG_DT_BOOL);
     if (mask != NULL && arr->ndim == 4) {
         mask = tg__build_ints(infer->scope, "expand_dims", mask, "axis", 1, &last);
-        mask = mask != NULL ? tg__build_ints(infer->scope, "broadcast_to", mask, "shape", 4,
-                                             arr->shape)
-                            : NULL;
+        mask = mask != NULL
+                   ? tg__build_ints(infer->scope, "broadcast_to", mask, "shape", 4, arr->shape)
+                   : NULL;
     }
     TG_CHECK(mask != NULL, err, TG_ERR_MEMORY, "non_local_means: out of memory");
     infer->args[MASK] = mask;
@@ -229,11 +229,10 @@ finish(const tg_nlmeans_job *job, double bias, const layout *l, const bool *mask
             char *row = (char *)out->data + (low[0] + i) * out->strides[0] +
                         (low[1] + j) * out->strides[1] + low[2] * out->strides[2];
             for (int64_t k = 0; k < job->n[2]; k++, at++, row += out->strides[2]) {
-                double value = !m[k] ? 0
-                               : single ? result(((float *)job->square)[at],
-                                                 ((float *)job->norm)[at], bias)
-                                        : result(((double *)job->square)[at],
-                                                 ((double *)job->norm)[at], bias);
+                double value =
+                    !m[k]    ? 0
+                    : single ? result(((float *)job->square)[at], ((float *)job->norm)[at], bias)
+                             : result(((double *)job->square)[at], ((double *)job->norm)[at], bias);
                 if (single) {
                     *(float *)(void *)row = (float)value;
                 } else {

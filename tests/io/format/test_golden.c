@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every file of tests/golden, written by zarr-python, tifffile, nibabel and NumPy, against what it holds:
- * read in one piece, chunk by chunk, in odd boxes, and into strided memory. */
+/* Every file of tests/golden, written by zarr-python, tifffile, nibabel and NumPy, against what it
+ * holds: read in one piece, chunk by chunk, in odd boxes, and into strided memory. */
 #include <dirent.h>
 #include <unistd.h>
 
