@@ -31,6 +31,7 @@
 #include "scheduler/net/net.h"
 #include "tilegraph/cluster.h"
 #include "worker/exec/crew.h"
+#include "worker/net/lend.h"
 #include "worker/net/port.h"
 #include "worker/session/computation.h"
 
@@ -51,6 +52,7 @@ typedef struct tg_client_job {
     uint64_t number;
     tg_computation *computation; /* while it has not ended */
     tg_wire_bytes plan;
+    tg_loans *loans; /* arrays in memory that did not fit into the plan */
     /* Under the client's lock. */
     tg_client_state state;
     uint32_t done, tasks;

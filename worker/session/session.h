@@ -11,8 +11,9 @@
 
 #include "core/array/scope.h"
 #include "core/mem/pool.h"
+#include "core/mem/shared.h"
 #include "core/plan/plan.h"
-#include "tilegraph/session.h"
+#include "tilegraph/plan.h"
 #include "worker/exec/exec.h"
 #include "worker/session/admission.h"
 
@@ -28,8 +29,10 @@ struct tg_session {
     tg_admission admission;
     atomic_int threads;
     _Atomic int64_t memory_limit;
-    char *plan_root;   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any path; lock */
-    tg_remote *remote; /* what computes instead; NULL: the session itself; lock */
+    tg_plan_functions *plan_functions; /* that plans may call; NULL: none */
+    char *plan_root;                   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any; lock */
+    tg_shared_reader *reader;          /* of what others share with a worker; NULL: none */
+    tg_remote *remote;                 /* what computes instead; NULL: the session itself; lock */
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
@@ -55,7 +58,8 @@ TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *s
                                        tg_error *err);
 /* The root of plans, in TG_STORE_PATH_MAX bytes; false: there is none. */
 bool tg_session_plan_root(tg_session *session, char *root);
-/* A new session takes its blocks from `blocks` from now on: before anything is computed. */
+/* A new session is a worker's: it takes its blocks from `blocks` from now on, which is before
+ * anything is computed, and its plans may read arrays in the memory of clients. */
 TG_MUST_USE tg_status tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err);
 /* Is the caller a task of this session? */
 bool tg_session_is_inside(tg_session *session);
