@@ -128,7 +128,9 @@ def test_example(tmp_path):
     bvals, bvecs = gradients()
     mask = dti["build"](SERIES, bvals, bvecs)[0].compute()
     assert mask.any() and not mask.all()
-    assert not fa.get_fdata()[~mask].any() and (fa.get_fdata()[mask] > 0).mean() > 0.99
+    # Not so FA: it is 0 where noise makes all three diffusivities negative (6 of 411 voxels).
+    np.testing.assert_array_equal(md.get_fdata() > 0, mask)
+    assert not fa.get_fdata()[~mask].any()
 
     nlmeans = dipy("dipy.denoise.nlmeans").nlmeans
     estimate_sigma = dipy("dipy.denoise.noise_estimate").estimate_sigma
@@ -138,5 +140,5 @@ def test_example(tmp_path):
                     method="classic", num_threads=1)
     fit = dipy("dipy.reconst.dti").TensorModel(
         table(bvals, bvecs=np.nan_to_num(bvecs)), min_signal=1).fit(clean, mask=mask)
-    np.testing.assert_allclose(fa.get_fdata(), np.where(mask, fit.fa, 0), atol=1e-3)
-    np.testing.assert_allclose(md.get_fdata(), np.where(mask, fit.md, 0), atol=1e-6)
+    np.testing.assert_allclose(fa.get_fdata(), np.where(mask, fit.fa, 0), atol=1e-4)
+    np.testing.assert_allclose(md.get_fdata(), np.where(mask, fit.md, 0), atol=1e-7)
