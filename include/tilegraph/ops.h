@@ -1569,6 +1569,20 @@ static inline tg_array *tg_morphological_laplace(tg_scope *scope, tg_array *inpu
                                                  tg_array *footprint, tg_array *structure,
                                                  const tg_morphological_laplace_options *options);
 
+/* Denoise: the mean of cells whose surroundings are alike (DIPY's nlmeans, classic). mask may be
+ * NULL. */
+typedef struct tg_non_local_means_options {
+    /* patches that are compared have 2 patch_radius + 1 cells along each axis; default 1 */
+    tg_opt_int patch_radius;
+    /* they are looked for among the 2 block_radius + 1 cells round each; default 5 */
+    tg_opt_int block_radius;
+    /* noise of magnitudes, as in MRI; False: Gaussian; default true */
+    tg_opt_bool rician;
+} tg_non_local_means_options;
+static inline tg_array *tg_non_local_means(tg_scope *scope, tg_array *arr, tg_array *sigma,
+                                           tg_array *mask,
+                                           const tg_non_local_means_options *options);
+
 /* The value of one percentile around each cell. footprint may be NULL. */
 typedef struct tg_percentile_filter_options {
     /* from 0 to 100; -20 is 80; required */

@@ -1982,6 +1982,22 @@ tg_morphological_laplace(tg_scope *scope, tg_array *input, tg_array *footprint, 
 }
 
 static inline tg_array *
+tg_non_local_means(tg_scope *scope, tg_array *arr, tg_array *sigma, tg_array *mask,
+                   const tg_non_local_means_options *options)
+{
+    static const tg_option members[] = {
+        { "patch_radius", TG_PARAM_INT, TG_OPTION_ONE,
+          offsetof(tg_non_local_means_options, patch_radius) },
+        { "block_radius", TG_PARAM_INT, TG_OPTION_ONE,
+          offsetof(tg_non_local_means_options, block_radius) },
+        { "rician", TG_PARAM_BOOL, TG_OPTION_ONE, offsetof(tg_non_local_means_options, rician) },
+    };
+    tg_array *const args[] = { arr, sigma, mask };
+    size_t count = mask != NULL ? 3 : 2;
+    return tg_apply_options(scope, "non_local_means", count, args, 3, members, options);
+}
+
+static inline tg_array *
 tg_percentile_filter(tg_scope *scope, tg_array *input, tg_array *footprint,
                      const tg_percentile_filter_options *options)
 {

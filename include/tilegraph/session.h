@@ -50,7 +50,7 @@ TG_API TG_MUST_USE tg_status tg_parse_bytes(const char *text, int64_t *bytes, tg
 /* How a store is written. Zero means default. */
 typedef struct tg_save_options {
     size_t struct_size;
-    const char *format;     /* "zarr", "npy", "tiff", "png"; NULL: by the path's suffix */
+    const char *format;     /* "zarr", "npy", "tiff", "nifti", "png"; NULL: by the path's suffix */
     const int64_t *chunks;  /* one per axis; NULL: the array's. Of TIFF the last two (before
                                colours) count: narrower than a page they make tiles */
     const int64_t *shards;  /* one per axis; NULL: no shards */

@@ -25,10 +25,13 @@ stored_strides(const tg_flat *h, int64_t *strides)
 }
 
 static tg_status
-transfer(const tg_flat *f, bool writing, int64_t offset, void *data, int64_t bytes, tg_error *err)
+transfer(const tg_flat *f, bool writing, int64_t offset, void *data, int64_t bytes,
+         tg_io_stats *stats, tg_error *err)
 {
     tg_status status = TG_OK;
-    if (writing) {
+    if (!writing && f->read != NULL) {
+        TG_TRY(f->read(f->stream, offset, data, bytes, stats, err));
+    } else if (writing) {
         int code = tg_fd_write(f->fd, offset, data, bytes);
         TG_CHECK(code == 0, err, TG_ERR_IO, "%s: cannot write: %s", f->path, strerror(code));
     } else {
@@ -102,7 +105,7 @@ buffer_view(const plan *p, const tg_view *part, void *buffer, tg_view *out)
 /* One run, straight between the file and the view where both have the same layout. */
 static tg_status
 move_run(const tg_flat *f, bool writing, const plan *p, int64_t offset, const tg_view *part,
-         void *buffer, tg_error *err)
+         void *buffer, tg_io_stats *stats, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_view staged;
@@ -110,14 +113,14 @@ move_run(const tg_flat *f, bool writing, const plan *p, int64_t offset, const tg
     bool direct = !f->big_endian && memcmp(staged.strides, part->strides,
                                            (size_t)p->ndim * sizeof part->strides[0]) == 0;
     if (direct) {
-        TG_TRY(transfer(f, writing, offset, part->data, p->run_bytes, err));
+        TG_TRY(transfer(f, writing, offset, part->data, p->run_bytes, stats, err));
         goto out;
     }
     if (writing) {
         tg_view_copy(&staged, part);
-        TG_TRY(transfer(f, true, offset, buffer, p->run_bytes, err));
+        TG_TRY(transfer(f, true, offset, buffer, p->run_bytes, stats, err));
     } else {
-        TG_TRY(transfer(f, false, offset, buffer, p->run_bytes, err));
+        TG_TRY(transfer(f, false, offset, buffer, p->run_bytes, stats, err));
         if (f->big_endian) {
             tg_bytes_swap_elements(buffer, p->run_bytes, f->dtype);
         }
@@ -149,7 +152,7 @@ move_box(const tg_flat *f, bool writing, const tg_box *box, const tg_view *view,
             int a = p.axes[i];
             offset += (box->lo[a] + (i < p.split ? index[i] : 0)) * p.strides[a];
         }
-        TG_TRY(move_run(f, writing, &p, offset, &part, buffer, err));
+        TG_TRY(move_run(f, writing, &p, offset, &part, buffer, stats, err));
         int i = p.split - 1;
         while (i >= 0 && index[i] == box->hi[p.axes[i]] - box->lo[p.axes[i]] - 1) {
             index[i--] = 0;
@@ -160,7 +163,8 @@ move_box(const tg_flat *f, bool writing, const tg_box *box, const tg_view *view,
         }
     }
     if (stats != NULL) {
-        stats->bytes_stored += tg_box_count(box) * (int64_t)tg_dtype_size(f->dtype);
+        stats->bytes_stored +=
+            f->read == NULL ? tg_box_count(box) * (int64_t)tg_dtype_size(f->dtype) : 0;
         stats->chunks++;
     }
 out:

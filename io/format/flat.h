@@ -19,6 +19,11 @@
 
 typedef struct tg_flat {
     int fd;
+    /* Reads instead of pread where the file is not plain (gzip), and counts what it read; `stream`
+     * is its own. NULL: pread. */
+    tg_status (*read)(void *stream, int64_t offset, void *to, int64_t bytes, tg_io_stats *stats,
+                      tg_error *err);
+    void *stream;
     const char *path; /* for messages */
     tg_dtype dtype;
     bool big_endian;

@@ -99,8 +99,8 @@ probe(const char *path, const tg_format **out, tg_error *err)
     for (size_t i = 0; i < FORMAT_COUNT && *out == NULL; i++) {
         *out = formats[i]->probe(path, head, (size_t)got, S_ISDIR(st.st_mode)) ? formats[i] : NULL;
     }
-    TG_CHECK(*out != NULL, err, TG_ERR_FORMAT, "%s: no format that is known (zarr, npy, tiff)",
-             path);
+    TG_CHECK(*out != NULL, err, TG_ERR_FORMAT,
+             "%s: no format that is known (zarr, npy, tiff, nifti)", path);
 out:
     if (fd >= 0) {
         (void)close(fd);
@@ -181,7 +181,7 @@ tg_format_create(const char *uri, const char *name, const tg_sink_options *optio
         }
     }
     TG_CHECK(format != NULL, err, TG_ERR_VALUE,
-             "%s: no format for this name; use .zarr, .npy, .tif or .png, or name the format",
+             "%s: no format for this name; use .zarr, .npy, .tif, .nii or .png, or name the format",
              path);
     TG_CHECK(format->create_sink != NULL, err, TG_ERR_UNSUPPORTED, "%s: %s files cannot be written",
              path, format->name);
@@ -294,6 +294,23 @@ tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err
 out:
     tg__format_text_free(copy);
     return status;
+}
+
+uint64_t
+tg__format_file_key(const char *path, const struct stat *st)
+{
+    uint64_t hash = 1469598103934665603u; /* FNV-1a */
+    const int64_t facts[] = { (int64_t)st->st_dev, (int64_t)st->st_ino, st->st_size,
+                              st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
+    for (const char *c = path; *c != '\0'; c++) {
+        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    }
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        for (int bit = 0; bit < 64; bit += 8) {
+            hash = (hash ^ ((uint64_t)facts[i] >> bit & 0xff)) * 1099511628211u;
+        }
+    }
+    return hash != 0 ? hash : 1;
 }
 
 tg_status

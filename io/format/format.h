@@ -111,6 +111,9 @@ tg_status tg__sink_options_check(const char *path, const tg_sink_options *option
                                  int64_t chunks[TG_NDIM_MAX], tg_error *err);
 /* For formats: whether a path ends so, in capitals too; `suffix` is in small letters. */
 bool tg__format_has_suffix(const char *path, const char *suffix);
+/* For formats: `tg_source.key` of one file, from its path and what `stat` says; never 0. */
+struct stat;
+uint64_t tg__format_file_key(const char *path, const struct stat *st);
 /* For formats: adds the name of a member to a group's list. */
 tg_status tg__format_info_add_member(tg_format_info *info, const char *name, tg_error *err);
 /* For formats: a copy of a string; NULL when out of memory. Freed by tg_format_info_fini, or by

@@ -114,23 +114,6 @@ advised_chunks(const tg_npy_header *h, int64_t *chunks)
     }
 }
 
-static uint64_t
-file_key(const char *path, const struct stat *st)
-{
-    uint64_t hash = 1469598103934665603u; /* FNV-1a */
-    const int64_t facts[] = { (int64_t)st->st_dev, (int64_t)st->st_ino, st->st_size,
-                              st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
-    for (const char *c = path; *c != '\0'; c++) {
-        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    }
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-        for (int bit = 0; bit < 64; bit += 8) {
-            hash = (hash ^ ((uint64_t)facts[i] >> bit & 0xff)) * 1099511628211u;
-        }
-    }
-    return hash != 0 ? hash : 1;
-}
-
 static tg_status
 npy_open(const char *path, const char *inner, tg_source **out, tg_error *err)
 {
@@ -154,7 +137,7 @@ npy_open(const char *path, const char *inner, tg_source **out, tg_error *err)
     n->base.chunks = tg_grid_create_regular(n->base.ndim, n->base.shape, chunks);
     TG_CHECK(n->base.chunks != NULL, err, TG_ERR_MEMORY, "%s: out of memory", path);
     n->base.random_access = true;
-    n->base.key = file_key(path, &st);
+    n->base.key = tg__format_file_key(path, &st);
     *out = &n->base;
     n = NULL;
 out:

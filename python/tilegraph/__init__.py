@@ -17,7 +17,7 @@ import builtins as _builtins
 
 from . import _optable, _params, config, diagnostics, errors, ndimage
 from ._array import Array
-from ._convert import asanyarray, asarray, from_array, from_dlpack, from_zarr, open
+from ._convert import asanyarray, asarray, describe, from_array, from_dlpack, from_zarr, open
 from ._engine import lib as _lib, text as _text
 from .errors import TilegraphError
 

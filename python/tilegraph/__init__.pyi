@@ -9,6 +9,7 @@ from . import ndimage as ndimage
 from ._array import Array as Array
 from ._convert import asanyarray as asanyarray
 from ._convert import asarray as asarray
+from ._convert import describe as describe
 from ._convert import from_array as from_array
 from ._convert import from_dlpack as from_dlpack
 from ._convert import from_zarr as from_zarr

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Arrays from memory and from stores."""
 
+import json
 import os
 
 import numpy as np
 
 from . import _build
 from ._array import Array
+from ._engine import check, ffi, lib, text
 from ._params import dtype_name, normal_chunks, path_text
 
-__all__ = ["asanyarray", "asarray", "from_array", "from_dlpack", "from_zarr", "open"]
+__all__ = ["asanyarray", "asarray", "describe", "from_array", "from_dlpack", "from_zarr", "open"]
 
 
 def from_array(x, chunks="auto"):
@@ -57,12 +59,24 @@ def from_dlpack(x, /, *, chunks="auto"):
 
 
 def open(path, chunks=None):  # noqa: A001 (the name is part of the interface)
-    """Opens an array in a file or store: Zarr, TIFF (one file, or a folder of them), NumPy.
+    """Opens an array in a file or store: Zarr, TIFF (one file, or a folder of them), NumPy, NIfTI
+    (axes as nibabel's, values scaled as its dataobj).
 
     Reads metadata only. chunks: other chunks than the stored ones.
     """
     array = _build.open_path(path_text("open", path))
     return array if chunks is None else array.rechunk(chunks)
+
+
+def describe(path):
+    """What is stored at a path, as a dict: "format", "kind", "shape", "dtype", "chunks", "codec",
+    "attributes" (of NIfTI the affine and the rest of its header), ...; what `tg info` prints."""
+    out, err = ffi.new("char **"), ffi.new("tg_error *")
+    check(lib.tg_describe(path_text("describe", path).encode(), out, err), err)
+    try:
+        return json.loads(text(out[0]))
+    finally:
+        lib.tg_text_free(out[0])
 
 
 def from_zarr(path, component=None, chunks=None):

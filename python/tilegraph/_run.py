@@ -382,11 +382,13 @@ def to_zarr(array, path, *, chunks=None, shards=None, codec=None, zarr_version=3
 
 def save(array, path, *, format=None, chunks=None, shards=None, codec=None,  # noqa: A002
          overwrite=False, attributes=None, sync=False, compute=True):
-    """Writes an array to a file: .zarr, .npy, .tif, .png by the path's suffix, or by `format`.
+    """Writes an array to a file: .zarr, .npy, .tif, .nii, .nii.gz, .png by the path's suffix,
+    or by `format`.
 
     A TIFF gets pages of the last two axes, three where the last one is 3 or 4 colours of uint8 or
     uint16. Its codecs are "none", "lzw", "deflate:6" and "zstd:3"; chunks narrower than a page make
-    tiles. A PNG is one picture of uint8, uint16 or bool.
+    tiles. NIfTI takes the attributes affine, sform, qform, pixdim, units and some more, as
+    `describe` gives them. A PNG is one picture of uint8, uint16 or bool.
 
     The other options are those of `to_zarr`. Returns the path.
     """

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes the golden files of tests/golden: arrays written by zarr-python, tifffile and NumPy.
+"""Makes the golden files of tests/golden: arrays written by zarr-python, tifffile, nibabel
+and NumPy.
 
 Each case is a file or folder `<case>.zarr`, `<case>.tif`, ... and `<case>.expected.npy`, what a
 reader must find in it. The files are committed; run this again only to add a case:
 
-    python -m venv /tmp/golden && /tmp/golden/bin/pip install numpy 'zarr>=3' tifffile imagecodecs
+    python -m venv /tmp/golden && /tmp/golden/bin/pip install numpy 'zarr>=3' tifffile imagecodecs nibabel
     /tmp/golden/bin/python tests/golden/make_golden.py
 """
 import json
@@ -13,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import nibabel
 import numcodecs
 import numpy as np
 import tifffile
@@ -231,6 +233,38 @@ def make_tiff():
     expect("tiff_folder", slices)
 
 
+def make_nifti():
+    affine = np.array([[2, 0, 0, -10], [0, 0, 2.5, 3], [0, -3, 0, 4], [0, 0, 0, 1]])
+
+    def case(name, array, suffix=".nii", kind=nibabel.Nifti1Image, endian="<", scaling=None):
+        header = kind.header_class(endianness=endian)
+        header.set_data_dtype(array.dtype.newbyteorder(endian))
+        header.set_xyzt_units("mm", "sec")
+        image = kind(array, affine, header)
+        image.header.set_qform(affine, code="scanner")
+        if scaling is not None:
+            image.header.set_slope_inter(*scaling)
+        fresh(name + suffix)
+        nibabel.save(image, HERE / (name + suffix))
+        expect(name, np.asarray(nibabel.load(HERE / (name + suffix)).dataobj))
+
+    series = pattern((7, 6, 5, 3), "i2")
+    for dtype in "u1 i1 u2 i4 u4 i8 u8 f4 f8 c8 c16".split():
+        case(f"nifti_{dtype}", pattern((5, 4, 3), dtype))
+    case("nifti_series", series)
+    case("nifti_be", series, endian=">")
+    case("nifti_scaled", series, scaling=(0.37, -3.5))
+    case("nifti_scaled_be", series, endian=">", scaling=(0.37, -3.5))
+    case("nifti_scaled_c8", pattern((5, 4), "c8"), scaling=(2.5, 1.25))
+    case("nifti_gz", series, ".nii.gz")
+    case("nifti_gz_scaled", series, ".nii.gz", scaling=(0.37, -3.5))
+    case("nifti_pair", series, ".img", nibabel.Nifti1Pair)
+    case("nifti2", series, kind=nibabel.Nifti2Image)
+    case("nifti2_be", series, kind=nibabel.Nifti2Image, endian=">")
+    case("nifti2_gz", series, ".nii.gz", nibabel.Nifti2Image)
+    case("nifti2_pair", series, ".img", nibabel.Nifti2Pair)
+
+
 if __name__ == "__main__":
     for old in HERE.glob("*.expected.npy"):
         old.unlink()
@@ -239,3 +273,4 @@ if __name__ == "__main__":
     make_groups()
     make_npy()
     make_tiff()
+    make_nifti()

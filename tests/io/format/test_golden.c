@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every file of tests/golden, written by zarr-python, tifffile and NumPy, against what it holds:
- * read in one piece, chunk by chunk, in odd boxes, and into strided memory. */
+/* Every file of tests/golden, written by zarr-python, tifffile, nibabel and NumPy, against what it
+ * holds: read in one piece, chunk by chunk, in odd boxes, and into strided memory. */
 #include <dirent.h>
 #include <unistd.h>
 
@@ -12,8 +12,8 @@
 static const char *
 find_case(const char *name, char path[1024])
 {
-    static const char *const ends[] = { ".zarr", ".npy", ".tif", "" };
-    for (int i = 0; i < 4; i++) {
+    static const char *const ends[] = { ".zarr", ".npy", ".tif", ".nii", ".nii.gz", ".img", "" };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         (void)snprintf(path, 1024, "%s/%s%s", GOLDEN, name, ends[i]);
         if (access(path, R_OK) == 0) {
             return path;
