@@ -57,10 +57,10 @@ asan: deps ## C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --build build/asan -j $(JOBS)
 	@cd build/asan && ctest --output-on-failure -j $(JOBS)
 
-tsan: deps ## the threaded C tests (labels data, exec, profile, session, spill) under ThreadSanitizer
+tsan: deps ## the threaded C tests (labels child, data, exec, profile, session, spill) under ThreadSanitizer
 	$(call configure,tsan,-DTG_WERROR=$(TG_WERROR))
 	@cmake --build build/tsan -j $(JOBS)
-	@cd build/tsan && ctest --output-on-failure -L '^(data|exec|profile|session|spill)$$'
+	@cd build/tsan && ctest --output-on-failure -L '^(child|data|exec|profile|session|spill)$$'
 
 # _Float16 wants clang 15; Debian's `clang` may be an older one than those beside it.
 CLANG = $(shell for v in 21 20 19 18 17 16 15; do command -v clang-$$v && exit; done; echo clang)

@@ -69,6 +69,16 @@ foreach(source IN LISTS tests)
                          ENVIRONMENT "${TG_TEST_ENVIRONMENT}")
 endforeach()
 
+# Libraries of user functions, for tests/worker/child/test_plugin.c.
+foreach(plugin example_plugin other_abi_plugin)
+    add_library(${plugin} MODULE tests/worker/child/example_plugin.c)
+    target_include_directories(${plugin} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+    set_target_properties(${plugin} PROPERTIES PREFIX "" SUFFIX ".so"
+                          LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/worker/child)
+    add_dependencies(tests.worker.child.test_plugin ${plugin})
+endforeach()
+target_compile_definitions(other_abi_plugin PRIVATE TG_TEST_OTHER_ABI)
+
 # --- fuzzers ------------------------------------------------------------------------------------
 
 file(GLOB fuzzers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)

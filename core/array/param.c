@@ -25,6 +25,7 @@ tg_function_create(void *fn, void *user, void (*release)(void *user), uint64_t k
         function->fn = fn;
         function->user = user;
         function->release = release;
+        function->form = NULL;
         function->key = key;
         atomic_init(&function->references, 1);
     }

@@ -18,6 +18,7 @@
 #include "core/base/limits.h"
 #include "core/base/status.h"
 #include "tilegraph/array.h"
+#include "tilegraph/map.h"
 
 typedef struct tg_param_schema {
     const char *name; /* as NumPy or SciPy name it */
@@ -34,6 +35,7 @@ typedef struct tg_function {
     void *fn; /* cast to what the op expects */
     void *user;
     void (*release)(void *user); /* NULL allowed */
+    tg_function_form_fn form;    /* NULL: it cannot leave this process */
     uint64_t key;                /* identity for hash-consing: equal keys are equal functions */
     _Atomic unsigned references;
 } tg_function;

@@ -36,6 +36,8 @@ enum {
 #define TG_PLAN_BYTES_MAX ((int64_t)64 << 20)
 /* Bytes of one array in memory that travels in a plan: markers and kernels, not volumes. */
 #define TG_PLAN_MEMORY_MAX ((int64_t)16 << 20)
+/* Bytes of one function that travels in a plan: code, and the small things that it closes over. */
+#define TG_FUNCTION_BYTES_MAX ((int64_t)16 << 20)
 /* Bytes of scratch and of tables that the bytes of a plan may claim: keeps sums from overflow. */
 #define TG_PLAN_CLAIM_MAX ((int64_t)1 << 46)
 /* Tasks that a plan from bytes may expand to: about 2 GB, which a few bytes can ask for. */

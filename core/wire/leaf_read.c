@@ -50,7 +50,7 @@ out:
     return status;
 }
 
-const tg_wire_opener tg_wire_ghosts = { .open = NULL };
+const tg_wire_opener tg_wire_ghosts = { .open = NULL, .make = tg__ghost_function };
 
 bool
 tg__wire_opens(const tg_wire_opener *opener)

@@ -26,11 +26,23 @@ typedef struct reader {
     uint32_t stages_read;
     bool trims;
     int64_t table_bytes;
+    tg_function *functions[TG_PARAMS_MAX]; /* that were made for the record that is read */
+    uint32_t function_count;
 } reader;
+
+/* The node has its own references. */
+static void
+drop_functions(reader *r)
+{
+    while (r->function_count > 0) {
+        tg_function_release(r->functions[--r->function_count]);
+    }
+}
 
 static void
 reader_fini(reader *r)
 {
+    drop_functions(r);
     tg__decoder_fini(&r->decoder);
     tg_scope_destroy(r->scope);
     tg_free(NULL, r->nodes, r->room * sizeof(tg_array *));
@@ -90,18 +102,33 @@ out:
     return status;
 }
 
-/* A function that came along with the message. */
 static tg_status
-read_function(const reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
+read_function(reader *r, const msgpack_object *object, tg_param *param, tg_error *err)
 {
     tg_status status = TG_OK;
-    uint64_t number = 0;
-    size_t count = r->opener != NULL ? r->opener->function_count : 0;
-    TG_CHECK(count > 0, err, TG_ERR_UNSUPPORTED,
-             "parameter '%s' is a function, which cannot be sent", param->name);
-    TG_TRY(tg__want_number(object, count - 1, "number of a function", &number, err));
-    param->value.count = 1;
-    param->value.function = r->opener->functions[number];
+    const msgpack_object_array *fields = NULL;
+    tg_function_form form = { 0 };
+    tg_function *function = NULL;
+    uint32_t length = 0;
+    TG_TRY(tg__want_array(object, TG__PLAN_FORM_FIELDS, TG__PLAN_FORM_FIELDS, "function", &fields,
+                          err));
+    TG_TRY(tg__want_text(&r->decoder, &fields->ptr[0], TG__PLAN_FORM_KIND_MAX, "kind of a function",
+                         &form.kind, &length, err));
+    TG_TRY(tg__want_text(&r->decoder, &fields->ptr[1], TG__PLAN_FORM_NAME_MAX, "name of a function",
+                         &form.name, &length, err));
+    TG_CHECK(fields->ptr[2].type == MSGPACK_OBJECT_BIN, err, TG_ERR_FORMAT,
+             "a function must be binary");
+    form.bytes = fields->ptr[2].via.bin.ptr;
+    form.size = fields->ptr[2].via.bin.size;
+    TG_CHECK(form.size <= (size_t)TG_FUNCTION_BYTES_MAX, err, TG_ERR_LIMIT,
+             "function %s has %zu bytes, at most %" PRId64, form.name, form.size,
+             TG_FUNCTION_BYTES_MAX);
+    TG_CHECK(r->opener != NULL && r->opener->make != NULL, err, TG_ERR_UNSUPPORTED,
+             "the %s function %s is refused: functions in plans are not allowed here", form.kind,
+             form.name);
+    TG_TRY(r->opener->make(r->opener->ctx, &form, &function, err));
+    r->functions[r->function_count++] = function; /* a record has at most TG_PARAMS_MAX */
+    param->value = (tg_value){ .count = 1, .function = function };
 out:
     return status;
 }
@@ -147,9 +174,7 @@ read_op(reader *r, const msgpack_object *name, const msgpack_object *version, bo
     TG_CHECK((*out)->version == number, err, TG_ERR_UNSUPPORTED,
              "op '%s' has version %u here, and %" PRIu64 " in the plan", text, (*out)->version,
              number);
-    bool calls =
-        ((*out)->flags & TG_OP_USER) != 0 && r->opener != NULL && r->opener->function_count > 0;
-    TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data || calls, err, TG_ERR_UNSUPPORTED,
+    TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data, err, TG_ERR_UNSUPPORTED,
              "op '%s' belongs to one process and cannot be sent", text);
     TG_CHECK((*out)->cls != TG_CLASS_COMPOSITE, err, TG_ERR_FORMAT,
              "op '%s' is made of others and is never in a plan", text);
@@ -197,6 +222,7 @@ read_node(reader *r, tg_error *err)
     }
     r->nodes[r->count++] = node;
 out:
+    drop_functions(r);
     return status;
 }
 

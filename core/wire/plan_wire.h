@@ -13,9 +13,8 @@
  *
  * Arguments, targets and roots are indices of nodes; an argument is an earlier node. Kinds of
  * parameters are those of tg_param_kind; integers and floats are binary, 8 bytes each,
- * little-endian; text is text. Only parameters that were given are there. A function of the user's
- * is a number: which of the functions that go along with the message, if its writer sees to that.
- * `data` is nil, or
+ * little-endian; text is text; a function is [kind, name, bytes], which the reader's `make` knows
+ * what to do with. Only parameters that were given are there. `data` is nil, or
  *
  *     [format, uri, dtype, shape, chunks, cut, random]
  *                                            an array in a store, which the reader opens: the
@@ -36,7 +35,7 @@
  * called it; tg_plan_expand checks the choices. Nothing of the message is believed before.
  *
  * Ownership: as said at each function. Threads: any; a context may be shared.
- * Errors: TG_ERR_UNSUPPORTED for what cannot travel (functions of this process) and for ops and
+ * Errors: TG_ERR_UNSUPPORTED for what cannot travel (functions without a form) and for ops and
  * versions that are not known here; TG_ERR_FORMAT for a malformed message; TG_ERR_LIMIT; whatever
  * infer and the opener say, with the node's number before it.
  */
@@ -53,17 +52,14 @@ typedef struct tg_wire_bytes {
 /* How expressions are written that another process is to read; zeroed: plainly. */
 typedef struct tg_wire_writing {
     const char *folder; /* relative paths are written as below it; NULL: as they are */
-    size_t function_max;
-    tg_function **functions; /* gets the functions that are called, borrowed, in the order of their
-                                numbers; NULL: they are refused */
-    size_t function_count;   /* filled in */
     bool digest; /* to be compared, never read: arrays in memory of any size stand as their hash */
 } tg_wire_writing;
 
 /* The expressions that `targets` are the results of. `how` NULL: plainly. On success
  * tg_wire_bytes_fini is due. */
 TG_MUST_USE tg_status tg_wire_write_nodes(size_t count, tg_array *const *targets,
-                                          tg_wire_writing *how, tg_wire_bytes *out, tg_error *err);
+                                          const tg_wire_writing *how, tg_wire_bytes *out,
+                                          tg_error *err);
 /* A plan: its expressions and its choices. Where the results go is not part of it. */
 TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out,
                                          tg_error *err);
@@ -71,17 +67,17 @@ void tg_wire_bytes_fini(tg_wire_bytes *bytes);
 /* XXH3 of 128 bits. */
 void tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2]);
 
-/* How a reader comes to an array in a store, and to functions. `open` gives one reference. */
+/* How a reader comes to an array in a store, and to a function. Both give one reference. */
 typedef struct tg_wire_opener {
     void *ctx;
     /* NULL: no store is opened. Arrays in stores are there as the plan describes them: plans can be
      * expanded from them, but not run. */
     tg_status (*open)(void *ctx, const char *format, const char *uri, tg_source **out,
                       tg_error *err);
-    size_t function_count; /* that came along; 0: expressions that call any are refused */
-    tg_function *const *functions;
+    /* NULL: plans with functions are refused. The form is valid during the call. */
+    tg_status (*make)(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err);
 } tg_wire_opener;
-/* For who only looks at plans: opens nothing. */
+/* For who only looks at plans: opens nothing, and functions are there that cannot be called. */
 extern const tg_wire_opener tg_wire_ghosts;
 
 typedef struct tg_wire_arrays {
@@ -90,7 +86,7 @@ typedef struct tg_wire_arrays {
 } tg_wire_arrays;
 
 /* The targets of a plan or of expressions; stages are not looked at. `opener` NULL: arrays in
- * stores are refused. On success tg_wire_arrays_fini is due. */
+ * stores and functions are refused. On success tg_wire_arrays_fini is due. */
 TG_MUST_USE tg_status tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
                                          const tg_wire_opener *opener, tg_wire_arrays *out,
                                          tg_error *err);

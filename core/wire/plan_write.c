@@ -131,7 +131,7 @@ typedef struct writer {
     tg_wire_bytes bytes;
     tg_status status;
     msgpack_packer packer;
-    tg_wire_writing *how;
+    const tg_wire_writing *how;
 } writer;
 
 static int
@@ -202,26 +202,35 @@ was_given(const tg_param_schema *schema, const tg_value *value)
     return value->count > 0 || (schema->required && schema->is_list);
 }
 
-/* A function as its number among those that go along. */
+/* A function as the process that reads the plan can make it again. */
 static tg_status
-put_function(writer *w, const tg_array *node, const char *name, tg_function *function,
+put_function(writer *w, const tg_array *node, const char *param, const tg_function *function,
              tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_wire_writing *how = w->how;
-    size_t number = 0;
-    TG_CHECK(how->functions != NULL, err, TG_ERR_UNSUPPORTED,
+    tg_function_form form = { 0 };
+    char message[512] = "";
+    TG_CHECK(function->form != NULL, err, TG_ERR_UNSUPPORTED,
              "plan: '%s' calls a function of this process (%s), which cannot be sent",
-             node->op->name, name);
-    while (number < how->function_count && how->functions[number] != function) {
-        number++;
+             node->op->name, param);
+    if (function->form(function->user, &form, message, sizeof message) != 0) {
+        message[sizeof message - 1] = '\0';
+        status = tg_fail(err, TG_ERR_UNSUPPORTED, "plan: the %s of '%s' cannot be sent: %s", param,
+                         node->op->name, message);
+        goto out;
     }
-    TG_CHECK(number < how->function_max, err, TG_ERR_LIMIT, "plan: more than %zu functions",
-             how->function_max);
-    if (number == how->function_count) {
-        how->functions[how->function_count++] = function;
-    }
-    (void)msgpack_pack_uint64(&w->packer, number);
+    TG_CHECK(strlen(form.kind) <= TG__PLAN_FORM_KIND_MAX &&
+                 strlen(form.name) <= TG__PLAN_FORM_NAME_MAX &&
+                 form.size <= (size_t)TG_FUNCTION_BYTES_MAX,
+             err, TG_ERR_LIMIT,
+             "plan: the function %.64s of '%s' has %zu bytes with all that it refers to, at most "
+             "%" PRId64 " can be sent; keep large data in a store and open it in the function",
+             form.name, node->op->name, form.size, TG_FUNCTION_BYTES_MAX);
+    (void)msgpack_pack_array(&w->packer, TG__PLAN_FORM_FIELDS);
+    put_text(w, form.kind, strlen(form.kind));
+    put_text(w, form.name, strlen(form.name));
+    (void)msgpack_pack_bin(&w->packer, form.size);
+    (void)msgpack_pack_bin_body(&w->packer, form.bytes, form.size);
 out:
     return status;
 }
@@ -407,9 +416,7 @@ static tg_status
 put_node(writer *w, const node_set *set, const tg_array *node, tg_error *err)
 {
     tg_status status = TG_OK;
-    bool calls = (node->op->flags & TG_OP_USER) != 0 && w->how->functions != NULL;
-    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 || node->data != NULL || calls, err,
-             TG_ERR_UNSUPPORTED,
+    TG_CHECK((node->op->flags & TG_OP_LOCAL) == 0 || node->data != NULL, err, TG_ERR_UNSUPPORTED,
              "plan: '%s' belongs to this process and cannot be sent; save what it gives to a store "
              "and open that",
              node->op->name);
@@ -507,14 +514,13 @@ finish(writer *w, node_set *set, tg_status status, tg_wire_bytes *out, tg_error 
 }
 
 tg_status
-tg_wire_write_nodes(size_t count, tg_array *const *targets, tg_wire_writing *how,
+tg_wire_write_nodes(size_t count, tg_array *const *targets, const tg_wire_writing *how,
                     tg_wire_bytes *out, tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
-    tg_wire_writing plainly = { 0 };
+    const tg_wire_writing plainly = { 0 };
     writer w = { .how = how != NULL ? how : &plainly };
-    w.how->function_count = 0;
     TG_TRY(put_nodes(&w, count, targets, NULL, &set, err));
     for (size_t t = 0; t < count; t++) {
         put_target(&w, &set, &(tg_plan_target){ .array = targets[t] });
@@ -528,7 +534,7 @@ tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out, tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
-    tg_wire_writing plainly = { 0 };
+    const tg_wire_writing plainly = { 0 };
     writer w = { .how = &plainly };
     tg_array **targets = tg_calloc(NULL, plan->target_count, sizeof *targets);
     TG_CHECK(targets != NULL, err, TG_ERR_MEMORY, "plan: out of memory");

@@ -68,7 +68,41 @@ typedef struct tg_function tg_function;
 TG_API tg_function *tg_block_function_create(tg_block_fn fn, void *user,
                                              void (*release)(void *user), uint64_t key);
 TG_API void tg_block_function_release(tg_function *function);
-/* What it was made of. */
-TG_API tg_block_fn tg_block_function_get(const tg_function *function, void **user);
+
+/* What a function is to another process: who makes it there, and from what. */
+typedef struct tg_function_form {
+    const char *kind; /* "python", "library"; at most 15 bytes */
+    const char *name; /* for messages, and of a library its symbol; at most 255 bytes */
+    const void *bytes;
+    size_t size; /* at most 16 MiB */
+} tg_function_form;
+/* Gives the form of a function from its `user`; all of it lives as long as the function. Non-zero:
+ * it has none, and `message` says why. */
+typedef int (*tg_function_form_fn)(void *user, tg_function_form *form, char *message,
+                                   size_t message_bytes);
+/* Lets the function travel: `form` is called, from any thread, when a plan with it becomes bytes
+ * (tilegraph/plan.h). Before the function is given to a node. */
+TG_API void tg_block_function_set_form(tg_function *function, tg_function_form_fn form);
+/* Calls a function as the engine does. */
+TG_API int tg_block_function_call(const tg_function *function, const tg_block_info *info,
+                                  const tg_block_view *in, size_t nin, const tg_block_view *out,
+                                  char *message, size_t message_bytes);
+
+/*
+ * A tg_block_fn `symbol` of the shared library at `path`, which must say what it was built for:
+ *
+ *     const int tg_plugin_abi = TG_PLUGIN_ABI;
+ *
+ * Its `user` is a copy of `params`, NULL when params_size is 0: numbers and structs, no pointers.
+ * The library is read into memory first and loaded from there, so what runs is what was hashed;
+ * what it needs from libraries beside it must be found by the system's own rules. The function can
+ * travel: as path, symbol, the file's SHA-256, and params. Who reads the plan loads it only if a
+ * list of its own allows that very file (tg_session_set_plan_functions). TG_ERR_NOT_FOUND,
+ * TG_ERR_FORMAT for what is no library for this engine, TG_ERR_LIMIT, TG_ERR_MEMORY.
+ */
+#define TG_PLUGIN_ABI 1
+TG_API TG_MUST_USE tg_status tg_library_function(const char *path, const char *symbol,
+                                                 const void *params, size_t params_size,
+                                                 tg_function **out, tg_error *err);
 
 #endif

@@ -31,6 +31,7 @@
  * for a version or an op that is not known here; TG_ERR_LIMIT; TG_ERR_VALUE for a store that has
  * changed; TG_ERR_MEMORY for a memory_limit that is too small; what opening a store says.
  */
+#include "tilegraph/children.h"
 #include "tilegraph/session.h"
 
 /* Gives `size` bytes, freed with tg_plan_bytes_free. */
@@ -48,6 +49,32 @@ TG_API void tg_plan_bytes_free(void *bytes, size_t size);
  */
 TG_API TG_MUST_USE tg_status tg_session_set_plan_root(tg_session *session, const char *root,
                                                       tg_error *err);
+/* A shared library whose functions plans may call: this file and no other. */
+typedef struct tg_plan_library {
+    const char *path;   /* as the plan names it; absolute */
+    const char *sha256; /* 64 hexadecimal digits, as sha256sum prints them */
+} tg_plan_library;
+typedef struct tg_plan_functions {
+    size_t struct_size;
+    tg_children *children; /* Python functions run in these; NULL: they are refused */
+    uint64_t group;        /* of these functions, for tg_children_stop */
+    size_t library_count;
+    const tg_plan_library *libraries;
+    /* A maker of the program's own, which decides instead of all that: gives one reference, or NULL
+     * after writing a message. NULL: there is none. */
+    tg_function *(*make)(void *ctx, const tg_function_form *form, char *message,
+                         size_t message_bytes);
+    void *ctx;
+} tg_plan_functions;
+/*
+ * Which user functions the plans may call that this session reads from now on; NULL, and in a new
+ * session: none. Allowing Python allows anything: whoever writes the plan runs code as this user.
+ * The lists are copied; not while a plan is being read. TG_ERR_VALUE for a path that is not
+ * absolute or a hash that is none.
+ */
+TG_API TG_MUST_USE tg_status tg_session_set_plan_functions(tg_session *session,
+                                                           const tg_plan_functions *functions,
+                                                           tg_error *err);
 /*
  * Reads a plan; the bytes are not needed afterwards. `targets` says where the results go: as many
  * as the plan has, their `array` is not looked at. count 0: all results are memory of the engine's.
@@ -65,33 +92,23 @@ TG_API TG_MUST_USE tg_status tg_plan_bytes_targets(tg_session *session, const vo
 /*
  * Expressions alone, for a program that cuts up the work by itself: it reads them elsewhere, takes
  * its part of them, and computes that. As with plans, but relative paths are written as absolute
- * ones, and functions of the user's may go along: the bytes name them by their place in `functions`
- * (NULL: there are to be none), of which the writer fills list and count and the reader gives the
- * same functions, made anew, in the same order. Functions that are written are borrowed from the
- * arrays.
+ * ones.
  */
-typedef struct tg_functions {
-    size_t count, max; /* writing: room for so many */
-    struct tg_function **list;
-} tg_functions;
-
-TG_API TG_MUST_USE tg_status tg_arrays_to_bytes(size_t count, tg_array *const *arrays,
-                                                tg_functions *functions, void **bytes, size_t *size,
-                                                tg_error *err);
-/* Gives `count` arrays, one reference each; TG_ERR_VALUE when the bytes hold another number. */
+TG_API TG_MUST_USE tg_status tg_arrays_to_bytes(size_t count, tg_array *const *arrays, void **bytes,
+                                                size_t *size, tg_error *err);
+/* Gives `count` arrays, one reference each; TG_ERR_VALUE when the bytes hold another number.
+ * `functions`: which they may call; NULL: those that the session lets plans call. */
 TG_API TG_MUST_USE tg_status tg_arrays_from_bytes(tg_session *session, const void *bytes,
-                                                  size_t size, const tg_functions *functions,
+                                                  size_t size, const tg_plan_functions *functions,
                                                   size_t count, tg_array **arrays, tg_error *err);
 
 /*
  * A name for what expressions compute, for tg_save_options.resume: equal names are equal ops and
- * parameters, arrays in memory that are equal cell by cell, and stores of the same path, dtype and
- * shape whose file (or folder, itself) has not been changed since. `functions` as above: they count
- * by their number alone, so that who uses them adds what tells them apart.
+ * parameters, functions with equal forms, arrays in memory that are equal cell by cell, and stores
+ * of the same path, dtype and shape whose file (or folder, itself) has not been changed since.
  */
 enum { TG_FINGERPRINT_BYTES = 33 };
 TG_API TG_MUST_USE tg_status tg_arrays_fingerprint(size_t count, tg_array *const *arrays,
-                                                   tg_functions *functions,
                                                    char text[TG_FINGERPRINT_BYTES], tg_error *err);
 
 TG_API size_t tg_plan_array_count(const tg_plan *plan);

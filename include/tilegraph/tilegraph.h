@@ -3,12 +3,14 @@
 #define TG_TILEGRAPH_TILEGRAPH_H
 /*
  * What: the whole public API in one include: base (errors), dtype, array and ops (building),
- * session (running), plan (plans that are kept or sent), graph (plain tasks), map (user functions).
+ * session (running), plan (plans that are kept or sent), graph (plain tasks), map (user functions),
+ * children (Python functions in processes of their own).
  *
  * Ownership, Threads, Errors: as each of these headers says.
  */
 #include "tilegraph/array.h"
 #include "tilegraph/base.h"
+#include "tilegraph/children.h"
 #include "tilegraph/cluster.h"
 #include "tilegraph/dtype.h"
 #include "tilegraph/graph.h"

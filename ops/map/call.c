@@ -83,8 +83,7 @@ tg__call_block(const tg_run *run, const tg_block *in, size_t nin, const tg_block
 {
     tg_status status = TG_OK;
     const tg_function *function = run->node->values[TG_MAP_FUNCTION].function;
-    tg_block_fn fn = NULL;
-    char message[512] = "";
+    char message[sizeof err->message] = "";
     tg_block_view out_view;
     place_lists out_lists;
     tg_block_info info = { .struct_size = sizeof info, .nin = nin };
@@ -95,9 +94,6 @@ tg__call_block(const tg_run *run, const tg_block *in, size_t nin, const tg_block
     TG_CHECK(views != NULL && places != NULL && lists != NULL, err, TG_ERR_MEMORY,
              "%s: no memory for the call's arguments", run->node->op->name);
     TG_ASSERT(function != NULL && function->fn != NULL);
-    /* ISO C has no cast from an object pointer to a function; POSIX says the bits are the same. */
-    _Static_assert(sizeof fn == sizeof function->fn, "function pointers are object pointers");
-    memcpy(&fn, &function->fn, sizeof fn);
     for (size_t i = 0; i < nin; i++) {
         set_view(&in[i], &views[i]);
         set_place(&in[i], &lists[i], &places[i]);
@@ -105,7 +101,8 @@ tg__call_block(const tg_run *run, const tg_block *in, size_t nin, const tg_block
     set_view(out, &out_view);
     set_place(out, &out_lists, &info.out);
     info.in = places;
-    if (fn(function->user, &info, views, nin, &out_view, message, sizeof message) != 0) {
+    if (tg_block_function_call(function, &info, views, nin, &out_view, message, sizeof message) !=
+        0) {
         message[sizeof message - 1] = '\0';
         status = tg_fail(err, TG_ERR_USER, "%s: %s", run->node->op->name,
                          message[0] != '\0' ? message : "the function failed without a message");
@@ -122,19 +119,28 @@ tg_block_function_create(tg_block_fn fn, void *user, void (*release)(void *user)
     return tg_function_create(bits, user, release, key);
 }
 
+int
+tg_block_function_call(const tg_function *function, const tg_block_info *info,
+                       const tg_block_view *in, size_t nin, const tg_block_view *out, char *message,
+                       size_t message_bytes)
+{
+    tg_block_fn fn = NULL;
+    /* ISO C has no cast from an object pointer to a function; POSIX says the bits are the same. */
+    _Static_assert(sizeof fn == sizeof function->fn, "function pointers are object pointers");
+    memcpy(&fn, &function->fn, sizeof fn);
+    return fn(function->user, info, in, nin, out, message, message_bytes);
+}
+
+void
+tg_block_function_set_form(tg_function *function, tg_function_form_fn form)
+{
+    function->form = form;
+}
+
 void
 tg_block_function_release(tg_function *function)
 {
     if (function != NULL) {
         tg_function_release(function);
     }
-}
-
-tg_block_fn
-tg_block_function_get(const tg_function *function, void **user)
-{
-    tg_block_fn fn = NULL;
-    memcpy(&fn, &function->fn, sizeof fn);
-    *user = function->user;
-    return fn;
 }

@@ -15,6 +15,7 @@
 static void tg_py_release(void *owner);
 static int tg_py_block(void *user, const tg_block_info *info, const tg_block_view *in, size_t nin,
                        const tg_block_view *out, char *message, size_t message_bytes);
+static int tg_py_form(void *user, tg_function_form *form, char *message, size_t message_bytes);
 
 static atomic_bool tg_bridge_closed;
 
@@ -35,6 +36,18 @@ tg_bridge_block(void *user, const tg_block_info *info, const tg_block_view *in, 
         (void)snprintf(message, message_bytes, "Python has ended");
     } else {
         failed = tg_py_block(user, info, in, nin, out, message, message_bytes);
+    }
+    return failed;
+}
+
+static int
+tg_bridge_form(void *user, tg_function_form *form, char *message, size_t message_bytes)
+{
+    int failed = 1;
+    if (atomic_load(&tg_bridge_closed)) {
+        (void)snprintf(message, message_bytes, "Python has ended");
+    } else {
+        failed = tg_py_form(user, form, message, message_bytes);
     }
     return failed;
 }

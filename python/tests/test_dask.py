@@ -137,7 +137,7 @@ def test_functions_travel(client, stored, values):
 def test_functions_that_cannot_be_pickled(stored):
     lock = threading.Lock()
     y = tg.open(stored).map_blocks(lambda block: block if lock else 0, dtype="f4")
-    with pytest.raises(tg.errors.TgTypeError, match="map_blocks.*lambda.*cannot be pickled"):
+    with pytest.raises(tg.errors.TgUnsupportedError, match="map_blocks.*lambda.*cannot be sent"):
         y.to_dask()
 
 

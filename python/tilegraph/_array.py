@@ -295,7 +295,7 @@ class Array:
 
         Files must have the same path on all hosts. Arrays in memory travel with the tasks, up to 16
         MiB each; functions of `map_blocks` are pickled by cloudpickle, and what cannot be is a
-        TypeError here.
+        TgUnsupportedError here.
         """
         from ._dask import to_dask
 

@@ -13,7 +13,6 @@ import hashlib
 import itertools
 import math
 import os
-import pickle
 import threading
 
 import dask
@@ -22,7 +21,7 @@ from dask.base import DaskMethodsMixin
 
 from . import _build, _engine, config
 from ._engine import check, ffi, lib
-from ._functions import borrowed, lent, pickled
+from ._map import here
 from .errors import TgLimitError
 
 __all__ = ["DaskCollection", "to_dask"]
@@ -207,56 +206,52 @@ def compute_block(source, spans):
 
 
 class Source:
-    """An expression that travels: its bytes, and the functions it calls, pickled."""
+    """An expression that travels: its bytes, with the functions that it calls."""
 
     def __init__(self, array):
-        self.data, functions = _to_bytes(array)
-        self.functions = pickled("to_dask", functions)
+        self.data = _to_bytes(array)
         self._array = None
         self._lock = threading.Lock()
 
     def __getstate__(self):
-        return self.data, self.functions
+        return self.data
 
     def __setstate__(self, state):
-        self.data, self.functions = state
+        self.data = state
         self._array = None
         self._lock = threading.Lock()
 
     def __dask_tokenize__(self):
-        return self.data, self.functions
+        return self.data
 
     def __sizeof__(self):
-        return len(self.data) + len(self.functions)
+        return len(self.data)
 
     def array(self):
         """The array, whose stores are opened once in a process."""
         with self._lock:
             if self._array is None:
-                calls = pickle.loads(self.functions) if self.functions else []
-                self._array = _from_bytes(self.data, calls)
+                self._array = _from_bytes(self.data)
             return self._array
 
 
 def _to_bytes(array):
-    """The expression as bytes, and the _Calls that it makes."""
-    functions, calls = borrowed()
+    """The expression as bytes."""
     data, size = ffi.new("void **"), ffi.new("size_t *")
     err = ffi.new("tg_error *")
     arrays = ffi.new("tg_array *[]", [array._ptr])
-    check(lib.tg_arrays_to_bytes(1, arrays, functions, data, size, err), err)
+    check(lib.tg_arrays_to_bytes(1, arrays, data, size, err), err)
     try:
-        return ffi.buffer(data[0], size[0])[:], calls()
+        return ffi.buffer(data[0], size[0])[:]
     finally:
         lib.tg_plan_bytes_free(data[0], size[0])
 
 
-def _from_bytes(data, calls):
+def _from_bytes(data):
+    """The array; its functions run in this process, which is a worker of Dask's for that."""
     arrays = ffi.new("tg_array *[]", 1)
     err = ffi.new("tg_error *")
-    with lent(calls) as functions:
-        check(lib.tg_arrays_from_bytes(_engine.session(), data, len(data), functions, 1, arrays,
-                                       err), err)
+    check(lib.tg_arrays_from_bytes(_engine.session(), data, len(data), here(), 1, arrays, err), err)
     return _build.wrap(arrays[0])
 
 

@@ -7,11 +7,13 @@ built. After a fork the child opens a session of its own.
 
 import atexit
 import os
+import sys
 import threading
 import time
 import weakref
 
 from . import errors
+from ._call import MARK, rebuild
 from ._native import ffi, lib
 
 __all__ = ["check", "ffi", "lend", "lib", "raise_error", "session", "text"]
@@ -46,7 +48,6 @@ def check(status, err):
 _raised = {}
 _raised_lock = threading.Lock()
 _RAISED_MAX = 64  # a computation stops at its first error, so that more than a few means leftovers
-_MARK = "\N{INVISIBLE SEPARATOR}"
 
 
 def keep_exception(error):
@@ -56,20 +57,24 @@ def keep_exception(error):
         _raised[number] = error
         while len(_raised) > _RAISED_MAX:
             del _raised[min(_raised)]
-    return f"{_MARK}{number}{_MARK}"
+    return f"{MARK}{number}{MARK}"
 
 
 def _raise_users(message):
-    parts = message.split(_MARK)
+    error = None
+    parts = message.split(MARK)
     if len(parts) >= 3 and parts[1].isdigit():
         with _raised_lock:
             error = _raised.pop(int(parts[1]), None)
         message = parts[0] + "".join(parts[2:])
-        if error is not None:
-            if hasattr(error, "add_note") and isinstance(error, Exception):
-                error.add_note(f"tilegraph: {message.strip()}")
-            raise error
-    raise errors.TgUserError(message)
+    elif len(parts) >= 4:  # from another process
+        message = parts[0] + "".join(parts[3:])
+        error = rebuild(parts[1], parts[2], message)
+    if error is not None:
+        if hasattr(error, "add_note") and isinstance(error, Exception):
+            error.add_note(f"tilegraph: {message.strip().partition(chr(10))[0]}")
+        raise error
+    raise errors.TgUserError(message.rstrip())
 
 
 # --- objects on loan to the engine -------------------------------------------------------------
@@ -136,8 +141,17 @@ def _open():
             err = ffi.new("tg_error *")
             check(lib.tg_session_open(options, out, err), err)
             _session = out[0]
-            config.opened(lib.tg_session_threads(_session), lib.tg_session_memory_limit(_session))
+            config.opened(wanted, lib.tg_session_threads(_session),
+                          lib.tg_session_memory_limit(_session))
     return _session
+
+
+def interrupt():
+    """Ends functions in child processes at once, when they are of a computation that was cancelled:
+    while another one runs too, nobody knows whose they are, and they go on to their end."""
+    children = sys.modules.get(f"{__package__}._children")
+    if children is not None and len(running) <= 1:
+        children.stop()
 
 
 def _forget_after_fork():

@@ -2,8 +2,9 @@
 """User functions on blocks: map_blocks and map_overlap, with Dask's arguments.
 
 The engine calls the functions from its own threads; cffi takes the GIL for each call. A function
-gets NumPy arrays that are read-only copies of their own: it may keep them, and they are contiguous
-whatever the engine's memory looks like.
+gets NumPy arrays that are read-only and its own: it may keep them, and they are contiguous whatever
+the engine's memory looks like. They are copies; with tg.config.set(isolate=True) the function runs
+in a child process (_children.py), and they are memory that is shared with it.
 """
 
 import itertools
@@ -11,12 +12,13 @@ import threading
 
 import numpy as np
 
-from . import _build, _params
+from . import _build, _children, _params
 from ._array import _DTYPES, Array
+from ._call import Call
 from ._engine import ffi, keep_exception, lend, lib
 from .errors import TgMemoryError, TgTypeError, TgUnsupportedError, TgValueError
 
-__all__ = ["map_blocks", "map_overlap", "write_blocks"]
+__all__ = ["here", "map_blocks", "map_overlap", "write_blocks"]
 
 
 def map_blocks(func, *args, dtype=None, chunks=None, drop_axis=None, new_axis=None, name=None,
@@ -76,7 +78,8 @@ def map_overlap(func, *args, depth=None, boundary=None, trim=True, align_arrays=
                 overlap)
 
 
-def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overlap):
+def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overlap,
+         here_only=False):
     if not callable(func):
         raise TgTypeError(f"{op}: the first argument must be a function, got {func!r}")
     places = [i for i, arg in enumerate(args) if _is_array(arg)]
@@ -86,6 +89,7 @@ def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overl
         arrays = [_template(op, chunks)]
     drop, new = _axis_list(op, "drop_axis", drop_axis), _axis_list(op, "new_axis", new_axis)
     call = _Call(op, func, args, places, kwargs, hidden)
+    call.here_only = here_only
     if dtype is None and meta is not None:
         dtype = meta.dtype
     params = [] if overlap is None else _overlap_params(op, arrays, *overlap)
@@ -99,14 +103,21 @@ def _map(op, func, args, kwargs, dtype, meta, chunks, drop_axis, new_axis, overl
         params.append(_params.ints(op, "drop_axis", drop))
     if new:
         params.append(_params.ints(op, "new_axis", new))
-    function = lib.tg_block_function_create(_BLOCK, lend(call), _build._RELEASE, 0)
-    if function == ffi.NULL:
-        raise TgMemoryError(f"{op}: out of memory")
+    function = _function(call)
     try:
         params.append(("function", lib.TG_PARAM_POINTER, 1, function))
         return _build.apply(op, arrays, params)
     finally:
         lib.tg_block_function_release(function)
+
+
+def _function(call):
+    """The engine's function of a call: one reference."""
+    function = lib.tg_block_function_create(_BLOCK, lend(call), _build._RELEASE, 0)
+    if function == ffi.NULL:
+        raise TgMemoryError(f"{call.op}: out of memory")
+    lib.tg_block_function_set_form(function, _FORM)
+    return function
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -299,33 +310,12 @@ def _with_constants(array, depth, boundary, fills):
 # --- the call ----------------------------------------------------------------------------------
 
 
-class _Call:
-    """A function with what it is called with."""
+class _Call(Call):
+    """A function as the engine of this process holds it."""
 
-    def __init__(self, op, func, args, places, kwargs, hidden):
-        self.op = op
-        self.func = func
-        self.name = getattr(func, "__qualname__", None) or getattr(func, "__name__", repr(func))
-        self.args = [None if i in places else arg for i, arg in enumerate(args)]
-        self.places = places
-        self.kwargs = kwargs
-        self.hidden = hidden
-        self.dtype = None
-        self.wants_id = _takes(func, "block_id") and "block_id" not in kwargs
-        self.wants_info = _takes(func, "block_info") and "block_info" not in kwargs
-
-    def run(self, blocks, block_id, block_info):
-        args = list(self.args)
-        for place, block in zip(self.places, blocks):
-            args[place] = block
-        kwargs = self.kwargs
-        if self.wants_id or self.wants_info:
-            kwargs = dict(kwargs)
-            if self.wants_id:
-                kwargs["block_id"] = block_id() if callable(block_id) else block_id
-            if self.wants_info:
-                kwargs["block_info"] = block_info() if callable(block_info) else block_info
-        return self.func(*args, **kwargs)
+    there = None  # its tg_function in child processes
+    form = None  # what the engine is told when it travels
+    here_only = False  # works on objects of this process
 
     def sample(self, arrays, drop):
         """The dtype of what the function makes of a small block of real data."""
@@ -340,34 +330,28 @@ class _Call:
                 for axis, (size, part) in enumerate(zip(array.shape, array.chunks))
             )
             corners.append(array[index] if index else array)
-        blocks = [np.asarray(block) for block in compute(*corners)]
-        info = {}
-        for place, array, block in zip(self.places, arrays, blocks):
-            info[place] = {
-                "shape": array.shape, "num-chunks": array.numblocks,
-                "array-location": [(0, n) for n in block.shape],
-                "chunk-location": (0,) * array.ndim,
-            }
-            block.flags.writeable = False
-        info[None] = dict(next(iter(info.values()), {"chunk-location": (0,) * ndim}))
-        info[None].update({"chunk-shape": blocks[0].shape, "dtype": None})
-        result = self.run([] if self.hidden else blocks, (0,) * ndim, info)
-        return np.asarray(result).dtype
+        blocks = [np.ascontiguousarray(block) for block in compute(*corners)]
+        inputs = [{
+            "shape": array.shape, "num-chunks": array.numblocks,
+            "array-location": [(0, n) for n in block.shape],
+            "chunk-location": (0,) * array.ndim,
+        } for array, block in zip(arrays, blocks)]
+        if _children.enabled and not self.here_only:
+            return _children.dtype_of(self, blocks, inputs)
+        return self.dtype_of(blocks, inputs)
+
+    def packed(self):
+        """The bytes that another process makes it from."""
+        if self.here_only:
+            raise TgUnsupportedError(f"{self.op}: {self.name} works on objects of this process")
+        if self.form is None:
+            data = self.pack()
+            self.form = (ffi.new("char[]", self.name.encode()), ffi.from_buffer(data), data)
+        return self.form[2]
 
 
 #: Cells along an axis of the block on which a function is tried when no dtype is given.
 _SAMPLE_SIDE = 32
-
-
-def _takes(func, name):
-    import inspect
-
-    try:
-        parameters = inspect.signature(func).parameters
-    except (TypeError, ValueError):
-        return False
-    return name in parameters and parameters[name].kind in (
-        inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class _Memory:
@@ -407,61 +391,71 @@ def _place(place):
 def tg_py_block(user, info, inputs, count, output, message, message_bytes):
     call = ffi.from_handle(user)
     try:
-        _run_block(call, info, inputs, count, output)
+        if _children.enabled and not call.here_only:
+            _children.call(call, info, inputs, count, output)
+        else:
+            _run_block(call, info, inputs, count, output)
         return 0
     except BaseException as error:  # whatever it is, it belongs to the caller of compute
         where = _list(info.out.index, info.out.ndim)
         text = f"{call.name} failed on block {where}: {type(error).__name__}: {error}"
-        data = (keep_exception(error) + text).encode()[: message_bytes - 1]
-        data = data.decode("utf-8", "ignore").encode()  # not in the middle of a character
-        ffi.memmove(message, data + b"\0", len(data) + 1)
-        return 1
+        return _say(keep_exception(error) + text, message, message_bytes)
+
+
+def _say(text, message, message_bytes):
+    """Writes a message for C; returns what says that there is one."""
+    data = text.encode(errors="replace")[: message_bytes - 1]
+    data = data.decode("utf-8", "ignore").encode()  # not in the middle of a character
+    ffi.memmove(message, data + b"\0", len(data) + 1)
+    return 1
 
 
 def _run_block(call, info, inputs, count, output):
     blocks = []
     if not call.hidden:
-        for i in range(count):
-            block = _numpy(inputs[i]).copy(order="C")
-            block.flags.writeable = False
-            blocks.append(block)
-    target = _numpy(output)
-    result = _no_mask(call.run(
-        blocks,
-        lambda: _list(info.out.index, info.out.ndim),
-        lambda: _block_info(call, info, target),
-    ), call)
-    _check_result(call, result, target, info)
-    target[...] = result
+        blocks = [_numpy(inputs[i]).copy(order="C") for i in range(count)]
+    places = getattr(info, "in")  # the field's name is a word of Python's
+    call.fill(_numpy(output), blocks, lambda: _place(info.out),
+              [lambda i=i: _place(places[i]) for i in range(count)])
 
 
-def _no_mask(result, call):
-    if isinstance(result, np.ma.MaskedArray):
-        raise TgTypeError(f"{call.op}: {call.name} returned a masked array, whose mask would be "
-                          "lost; return filled() of it")
-    return np.asarray(result)
+_PYTHON = ffi.new("char[]", b"python")
 
 
-def _block_info(call, info, target):
-    inputs = getattr(info, "in")  # the field's name is a word of Python's
-    found = {place: _place(inputs[i]) for i, place in enumerate(call.places)}
-    found[None] = _place(info.out)
-    found[None]["chunk-shape"] = target.shape
-    found[None]["dtype"] = call.dtype
-    return found
+@ffi.def_extern(error=1)
+def tg_py_form(user, form, message, message_bytes):
+    call = ffi.from_handle(user)
+    try:
+        form.size = len(call.packed())
+        form.kind, form.name, form.bytes = _PYTHON, call.form[0], call.form[1]
+        return 0
+    except Exception as error:
+        return _say(str(error), message, message_bytes)
 
 
-def _check_result(call, result, target, info):
-    where = _list(info.out.index, info.out.ndim)
-    if result.shape != target.shape:
-        raise TgValueError(f"{call.op}: {call.name} returned shape {result.shape} for block "
-                           f"{where}, expected {target.shape}")
-    if result.dtype != target.dtype:
-        raise TgTypeError(f"{call.op}: {call.name} returned dtype {result.dtype} for block "
-                          f"{where}, expected {target.dtype}")
+@ffi.def_extern(error=ffi.NULL)
+def tg_py_make(ctx, form, message, message_bytes):
+    try:
+        if ffi.string(form.kind) != b"python":
+            raise TgUnsupportedError("it is no Python function")
+        call = _Call.unpack(ffi.buffer(form.bytes, form.size)[:])
+        return _function(call)
+    except Exception as error:
+        _say(f"{type(error).__name__}: {error}", message, message_bytes)
+        return ffi.NULL
+
+
+def here():
+    """A tg_plan_functions that makes Python functions in this process: whoever wrote the plan runs
+    code here."""
+    functions = ffi.new("tg_plan_functions *")
+    functions.struct_size = ffi.sizeof("tg_plan_functions")
+    functions.make = lib.tg_py_make
+    return functions
 
 
 _BLOCK = ffi.addressof(lib, "tg_bridge_block")
+_FORM = ffi.addressof(lib, "tg_bridge_form")
 
 
 # --- stores with __setitem__ -------------------------------------------------------------------
@@ -483,4 +477,6 @@ def write_blocks(source, target, region, lock):
             target[index] = block
         return np.ones((1,) * block.ndim, bool)
 
-    return map_blocks(write, source, dtype=bool, chunks=(1,) * source.ndim if source.ndim else None)
+    chunks = (1,) * source.ndim if source.ndim else None
+    return _map("map_blocks", write, (source,), {}, bool, None, chunks, None, None, None,
+                here_only=True)

@@ -2,7 +2,6 @@
 """Computing: one pass for any number of results, with Ctrl-C, progress and profiles."""
 
 import contextlib
-import hashlib
 import threading
 
 import numpy as np
@@ -72,6 +71,7 @@ class Computation:
         """Ends it as soon as the tasks that run now have ended."""
         if not self._ended:
             lib.tg_computation_cancel(self._ptr)
+            _engine.interrupt()
 
     def erase(self):
         """Removes what it has written, at the end of the program, though tasks may still run."""
@@ -397,16 +397,12 @@ def _save(array, path, form, now, **options):
 
 
 def _fingerprint(array):
-    """A name for what the array computes: the engine's, and one for each function it calls."""
-    from ._functions import borrowed, pickled
-
-    functions, calls = borrowed()
+    """The engine's name for what the array computes."""
     name = ffi.new("char[]", lib.TG_FINGERPRINT_BYTES)
     err = ffi.new("tg_error *")
     arrays = ffi.new("tg_array *[]", [array._ptr])
-    check(lib.tg_arrays_fingerprint(1, arrays, functions, name, err), err)
-    made = pickled("resume", calls())
-    return text(name) + (f"-{hashlib.blake2b(made, digest_size=16).hexdigest()}" if made else "")
+    check(lib.tg_arrays_fingerprint(1, arrays, name, err), err)
+    return text(name)
 
 
 def _json(attributes):

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Settings: how many threads, and how much memory.
+"""Settings: how many threads, how much memory, and where functions of your own run.
 
     tg.config.set(threads=4)                       from now on
     with tg.config.set(memory_limit="2 GiB"):      here only
         ...
     tg.config.get("memory_limit")                  bytes
+    tg.config.set(isolate=True)                    map_blocks runs its functions in child processes
+    tg.config.set(function_timeout=60)             seconds for one call there; then it is killed
+    tg.config.set(function_memory="4 GiB")         address space of each of these processes
 
 Where a value comes from, the first that has it: `set`; the environment (TG_THREADS,
-TG_MEMORY_LIMIT); the file named by TG_CONFIG, or $XDG_CONFIG_HOME/tilegraph/config.toml, or
-~/.config/tilegraph/config.toml; the engine's own choice (one thread per core, half of the memory
-that the process may really use).
+TG_MEMORY_LIMIT, TG_ISOLATE, ...); the file named by TG_CONFIG, or
+$XDG_CONFIG_HOME/tilegraph/config.toml, or ~/.config/tilegraph/config.toml; the engine's own choice
+(one thread per core, half of the memory that the process may really use, functions in this process,
+no limits for them).
 
     # config.toml
     threads = 4
@@ -19,13 +23,14 @@ Keys that are not known are errors, in all three places.
 """
 
 import os
+import sys
 import threading
 
 from .errors import TgTypeError, TgValueError
 
 __all__ = ["get", "set", "show"]
 
-KEYS = ("threads", "memory_limit")
+KEYS = ("threads", "memory_limit", "isolate", "function_timeout", "function_memory")
 # Variables of the build, of tests and of benchmarks, which are not settings.
 _OTHER_VARIABLES = ("TG_CONFIG", "TG_FUZZ", "TG_ISA", "TG_JEMALLOC", "TG_MAKE_TIMELINE",
                     "TG_PYTHON", "TG_SANITIZE", "TG_SCREENSHOTS", "TG_TESTS", "TG_WERROR")
@@ -37,23 +42,33 @@ _lock = threading.RLock()
 
 
 def get(key, default=None):
-    """The value of a setting: threads, or memory_limit in bytes."""
+    """The value of a setting: threads; memory_limit in bytes; isolate; function_timeout in seconds
+    and function_memory in bytes, None when there is none."""
     _known(key, "tilegraph.config.get")
     from . import _engine
 
     session = _engine.session()
     if key == "threads":
         value = _engine.lib.tg_session_threads(session)
-    else:
+    elif key == "memory_limit":
         value = _engine.lib.tg_session_memory_limit(session)
+    else:
+        value = {**_automatic, **_given}[key]
     return default if value is None else value
 
 
 class set:  # noqa: A001 (the name is Dask's)
     """Changes settings; as a context manager, until the end of the block.
 
-    threads: number of threads. memory_limit: bytes, or text such as "2 GiB". None takes back to
-    what the environment, the file or the engine say.
+    threads: number of threads. memory_limit: bytes, or text such as "2 GiB".
+    isolate: True to run the functions of map_blocks and map_overlap in child processes, one for
+        each thread: several run at once, without Python's lock, and one that crashes or calls exit
+        takes nothing else with it. The functions are pickled: they see no variable that changes
+        here, and change none.
+    function_timeout: seconds that a call in a child may take. function_memory: bytes of address
+        space that a child may have, libraries included.
+
+    None takes back to what the environment, the file or the engine say.
     """
 
     def __init__(self, **settings):
@@ -107,11 +122,11 @@ def startup():
     return {key: value for key, (value, _) in _sources().items()}
 
 
-def opened(threads, memory_limit):
-    """A session has started with these."""
-    _automatic.update(threads=threads, memory_limit=memory_limit)
-    if _given:
-        _configure()
+def opened(wanted, threads, memory_limit):
+    """A session has started with these; `wanted` is what startup() said."""
+    _automatic.update(wanted, threads=threads, memory_limit=memory_limit)
+    _automatic["isolate"] = bool(wanted["isolate"])
+    _configure()
 
 
 def _apply():
@@ -135,6 +150,11 @@ def _configure():
         ),
         err,
     )
+    if "tilegraph._children" in sys.modules or any(wanted[key] for key in KEYS[2:]):
+        from . import _children
+
+        _children.configure(wanted["isolate"], wanted["function_timeout"],
+                            wanted["function_memory"])
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -197,13 +217,17 @@ def _hint(name, names):
 
 
 def _parse(key, value, place):
-    """A setting as an integer; None stays None."""
+    """A setting as a number or bool; None stays None."""
     if value is None:
         return None
+    if key == "isolate":
+        return _parse_bool(value, place)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TgTypeError(f"{place}: {key} must be a number or text, got {value!r}")
-    if key == "memory_limit":
-        return _parse_bytes(value, place)
+    if key in ("memory_limit", "function_memory"):
+        return _parse_bytes(key, value, place)
+    if key == "function_timeout":
+        return _parse_seconds(value, place)
     try:
         threads = int(value)
     except (ValueError, OverflowError):
@@ -213,12 +237,31 @@ def _parse(key, value, place):
     return threads
 
 
-def _parse_bytes(value, place):
+def _parse_bool(value, place):
+    words = {"1": True, "true": True, "yes": True, "on": True,
+             "0": False, "false": False, "no": False, "off": False}
+    found = value if isinstance(value, bool) else words.get(str(value).lower())
+    if found is None:
+        raise TgValueError(f"{place}: isolate must be true or false, got {value!r}")
+    return found
+
+
+def _parse_seconds(value, place):
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 1e-3 <= seconds <= 1e9:
+        raise TgValueError(f"{place}: function_timeout must be 0.001 to 1e9 seconds, got {value!r}")
+    return seconds
+
+
+def _parse_bytes(key, value, place):
     from ._engine import check, ffi, lib
 
     if not isinstance(value, str):
         if not 1 <= value < 1 << 63:
-            raise TgValueError(f"{place}: memory_limit must be positive and less than 2^63, got "
+            raise TgValueError(f"{place}: {key} must be positive and less than 2^63, got "
                                f"{value!r}")
         return int(value)
     err = ffi.new("tg_error *")
@@ -226,7 +269,7 @@ def _parse_bytes(value, place):
     try:
         check(lib.tg_parse_bytes(value.encode(), out, err), err)
     except TgValueError as error:
-        raise TgValueError(f"{place}: memory_limit: {error}") from None
+        raise TgValueError(f"{place}: {key}: {error}") from None
     if out[0] < 1:
-        raise TgValueError(f"{place}: memory_limit must be positive, got {value!r}")
+        raise TgValueError(f"{place}: {key} must be positive, got {value!r}")
     return out[0]

@@ -13,6 +13,7 @@
 #include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "core/wire/plan_wire.h"
+#include "tilegraph/map.h"
 #include "tilegraph/plan.h"
 #include "worker/session/session.h"
 
@@ -63,6 +64,41 @@ out:
     return status;
 }
 
+/* A user function that fills its block with ones. */
+static int
+fill(void *user, const tg_block_info *info, const tg_block_view *in, size_t nin,
+     const tg_block_view *out, char *message, size_t message_bytes)
+{
+    static const uint8_t ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    tg_view view = { .data = out->data, .dtype = out->dtype, .ndim = out->ndim };
+    (void)user, (void)info, (void)in, (void)nin, (void)message, (void)message_bytes;
+    memcpy(view.shape, out->shape, (size_t)out->ndim * sizeof *view.shape);
+    memcpy(view.strides, out->strides, (size_t)out->ndim * sizeof *view.strides);
+    tg_view_fill(&view, ones);
+    return 0;
+}
+
+static int
+form_of(void *user, tg_function_form *form, char *message, size_t message_bytes)
+{
+    (void)user, (void)message, (void)message_bytes;
+    *form = (tg_function_form){ "python", "fill", "x", 1 };
+    return 0;
+}
+
+static tg_status
+make_function(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)ctx;
+    *out = NULL;
+    TG_CHECK(form->size > 0, err, TG_ERR_VALUE, "%s: is empty", form->name);
+    *out = tg_block_function_create(fill, NULL, NULL, 0);
+    tg_block_function_set_form(*out, form_of);
+out:
+    return status;
+}
+
 enum { TASKS_MAX = 4096, RUN_TASKS_MAX = 64, RUN_BYTES_MAX = 1 << 22 };
 
 static tg_session *
@@ -86,7 +122,7 @@ make_session(void)
     return session;
 }
 
-static const tg_wire_opener opener = { .open = open_store };
+static const tg_wire_opener opener = { .open = open_store, .make = make_function };
 
 static void
 check_words(const tg_error *err)

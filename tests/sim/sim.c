@@ -333,6 +333,7 @@ heard(sim_world *w, sim_event *e)
     if (!late) { /* else its session was over already */
         if (e->word.kind == TG_EVENT_WORKER_GONE) {
             sim_session_close(w, e->word.worker);
+            sim_unlucky(w, e->word.worker); /* of what it was given after its death */
         }
         sim_step(w, &e->word);
     }

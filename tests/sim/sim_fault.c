@@ -95,7 +95,10 @@ sim_unlucky(sim_world *w, uint64_t id)
 {
     for (uint32_t j = 0; j < w->job_count; j++) {
         for (uint32_t t = 0; t < w->job[j].tasks.count; t++) {
-            w->job[j].unlucky[t] += w->job[j].alone[t] == id;
+            if (w->job[j].alone[t] == id) {
+                w->job[j].unlucky[t]++;
+                w->job[j].alone[t] = 0;
+            }
         }
     }
 }

@@ -409,7 +409,9 @@ sim_table_leave(sim_world *w, sim_host *host)
         for (uint32_t t = 0; part->tile != NULL && !part->dropped && t < part->job->tasks.count;
              t++) {
             /* What it has taken from others may not be known to be there yet. */
-            if (part->tile[t] & (SIM_MADE | SIM_STARTED)) {
+            bool holds =
+                (part->tile[t] & SIM_MADE) && tg_agent_serves(host->agent, j + 1, t) != TG_AGENT_NO;
+            if (holds || (part->tile[t] & SIM_STARTED)) {
                 sim_fail(w, "worker %u is dismissed with job %u task %u (%x)", (unsigned)host->id,
                          j + 1, t, part->tile[t]);
             }

@@ -36,6 +36,19 @@ judge(sim_world *w, sim_host *host)
     }
 }
 
+/* What was to run alone here does not. */
+static void
+note_given_back(sim_host *host, const tg_message *m)
+{
+    bool back = m->kind == TG_MESSAGE_FAILED && m->task == host->alone_task;
+    for (size_t i = 0; m->kind == TG_MESSAGE_REVOKED && i < m->range_count; i++) {
+        back = back || (host->alone_task >= m->ranges[i].lo && host->alone_task < m->ranges[i].hi);
+    }
+    if (back && m->job == host->alone_job) {
+        host->alone_job = 0;
+    }
+}
+
 bool
 sim_worker_step(sim_world *w, sim_host *host, tg_agent_event event)
 {
@@ -57,10 +70,7 @@ sim_worker_step(sim_world *w, sim_host *host, tg_agent_event event)
                   a->kind == TG_DO_SAY ? tg_message_name(a->message->kind) : "");
         if (a->kind == TG_DO_SAY) {
             const tg_message *m = a->message;
-            if (m->kind == TG_MESSAGE_FAILED && m->job == host->alone_job &&
-                m->task == host->alone_task) {
-                host->alone_job = 0; /* it found no room */
-            }
+            note_given_back(host, m);
             sim_host_says(w, host, m);
         } else if (a->kind == TG_DO_LEAVE) {
             leaves = true;
@@ -129,9 +139,6 @@ sim_worker_hears(sim_world *w, sim_host *host, const tg_message *m)
         }
         lives =
             sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = m });
-        if (lives && m->kind == TG_MESSAGE_REVOKE && host->started == 0) {
-            host->alone_job = 0;
-        }
     }
     return lives;
 }

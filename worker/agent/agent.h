@@ -27,7 +27,9 @@
  * that is on disk already, or is a copy of another worker's, is forgotten (and fetched again);
  * another is spilled. Nothing goes that a started task reads.
  *   - A tile on disk is loaded when the task that reads it is about to start.
- *   - Tiles of others are fetched in the order of their first readers, into the room there is.
+ *   - Tiles of others are fetched in the order of their first readers, into the room there is; but
+ *     several at a time only if the largest tile still fits beside them, so that two workers which
+ *     wait for each other's tiles can load them.
  *   - Only what is read later is pushed out; by a task that has all its inputs here also what older
  *     ones read, when nothing is under way: for it ends, and they may be waiting for other workers.
  *   - Once something did not fit, the oldest comes first, and what is younger waits until it has
@@ -43,7 +45,8 @@
  *
  * What is said. Ends are collected and said as ranges after batch_ns, or as soon as nothing runs;
  * if they are few, stage by stage, so that the scheduler learns how long each takes. Every beat_ns
- * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once.
+ * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once, LOST
+ * behind the ends that were not said yet: the tile may be among them.
  *
  * What the shell does. It carries out actions in their order, before the next step. Each START,
  * FETCH, SPILL and LOAD is answered by exactly one event, also when the job was dropped meanwhile.

@@ -375,12 +375,11 @@ tg__agent_on_fetched(tg_agent *agent, tg__work *work, const tg_agent_event *even
     TG_TRY(landed(agent, work, t, err));
     tg__far *far = tg__agent_far_find(agent, work, t);
     far->bits = 0;
-    if (is_over(agent, work, far)) {
-        tg__agent_far_tidy(agent, far);
-    } else if (far->take != 0) {
+    bool over = is_over(agent, work, far);
+    if (!over && far->take != 0) {
         (void)tg__agent_do(agent, TG_DO_KEEP, work, t);
         take_over(agent, work, t, event->bytes);
-    } else if (is_wanted(work, far)) { /* a copy needs a holder: it may have to come again */
+    } else if (!over && is_wanted(work, far)) { /* a copy has a holder: it may have to come again */
         (void)tg__agent_do(agent, TG_DO_KEEP, work, t);
         tg__agent_tile_here(agent, work, t, TG__COPY, event->bytes);
     } else {

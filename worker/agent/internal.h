@@ -105,8 +105,8 @@ struct tg__work {
     tg_status refused; /* why it cannot be run here; TG_OK: it can */
     char *text;        /* and in words; NULL, or TG__TEXT_BYTES */
     bool dropped;
-    bool told_started; /* the last STARTED was not empty */
-    int64_t need_most; /* of its stages */
+    bool told_started;           /* the last STARTED was not empty */
+    int64_t need_most, out_most; /* of its stages */
     tg__tile *tile;
     uint32_t todo;      /* assigned and not started: WAITING and READY; LOADING too: not begun */
     uint32_t under_way; /* that the shell has not answered */
@@ -172,7 +172,7 @@ struct tg_agent {
     bool probing;        /* looks for one to try, full as the disk is */
     int64_t retry_at_ns;
     tg__cold *cold;
-    size_t cold_count, cold_capacity;
+    size_t cold_count, cold_capacity, cold_listed;
     uint64_t changes, cold_changes; /* of what is held and read; when `cold` was made */
 
     int64_t mean_ns; /* of a task, lately; 0: not known */

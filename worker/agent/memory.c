@@ -61,6 +61,7 @@ list_cold(tg_agent *agent)
     if (agent->cold_count != 0) {
         qsort(agent->cold, agent->cold_count, sizeof *agent->cold, order);
     }
+    agent->cold_listed = agent->cold_count;
     agent->cold_changes = agent->changes;
     return ok;
 }
@@ -94,13 +95,17 @@ take_cold(tg_agent *agent, const tg__work *work, uint32_t reader)
     return found;
 }
 
-/* The tile read latest; NULL: none that may go. */
+/* The tile read latest; NULL: none that may go. While anything is under way the list may be a
+ * little old: there will be another look at it when that has ended. */
 static tg__held *
 coldest(tg_agent *agent, const tg__work *work, uint32_t reader)
 {
-    bool ok = agent->changes - agent->cold_changes <= agent->cold_count / 4 || list_cold(agent);
+    uint64_t age = agent->changes - agent->cold_changes;
+    bool ok = age <= agent->cold_listed / 4 || list_cold(agent);
     tg__held *found = ok ? take_cold(agent, work, reader) : NULL;
-    if (ok && found == NULL && agent->cold_changes != agent->changes && list_cold(agent)) {
+    age = agent->changes - agent->cold_changes;
+    if (ok && found == NULL && age > (tg__agent_idle(agent) ? 0 : agent->cold_listed / 16) &&
+        list_cold(agent)) {
         found = take_cold(agent, work, reader);
     }
     return found;

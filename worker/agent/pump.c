@@ -136,6 +136,19 @@ start_all(tg_agent *agent)
     return fits;
 }
 
+/* Fetches leave room for the largest tile: so whatever each of two workers has fetched from the
+ * other, both can load what the other one waits for. */
+static bool
+may_fetch(const tg_agent *agent, int64_t bytes)
+{
+    int64_t largest = 0;
+    for (size_t i = 0;
+         agent->flying != 0 && agent->options.spill_bytes != 0 && i < agent->work_count; i++) {
+        largest = tg_max_i64(largest, agent->works[i]->out_most);
+    }
+    return largest <= agent->options.memory_limit - agent->flight_bytes - bytes;
+}
+
 /* Idle threads' share of the memory is not for fetches, as long as anything is under way. */
 static bool
 fetch_all(tg_agent *agent)
@@ -151,7 +164,8 @@ fetch_all(tg_agent *agent)
         }
         while (fits && more && !work->dropped && tg__agent_fetch_first(agent, work, &t, &key)) {
             int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
-            more = tg__agent_fits(agent, bytes) && tg__agent_fits(agent, bytes + share);
+            more = tg__agent_fits(agent, bytes) && tg__agent_fits(agent, bytes + share) &&
+                   may_fetch(agent, bytes);
             fits = more || !tg__agent_idle(agent);
             if (more && !tg__agent_fetch_begin(agent, work, t)) {
                 tg__agent_postpone(agent);
@@ -172,9 +186,10 @@ serve_all(tg_agent *agent, bool make_room)
         tg__held *held = agent->serve[served] != 0 ? &agent->held[agent->serve[served] - 1] : NULL;
         bool waits = held != NULL && !(held->bits & (TG__MEMORY | TG__LOADING_IT));
         if (waits) {
-            /* What is read here stays, as long as anything is under way that may free room. */
-            const tg__work *last =
-                tg__agent_idle(agent) ? NULL : agent->works[agent->work_count - 1];
+            /* What is read here stays, as long as anything may end by itself and free room. Fetches
+             * may not: they can be waiting for one that waits for this. */
+            bool ends = agent->run_count + agent->spilling + agent->loading != 0;
+            const tg__work *last = ends ? agent->works[agent->work_count - 1] : NULL;
             fits = make_room ? tg__agent_make_room(agent, held->bytes, last, UINT32_MAX)
                              : tg__agent_fits(agent, held->bytes);
             fits = fits && tg__agent_room_for(agent, 1);
@@ -230,7 +245,7 @@ alone_bytes(const tg_agent *agent, const tg__work *work, uint32_t t, int64_t *ow
         uint32_t p = g->preds[e];
         const tg__held *held = tg__agent_held_find(agent, work, p);
         bytes += held != NULL ? held->bytes : work->spec.out_bytes[work->spec.stage[p]];
-        *own += work->tile[p].state == TG__OWN ? held->bytes : 0;
+        *own += held != NULL && work->tile[p].state == TG__OWN ? held->bytes : 0;
     }
     return bytes;
 }
@@ -291,6 +306,7 @@ start_oldest(tg_agent *agent, tg__work *work, uint32_t t)
         bool fits = tg__agent_make_room(agent, needs(agent, work, t),
                                         tg__agent_idle(agent) ? NULL : work, t);
         tg__agent_unpin(agent, work, t);
+        agent->changes++; /* these may go again, for others */
         if (fits) {
             way = begin(agent, work, t) ? GOES_ON : WAITS;
         } else if (tg__agent_idle(agent)) {
@@ -307,7 +323,9 @@ fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
 {
     luck way = WAITS;
     int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
-    if (tg__agent_make_room(agent, bytes, work, reader)) {
+    if (!may_fetch(agent, bytes)) {
+        way = WAITS; /* for those that fly */
+    } else if (tg__agent_make_room(agent, bytes, work, reader)) {
         way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
     } else if (tg__agent_idle(agent)) {
         way = blocked(agent, work, reader);
@@ -321,7 +339,7 @@ take_last(tg_agent *agent, tg__work *work, uint32_t t)
 {
     int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
     luck way = WAITS;
-    if (tg__agent_make_room(agent, bytes, work, UINT32_MAX)) {
+    if (may_fetch(agent, bytes) && tg__agent_make_room(agent, bytes, work, UINT32_MAX)) {
         way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
     }
     return way;

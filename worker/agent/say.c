@@ -103,6 +103,10 @@ say_work(tg_agent *agent, tg__work *work)
 {
     bool ok = true;
     tg_range *ranges = NULL;
+    /* A tile of this worker's own can only be lost to who knows that it was made. */
+    while (ok && work->lost_count != 0 && work->done_count != 0) {
+        ok = say_ends(agent, work, false);
+    }
     while (ok && work->lost_count != 0) {
         tg__lost lost = work->lost[work->lost_count - 1];
         tg_message *message = tg__agent_say(agent, TG_MESSAGE_LOST, work, 0, NULL);

@@ -223,8 +223,9 @@ inputs_were_read(tg_agent *agent, tg__work *work, uint32_t t)
     const tg_tasks *g = work->spec.tasks;
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
         tg__tile *input = &work->tile[g->preds[e]];
-        if (input->state == TG__OWN && input->count != 0 && --input->count == 0 &&
-            !tg__agent_kept(work, g->preds[e])) {
+        bool last = input->state == TG__OWN && input->count == 1;
+        input->count -= input->state == TG__OWN && input->count != 0;
+        if (last && !tg__agent_kept(work, g->preds[e])) {
             input->flags |= TG__FREED;
             tg__agent_tile_gone(agent, work, g->preds[e]);
         }

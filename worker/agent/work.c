@@ -92,6 +92,7 @@ tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err)
         work->spec = *event->spec;
         for (uint32_t s = 0; s < work->spec.stage_count; s++) {
             work->need_most = tg_max_i64(work->need_most, work->spec.need_bytes[s]);
+            work->out_most = tg_max_i64(work->out_most, work->spec.out_bytes[s]);
         }
         work->tile = tg_calloc(NULL, work->spec.tasks->count, sizeof *work->tile);
         TG_CHECK(work->tile != NULL || work->spec.tasks->count == 0, err, TG_ERR_MEMORY,

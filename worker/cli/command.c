@@ -24,8 +24,12 @@ tg_command_usage(const tg_command *command, const char *format, ...)
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\nTry `%s%s --help`.\n", command != NULL ? prefix(command) : "tg",
-                  command != NULL ? command->name : "");
+    if (command != NULL && prefix(command)[0] == '\0') {
+        (void)fprintf(stderr, "\nTry `%s --help`.\n", command->name);
+    } else {
+        (void)fprintf(stderr, "\nTry `tg help%s%s`.\n", command != NULL ? " " : "",
+                      command != NULL ? command->name : "");
+    }
     return TG_EXIT_USAGE;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/mem/shared.h"
+#include "tilegraph/children.h"
 #include "tilegraph/plan.h"
 #include "worker/cli/command.h"
 #include "worker/cli/daemon.h"
@@ -19,11 +20,17 @@ enum {
     NAME,
     LISTEN,
     ROOT,
+    ALLOW_PYTHON,
+    FUNCTION_TIMEOUT,
+    PLUGIN,
     LIFETIME,
     DEATH_TIMEOUT,
     ALIVE_FD,
     QUIET
 };
+
+/* Libraries of one --plugin. */
+enum { PLUGINS_MAX = 64 };
 
 static int run(const tg_command_args *args);
 
@@ -46,6 +53,13 @@ static const tg_command command = {
                  [NAME] = { "--name", "NAME", "for people; default: host and process" },
                  [LISTEN] = { "--listen", "ADDRESS", "where others fetch tiles" },
                  [ROOT] = { "--root", "FOLDER", "jobs may read and write below it only" },
+                 [ALLOW_PYTHON] = { "--allow-python", "PYTHON",
+                                    "jobs may run Python functions, in processes of this "
+                                    "interpreter: whoever may send jobs runs code as this user" },
+                 [FUNCTION_TIMEOUT] = { "--function-timeout", "SECONDS",
+                                        "a Python function that takes longer is killed" },
+                 [PLUGIN] = { "--plugin", "PATH:SHA256,...",
+                              "libraries whose C functions jobs may call" },
                  [LIFETIME] = { "--lifetime", "SECONDS", "then it leaves, as after SIGTERM" },
                  [DEATH_TIMEOUT] = { "--death-timeout", "SECONDS",
                                      "it ends when there is no scheduler for so long; default: "
@@ -105,10 +119,60 @@ out:
     return status;
 }
 
+/* "path:hash,path:hash": the text is cut into its parts. */
+static size_t
+split_plugins(char *text, tg_plan_library *libraries, size_t max)
+{
+    size_t count = 0;
+    for (char *at = text; at != NULL && count < max; count++) {
+        char *comma = strchr(at, ',');
+        if (comma != NULL) {
+            *comma++ = 0;
+        }
+        char *colon = strrchr(at, ':');
+        if (colon != NULL) {
+            *colon++ = 0;
+        }
+        libraries[count] = (tg_plan_library){ at, colon != NULL ? colon : "" };
+        at = comma;
+    }
+    return count;
+}
+
+/* What functions of users' may run here. */
+static tg_status
+allow_functions(const tg_command_args *args, int64_t timeout_ns, tg_session *session,
+                tg_children **children, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char plugins[8192] = "";
+    tg_plan_library libraries[PLUGINS_MAX];
+    tg_plan_functions functions = { .struct_size = sizeof functions };
+    if (args->options[ALLOW_PYTHON] != NULL) {
+        tg_children_options options = { .struct_size = sizeof options,
+                                        .interpreter = args->options[ALLOW_PYTHON],
+                                        .timeout_ns = timeout_ns };
+        TG_TRY(tg_children_open(&options, children, err));
+        functions.children = *children;
+    }
+    if (args->options[PLUGIN] != NULL) {
+        TG_CHECK(strlen(args->options[PLUGIN]) < sizeof plugins, err, TG_ERR_VALUE,
+                 "--plugin: the list is too long");
+        memcpy(plugins, args->options[PLUGIN], strlen(args->options[PLUGIN]) + 1);
+        functions.libraries = libraries;
+        functions.library_count = split_plugins(plugins, libraries, PLUGINS_MAX);
+    }
+    status = tg_session_set_plan_functions(session, &functions, err);
+out:
+    return status;
+}
+
 static int
 run(const tg_command_args *args)
 {
     tg_error err;
+    int64_t timeout_ns = 0;
+    tg_children *children = NULL;
     tg_session *session = NULL;
     tg_shared *shared = NULL;
     tg_worker *worker = NULL;
@@ -120,10 +184,16 @@ run(const tg_command_args *args)
                                   .signals = true,
                                   .log = args->options[QUIET] == NULL ? tg_daemon_log : NULL };
     int code = read_options(args, &wanted, &options);
+    if (code == TG_EXIT_OK) {
+        code = tg_daemon_read_seconds(&command, args, FUNCTION_TIMEOUT, &timeout_ns);
+    }
     if (code != TG_EXIT_OK) {
         return code;
     }
     tg_status status = open_session(&wanted, args->options[ROOT], &shared, &session, &err);
+    if (status == TG_OK) {
+        status = allow_functions(args, timeout_ns, session, &children, &err);
+    }
     if (status == TG_OK) {
         options.session = session;
         options.shared = shared;
@@ -135,6 +205,7 @@ run(const tg_command_args *args)
     code = status == TG_OK ? TG_EXIT_OK : tg_command_failure(&command, &err);
     tg_worker_destroy(worker);
     tg_session_close(session);
+    tg_children_close(children);
     tg_shared_destroy(shared);
     return code;
 }

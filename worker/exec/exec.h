@@ -32,9 +32,6 @@ typedef struct tg_job tg_job;
 
 typedef struct tg_job_spec {
     const tg_tasks *tasks; /* frozen; must live until `ended` */
-    /* The first so many tasks, which have no dependencies, are not run: each ends when
-     * tg_job_arrived says that what it stands for is there. They need no memory of the window. */
-    uint32_t outside;
     void *ctx;
     /* Runs a task; `thread` < tg_exec_threads. `ready_ns`: when it became ready, 0 if unknown. */
     tg_status (*run)(void *ctx, uint32_t task, int thread, int64_t ready_ns, tg_error *err);
@@ -64,8 +61,6 @@ TG_MUST_USE tg_status tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_jo
                                    tg_error *err);
 /* Lets a parked job go, with this for its window. */
 void tg_job_admit(tg_job *job, int64_t ahead_bytes);
-/* An outside task has ended. Any thread, once for each; after the job has ended, nothing. */
-TG_MUST_USE tg_status tg_job_arrived(tg_job *job, uint32_t task, tg_error *err);
 /* As tg_computation_wait. */
 TG_MUST_USE tg_status tg_job_wait(tg_job *job, int64_t timeout_ns, bool *done, tg_error *err);
 /* Stops with this error, unless it has ended. */

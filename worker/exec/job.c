@@ -39,8 +39,6 @@ tg_job_release(tg_job *job)
         tg_free(NULL, job->roots, ((size_t)job->count + 1) * sizeof *job->roots);
         tg_free(NULL, (void *)job->done, ((size_t)job->count + 1) * sizeof *job->done);
         tg_free(NULL, job->held, job->held_capacity * sizeof *job->held);
-        tg_free(NULL, job->arrivals, job->spec.outside * sizeof *job->arrivals);
-        tg_free(NULL, job->has_arrived, job->spec.outside * sizeof *job->has_arrived);
         (void)pthread_mutex_destroy(&job->window_lock);
         (void)pthread_mutex_destroy(&job->end_lock);
         (void)pthread_cond_destroy(&job->end_cond);
@@ -120,10 +118,17 @@ flush(tg_job *job, tg_job_thread *mine)
     }
 }
 
-/* The task has ended: others may have become ready, the frontier may move. */
 static void
-end_task(tg_job *job, int thread, uint32_t task)
+run_task(tg_job *job, int thread, uint32_t task)
 {
+    tg_error err;
+    err.message[0] = '\0';
+    tg_status status = job->spec.run(job->spec.ctx, task, thread,
+                                     job->ready_ns != NULL ? job->ready_ns[task] : 0, &err);
+    if (status != TG_OK) {
+        tg__job_fail(job, status, &err);
+        return;
+    }
     const tg_tasks *tasks = job->spec.tasks;
     int made = 0;
     for (uint64_t e = tasks->succ_start[task]; e < tasks->succ_start[task + 1]; e++) {
@@ -144,40 +149,6 @@ end_task(tg_job *job, int thread, uint32_t task)
     if (count_ended(&job->threads[thread]) == FLUSH_EVERY) {
         flush(job, &job->threads[thread]);
     }
-}
-
-static void
-run_task(tg_job *job, int thread, uint32_t task)
-{
-    tg_error err;
-    err.message[0] = '\0';
-    tg_status status = TG_OK;
-    if (task >= job->spec.outside) {
-        status = job->spec.run(job->spec.ctx, task, thread,
-                               job->ready_ns != NULL ? job->ready_ns[task] : 0, &err);
-    }
-    if (status == TG_OK) {
-        end_task(job, thread, task);
-    } else {
-        tg__job_fail(job, status, &err);
-    }
-}
-
-static bool
-next_arrival(tg_job *job, uint32_t *task)
-{
-    bool got = false;
-    if (atomic_load_explicit(&job->arrival_count, memory_order_relaxed) > 0) {
-        (void)pthread_mutex_lock(&job->window_lock);
-        uint32_t count = atomic_load(&job->arrival_count);
-        got = count > 0;
-        if (got) {
-            *task = job->arrivals[count - 1];
-            atomic_store(&job->arrival_count, count - 1);
-        }
-        (void)pthread_mutex_unlock(&job->window_lock);
-    }
-    return got;
 }
 
 static bool
@@ -283,8 +254,8 @@ tg__job_work(tg_job *job, int thread, int64_t until_ns)
     tg_job_thread *mine = &job->threads[thread];
     while (more && !atomic_load_explicit(&job->stopped, memory_order_relaxed) &&
            (until_ns == INT64_MAX || tg_clock_ns() < until_ns)) {
-        more = next_arrival(job, &task) || tg_deque_pop(&mine->deque, &task) ||
-               steal(job, thread, &task) || next_root(job, &task);
+        more =
+            tg_deque_pop(&mine->deque, &task) || steal(job, thread, &task) || next_root(job, &task);
         if (more) {
             if (mine->waits_since != 0) {
                 stop_waiting(job, thread, tg_clock_ns());
@@ -326,14 +297,9 @@ prepare(tg_job *job, tg_error *err)
     if (job->spec.need != NULL) {
         job->done = tg_calloc(NULL, n, sizeof *job->done);
     }
-    if (job->spec.outside > 0) {
-        job->arrivals = tg_malloc(NULL, job->spec.outside * sizeof *job->arrivals);
-        job->has_arrived = tg_calloc(NULL, job->spec.outside, sizeof *job->has_arrived);
-    }
     TG_CHECK(job->waits != NULL && job->roots != NULL && job->threads != NULL &&
                  (!job->spec.stamp || job->ready_ns != NULL) &&
-                 (job->spec.need == NULL || job->done != NULL) &&
-                 (job->spec.outside == 0 || (job->arrivals != NULL && job->has_arrived != NULL)),
+                 (job->spec.need == NULL || job->done != NULL),
              err, TG_ERR_MEMORY, "no memory to run %u tasks", job->count);
     for (int t = 0; t < job->thread_count; t++) {
         TG_CHECK(tg_deque_init(&job->threads[t].deque), err, TG_ERR_MEMORY,
@@ -342,13 +308,10 @@ prepare(tg_job *job, tg_error *err)
     for (uint32_t id = 0; id < job->count; id++) {
         uint32_t preds = tg_tasks_pred_count(tasks, id);
         atomic_init(&job->waits[id], preds);
-        TG_ASSERT(preds == 0 || id >= job->spec.outside);
-        if (preds == 0 && id >= job->spec.outside) {
+        if (preds == 0) {
             job->roots[job->root_count++] = id;
         }
     }
-    atomic_init(&job->frontier, job->spec.outside); /* the window is about tasks that run */
-    atomic_init(&job->limit, job->spec.outside);
     if (job->done != NULL && !job->spec.parked) {
         tg__window_widen(job);
     }
@@ -394,7 +357,6 @@ tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err
     job->exec = exec;
     job->spec = *spec;
     job->count = spec->tasks->count;
-    TG_ASSERT_CMP(spec->outside, <=, job->count);
     job->thread_count = exec->thread_count;
     atomic_init(&job->remaining, job->count);
     atomic_init(&job->parked, spec->parked);
@@ -411,17 +373,6 @@ out:
     return status;
 }
 
-/* There is something to do in the job, unless it has ended. */
-static void
-wake(tg_job *job)
-{
-    (void)pthread_mutex_lock(&job->end_lock);
-    if (job->exec != NULL) {
-        tg__exec_wake(job->exec);
-    }
-    (void)pthread_mutex_unlock(&job->end_lock);
-}
-
 void
 tg_job_admit(tg_job *job, int64_t ahead_bytes)
 {
@@ -432,28 +383,11 @@ tg_job_admit(tg_job *job, int64_t ahead_bytes)
     }
     (void)pthread_mutex_unlock(&job->window_lock);
     atomic_store(&job->parked, false);
-    wake(job);
-}
-
-tg_status
-tg_job_arrived(tg_job *job, uint32_t task, tg_error *err)
-{
-    tg_status status = TG_OK;
-    TG_CHECK(task < job->spec.outside, err, TG_ERR_VALUE,
-             "task %u does not come from outside: %u do", task, job->spec.outside);
-    (void)pthread_mutex_lock(&job->window_lock);
-    bool first = !job->has_arrived[task];
-    if (first) {
-        uint32_t count = atomic_load(&job->arrival_count);
-        job->has_arrived[task] = true;
-        job->arrivals[count] = task;
-        atomic_store(&job->arrival_count, count + 1);
+    (void)pthread_mutex_lock(&job->end_lock);
+    if (job->exec != NULL) {
+        tg__exec_wake(job->exec);
     }
-    (void)pthread_mutex_unlock(&job->window_lock);
-    TG_CHECK(first, err, TG_ERR_VALUE, "task %u has arrived already", task);
-    wake(job);
-out:
-    return status;
+    (void)pthread_mutex_unlock(&job->end_lock);
 }
 
 /* A thread of the executor that waits (a user function that computes) works along. */

@@ -56,10 +56,6 @@ struct tg_job {
     pthread_mutex_t window_lock;
     uint32_t *held; /* heap of ready tasks at or beyond limit; window lock */
     uint32_t held_count, held_capacity;
-    /* Outside tasks that have arrived, and no thread has noted so far; window lock. */
-    uint32_t *arrivals;
-    atomic_uint arrival_count;
-    bool *has_arrived; /* by outside task; window lock */
     /* The outcome. */
     pthread_mutex_t end_lock;
     pthread_cond_t end_cond;

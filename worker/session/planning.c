@@ -12,6 +12,7 @@
 #include "io/format/format.h"
 #include "io/store/store.h"
 #include "tilegraph/plan.h"
+#include "worker/child/plan_functions.h"
 #include "worker/exec/clock.h"
 #include "worker/session/computation.h"
 #include "worker/session/paths.h"
@@ -213,17 +214,24 @@ tg_plan_bytes_free(void *bytes, size_t size)
     tg_free(NULL, bytes, size);
 }
 
-/* A store that the plan names; `ctx`: the session's root, or NULL. */
+/* What a session lets a plan have. */
+typedef struct allowed {
+    char *root; /* NULL: any path */
+    const tg_plan_functions *functions;
+} allowed;
+
+/* A store that the plan names. */
 static tg_status
 open_store(void *ctx, const char *format, const char *uri, tg_source **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    const allowed *allows = ctx;
     char real[TG_STORE_PATH_MAX];
     *out = NULL;
-    if (ctx != NULL) {
-        TG_TRY(tg__root_find(ctx, uri, real, err));
+    if (allows->root != NULL) {
+        TG_TRY(tg__root_find(allows->root, uri, real, err));
     }
-    TG_TRY(tg_format_open(ctx != NULL ? real : uri, out, err));
+    TG_TRY(tg_format_open(allows->root != NULL ? real : uri, out, err));
     if (strcmp((*out)->format, format) != 0) {
         status =
             tg_fail(err, TG_ERR_VALUE, "%s: is of format %s, and was %s when the plan was made",
@@ -235,12 +243,20 @@ out:
     return status;
 }
 
-/* `root` of TG_STORE_PATH_MAX bytes lives as long as the opener. */
-static tg_wire_opener
-opener_of(tg_session *session, char *root)
+static tg_status
+make_function(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err)
 {
-    return (tg_wire_opener){ .ctx = tg_session_plan_root(session, root) ? root : NULL,
-                             .open = open_store };
+    const allowed *allows = ctx;
+    return tg__plan_function_make(allows->functions, form, out, err);
+}
+
+/* `root` of TG_STORE_PATH_MAX bytes and `allows` live as long as the opener. */
+static tg_wire_opener
+opener_of(tg_session *session, char *root, allowed *allows)
+{
+    allows->root = tg_session_plan_root(session, root) ? root : NULL;
+    allows->functions = session->plan_functions;
+    return (tg_wire_opener){ .ctx = allows, .open = open_store, .make = make_function };
 }
 
 tg_status
@@ -248,7 +264,8 @@ tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size, tg_wi
                       void *ctx, const tg_plan_options *options, tg_plan_core **out, tg_error *err)
 {
     char root[TG_STORE_PATH_MAX];
-    tg_wire_opener opener = opener_of(session, root);
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
     return tg_wire_expand(session->context, bytes, size, &opener, attach, ctx, options, out, err);
 }
 
@@ -262,7 +279,8 @@ tg_plan_from_bytes(tg_session *session, const void *bytes, size_t size, size_t c
                                 .memory_limit = session->memory_limit,
                                 .tasks_max = TG_PLAN_TASKS_MAX };
     char root[TG_STORE_PATH_MAX];
-    tg_wire_opener opener = opener_of(session, root);
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
     tg_wire_plan wire = { 0 };
     tg_plan_target *planned = NULL;
     size_t wanted = 0;
@@ -299,7 +317,8 @@ tg_plan_bytes_targets(tg_session *session, const void *bytes, size_t size, size_
 {
     tg_status status = TG_OK;
     char root[TG_STORE_PATH_MAX];
-    tg_wire_opener opener = opener_of(session, root);
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
     tg_wire_arrays read = { 0 };
     *count = 0;
     TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
@@ -316,37 +335,27 @@ out:
 
 /* Paths become absolute: whoever reads may be elsewhere. */
 static tg_status
-write_arrays(size_t count, tg_array *const *arrays, tg_functions *functions, tg_wire_writing *how,
-             tg_wire_bytes *written, tg_error *err)
+write_arrays(size_t count, tg_array *const *arrays, bool digest, tg_wire_bytes *written,
+             tg_error *err)
 {
     tg_status status = TG_OK;
     char folder[TG_STORE_PATH_MAX];
     TG_CHECK(getcwd(folder, sizeof folder) != NULL, err, TG_ERR_IO,
              "the name of the current folder cannot be had: %s", strerror(errno));
-    how->folder = folder;
-    if (functions != NULL) {
-        how->function_max = functions->max;
-        how->functions = functions->list;
-    }
-    TG_TRY(tg_wire_write_nodes(count, arrays, how, written, err));
-    if (functions != NULL) {
-        functions->count = how->function_count;
-    }
+    const tg_wire_writing how = { .folder = folder, .digest = digest };
+    TG_TRY(tg_wire_write_nodes(count, arrays, &how, written, err));
 out:
-    how->folder = NULL;
     return status;
 }
 
 tg_status
-tg_arrays_to_bytes(size_t count, tg_array *const *arrays, tg_functions *functions, void **bytes,
-                   size_t *size, tg_error *err)
+tg_arrays_to_bytes(size_t count, tg_array *const *arrays, void **bytes, size_t *size, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_wire_bytes written = { 0 };
-    tg_wire_writing how = { .folder = NULL };
     *bytes = NULL;
     *size = 0;
-    TG_TRY(write_arrays(count, arrays, functions, &how, &written, err));
+    TG_TRY(write_arrays(count, arrays, false, &written, err));
     *bytes = tg_malloc(NULL, written.size);
     TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for %zu bytes", written.size);
     memcpy(*bytes, written.data, written.size);
@@ -357,15 +366,14 @@ out:
 }
 
 tg_status
-tg_arrays_fingerprint(size_t count, tg_array *const *arrays, tg_functions *functions,
-                      char text[TG_FINGERPRINT_BYTES], tg_error *err)
+tg_arrays_fingerprint(size_t count, tg_array *const *arrays, char text[TG_FINGERPRINT_BYTES],
+                      tg_error *err)
 {
     tg_status status = TG_OK;
     tg_wire_bytes written = { 0 };
-    tg_wire_writing how = { .digest = true };
     uint64_t sum[2] = { 0 };
     text[0] = '\0';
-    TG_TRY(write_arrays(count, arrays, functions, &how, &written, err));
+    TG_TRY(write_arrays(count, arrays, true, &written, err));
     tg_wire_digest(&written, sum);
     (void)snprintf(text, TG_FINGERPRINT_BYTES, "%016" PRIx64 "%016" PRIx64, sum[0], sum[1]);
 out:
@@ -375,16 +383,15 @@ out:
 
 tg_status
 tg_arrays_from_bytes(tg_session *session, const void *bytes, size_t size,
-                     const tg_functions *functions, size_t count, tg_array **arrays, tg_error *err)
+                     const tg_plan_functions *functions, size_t count, tg_array **arrays,
+                     tg_error *err)
 {
     tg_status status = TG_OK;
     char root[TG_STORE_PATH_MAX];
-    tg_wire_opener opener = opener_of(session, root);
+    allowed allows;
+    tg_wire_opener opener = opener_of(session, root, &allows);
     tg_wire_arrays read = { 0 };
-    if (functions != NULL) {
-        opener.function_count = functions->count;
-        opener.functions = functions->list;
-    }
+    allows.functions = functions != NULL ? functions : allows.functions;
     TG_TRY(tg_wire_read_nodes(session->context, bytes, size, &opener, &read, err));
     TG_CHECK(read.count == count, err, TG_ERR_VALUE, "the bytes hold %zu arrays, %zu are wanted",
              read.count, count);

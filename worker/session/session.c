@@ -9,6 +9,7 @@
 #include "io/store/store.h"
 #include "ops/registry.h"
 #include "tilegraph/plan.h"
+#include "worker/child/plan_functions.h"
 #include "worker/session/env.h"
 #include "worker/session/paths.h"
 #include "worker/session/remote.h"
@@ -132,6 +133,7 @@ tg_session_close(tg_session *session)
         }
         tg_pool_destroy(session->pool);
         tg_free(NULL, session->plan_root, TG_STORE_PATH_MAX);
+        tg__plan_functions_destroy(session->plan_functions);
         (void)pthread_mutex_destroy(&session->lock);
         tg_free(NULL, session, sizeof *session);
     }
@@ -215,6 +217,19 @@ tg_session_set_plan_root(tg_session *session, const char *root, tg_error *err)
     real = old;
 out:
     tg_free(NULL, real, TG_STORE_PATH_MAX);
+    return status;
+}
+
+tg_status
+tg_session_set_plan_functions(tg_session *session, const tg_plan_functions *functions,
+                              tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_functions *copy = NULL;
+    TG_TRY(tg__plan_functions_copy(functions, &copy, err));
+    tg__plan_functions_destroy(session->plan_functions);
+    session->plan_functions = copy;
+out:
     return status;
 }
 

@@ -13,7 +13,7 @@
 #include "core/mem/pool.h"
 #include "core/mem/shared.h"
 #include "core/plan/plan.h"
-#include "tilegraph/session.h"
+#include "tilegraph/plan.h"
 #include "worker/exec/exec.h"
 #include "worker/session/admission.h"
 
@@ -29,9 +29,10 @@ struct tg_session {
     tg_admission admission;
     atomic_int threads;
     _Atomic int64_t memory_limit;
-    char *plan_root;   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any path; lock */
-    tg_remote *remote; /* what computes instead; NULL: the session itself; lock */
-    bool lent;         /* a part of its memory and threads: it listens; lock */
+    tg_plan_functions *plan_functions; /* that plans may call; NULL: none */
+    char *plan_root;                   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any; lock */
+    tg_remote *remote;                 /* what computes instead; NULL: the session itself; lock */
+    bool lent; /* a part of its memory and threads: it listens; lock */
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,18 +239,111 @@ test_memory_travels_by_value(void **state)
     tg_wire_bytes_fini(&bytes);
 }
 
+/* --- functions ------------------------------------------------------------------------------- */
+
+static int
+twice(void *user, const tg_block_info *info, const tg_block_view *in, size_t nin,
+      const tg_block_view *out, char *message, size_t message_bytes)
+{
+    (void)user, (void)info, (void)in, (void)nin, (void)out, (void)message, (void)message_bytes;
+    return 1;
+}
+
+/* `user` is the form itself; without bytes the function says that it has none. */
+static int
+form_of(void *user, tg_function_form *form, char *message, size_t message_bytes)
+{
+    *form = *(const tg_function_form *)user;
+    (void)snprintf(message, message_bytes, "it holds a lock");
+    return form->bytes == NULL;
+}
+
+static tg_function_form made; /* the one that make_function was asked for last */
+static char made_bytes[64];
+
+static tg_status
+make_function(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    *out = NULL;
+    TG_CHECK(strcmp(form->kind, "python") == 0, err, TG_ERR_VALUE, "%s is not allowed", form->name);
+    assert_true(form->size <= sizeof made_bytes);
+    memcpy(made_bytes, form->bytes, form->size);
+    made = (tg_function_form){ "python", "f", made_bytes, form->size };
+    assert_string_equal(form->name, "f");
+    *out = tg_block_function_create(twice, ctx, NULL, 0);
+out:
+    return status;
+}
+
+static tg_array *
+call_of(mini *m, tg_function *function)
+{
+    const tg_param param = { "fn", TG_PARAM_POINTER, { 1, { .function = function } } };
+    return tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 1, &param);
+}
+
 static void
 test_functions_of_this_process_are_refused(void **state)
 {
     mini *m = *state;
     tg_wire_bytes bytes;
     tg_error err;
-    tg_array *c =
-        tg_apply(m->scope, "call", 1, (tg_array *[]){ tg_scalar(m->scope, 1.0) }, 0, NULL);
+    tg_function_form form = { "python", "f", NULL, 0 };
+    tg_function *function = tg_block_function_create(twice, &form, NULL, 0);
+    tg_array *c = call_of(m, function);
     assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "'call'"));
+    assert_non_null(strstr(err.message, "'call' calls a function of this process"));
     assert_null(bytes.data);
+    tg_block_function_set_form(function, form_of);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "it holds a lock"));
+    form.bytes = "";
+    form.size = (size_t)TG_FUNCTION_BYTES_MAX + 1;
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_ERR_LIMIT);
     assert_int_equal(tg_wire_write_nodes(TG_TARGETS_MAX + 1, &c, NULL, &bytes, &err), TG_ERR_LIMIT);
+    tg_block_function_release(function);
+}
+
+static void
+test_a_function_with_a_form_is_made_by_the_reader(void **state)
+{
+    mini *m = *state;
+    tg_wire_bytes bytes;
+    tg_wire_arrays arrays;
+    tg_error err;
+    int here = 0;
+    tg_function_form form = { "python", "f", "by\0tes", 6 };
+    tg_function *function = tg_block_function_create(twice, &form, NULL, 0);
+    tg_wire_opener maker = { .ctx = &here, .make = make_function };
+    tg_block_function_set_form(function, form_of);
+    tg_array *c = call_of(m, function);
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_OK);
+
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &maker, &arrays, &err),
+                     TG_OK);
+    assert_int_equal(made.size, 6);
+    assert_memory_equal(made.bytes, "by\0tes", 6);
+    assert_ptr_not_equal(arrays.arrays[0], c);
+    assert_ptr_equal(arrays.arrays[0]->values[0].function->user, &here);
+    tg_wire_arrays_fini(&arrays);
+
+    maker.make = NULL; /* a reader that wants no functions */
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &maker, &arrays, &err),
+                     TG_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "python function f is refused"));
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, NULL, &arrays, &err),
+                     TG_ERR_UNSUPPORTED);
+    tg_wire_bytes_fini(&bytes);
+
+    form.kind = "library";
+    maker.make = make_function;
+    assert_int_equal(tg_wire_write_nodes(1, &c, NULL, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &maker, &arrays, &err),
+                     TG_ERR_VALUE);
+    assert_non_null(strstr(err.message, "plan: node 1: f is not allowed"));
+    tg_wire_bytes_fini(&bytes);
+    tg_block_function_release(function);
 }
 
 /* --- hostile messages ------------------------------------------------------------------------ */
@@ -326,13 +420,29 @@ test_hand_made_messages(void **state)
         CASE(TWO SCALAR "\x95\xa5"
                         "twice\x01\x91\x00\x90\xc0",
              TG_ERR_FORMAT, "made of others"),
-        CASE(TWO SCALAR "\x95\xa4"
-                        "call\x01\x91\x00\x90\xc0",
+        CASE(ONE "\x95\xab"
+                 "from_memory\x01\x90\x90\xc0",
              TG_ERR_UNSUPPORTED, "one process"),
         CASE(ONE "\x95\xa6"
                  "scalar\x01\x90\x91\x93\xa4"
                  "kind\x06\xc0\xc0",
-             TG_ERR_UNSUPPORTED, "function"),
+             TG_ERR_FORMAT, "function"),
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x06\x93\xa1k\xa1n\xc4\x01_\xc0",
+             TG_ERR_UNSUPPORTED, "the k function n is refused"),
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x06\x93\xa1k\xa1n\xa1_\xc0",
+             TG_ERR_FORMAT, "a function must be binary"),
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x06\x93\xa1k\xc0\xc4\x01_\xc0",
+             TG_ERR_FORMAT, "name of a function"),
+        CASE(ONE "\x95\xa6"
+                 "scalar\x01\x90\x91\x93\xa4"
+                 "kind\x06\x93\xb0sixteen letters!\xa1n\xc4\x01_\xc0",
+             TG_ERR_FORMAT, "kind of a function"),
         CASE(ONE "\x95\xa6"
                  "scalar\x01\x90\x91\x93\xa4"
                  "kind\x07\xc0\xc0",
@@ -418,6 +528,7 @@ main(void)
         TEST(test_sources_are_opened_again),
         TEST(test_memory_travels_by_value),
         TEST(test_functions_of_this_process_are_refused),
+        TEST(test_a_function_with_a_form_is_made_by_the_reader),
         TEST(test_hand_made_messages),
         TEST(test_cut_and_changed_messages),
     };

@@ -4,16 +4,18 @@
 #include "tests/support/server_talk.h"
 
 static void
-begin(talk *t, graph *g)
+begin(talk *t, script_graph *g, uint32_t *task)
 {
     talk_begin(t, NULL);
     talk_join(t, 1, 2);
     talk_join(t, 2, 2);
     talk_attach(t, 8);
     talk_attach(t, 9);
-    graph_begin(g, 4);
-    graph_end(g);
+    script_flat(g, 4);
     talk_submit(t, 9, 5, g);
+    const talk_word *assigned = talk_find(t, 1, TG_MESSAGE_ASSIGN);
+    assert_non_null(assigned);
+    *task = assigned->ranges[0].lo;
     talk_clear(t);
 }
 
@@ -21,10 +23,11 @@ static void
 test_numbers_go_to_the_client_of_the_job(void **state)
 {
     talk t;
-    graph g;
+    script_graph g;
+    uint32_t task = 0;
     unsigned char bytes[4] = { 1, 2, 3, 4 };
     (void)state;
-    begin(&t, &g);
+    begin(&t, &g, &task);
     talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_MEASURED, .job = 5, .bytes = bytes,
                                   .byte_count = sizeof bytes });
     assert_int_equal(t.count, 1);
@@ -41,7 +44,7 @@ test_numbers_go_to_the_client_of_the_job(void **state)
     talk_say(&t, 8, (tg_message){ .kind = TG_MESSAGE_MEASURED, .job = 5 }); /* no worker */
     assert_int_equal(t.expelled, 8);
     talk_end(&t);
-    graph_free(&g);
+    tg_tasks_fini(&g.tasks);
 }
 
 static void
@@ -50,10 +53,11 @@ test_timelines_are_bounded_and_numbers_are_not(void **state)
     enum { PART = 1 << 16 };
     static unsigned char bytes[PART];
     talk t;
-    graph g;
+    script_graph g;
+    uint32_t task = 0;
     tg_message m = { .kind = TG_MESSAGE_TIMELINE, .job = 5, .bytes = bytes, .byte_count = PART };
     (void)state;
-    begin(&t, &g);
+    begin(&t, &g, &task);
     for (int i = 0; i < 200; i++) {
         talk_say(&t, 1, m);
     }
@@ -69,22 +73,23 @@ test_timelines_are_bounded_and_numbers_are_not(void **state)
     assert_in_range(t.count, (2 << 20) / PART - 1, (2 << 20) / PART);
     assert_int_equal(t.expelled, 0);
     talk_end(&t);
-    graph_free(&g);
+    tg_tasks_fini(&g.tasks);
 }
 
 static void
 test_deaths_and_retries_are_told(void **state)
 {
     talk t;
-    graph g;
+    script_graph g;
+    uint32_t task = 0;
     (void)state;
-    begin(&t, &g);
-    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_FAILED, .job = 5, .task = 0,
+    begin(&t, &g, &task);
+    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_FAILED, .job = 5, .task = task,
                                   .code = TG_ERR_IO, .text = "disk", .flag = true });
     const talk_word *w = talk_find(&t, 9, TG_MESSAGE_HAPPENED);
     assert_non_null(w);
     assert_int_equal(w->m.worker, 1);
-    assert_int_equal(w->m.task, 0);
+    assert_int_equal(w->m.task, task);
     assert_int_equal(w->m.total, 1);
     assert_false(w->m.flag);
     talk_clear(&t);
@@ -100,7 +105,7 @@ test_deaths_and_retries_are_told(void **state)
     w = talk_find(&t, 9, TG_MESSAGE_HAPPENED);
     assert_true(w == NULL || !w->m.flag);
     talk_end(&t);
-    graph_free(&g);
+    tg_tasks_fini(&g.tasks);
 }
 
 static void

@@ -190,6 +190,35 @@ test_rot(void **state)
     graph_end(&g);
 }
 
+/* LOST once overtook the DONE of the same tile, and so meant nothing to the scheduler. */
+static void
+test_lost_after_done(void **state)
+{
+    script_graph g;
+    script s;
+    size_t done = SIZE_MAX, lost = SIZE_MAX;
+    (void)state;
+    graph_sum(&g, 3);
+    script_begin(
+        &s, (tg_agent_options){ .memory_limit = 25, .spill_bytes = 100, .batch_ns = 1000 * MS });
+    script_job(&s, 1, &g);
+    script_assign(&s, 1, 0, 2);
+    script_ended(&s, 1, 0);
+    script_of(&s, TG_AGENT_SPILLED, 1, 0, 10);
+    assert_true(script_does(&s, TG_DO_START, 1));
+    script_ended(&s, 1, 1);
+    script_of(&s, TG_AGENT_WANTED, 1, 0, 0);
+    script_of(&s, TG_AGENT_LOAD_FAILED, 1, 0, 0);
+    for (size_t i = 0; i < s.count; i++) {
+        bool says = s.actions[i].kind == TG_DO_SAY;
+        done = says && s.actions[i].message->kind == TG_MESSAGE_DONE ? i : done;
+        lost = says && s.actions[i].message->kind == TG_MESSAGE_LOST ? i : lost;
+    }
+    assert_true(done < lost && lost < s.count);
+    script_end(&s);
+    graph_end(&g);
+}
+
 /* Another worker's wish is as good as a reader here. */
 static void
 test_serves_from_disk(void **state)
@@ -284,6 +313,38 @@ test_no_disk(void **state)
     graph_end(&g);
 }
 
+/* Two workers once waited for ever, each with fetches under way from the other: a tile that the
+ * other one waits for is loaded all the same, and fetches leave room for it. */
+static void
+test_two_wait_for_each_other(void **state)
+{
+    script_graph g, own;
+    script s;
+    (void)state;
+    graph_sum(&g, 4);
+    graph_pairs(&own, 1);
+    g.need_bytes[0] = g.need_bytes[1] = g.need_bytes[2] = g.need_bytes[3] = 0;
+    script_begin(&s, (tg_agent_options){ .memory_limit = 40, .spill_bytes = 100 });
+    script_job(&s, 1, &g);
+    script_job(&s, 2, &own);
+    script_assign(&s, 2, 0, 1);
+    script_assign(&s, 1, 4, 5);
+    script_ended(&s, 2, 0);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 4, 9);
+    for (uint32_t t = 0; t < 3; t++) {
+        assert_false(script_does(&s, TG_DO_FETCH, 3));
+        script_of(&s, TG_AGENT_FETCHED, 1, t, 10);
+    }
+    assert_true(script_does(&s, TG_DO_SPILL, 0)); /* of job 2, for the last that is missing */
+    script_of(&s, TG_AGENT_SPILLED, 2, 0, 10);
+    assert_true(script_does(&s, TG_DO_FETCH, 3));
+    script_of(&s, TG_AGENT_WANTED, 2, 0, 0);
+    assert_true(script_does(&s, TG_DO_LOAD, 0));
+    script_end(&s);
+    graph_end(&g);
+    graph_end(&own);
+}
+
 /* A ready task whose tile is not to be had any more lets its room go. */
 static void
 test_freed_while_loading(void **state)
@@ -325,10 +386,12 @@ main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_rot),
+        cmocka_unit_test(test_lost_after_done),
         cmocka_unit_test(test_serves_from_disk),
         cmocka_unit_test(test_too_large_alone),
         cmocka_unit_test(test_too_large_to_fetch),
         cmocka_unit_test(test_no_disk),
+        cmocka_unit_test(test_two_wait_for_each_other),
         cmocka_unit_test(test_freed_while_loading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

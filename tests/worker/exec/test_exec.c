@@ -396,145 +396,29 @@ test_arguments(void **state)
     tg_job_release(NULL);
 }
 
-/* -- tasks that end outside ----------------------------------------------------------------- */
-
-/* `outside` tasks, and behind them a chain of layers in which each task reads two before it. */
-static void
-outside_init(work *w, tg_exec *exec, uint32_t outside, uint32_t count)
-{
-    tg_error err;
-    uint32_t id = 0;
-    memset(w, 0, sizeof *w);
-    w->exec = exec;
-    w->fails_at = UINT32_MAX;
-    tg_tasks_init(&w->tasks);
-    for (uint32_t t = 0; t < count; t++) {
-        uint32_t list[2] = { t / 2, t - 1 };
-        uint32_t n = t < outside ? 0 : t / 2 == t - 1 ? 1 : 2;
-        assert_int_equal(tg_tasks_add(&w->tasks, n, list, &id, &err), TG_OK);
-    }
-    assert_int_equal(tg_tasks_freeze(&w->tasks, &err), TG_OK);
-    w->ran = calloc(count, sizeof *w->ran);
-}
-
-static int64_t
-need_one(void *ctx, uint32_t task)
-{
-    (void)ctx;
-    (void)task;
-    return 1;
-}
-
-static void
-arrive(tg_job *job, work *w, uint32_t task)
-{
-    tg_error err;
-    atomic_store(&w->ran[task], 1); /* run_task looks at it */
-    assert_int_equal(tg_job_arrived(job, task, &err), TG_OK);
-}
-
-static void
-nothing_runs_before_what_it_reads_has_arrived(void **state)
-{
-    enum { OUTSIDE = 20, COUNT = 400 };
-    (void)state;
-    for (int round = 0; round < 200; round++) {
-        tg_exec *exec = NULL;
-        tg_job *job = NULL;
-        tg_error err;
-        bool done = false;
-        work w;
-        assert_int_equal(tg_exec_create(1 + round % 3, &exec, &err), TG_OK);
-        outside_init(&w, exec, OUTSIDE, COUNT);
-        tg_job_spec spec = { .tasks = &w.tasks,
-                             .outside = OUTSIDE,
-                             .ctx = &w,
-                             .run = run_task,
-                             .ended = on_end,
-                             .need = round % 2 == 0 ? need_one : NULL,
-                             .ahead_bytes = round % 5 };
-        assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
-        for (uint32_t i = 0; i < OUTSIDE - 1; i++) {
-            arrive(job, &w, (i + (uint32_t)round) % (OUTSIDE - 1));
-        }
-        assert_int_equal(tg_job_wait(job, 1000000, &done, &err), TG_OK);
-        assert_false(done);
-        assert_int_equal(atomic_load(&w.runs), 0); /* task 20 reads 10 and 19 */
-        arrive(job, &w, OUTSIDE - 1);
-        assert_int_equal(tg_job_wait(job, -1, &done, &err), TG_OK);
-        assert_true(done);
-        assert_int_equal(atomic_load(&w.runs), COUNT - OUTSIDE);
-        assert_int_equal(atomic_load(&w.ended), 1);
-        tg_job_release(job);
-        tg_exec_destroy(exec);
-        tg_tasks_fini(&w.tasks);
-        free(w.ran);
-    }
-}
-
-/* The longest timeout there is must not wrap around to one that has passed. */
 static void
 a_timeout_of_centuries_waits(void **state)
 {
-    tg_exec *exec = NULL;
-    tg_job *job = NULL;
+    tg_exec *exec = make_exec(2);
     tg_error err;
-    bool done = false;
     work w;
+    bool done = false;
     (void)state;
-    assert_int_equal(tg_exec_create(2, &exec, &err), TG_OK);
-    outside_init(&w, exec, 1, 2000);
-    tg_job_spec spec = {
-        .tasks = &w.tasks, .outside = 1, .ctx = &w, .run = run_task, .ended = on_end
-    };
-    assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
-    arrive(job, &w, 0);
+    work_init(&w, exec, 2000, 1, 1);
+    w.naps = true;
+    tg_job *job = start(exec, &w);
     assert_int_equal(tg_job_wait(job, INT64_MAX, &done, &err), TG_OK);
     assert_true(done);
-    assert_int_equal(atomic_load(&w.runs), 1999);
+    assert_int_equal(atomic_load(&w.runs), 2000);
     tg_job_release(job);
     tg_exec_destroy(exec);
-    tg_tasks_fini(&w.tasks);
-    free(w.ran);
-}
-
-static void
-a_job_may_be_stopped_while_it_waits_for_outside(void **state)
-{
-    tg_exec *exec = NULL;
-    tg_job *job = NULL;
-    tg_error err;
-    bool done = false;
-    work w;
-    (void)state;
-    assert_int_equal(tg_exec_create(2, &exec, &err), TG_OK);
-    outside_init(&w, exec, 4, 50);
-    tg_job_spec spec = {
-        .tasks = &w.tasks, .outside = 4, .ctx = &w, .run = run_task, .ended = on_end
-    };
-    assert_int_equal(tg_job_start(exec, &spec, &job, &err), TG_OK);
-    arrive(job, &w, 1);
-    assert_int_equal(tg_job_arrived(job, 1, &err), TG_ERR_VALUE);
-    assert_non_null(strstr(err.message, "task 1 has arrived already"));
-    assert_int_equal(tg_job_arrived(job, 4, &err), TG_ERR_VALUE);
-    assert_non_null(strstr(err.message, "task 4 does not come from outside"));
-    tg_job_stop(job, TG_ERR_CANCELLED, "enough");
-    assert_int_equal(tg_job_wait(job, -1, &done, &err), TG_ERR_CANCELLED);
-    assert_true(done);
-    arrive(job, &w, 2); /* late: nothing */
-    assert_int_equal(atomic_load(&w.runs), 0);
-    tg_job_release(job);
-    tg_exec_destroy(exec);
-    tg_tasks_fini(&w.tasks);
-    free(w.ran);
+    work_fini(&w);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_runs_before_what_it_reads_has_arrived),
-        cmocka_unit_test(a_job_may_be_stopped_while_it_waits_for_outside),
         cmocka_unit_test(a_timeout_of_centuries_waits),
         cmocka_unit_test(test_many_tasks),
         cmocka_unit_test(test_no_tasks),

@@ -269,6 +269,58 @@ test_a_ghost_cannot_be_read(void **state)
     tg_session_close(session);
 }
 
+static int
+do_nothing(void *user, const tg_block_info *info, const tg_block_view *in, size_t nin,
+           const tg_block_view *out, char *message, size_t message_bytes)
+{
+    (void)user, (void)info, (void)in, (void)nin, (void)out, (void)message, (void)message_bytes;
+    return 0;
+}
+
+static int
+form_of(void *user, tg_function_form *form, char *message, size_t message_bytes)
+{
+    (void)user, (void)message, (void)message_bytes;
+    *form = (tg_function_form){ "python", "f", "co\0de", 5 };
+    return 0;
+}
+
+/* Who only looks at a plan needs no leave to call its functions, and cannot call them. */
+static void
+test_a_function_is_not_made(void **state)
+{
+    tg_session *session = open_session();
+    tg_scope *g = tg_scope_create(session);
+    tg_function *function = tg_block_function_create(do_nothing, NULL, NULL, 0);
+    tg_array *x = numbers(g, 62, 49, "float32");
+    tg_block_function_set_form(function, form_of);
+    tg_array *y = tg_map_blocks(g, 1, &x, &(tg_map_blocks_options){ .function = function });
+    tg_wire_bytes bytes, again;
+    tg_wire_arrays read;
+    tg_computation *computation = NULL;
+    tg_error err = { .message = "" };
+    bool done = false;
+    (void)state;
+    assert_int_equal(tg_wire_write_nodes(1, &y, NULL, &bytes, &err), TG_OK);
+    assert_int_equal(
+        tg_wire_read_nodes(session->context, bytes.data, bytes.size, &tg_wire_ghosts, &read, &err),
+        TG_OK);
+    assert_int_equal(tg_wire_write_nodes(1, read.arrays, NULL, &again, &err), TG_OK);
+    assert_int_equal(again.size, bytes.size);
+    assert_memory_equal(again.data, bytes.data, bytes.size);
+    tg_target target = { .array = read.arrays[0] };
+    assert_int_equal(tg_compute_start(session, 1, &target, &computation, &err), TG_OK);
+    assert_int_equal(tg_computation_wait(computation, -1, &done, &err), TG_ERR_USER);
+    assert_non_null(strstr(err.message, "f was not made"));
+    tg_computation_destroy(computation);
+    tg_wire_arrays_fini(&read);
+    tg_wire_bytes_fini(&bytes);
+    tg_wire_bytes_fini(&again);
+    tg_block_function_release(function);
+    tg_scope_destroy(g);
+    tg_session_close(session);
+}
+
 static void
 test_a_store_that_was_cut_anew_is_refused(void **state)
 {
@@ -419,6 +471,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_plan_without_its_stores_is_the_same),
         cmocka_unit_test(test_a_ghost_cannot_be_read),
+        cmocka_unit_test(test_a_function_is_not_made),
         cmocka_unit_test(test_a_store_that_was_cut_anew_is_refused),
         cmocka_unit_test(test_a_shared_plan_never_trims_and_keeps_its_results),
         cmocka_unit_test(test_a_million_tiles_are_expanded_soon),

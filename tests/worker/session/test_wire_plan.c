@@ -518,7 +518,7 @@ test_what_cannot_travel_is_refused(void **state)
         { .array = tg_apply(g, "map_blocks", 1, &x, 1, &param) },
         { .array = tg_from_memory(g, large, TG_DT_U8, 1, &shape, NULL, NULL, 0, NULL, NULL) },
     };
-    const char *messages[2] = { "'map_blocks' belongs to this process",
+    const char *messages[2] = { "'map_blocks' calls a function of this process (function)",
                                 "17825792 bytes in memory cannot be sent" };
     (void)state;
     for (int t = 0; t < 2; t++) {
