@@ -7,7 +7,7 @@
 #include "scheduler/server/internal.h"
 
 /* Of what a client gets of timelines: at once, and by the second. */
-#define AT_ONCE ((int64_t)8 << 20)
+#define AT_ONCE  ((int64_t)8 << 20)
 #define A_SECOND ((int64_t)2 << 20)
 
 /* Has this client room for so much more? */
@@ -33,8 +33,8 @@ tg__hear_measured(tg_server *server, uint64_t id, tg__peer *peer, const tg_messa
     bool runs = order != NULL && order->life == TG__RUNNING;
     tg__peer *client = runs ? tg__peer_find(server, order->client) : NULL;
     (void)err;
-    if (client != NULL && (m->kind == TG_MESSAGE_MEASURED ||
-                           has_room(server, client, (int64_t)m->byte_count))) {
+    if (client != NULL &&
+        (m->kind == TG_MESSAGE_MEASURED || has_room(server, client, (int64_t)m->byte_count))) {
         tg_message say = *m;
         say.worker = id;
         say.name = peer->name;

@@ -239,8 +239,8 @@ tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
         char *name = who->worker ? tg__server_text(who->name) : NULL;
         tg__peer_forget(server, who);
         if (name != NULL) { /* one that leaves says so before */
-            tg__happened_to_all(
-                server, &(tg__happening){ .worker = peer, .name = name, .died = true });
+            tg__happened_to_all(server,
+                                &(tg__happening){ .worker = peer, .name = name, .died = true });
         }
         tg__server_text_free(name);
     }

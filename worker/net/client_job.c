@@ -210,6 +210,9 @@ void
 tg__client_job_hears(tg_client_job *job, const tg_message *message)
 {
     const tg_plan_core *plan = job->computation->run->plan;
+    if (tg__client_measured(job, message)) {
+        return;
+    }
     switch (message->kind) {
     case TG_MESSAGE_PROGRESS:
         (void)pthread_mutex_lock(&job->client->lock);
@@ -274,6 +277,7 @@ fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
     if (wanted.from != 0 && address != NULL) {
         tg_status status = tg_port_fetch(client->port, now_ns, &wanted, address, &id, &err);
         if (status == TG_OK) {
+            tg_busy_begin(&client->line, now_ns);
             job->tiles[task] = COMING;
             job->busy++;
             client->coming += wanted.bytes_max;

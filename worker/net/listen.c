@@ -39,7 +39,8 @@ run_scheduler(void *ctx)
 {
     tg_listener *listener = ctx;
     tg_error err;
-    if (tg_daemon_run(listener->daemon, &err) != TG_OK) { /* who waits for it sees that it is gone */
+    if (tg_daemon_run(listener->daemon, &err) !=
+        TG_OK) { /* who waits for it sees that it is gone */
         tg_daemon_stop(listener->daemon);
     }
     return NULL;

@@ -10,6 +10,7 @@
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 #include "worker/net/worker_inside.h"
+#include "worker/net/worker_measure.h"
 
 /* A holder that does not answer for so long has lost the tile, as far as this worker can tell. */
 #define FETCH_NS ((int64_t)10000000000)
@@ -53,9 +54,12 @@ tg__worker_run(void *ctx, tg_crew_token token, int thread)
     tg_worker_job *job = (tg_worker_job *)(uintptr_t)token.job;
     tg_error err = { .message = "" };
     int64_t start = tg_clock_ns();
+    tg__worker_measure_wait(job, thread, start);
     tg_worker_news news = { .kind = TG_NEWS_RAN, .job = job->number, .task = (uint32_t)token.task };
     news.status = tg_part_run(job->part, news.task, thread, 0, &news.bytes, &err);
-    news.busy_ns = tg_clock_ns() - start;
+    int64_t end = tg_clock_ns();
+    tg__worker_measure_ran(worker, thread, end);
+    news.busy_ns = end - start;
     if (news.status != TG_OK) {
         say_text(&news, err.message);
     }
@@ -66,6 +70,7 @@ static void
 start(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
 {
     tg_error err;
+    job->measure.started++;
     tg_status status = tg_crew_start(
         worker->crew, (tg_crew_token){ (uint64_t)(uintptr_t)job, action->task }, &err);
     if (status != TG_OK) {
@@ -104,6 +109,7 @@ fetch(tg_worker *worker, const tg_agent_action *action)
         made->task = action->task;
         made->next = worker->fetches;
         worker->fetches = made;
+        tg_busy_begin(&worker->line, now);
     } else {
         tg_free(NULL, made, sizeof *made);
         no_fetch(worker, action, err.message);
@@ -136,6 +142,7 @@ cancel_fetch(tg_worker *worker, const tg_agent_action *action)
     tg_worker_fetch **at = find_fetch(worker, action->job, action->task);
     if (*at != NULL) { /* else its end is on the way */
         tg_port_cancel(worker->port, (*at)->id);
+        (void)tg_busy_end(&worker->line, tg_clock_ns());
         forget_fetch(at);
         no_fetch(worker, action, "it was not needed any more");
     }
@@ -146,7 +153,8 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
 {
     tg_worker *worker = ctx;
     uint32_t task = end->fetch.task;
-    const tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
+    tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->line, now);
     tg_error err = end->error;
     tg_status status = end->status;
     forget_fetch(find_fetch(worker, end->fetch.job, task));
@@ -159,6 +167,8 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
                              .task = task,
                              .text = err.message };
     if (status == TG_OK) {
+        tg__worker_measure_aside(job, TG_TIMELINE_TRANSFER, task, began, now,
+                                 (int64_t)tg_buffer_bytes(end->buffer));
         event.bytes = end->shared ? 0 : tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
     }
     worker->arrived = end->buffer;
@@ -200,9 +210,11 @@ spill(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
     tg_error err = { .message = "the tile is not here" };
     tg_buffer *buffer = tg_part_get(job->part, action->task);
     const tg_stage *stage = &job->plan->stages[job->plan->stage_of_task[action->task]];
+    tg_busy_begin(&worker->disk, tg_clock_ns());
     size_t element = stage->kind == TG_STAGE_TILE ? tg_dtype_size(stage->root->dtype) : 1;
     if (buffer == NULL ||
         tg_spill_store(worker->spill, key_of(action), buffer, element, &err) != TG_OK) {
+        (void)tg_busy_end(&worker->disk, tg_clock_ns());
         no_disk(worker, action, false, err.message);
     }
     tg_buffer_release(buffer);
@@ -212,8 +224,10 @@ static void
 load(tg_worker *worker, const tg_agent_action *action)
 {
     tg_error err;
+    tg_busy_begin(&worker->disk, tg_clock_ns());
     if (tg_spill_load(worker->spill, key_of(action), worker->options.session->pool, &err) !=
         TG_OK) {
+        (void)tg_busy_end(&worker->disk, tg_clock_ns());
         no_disk(worker, action, true, err.message);
     }
 }
@@ -251,9 +265,13 @@ forget(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
 static void
 act(tg_worker *worker, const tg_agent_action *action)
 {
-    tg_worker_job *job = tg__worker_job_find(worker, action->job);
+    tg_worker_job *job = tg__worker_job_find(worker, action->job), *told = NULL;
     switch (action->kind) {
     case TG_DO_SAY:
+        if (action->message->kind == TG_MESSAGE_DONE) {
+            told = tg__worker_job_find(worker, action->message->job);
+            tg__worker_measure_tell(told, tg_clock_ns());
+        }
         tg__worker_say(worker, action->message);
         break;
     case TG_DO_START:
@@ -330,6 +348,10 @@ static void
 take_ran(tg_worker *worker, const tg_worker_news *news)
 {
     bool ok = news->status == TG_OK;
+    tg_worker_job *job = tg__worker_job_find(worker, news->job);
+    if (job != NULL) {
+        job->measure.started--;
+    }
     tg__worker_step(worker, &(tg_agent_event){ .kind = ok ? TG_AGENT_ENDED : TG_AGENT_FAILED,
                                                .job = news->job,
                                                .task = news->task,
@@ -346,8 +368,11 @@ take_loaded(tg_worker *worker, const tg_worker_news *news)
 {
     tg_error err = { .message = "" };
     tg_status status = news->status;
-    const tg_worker_job *job = tg__worker_job_find(worker, news->job);
+    tg_worker_job *job = tg__worker_job_find(worker, news->job);
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->disk, now);
     if (status == TG_OK && job != NULL && job->part != NULL) {
+        tg__worker_measure_aside(job, TG_TIMELINE_LOAD, news->task, began, now,
+                                 (int64_t)tg_buffer_bytes(news->buffer));
         status = tg_part_put(job->part, news->task, news->buffer, &err);
     }
     tg__worker_step(
@@ -356,6 +381,16 @@ take_loaded(tg_worker *worker, const tg_worker_news *news)
                                    .task = news->task,
                                    .text = news->status != TG_OK ? news->text : err.message });
     tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task);
+}
+
+static void
+take_stored(tg_worker *worker, const tg_worker_news *news)
+{
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->disk, now);
+    if (news->status == TG_OK) {
+        tg__worker_measure_aside(tg__worker_job_find(worker, news->job), TG_TIMELINE_SPILL,
+                                 news->task, began, now, news->bytes);
+    }
 }
 
 static void
@@ -374,6 +409,7 @@ take(tg_worker *worker, const tg_worker_news *news)
         tg__worker_job_expanded(job);
         break;
     case TG_NEWS_STORED:
+        take_stored(worker, news);
         event.kind = news->status == TG_OK ? TG_AGENT_SPILLED : TG_AGENT_SPILL_FAILED;
         tg__worker_step(worker, &event);
         break;

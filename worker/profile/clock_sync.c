@@ -5,7 +5,7 @@
 /* The first answers come quickly one after the other: one of them was not held up. */
 enum { FIRST = 8 };
 #define EVERY_NS ((int64_t)5000000000)
-#define LOST_NS ((int64_t)2000000000)
+#define LOST_NS  ((int64_t)2000000000)
 /* 50 us in a second: what a measurement of then is wrong by now. */
 #define DRIFT 20000
 

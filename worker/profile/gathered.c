@@ -148,6 +148,9 @@ tg_gathered_add(tg_gathered *g, uint64_t id, const tg_timeline_event *event, int
         tg_timeline_event own = *event;
         own.thread = aside >= 0 ? (uint16_t)(from->threads + (uint32_t)aside) : event->thread;
         keep(g, from, &own);
+        if (event->kind == TG_TIMELINE_TRANSFER) {
+            from->numbers.bytes_transferred += event->bytes_in;
+        }
     }
     (void)pthread_mutex_unlock(&g->lock);
 }
@@ -235,7 +238,8 @@ longest_row(const tg_gathered *g, int64_t (*spans)[2], uint32_t rows)
 {
     int64_t most = 0;
     for (size_t i = 0; i < g->event_count; i++) {
-        int64_t *count = &spans[row_of(&g->sources[g->events[i].source], g->events[i].event.thread)][0];
+        int64_t *count =
+            &spans[row_of(&g->sources[g->events[i].source], g->events[i].event.thread)][0];
         *count += 1;
         most = tg_max_i64(most, *count);
     }

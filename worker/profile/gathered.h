@@ -47,7 +47,7 @@ tg_status tg_gathered_events(tg_gathered *gathered, uint64_t id, const void *byt
                              int64_t shift_ns, tg_error *err) TG_MUST_USE;
 tg_status tg_gathered_numbers(tg_gathered *gathered, uint64_t id, const void *bytes, size_t size,
                               tg_error *err) TG_MUST_USE;
-/* `aside`: the row beyond the threads; < 0: the event's thread. */
+/* Seen here. `aside`: the row beyond the threads; < 0: the event's thread. */
 void tg_gathered_add(tg_gathered *gathered, uint64_t id, const tg_timeline_event *event, int aside);
 /* So many tasks came back, until now. */
 void tg_gathered_retries(tg_gathered *gathered, int64_t count);

@@ -171,8 +171,8 @@ void tg_timeline_record(tg_timeline *timeline, const tg_timeline_event *event);
 void tg_timeline_memory(tg_timeline *timeline, int64_t now_ns, int64_t used_bytes,
                         int64_t limit_bytes, int64_t kept_bytes);
 
-/* Copies what a thread has recorded since event number *from, at most `most`, and moves *from behind
- * it; *dropped gets how many were overwritten before. Any thread, while it records. */
+/* Copies what a thread has recorded since event number *from, at most `most`, and moves *from
+ * behind it; *dropped gets how many were overwritten before. Any thread, while it records. */
 uint32_t tg_timeline_take(const tg_timeline *timeline, uint32_t thread, uint64_t *from,
                           tg_timeline_event *out, uint32_t most, uint64_t *dropped);
 

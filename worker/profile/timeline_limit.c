@@ -14,10 +14,10 @@
 #include "worker/profile/timeline_sink.h"
 
 static const char *const names[TG_LIMITED_BY_COUNT] = {
-    [TG_LIMITED_BY_NOTHING] = "nothing",       [TG_LIMITED_BY_COMPUTE] = "compute",
-    [TG_LIMITED_BY_READING] = "reading",       [TG_LIMITED_BY_WRITING] = "writing",
-    [TG_LIMITED_BY_MEMORY] = "memory limit",   [TG_LIMITED_BY_TILES] = "too few tiles",
-    [TG_LIMITED_BY_TRANSFERS] = "transfers",   [TG_LIMITED_BY_SCHEDULING] = "scheduling",
+    [TG_LIMITED_BY_NOTHING] = "nothing",     [TG_LIMITED_BY_COMPUTE] = "compute",
+    [TG_LIMITED_BY_READING] = "reading",     [TG_LIMITED_BY_WRITING] = "writing",
+    [TG_LIMITED_BY_MEMORY] = "memory limit", [TG_LIMITED_BY_TILES] = "too few tiles",
+    [TG_LIMITED_BY_TRANSFERS] = "transfers", [TG_LIMITED_BY_SCHEDULING] = "scheduling",
 };
 
 const char *
@@ -158,7 +158,8 @@ say_tiles(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
             label = s->stages[i].label;
         }
     }
-    say(v, "%" PRId64 " tasks kept %u threads busy only in part", s->totals.count, s->working_count);
+    say(v, "%" PRId64 " tasks kept %u threads busy only in part", s->totals.count,
+        s->working_count);
     if (least > 0) {
         say(v, "; the stage with the fewest tiles is \"%.80s\" with %" PRId64, label, least);
     }

@@ -104,7 +104,8 @@ write_aside(tg__sink *out, const tg_timeline_snapshot *s, uint32_t k, int column
     tg__short_text busy;
     tg__short_text bytes;
     write_label(out, s->rows[k].name, columns);
-    tg__sink_format(out, " busy %s, %s", tg__time_text(&busy, (double)(t->transfer_ns + t->disk_ns)),
+    tg__sink_format(out, " busy %s, %s",
+                    tg__time_text(&busy, (double)(t->transfer_ns + t->disk_ns)),
                     tg__bytes_text(&bytes, (double)(t->bytes_transferred + t->bytes_spilled)));
     if (t->retries + t->deaths > 0) {
         tg__sink_format(out, ", %lld retries, %lld deaths", (long long)t->retries,

@@ -82,7 +82,8 @@ write_slice(tg__sink *out, const tg_timeline_snapshot *s, const tg_timeline_even
 static void
 write_moment(tg__sink *out, const tg_timeline_snapshot *s, const tg_timeline_event *e)
 {
-    tg__sink_format(out, ",\n{\"ph\":\"i\",\"s\":\"p\",\"name\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":",
+    tg__sink_format(out,
+                    ",\n{\"ph\":\"i\",\"s\":\"p\",\"name\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":",
                     kind_names[e->kind], e->thread + 1u);
     tg__sink_us(out, e->start_ns - s->begin_ns);
     tg__sink_format(out, ",\"args\":{\"task\":%u}}", e->task);

@@ -32,7 +32,7 @@ struct tg_session {
     tg_plan_functions *plan_functions; /* that plans may call; NULL: none */
     char *plan_root;                   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any; lock */
     tg_remote *remote;                 /* what computes instead; NULL: the session itself; lock */
-    bool lent; /* a part of its memory and threads: it listens; lock */
+    bool lent;                         /* a part of its memory and threads: it listens; lock */
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */

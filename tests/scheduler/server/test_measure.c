@@ -28,8 +28,10 @@ test_numbers_go_to_the_client_of_the_job(void **state)
     unsigned char bytes[4] = { 1, 2, 3, 4 };
     (void)state;
     begin(&t, &g, &task);
-    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_MEASURED, .job = 5, .bytes = bytes,
-                                  .byte_count = sizeof bytes });
+    talk_say(
+        &t, 1,
+        (tg_message){
+            .kind = TG_MESSAGE_MEASURED, .job = 5, .bytes = bytes, .byte_count = sizeof bytes });
     assert_int_equal(t.count, 1);
     const talk_word *w = talk_find(&t, 9, TG_MESSAGE_MEASURED);
     assert_non_null(w);
@@ -84,8 +86,13 @@ test_deaths_and_retries_are_told(void **state)
     uint32_t task = 0;
     (void)state;
     begin(&t, &g, &task);
-    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_FAILED, .job = 5, .task = task,
-                                  .code = TG_ERR_IO, .text = "disk", .flag = true });
+    talk_say(&t, 1,
+             (tg_message){ .kind = TG_MESSAGE_FAILED,
+                           .job = 5,
+                           .task = task,
+                           .code = TG_ERR_IO,
+                           .text = "disk",
+                           .flag = true });
     const talk_word *w = talk_find(&t, 9, TG_MESSAGE_HAPPENED);
     assert_non_null(w);
     assert_int_equal(w->m.worker, 1);

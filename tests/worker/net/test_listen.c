@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A session that is a cluster of its own: same bytes, workers that join while a job runs, memory
  * that stays within the limit, and nothing that is left in the end. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 
 #include "tilegraph/tilegraph.h"
 #include "worker/net/worker.h"
@@ -106,7 +106,7 @@ test_same_bytes_and_nothing_left(void **state)
     int64_t used = 1, kept = 0;
     (void)state;
     float *alone = compute(session, 1000, 700, 2.0);
-    for (int i = 0; i < 3; i++) { /* it can be closed and opened again */
+    for (int i = 0; i < 3; i++) {                 /* it can be closed and opened again */
         char address[] = "tcp://127.0.0.1:18786"; /* the same one, at once */
         tg_listener *listener =
             listen_with(session, (tg_listen_options){ .address = i > 0 ? address : NULL });
