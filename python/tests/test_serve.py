@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """tg.serve: a process that is a cluster of its own, and workers that join it."""
 
+import contextlib
+import json
 import os
 import subprocess
 import sysconfig
@@ -10,23 +12,31 @@ import numpy as np
 import pytest
 
 import tilegraph as tg
-from tilegraph import errors
+from tilegraph import _engine, errors
+from tilegraph._run import Computation
 
 
 @pytest.fixture
 def server():
-    with tg.serve() as made:
+    with tg.config.set(memory_limit="512 MiB"), tg.serve() as made:  # many tiles
         yield made
 
 
-def _slow(side=3000, sigma=40):
-    """An array that takes a while."""
+def _blurred(side, sigma=2, times=1):
     x = tg.arange(side * side, dtype="float32").reshape(side, side).rechunk((128, 128))
-    return tg.ndimage.gaussian_filter(tg.sqrt(x), sigma)
+    x = tg.sqrt(x)
+    for _ in range(times):
+        x = tg.ndimage.gaussian_filter(x, sigma)
+    return x
+
+
+def _slow():
+    """An array that takes some seconds, in hundreds of tasks."""
+    return _blurred(5000, 20, 8)
 
 
 def test_computes_the_same(server):
-    x = _slow(500, 2)
+    x = _blurred(500)
     there = x.compute()
     assert os.path.exists(server.join_file)
     server.close()
@@ -36,26 +46,95 @@ def test_computes_the_same(server):
     assert "closed" in repr(server)
 
 
-def test_a_worker_joins_while_a_job_runs(server, tmp_path):
-    """A tgworker that was not there at the start does a part of the job."""
-    from tilegraph._run import Computation
-
-    x = _slow()
-    computation = Computation([(x, tg._engine.ffi.NULL, None)])
-    while computation.progress()[0] == 0:
-        time.sleep(0.001)
-    worker = subprocess.Popen([f"{sysconfig.get_path('scripts')}/tgworker", "--cluster", server.join_file, "--name",
-                               "guest", "--nthreads", "1", "--memory-limit", "64MiB", "--quiet"])
+@contextlib.contextmanager
+def guest(server):
+    """A tgworker that has joined."""
+    worker = subprocess.Popen([f"{sysconfig.get_path('scripts')}/tgworker", "--cluster",
+                               server.join_file, "--name", "guest", "--nthreads", "1",
+                               "--memory-limit", "256MiB", "--quiet"])
     try:
-        assert computation.wait()
+        yield worker
     finally:
         worker.terminate()
         worker.wait(20)
+
+
+def _start(x):
+    """The computation of x, which runs."""
+    computation = Computation([(x, _engine.ffi.NULL, None)])
+    while computation.progress()[0] == 0:
+        time.sleep(0.001)
+    return computation
+
+
+def _rows(computation):
+    """The names of the rows of the trace, and its events by row."""
+    events = json.loads(computation.export("trace"))["traceEvents"]
+    names = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    rows = {name: [] for name in names.values()}
+    for event in events:
+        if event["ph"] in "Xi":
+            rows[names[event["tid"]]].append(event)
+    return rows
+
+
+def test_a_worker_joins_while_a_job_runs(server):
+    """A tgworker that was not there at the start does a part of it, and one trace shows all."""
+    computation = _start(_slow())
+    with guest(server) as worker:
+        assert computation.wait()
     assert worker.returncode == 0
+    rows = _rows(computation)
+    own = [name for name in rows if name.startswith("session-") and name[-1].isdigit()]
+    assert len(own) == 2 and "guest/0" in rows
+    tasks = [sum(e["cat"] == "compute" for e in rows[name]) for name in (*own, "guest/0")]
+    assert min(tasks) > 0
+    report = computation.report()
+    assert sum(tasks) == report.tasks == computation.progress()[1]
+    # The guest read what the session's worker had made, and the client all results.
+    assert rows["guest/transfers"] and rows["client/transfers"]
+    assert report.bytes_transferred > 5000 * 5000 * 4
+    assert report.retries == report.bytes_spilled == 0
+    assert 0 < report.peak_bytes <= tg.config.get("memory_limit")
+    # The clocks are aligned: nothing begins before the run, or ends after it.
+    last = report.seconds * 1e6
+    for events in rows.values():
+        assert all(e["ts"] >= 0 and e["ts"] + e.get("dur", 0) <= last for e in events)
+    text = computation.export("text").decode()
+    assert "guest/0" in text and "limited by" in text
+    assert b"guest/transfers" in computation.export("html")
+
+
+def test_deaths_and_retries_are_seen(server):
+    x = _slow()
+    computation = _start(x)
+    with guest(server) as worker:
+        while b"guest/0" not in computation.export("text") and not computation.wait(10_000_000):
+            pass
+        worker.kill()
+        assert computation.wait()
+    report = computation.report()
+    assert report.retries > 0
+    assert [e["name"] for e in _rows(computation)["guest/faults"]].count("worker died") == 1
+
+
+def test_profiler_has_the_numbers_of_the_cluster(server, tmp_path):
+    x = _blurred(700)
+    path = str(tmp_path / "x.zarr")
+    with tg.diagnostics.Profiler() as p:
+        x.to_zarr(path)
+        tg.from_zarr(path).sum().compute()
+    assert p.bytes_written == 700 * 700 * 4 and p.bytes_read == 700 * 700 * 4
+    assert p.chunks_decoded == 36 and p.tasks > 36
+    assert p.retries == p.bytes_spilled == 0
+    server.close()
+    with tg.diagnostics.Profiler() as p:
+        x.sum().compute()
+    assert p.retries == p.bytes_spilled == p.bytes_transferred == 0
 
 
 def test_stores_are_written_and_settings_stay(server, tmp_path):
-    x = _slow(700, 2)
+    x = _blurred(700)
     path = str(tmp_path / "x.zarr")
     x.to_zarr(path)
     with pytest.raises(errors.TgValueError, match="listens"):
@@ -68,6 +147,6 @@ def test_stores_are_written_and_settings_stay(server, tmp_path):
 
 def test_memory_for_results():
     with tg.serve(result_memory="1 MiB"), pytest.raises(errors.TgMemoryError, match="a result of"):
-        _slow(1000, 2).compute()
+        _blurred(1000).compute()
     with pytest.raises(errors.TgValueError, match="results"):
         tg.serve(result_memory="1 TiB")

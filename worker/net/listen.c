@@ -134,7 +134,7 @@ static tg_status
 open_worker(tg_listener *listener, const tg_listen_options *options, int64_t bytes, tg_error *err)
 {
     tg_status status = TG_OK;
-    char root[TG_STORE_PATH_MAX];
+    char root[TG_STORE_PATH_MAX], name[32];
     tg_session_options session = { .struct_size = sizeof session,
                                    .threads = tg_session_threads(listener->session),
                                    .memory_limit = bytes };
@@ -142,10 +142,11 @@ open_worker(tg_listener *listener, const tg_listen_options *options, int64_t byt
     if (tg_session_plan_root(listener->session, root)) {
         TG_TRY(tg_session_set_plan_root(listener->work, root, err));
     }
+    (void)snprintf(name, sizeof name, "session-%ld", (long)getpid());
     tg_worker_options worker = { .session = listener->work,
                                  .shared = listener->shared,
                                  .cluster = tg_daemon_join_file(listener->daemon),
-                                 .name = listener->name,
+                                 .name = name,
                                  .directory = options->directory,
                                  .spill_bytes = options->spill_bytes,
                                  .alive_fd = -1 };
