@@ -10,6 +10,7 @@
  * Threads: both built-in allocators may be used from any thread.
  * Errors: NULL when there is no memory; nothing aborts.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,12 @@ void *tg_malloc(const tg_alloc *a, size_t bytes);
 void *tg_calloc(const tg_alloc *a, size_t count, size_t size);
 void *tg_realloc(const tg_alloc *a, void *ptr, size_t old_bytes, size_t new_bytes);
 void tg_free(const tg_alloc *a, void *ptr, size_t bytes);
+
+/* Makes room for `more` entries behind the first `count` of an array from tg_malloc, half as many
+ * again; false: there is no memory, and nothing has changed. */
+bool tg_grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size);
+/* The same for `array` with its `array_capacity` beside it. */
+#define TG_GROW(array, count, more)                                                                \
+    tg_grow((void **)&(array), &(array##_capacity), (count), (more), sizeof *(array))
 
 #endif

@@ -77,6 +77,11 @@ typedef struct tg_shared_ref {
     uint64_t slot, number; /* the offer stands while the number is in the slot of the file */
 } tg_shared_ref;
 
+/* As bytes: the members in their order, each with its lowest byte first. */
+enum { TG_SHARED_REF_BYTES = 48 };
+void tg_shared_ref_put(const tg_shared_ref *ref, unsigned char *bytes);
+void tg_shared_ref_get(const unsigned char *bytes, tg_shared_ref *ref);
+
 /* A file with room for `bytes`, which costs nothing until it is used: twice the memory limit leaves
  * room for the holes between blocks. What does not fit comes from tg_alloc_blocks(). */
 TG_MUST_USE tg_status tg_shared_create(int64_t bytes, tg_shared **out, tg_error *err);

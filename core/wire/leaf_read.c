@@ -178,8 +178,56 @@ copy_data(const msgpack_object_bin *data)
 }
 
 static tg_status
-read_memory(tg__decoder *r, tg_scope *scope, const msgpack_object_array *fields, tg_array **out,
-            tg_error *err)
+take_data(const msgpack_object *data, tg_buffer **buffer, tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_CHECK(data->type == MSGPACK_OBJECT_BIN, err, TG_ERR_FORMAT, "data must be binary");
+    *buffer = copy_data(&data->via.bin);
+    TG_CHECK(*buffer != NULL, err, TG_ERR_MEMORY, "no memory for %u bytes of data",
+             data->via.bin.size);
+out:
+    return status;
+}
+
+/* What another process has in its memory. Who only looks at the plan gets one cell, again and
+ * again. */
+static tg_status
+map_data(const tg_wire_opener *opener, const msgpack_object *place, tg_view *view,
+         tg_buffer **buffer, tg_error *err)
+{
+    static char nothing[32];
+    tg_status status = TG_OK;
+    const msgpack_object_array *fields = NULL;
+    tg_shared_ref ref;
+    TG_TRY(tg__want_array(place, 1, 1, "place of data", &fields, err));
+    TG_CHECK(fields->ptr[0].type == MSGPACK_OBJECT_BIN &&
+                 fields->ptr[0].via.bin.size == TG_SHARED_REF_BYTES,
+             err, TG_ERR_FORMAT, "the place of data must be %d bytes", (int)TG_SHARED_REF_BYTES);
+    tg_shared_ref_get((const unsigned char *)fields->ptr[0].via.bin.ptr, &ref);
+    if (opener != NULL && !tg__wire_opens(opener)) {
+        *buffer = tg_buffer_create_foreign(nothing, sizeof nothing, NULL, NULL);
+        TG_CHECK(*buffer != NULL, err, TG_ERR_MEMORY, "out of memory");
+        memset(view->strides, 0, sizeof view->strides);
+        goto out;
+    }
+    TG_CHECK(opener != NULL && opener->map != NULL, err, TG_ERR_UNSUPPORTED,
+             "an array of %llu bytes is in the memory of another process, which is not read here; "
+             "save it to a store and open that",
+             (unsigned long long)ref.bytes);
+    status = opener->map(opener->ctx, &ref, buffer, err);
+    if (status != TG_OK) {
+        tg__error_prefix(err,
+                         "an array of %.1f MiB in the memory of the client cannot be reached from "
+                         "here (save it to a store that all hosts see, and open that)",
+                         (double)ref.bytes / 1048576.0);
+    }
+out:
+    return status;
+}
+
+static tg_status
+read_memory(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener,
+            const msgpack_object_array *fields, tg_array **out, tg_error *err)
 {
     tg_status status = TG_OK;
     const msgpack_object *data = &fields->ptr[3];
@@ -187,17 +235,17 @@ read_memory(tg__decoder *r, tg_scope *scope, const msgpack_object_array *fields,
     tg_grid *chunks = NULL;
     tg_view view;
     TG_TRY(read_extent(r, &fields->ptr[0], &fields->ptr[1], "data", &view, err));
-    TG_CHECK(data->type == MSGPACK_OBJECT_BIN, err, TG_ERR_FORMAT, "data must be binary");
-    int64_t bytes = tg_view_count(&view) * (int64_t)tg_dtype_size(view.dtype);
-    TG_CHECK(data->via.bin.size == (uint64_t)bytes, err, TG_ERR_FORMAT,
-             "%u bytes of data where shape and dtype want %lld", data->via.bin.size,
-             (long long)bytes);
-    TG_CHECK(view.dtype != TG_DT_BOOL || are_bools(data->via.bin.ptr, data->via.bin.size), err,
-             TG_ERR_FORMAT, "data has a bool that is neither 0 nor 1");
     TG_TRY(read_chunks(r, &fields->ptr[2], view.ndim, view.shape, &chunks, err));
-    buffer = copy_data(&data->via.bin);
-    TG_CHECK(buffer != NULL, err, TG_ERR_MEMORY, "no memory for %lld bytes of data",
+    int64_t bytes = tg_view_count(&view) * (int64_t)tg_dtype_size(view.dtype);
+    bool lent = data->type == MSGPACK_OBJECT_ARRAY;
+    bool ghost = lent && opener != NULL && !tg__wire_opens(opener);
+    TG_TRY(lent ? map_data(opener, data, &view, &buffer, err) : take_data(data, &buffer, err));
+    TG_CHECK(ghost || tg_buffer_bytes(buffer) == (uint64_t)bytes, err, TG_ERR_FORMAT,
+             "%zu bytes of data where shape and dtype want %lld", tg_buffer_bytes(buffer),
              (long long)bytes);
+    TG_CHECK(view.dtype != TG_DT_BOOL || ghost ||
+                 are_bools(tg_buffer_data(buffer), tg_buffer_bytes(buffer)),
+             err, TG_ERR_FORMAT, "data has a bool that is neither 0 nor 1");
     view.data = tg_buffer_data(buffer);
     *out = tg_scope_from_memory(scope, buffer, &view, chunks, 0);
 out:
@@ -220,7 +268,7 @@ tg__wire_read_leaf(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener
     if (stored) {
         TG_TRY(read_source(r, scope, opener, fields, out, err));
     } else {
-        TG_TRY(read_memory(r, scope, fields, out, err));
+        TG_TRY(read_memory(r, scope, opener, fields, out, err));
     }
 out:
     return status;

@@ -22,6 +22,8 @@
  *                                            costs only its own size
  *     [dtype, shape, cut, bytes]             an array in memory, at most TG_PLAN_MEMORY_MAX bytes,
  *                                            in C order, little-endian
+ *     [dtype, shape, cut, [place]]           a larger one, which processes of the writer's host can
+ *                                            map: a tg_shared_ref, its numbers in their order
  *
  * with shape as binary integers and chunks nil (cut: the store's own) or one binary per axis:
  * origin and step, or all boundaries. `tables` and `scratch` are bytes that sources and sinks take,
@@ -41,6 +43,7 @@
  */
 #include "core/array/array.h"
 #include "core/array/param.h"
+#include "core/mem/shared.h"
 #include "core/plan/choice.h"
 
 typedef struct tg_wire_bytes {
@@ -53,6 +56,10 @@ typedef struct tg_wire_bytes {
 typedef struct tg_wire_writing {
     const char *folder; /* relative paths are written as below it; NULL: as they are */
     bool digest; /* to be compared, never read: arrays in memory of any size stand as their hash */
+    /* Makes an array in memory that is too large for the message known to other processes of this
+     * host, as long as the message is of use. NULL: it is refused. */
+    tg_status (*lend)(void *ctx, const tg_array *array, tg_shared_ref *out, tg_error *err);
+    void *ctx;
 } tg_wire_writing;
 
 /* The expressions that `targets` are the results of. `how` NULL: plainly. On success
@@ -61,8 +68,8 @@ TG_MUST_USE tg_status tg_wire_write_nodes(size_t count, tg_array *const *targets
                                           const tg_wire_writing *how, tg_wire_bytes *out,
                                           tg_error *err);
 /* A plan: its expressions and its choices. Where the results go is not part of it. */
-TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out,
-                                         tg_error *err);
+TG_MUST_USE tg_status tg_wire_write_plan(const tg_plan_core *plan, const tg_wire_writing *how,
+                                         tg_wire_bytes *out, tg_error *err);
 void tg_wire_bytes_fini(tg_wire_bytes *bytes);
 /* XXH3 of 128 bits. */
 void tg_wire_digest(const tg_wire_bytes *bytes, uint64_t sum[2]);
@@ -76,6 +83,9 @@ typedef struct tg_wire_opener {
                       tg_error *err);
     /* NULL: plans with functions are refused. The form is valid during the call. */
     tg_status (*make)(void *ctx, const tg_function_form *form, tg_function **out, tg_error *err);
+    /* NULL: arrays in the memory of another process are refused; who opens nothing does not map
+     * either. */
+    tg_status (*map)(void *ctx, const tg_shared_ref *ref, tg_buffer **out, tg_error *err);
 } tg_wire_opener;
 /* For who only looks at plans: opens nothing, and functions are there that cannot be called. */
 extern const tg_wire_opener tg_wire_ghosts;

@@ -330,6 +330,22 @@ out:
     return status;
 }
 
+/* Where an array lies that others can map. */
+static tg_status
+put_place(writer *w, const tg_array *node, tg_error *err)
+{
+    tg_status status = TG_OK;
+    unsigned char place[TG_SHARED_REF_BYTES];
+    tg_shared_ref ref;
+    TG_TRY(w->how->lend(w->how->ctx, node, &ref, err));
+    tg_shared_ref_put(&ref, place);
+    (void)msgpack_pack_array(&w->packer, 1);
+    (void)msgpack_pack_bin(&w->packer, sizeof place);
+    (void)msgpack_pack_bin_body(&w->packer, place, sizeof place);
+out:
+    return status;
+}
+
 /* The bytes of an array in memory, in C order whatever its strides are. */
 static tg_status
 put_memory(writer *w, const tg_array *node, tg_error *err)
@@ -345,6 +361,10 @@ put_memory(writer *w, const tg_array *node, tg_error *err)
     put_chunks(w, node->chunks);
     if (w->how->digest) {
         status = put_digest(w, node->data_view_, err);
+        goto out;
+    }
+    if (bytes > TG_PLAN_MEMORY_MAX && w->how->lend != NULL) {
+        status = put_place(w, node, err);
         goto out;
     }
     TG_CHECK(bytes <= TG_PLAN_MEMORY_MAX, err, TG_ERR_LIMIT,
@@ -530,12 +550,13 @@ out:
 }
 
 tg_status
-tg_wire_write_plan(const tg_plan_core *plan, tg_wire_bytes *out, tg_error *err)
+tg_wire_write_plan(const tg_plan_core *plan, const tg_wire_writing *how, tg_wire_bytes *out,
+                   tg_error *err)
 {
     tg_status status = TG_OK;
     node_set set = { 0 };
     const tg_wire_writing plainly = { 0 };
-    writer w = { .how = &plainly };
+    writer w = { .how = how != NULL ? how : &plainly };
     tg_array **targets = tg_calloc(NULL, plan->target_count, sizeof *targets);
     TG_CHECK(targets != NULL, err, TG_ERR_MEMORY, "plan: out of memory");
     for (size_t t = 0; t < plan->target_count; t++) {

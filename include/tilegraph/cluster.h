@@ -15,8 +15,10 @@
  * are written by the workers themselves, one writer for each chunk, under a temporary name that
  * this process puts in place at the end; other formats are written here.
  *
- * What does not travel: arrays in memory of more than 16 MiB, and functions without a form that
- * can (see map.h). Paths must mean the same on all hosts.
+ * What does not travel: functions without a form that can (see map.h). Arrays in memory of more
+ * than 16 MiB are copied once to memory that workers of this host map, and count against the
+ * session's memory_limit while the computation runs; workers of other hosts cannot reach them, and
+ * the computation fails: save them to a store. Paths of stores must mean the same on all hosts.
  *
  * Faults. A worker that dies costs the time to make its tiles again. When the scheduler is gone for
  * longer than its lease, computations end with TG_ERR_IO. A computation that is let go, or whose

@@ -133,7 +133,7 @@ tg__order_target(tg__order *order, const tg_message *m)
                           .name = tg__server_text(m->name != NULL ? m->name : ""),
                           .text = tg__server_text(m->text != NULL ? m->text : "") };
     bool ok = target.name != NULL && target.text != NULL &&
-              TG__GROW(order->targets, order->target_count, 1);
+              TG_GROW(order->targets, order->target_count, 1);
     if (ok) {
         order->targets[order->target_count++] = target;
         order->bytes += target_bytes(m);

@@ -25,7 +25,7 @@ tg__order_find(const tg_server *server, uint64_t id)
 tg__order *
 tg__order_add(tg_server *server, uint64_t id)
 {
-    tg__order *order = TG__GROW(server->orders.entries, server->orders.count, 1)
+    tg__order *order = TG_GROW(server->orders.entries, server->orders.count, 1)
                            ? tg_calloc(NULL, 1, sizeof *order)
                            : NULL;
     if (order != NULL) {

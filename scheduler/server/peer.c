@@ -93,7 +93,7 @@ add_peer(tg_server *server, uint64_t id, const tg_message *m, tg__peer **out, tg
     tg_status status = TG_OK;
     tg__peer *peer = tg_calloc(NULL, 1, sizeof *peer);
     *out = NULL;
-    bool ok = peer != NULL && TG__GROW(server->peers.entries, server->peers.count, 1);
+    bool ok = peer != NULL && TG_GROW(server->peers.entries, server->peers.count, 1);
     if (ok) {
         peer->id = id;
         peer->worker = m->kind == TG_MESSAGE_JOIN;

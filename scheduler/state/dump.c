@@ -20,7 +20,7 @@ static void __attribute__((format(printf, 2, 3))) add(text *out, const char *for
 {
     enum { LINE = 512 };
     va_list args;
-    out->failed = out->failed || !TG__GROW(out->data, out->length, LINE);
+    out->failed = out->failed || !TG_GROW(out->data, out->length, LINE);
     if (!out->failed) {
         va_start(args, format);
         int n = vsnprintf(out->data + out->length, LINE, format, args);

@@ -35,9 +35,4 @@ tg__entry *tg__index_add(tg__index *index, uint64_t id);
 void tg__index_remove(tg__index *index, uint64_t id);
 void tg__index_fini(tg__index *index);
 
-/* Room for `more` entries beyond `count`. */
-bool tg__grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size);
-#define TG__GROW(array, count, more)                                                               \
-    tg__grow((void **)&(array), &(array##_capacity), (count), (more), sizeof *(array))
-
 #endif

@@ -254,8 +254,8 @@ tg__on_submitted(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     TG_TRY(spec_check(sched, event, err));
     TG_TRY(tg__out_reserve(sched, tg__drop_actions(sched), err));
     const tg_sched_job *spec = event->spec;
-    bool room = TG__GROW(sched->jobs.entries, sched->jobs.count, 1) &&
-                TG__GROW(sched->queue, sched->jobs.count, 1);
+    bool room = TG_GROW(sched->jobs.entries, sched->jobs.count, 1) &&
+                TG_GROW(sched->queue, sched->jobs.count, 1);
     job = room ? tg_calloc(NULL, 1, sizeof *job) : NULL;
     TG_CHECK(job != NULL, err, TG_ERR_MEMORY, "no memory for job %" PRIu64, event->job);
     job->spec = *spec;

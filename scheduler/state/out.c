@@ -19,8 +19,8 @@ tg_status
 tg__out_reserve(tg_sched *sched, uint64_t more, tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_CHECK(tg__grow((void **)&sched->actions, &sched->actions_capacity, sched->action_count, more,
-                      sizeof *sched->actions),
+    TG_CHECK(tg_grow((void **)&sched->actions, &sched->actions_capacity, sched->action_count, more,
+                     sizeof *sched->actions),
              err, TG_ERR_MEMORY, "the scheduler has no memory for %llu actions",
              (unsigned long long)more);
 out:

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/mem/alloc.h"
 #include "scheduler/state/internal.h"
 
 static tg_status
@@ -224,7 +225,7 @@ tg__on_started(tg_sched *sched, const tg_sched_event *event, tg_error *err)
             running += runs(job, t, slot) || twin_at(job, t, slot) != NULL;
         }
     }
-    TG_CHECK(TG__GROW(w->runs, w->run_count, running), err, TG_ERR_MEMORY,
+    TG_CHECK(TG_GROW(w->runs, w->run_count, running), err, TG_ERR_MEMORY,
              "no memory for what runs on worker %" PRIu64, event->worker);
     size_t old = w->run_count;
     for (size_t i = 0; i < event->range_count; i++) {
@@ -279,7 +280,7 @@ tg__on_failed(tg_sched *sched, const tg_sched_event *event, tg_error *err)
         goto out;
     }
     TG_TRY(tg__out_reserve(sched, tg__drop_actions(sched), err));
-    TG_CHECK(TG__GROW(job->notes, job->note_count, 1), err, TG_ERR_MEMORY,
+    TG_CHECK(TG_GROW(job->notes, job->note_count, 1), err, TG_ERR_MEMORY,
              "no memory for a failure of job %" PRIu64, event->job);
     uint32_t t = event->task;
     tg__twin *twin = twin_at(job, t, slot);
@@ -323,7 +324,7 @@ tg__on_lost(tg_sched *sched, const tg_sched_event *event, tg_error *err)
         goto out;
     }
     TG_TRY(tg__out_reserve(sched, (uint64_t)sched->alive + 1, err));
-    TG_CHECK(TG__GROW(job->notes, job->note_count, 1), err, TG_ERR_MEMORY,
+    TG_CHECK(TG_GROW(job->notes, job->note_count, 1), err, TG_ERR_MEMORY,
              "no memory for a lost tile of job %" PRIu64, event->job);
     tg__take *take = tg__take_find(sched, job, event->task, slot);
     if (take != NULL) {

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "core/mem/alloc.h"
 #include "scheduler/state/internal.h"
 
 enum { OVER = UINT16_MAX }; /* for a slot */
@@ -108,7 +109,7 @@ hand_out(tg_sched *sched, tg__job *job, uint16_t from)
 {
     uint32_t held = job->part[from].held, count = takers(sched, job), given = 0;
     bool ok = held == 0 || count == 0 ||
-              (TG__GROW(sched->takes, sched->take_count, held) &&
+              (TG_GROW(sched->takes, sched->take_count, held) &&
                tg__out_reserve(sched, (uint64_t)held + count, NULL) == TG_OK);
     if (ok && held != 0 && count != 0) {
         uint32_t each = held / count + 1;

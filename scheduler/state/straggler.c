@@ -4,6 +4,7 @@
  * assigned at its worker until that has answered, also when the task has ended long since.
  */
 #include "core/base/size.h"
+#include "core/mem/alloc.h"
 #include "scheduler/state/internal.h"
 
 tg__twin *
@@ -42,7 +43,7 @@ static bool
 double_it(tg_sched *sched, tg__job *job, uint32_t t)
 {
     uint16_t slot = 0;
-    bool ok = idle_worker(sched, job, &slot) && TG__GROW(job->twins, job->twin_count, 1) &&
+    bool ok = idle_worker(sched, job, &slot) && TG_GROW(job->twins, job->twin_count, 1) &&
               tg__tell(sched, job, slot, (tg_range){ t, t + 1 }, false);
     if (ok) {
         job->twins[job->twin_count++] = (tg__twin){ .task = t, .slot = slot };

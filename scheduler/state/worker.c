@@ -84,7 +84,7 @@ tg__on_joined(tg_sched *sched, const tg_sched_event *event, tg_error *err)
              err, TG_ERR_VALUE,
              "worker %" PRIu64 " has %" PRIu32 " threads (1 to %d) and %" PRId64 " bytes of memory",
              event->worker, event->threads, TG_THREADS_MAX, event->memory_bytes);
-    TG_CHECK(TG__GROW(sched->workers.entries, sched->workers.count, 1), err, TG_ERR_MEMORY,
+    TG_CHECK(TG_GROW(sched->workers.entries, sched->workers.count, 1), err, TG_ERR_MEMORY,
              "no memory for worker %" PRIu64, event->worker);
     while (slot < sched->slot_count && sched->worker[slot].alive) {
         slot++;
@@ -177,8 +177,8 @@ tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
     for (size_t i = 0; i < sched->jobs.count; i++) {
         tg__job *job = sched->jobs.entries[i].as.job;
         const tg__part *part = &job->part[slot];
-        TG_CHECK(TG__GROW(job->notes, job->note_count,
-                          (uint64_t)part->count[TG__FRESH] + part->count[TG__AGAIN]),
+        TG_CHECK(TG_GROW(job->notes, job->note_count,
+                         (uint64_t)part->count[TG__FRESH] + part->count[TG__AGAIN]),
                  err, TG_ERR_MEMORY, "no memory to see to the death of worker %" PRIu64, w->id);
     }
     if (expel) {

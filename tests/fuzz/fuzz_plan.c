@@ -204,7 +204,7 @@ try_plan(tg_session *session, const tg_wire_opener *with, const uint8_t *data, s
                               .stage = wire.stage_of_target[t] };
     }
     if (tg_plan_expand(wire.targets.count, targets, &options, &wire.choice, &plan, &err) == TG_OK) {
-        TG_ASSERT(tg_wire_write_plan(plan, &bytes, &err) == TG_OK);
+        TG_ASSERT(tg_wire_write_plan(plan, NULL, &bytes, &err) == TG_OK);
         TG_ASSERT_CMP(tg_plan_choice_count(plan), ==, wire.choice.stage_count);
         tg_wire_bytes_fini(&bytes);
         if (with != NULL) {

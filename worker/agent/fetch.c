@@ -77,7 +77,7 @@ tg__agent_peer_reserve(tg_agent *agent, uint64_t id, const char *address)
     bool ok = known && strcmp(agent->peers[at].address, given) == 0;
     if (!ok) {
         char *copy = tg_malloc(NULL, bytes);
-        ok = copy != NULL && (known || TG__GROW(agent->peers, agent->peer_count, 1));
+        ok = copy != NULL && (known || TG_GROW(agent->peers, agent->peer_count, 1));
         if (!ok) {
             tg_free(NULL, copy, bytes);
         } else if (known) {
@@ -222,7 +222,7 @@ tg__agent_hear_locate(tg_agent *agent, tg__work *work, const tg_message *message
     uint64_t tiles = count_of(message);
     TG_CHECK(message->worker != 0, err, TG_ERR_VALUE, "a tile is nowhere");
     TG_CHECK(tg__agent_far_reserve(agent, tiles) &&
-                 TG__GROW(work->fetches.items, work->fetches.count, tiles) &&
+                 TG_GROW(work->fetches.items, work->fetches.count, tiles) &&
                  tg__agent_peer_reserve(agent, message->worker, message->address),
              err, TG_ERR_MEMORY, "no memory to note where %" PRIu64 " tiles are", tiles);
     for (size_t i = 0; i < message->range_count; i++) {
@@ -282,8 +282,8 @@ tg__agent_hear_take(tg_agent *agent, tg__work *work, const tg_message *message, 
         actions +=
             6 * (g->pred_start[message->ranges[i].hi] - g->pred_start[message->ranges[i].lo]);
     }
-    TG_CHECK(tg__agent_far_reserve(agent, tiles) && TG__GROW(work->done, work->done_count, tiles) &&
-                 TG__GROW(work->fetches.items, work->fetches.count, tiles) &&
+    TG_CHECK(tg__agent_far_reserve(agent, tiles) && TG_GROW(work->done, work->done_count, tiles) &&
+                 TG_GROW(work->fetches.items, work->fetches.count, tiles) &&
                  tg__agent_room_for(agent, actions) &&
                  tg__agent_peer_reserve(agent, message->worker, message->address),
              err, TG_ERR_MEMORY, "no memory to take %" PRIu64 " tiles", tiles);
@@ -342,9 +342,9 @@ landed(tg_agent *agent, tg__work *work, uint32_t t, tg_error *err)
     TG_CHECK(far != NULL && (far->bits & TG__FLYING) != 0, err, TG_ERR_VALUE,
              "tile %" PRIu32 " of job %" PRIu64 " came, and was not fetched", t, work->id);
     TG_CHECK(tg__agent_room_for(agent, 6 * inputs + 4) && tg__agent_held_reserve(agent, 1) &&
-                 TG__GROW(work->done, work->done_count, 1) &&
-                 TG__GROW(work->lost, work->lost_count, 1) &&
-                 TG__GROW(work->fetches.items, work->fetches.count, 1),
+                 TG_GROW(work->done, work->done_count, 1) &&
+                 TG_GROW(work->lost, work->lost_count, 1) &&
+                 TG_GROW(work->fetches.items, work->fetches.count, 1),
              err, TG_ERR_MEMORY, "no memory for a tile of job %" PRIu64, work->id);
     agent->flight_bytes -= far->bytes;
     agent->flying--;

@@ -16,6 +16,7 @@
  *
  * Ownership: all belongs to the tg_agent. Threads: one. Errors: as in agent.h.
  */
+#include "core/mem/alloc.h"
 #include "worker/agent/agent.h"
 
 /* Of the task. From LOADING on it counts as started: it has its room and its inputs are pinned. */
@@ -193,10 +194,6 @@ struct tg_agent {
 /* --- out.c: actions, words, growing arrays, heaps -----------------------------------------------
  */
 
-/* Room for `more` entries beyond `count`; false: no memory, nothing has changed. */
-bool tg__agent_grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size);
-#define TG__GROW(array, count, more)                                                               \
-    tg__agent_grow((void **)&(array), &(array##_capacity), (count), (more), sizeof *(array))
 bool tg__agent_room_for(tg_agent *agent, uint64_t actions);
 /* Within what was reserved. */
 tg_agent_action *tg__agent_do(tg_agent *agent, tg_agent_action_kind kind, const tg__work *work,
@@ -207,7 +204,7 @@ tg_message *tg__agent_say(tg_agent *agent, tg_message_kind kind, const tg__work 
 /* The last message got so many of them. */
 void tg__agent_said(tg_agent *agent, size_t count);
 void tg__agent_out_finish(tg_agent *agent);
-/* Reserved by TG__GROW(heap->items, heap->count, n). */
+/* Reserved by TG_GROW(heap->items, heap->count, n). */
 void tg__agent_heap_push(tg__heap *heap, uint32_t key, uint32_t number);
 uint64_t tg__agent_heap_pop(tg__heap *heap);
 

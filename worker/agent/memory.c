@@ -10,6 +10,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/size.h"
+#include "core/mem/alloc.h"
 #include "worker/agent/internal.h"
 
 bool
@@ -46,7 +47,7 @@ order(const void *left, const void *right)
 static bool
 list_cold(tg_agent *agent)
 {
-    bool ok = TG__GROW(agent->cold, 0, agent->held_count);
+    bool ok = TG_GROW(agent->cold, 0, agent->held_count);
     agent->cold_count = 0;
     for (size_t i = 0; ok && i < agent->held_count; i++) {
         const tg__held *held = &agent->held[i];
@@ -159,7 +160,7 @@ push_out(tg_agent *agent, tg__held *held)
     uint32_t t = held->task;
     bool copy = work->tile[t].state == TG__COPY;
     bool ok = tg__agent_room_for(agent, 2) &&
-              (!copy || TG__GROW(work->fetches.items, work->fetches.count, 1));
+              (!copy || TG_GROW(work->fetches.items, work->fetches.count, 1));
     if (ok && copy) {
         tg__agent_tile_gone(agent, work, t);
         tg__agent_fetch_want(agent, work, t);
@@ -344,8 +345,8 @@ tg__agent_on_load_failed(tg_agent *agent, tg__work *work, const tg_agent_event *
     for (uint64_t e = g->succ_start[t]; e < g->succ_start[t + 1]; e++) {
         actions += 2 * (uint64_t)tg_tasks_pred_count(g, g->succs[e]);
     }
-    TG_CHECK(tg__agent_room_for(agent, actions) && TG__GROW(work->lost, work->lost_count, 1) &&
-                 TG__GROW(work->fetches.items, work->fetches.count, 1),
+    TG_CHECK(tg__agent_room_for(agent, actions) && TG_GROW(work->lost, work->lost_count, 1) &&
+                 TG_GROW(work->fetches.items, work->fetches.count, 1),
              err, TG_ERR_MEMORY, "no memory for a lost tile");
     tg__held *held = tg__agent_held_find(agent, work, t);
     load_over(agent, held);
@@ -370,7 +371,7 @@ tg__agent_on_wanted(tg_agent *agent, tg__work *work, const tg_agent_event *event
 {
     tg_status status = TG_OK;
     uint32_t t = event->task;
-    TG_CHECK(TG__GROW(agent->serve, agent->serve_count, 1), err, TG_ERR_MEMORY,
+    TG_CHECK(TG_GROW(agent->serve, agent->serve_count, 1), err, TG_ERR_MEMORY,
              "no memory to note that a tile is asked for");
     if (!work->dropped && work->tile[t].state != TG__ABSENT) {
         tg__held *held = tg__agent_held_find(agent, work, t);

@@ -9,26 +9,9 @@
 #include "worker/agent/internal.h"
 
 bool
-tg__agent_grow(void **array, size_t *capacity, size_t count, uint64_t more, size_t size)
-{
-    uint64_t wanted = count + more;
-    bool ok = wanted <= *capacity;
-    if (!ok && wanted <= SIZE_MAX / 2 / size) {
-        size_t next = (size_t)(wanted + wanted / 2 + 4);
-        void *fresh = tg_realloc(NULL, *array, *capacity * size, next * size);
-        ok = fresh != NULL;
-        if (ok) {
-            *array = fresh;
-            *capacity = next;
-        }
-    }
-    return ok;
-}
-
-bool
 tg__agent_room_for(tg_agent *agent, uint64_t actions)
 {
-    return TG__GROW(agent->actions, agent->action_count, actions);
+    return TG_GROW(agent->actions, agent->action_count, actions);
 }
 
 tg_agent_action *
@@ -45,8 +28,8 @@ tg__agent_say(tg_agent *agent, tg_message_kind kind, const tg__work *work, size_
               tg_range **ranges)
 {
     tg_message *message = NULL;
-    if (tg__agent_room_for(agent, 1) && TG__GROW(agent->messages, agent->message_count, 1) &&
-        TG__GROW(agent->ranges, agent->range_count, room)) {
+    if (tg__agent_room_for(agent, 1) && TG_GROW(agent->messages, agent->message_count, 1) &&
+        TG_GROW(agent->ranges, agent->range_count, room)) {
         message = &agent->messages[agent->message_count];
         *message = (tg_message){ .kind = kind, .job = work != NULL ? work->id : 0 };
         /* For now: where its ranges begin, and which message it is. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "core/base/size.h"
+#include "core/mem/alloc.h"
 #include "worker/agent/internal.h"
 
 /* A task of so many times queue_ns needs no other behind it, and a thread no longer queue. */
@@ -77,7 +78,7 @@ begin(tg_agent *agent, tg__work *work, uint32_t t)
     const tg_tasks *g = work->spec.tasks;
     tg__tile *task = &work->tile[t];
     bool ok = tg__agent_room_for(agent, (uint64_t)tg_tasks_pred_count(g, t) + 1) &&
-              TG__GROW(agent->runs, agent->run_count, 1);
+              TG_GROW(agent->runs, agent->run_count, 1);
     if (ok) {
         (void)tg__agent_heap_pop(&work->ready);
         task->flags &= (uint8_t)~TG__HEAPED;
@@ -216,7 +217,7 @@ static luck
 fail(tg_agent *agent, tg__work *work, uint32_t t, bool may_pass, const char *text)
 {
     tg_message *message = NULL;
-    if (TG__GROW(agent->texts, agent->text_count, TG__TEXT_BYTES) &&
+    if (TG_GROW(agent->texts, agent->text_count, TG__TEXT_BYTES) &&
         tg__agent_room_for(agent, 6 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 1)) {
         message = tg__agent_say(agent, TG_MESSAGE_FAILED, work, 0, NULL);
     }

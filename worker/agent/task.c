@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/size.h"
+#include "core/mem/alloc.h"
 #include "worker/agent/internal.h"
 
 /* Tiles that a task reads: how often each action may come of one of them is said in internal.h. */
@@ -19,7 +20,7 @@ preds_of(const tg__work *work, tg_range range)
 bool
 tg__agent_ready_reserve(tg__work *work, uint64_t more)
 {
-    return TG__GROW(work->ready.items, work->ready.count, work->todo + more);
+    return TG_GROW(work->ready.items, work->ready.count, work->todo + more);
 }
 
 void
@@ -157,11 +158,11 @@ tg__agent_hear_assign(tg_agent *agent, tg__work *work, const tg_message *message
     tg_status status = TG_OK;
     uint64_t tasks = 0, inputs = 0;
     TG_TRY(check_assign(work, message, &tasks, &inputs, err));
-    TG_CHECK(
-        tg__agent_ready_reserve(work, tasks) && TG__GROW(work->done, work->done_count, tasks) &&
-            TG__GROW(work->lost, work->lost_count, inputs) &&
-            TG__GROW(work->fetches.items, work->fetches.count, inputs),
-        err, TG_ERR_MEMORY, "no memory for %" PRIu64 " tasks of job %" PRIu64, tasks, work->id);
+    TG_CHECK(tg__agent_ready_reserve(work, tasks) && TG_GROW(work->done, work->done_count, tasks) &&
+                 TG_GROW(work->lost, work->lost_count, inputs) &&
+                 TG_GROW(work->fetches.items, work->fetches.count, inputs),
+             err, TG_ERR_MEMORY, "no memory for %" PRIu64 " tasks of job %" PRIu64, tasks,
+             work->id);
     for (size_t i = 0; i < message->range_count; i++) {
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
             if (work->tile[t].state == TG__OWN) {
@@ -188,7 +189,7 @@ tg__agent_hear_revoke(tg_agent *agent, tg__work *work, const tg_message *message
         tasks += message->ranges[i].hi - message->ranges[i].lo;
         actions += 6 * preds_of(work, message->ranges[i]);
     }
-    TG_CHECK(TG__GROW(work->revoked, work->revoked_count, tasks) &&
+    TG_CHECK(TG_GROW(work->revoked, work->revoked_count, tasks) &&
                  tg__agent_room_for(agent, actions),
              err, TG_ERR_MEMORY, "no memory to give back %" PRIu64 " tasks", tasks);
     for (size_t i = 0; i < message->range_count; i++) {
@@ -262,7 +263,7 @@ tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event,
              "task %" PRIu32 " of job %" PRIu64 " took a negative time or memory", t, work->id);
     TG_CHECK(
         tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
-            tg__agent_held_reserve(agent, 1) && TG__GROW(work->done, work->done_count, 1),
+            tg__agent_held_reserve(agent, 1) && TG_GROW(work->done, work->done_count, 1),
         err, TG_ERR_MEMORY, "no memory for the end of a task of job %" PRIu64, work->id);
     work->under_way--;
     task->life = TG__NONE;
@@ -297,7 +298,7 @@ tg__agent_on_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event
     TG_CHECK(event->code != TG_OK, err, TG_ERR_VALUE, "task %" PRIu32 " failed with no error", t);
     TG_CHECK(
         tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
-            TG__GROW(agent->messages, agent->message_count, 1),
+            TG_GROW(agent->messages, agent->message_count, 1),
         err, TG_ERR_MEMORY, "no memory for a failure of job %" PRIu64, work->id);
     if (!work->dropped) {
         tg_message *message = tg__agent_say(agent, TG_MESSAGE_FAILED, work, 0, NULL);

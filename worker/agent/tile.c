@@ -7,6 +7,7 @@
  * busy with it. It is let go when that is over, or used again when the tile comes back meanwhile.
  */
 #include "core/base/assert.h"
+#include "core/mem/alloc.h"
 #include "worker/agent/internal.h"
 
 /* --- records ------------------------------------------------------------------------------------
@@ -15,13 +16,13 @@
 bool
 tg__agent_held_reserve(tg_agent *agent, uint64_t more)
 {
-    return TG__GROW(agent->held, agent->held_count, more);
+    return TG_GROW(agent->held, agent->held_count, more);
 }
 
 bool
 tg__agent_far_reserve(tg_agent *agent, uint64_t more)
 {
-    return TG__GROW(agent->far, agent->far_count, more);
+    return TG_GROW(agent->far, agent->far_count, more);
 }
 
 static tg__held *

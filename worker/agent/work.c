@@ -83,7 +83,7 @@ tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err)
     if (event->spec != NULL) {
         TG_TRY(check_spec(event, err));
     }
-    TG_CHECK(TG__GROW(agent->works, agent->work_count, 1), err, TG_ERR_MEMORY,
+    TG_CHECK(TG_GROW(agent->works, agent->work_count, 1), err, TG_ERR_MEMORY,
              "no memory for job %" PRIu64, event->job);
     work = tg_calloc(NULL, 1, sizeof *work);
     TG_CHECK(work != NULL, err, TG_ERR_MEMORY, "no memory for job %" PRIu64, event->job);

@@ -63,30 +63,6 @@ tg_data_seal(const tg_data_frame *frame, unsigned char *header)
     put(header + AT_SUM, 8, XXH3_64bits(header, AT_SUM));
 }
 
-void
-tg_data_put_ref(const tg_shared_ref *ref, unsigned char *payload)
-{
-    put(payload, 4, ref->pid);
-    put(payload + 4, 4, ref->fd);
-    put(payload + 8, 8, ref->inode);
-    put(payload + 16, 8, ref->offset);
-    put(payload + 24, 8, ref->bytes);
-    put(payload + 32, 8, ref->slot);
-    put(payload + 40, 8, ref->number);
-}
-
-static void
-get_ref(const unsigned char *payload, tg_shared_ref *ref)
-{
-    *ref = (tg_shared_ref){ .pid = (uint32_t)get(payload, 4),
-                            .fd = (uint32_t)get(payload + 4, 4),
-                            .inode = get(payload + 8, 8),
-                            .offset = get(payload + 16, 8),
-                            .bytes = get(payload + 24, 8),
-                            .slot = get(payload + 32, 8),
-                            .number = get(payload + 40, 8) };
-}
-
 /* Is this what a frame of its kind looks like? */
 static tg_status
 check_kind(const tg_data_frame *f, unsigned detail, tg_error *err)
@@ -104,7 +80,7 @@ check_kind(const tg_data_frame *f, unsigned detail, tg_error *err)
                                       : f->payload_bytes > 0 && f->payload_bytes < f->count);
         break;
     case TG_DATA_SHARED:
-        fits = detail == 0 && f->payload_bytes == TG_DATA_REF_BYTES;
+        fits = detail == 0 && f->payload_bytes == TG_SHARED_REF_BYTES;
         break;
     case TG_DATA_NONE:
         fits = detail > 0 && detail < TG_DATA_REASON_END && f->payload_bytes == 0;
@@ -161,7 +137,7 @@ tg_data_open(const void *header, size_t header_bytes, const void *payload, size_
     TG_CHECK(get(h + AT_PAYLOAD_SUM, 8) == XXH3_64bits(payload, payload_bytes), err, TG_ERR_CORRUPT,
              "a data frame of task %u whose checksum is wrong", f.task);
     if (f.kind == TG_DATA_SHARED) {
-        get_ref(payload, &out->ref);
+        tg_shared_ref_get(payload, &out->ref);
         status = out->ref.bytes == f.total
                      ? TG_OK
                      : tg_fail(err, TG_ERR_FORMAT, "a tile of %llu bytes in %llu shared ones",

@@ -37,7 +37,7 @@
 #include "core/base/status.h"
 #include "core/mem/shared.h"
 
-enum { TG_DATA_VERSION = 1, TG_DATA_HEADER_BYTES = 72, TG_DATA_REF_BYTES = 48 };
+enum { TG_DATA_VERSION = 1, TG_DATA_HEADER_BYTES = 72 };
 /* Bytes of a tile in one PART; its payload is never longer. */
 #define TG_DATA_PART_MAX ((size_t)4 << 20)
 
@@ -72,9 +72,8 @@ typedef struct tg_data_frame {
     size_t payload_bytes;
 } tg_data_frame;
 
-/* Writes the header of a frame whose payload is set; that of SHARED by tg_data_put_ref. */
+/* Writes the header of a frame whose payload is set; that of SHARED by tg_shared_ref_put. */
 void tg_data_seal(const tg_data_frame *frame, unsigned char *header);
-void tg_data_put_ref(const tg_shared_ref *ref, unsigned char *payload);
 /* Reads and checks a frame. After TG_ERR_CORRUPT *out is filled in, but for the payload. */
 TG_MUST_USE tg_status tg_data_open(const void *header, size_t header_bytes, const void *payload,
                                    size_t payload_bytes, tg_data_frame *out, tg_error *err);

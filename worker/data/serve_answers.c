@@ -94,7 +94,7 @@ static void
 free_ref(void *payload, void *hint)
 {
     (void)hint;
-    tg_free(NULL, payload, TG_DATA_REF_BYTES);
+    tg_free(NULL, payload, TG_SHARED_REF_BYTES);
 }
 
 /* False: the tile does not lie in shared memory. */
@@ -103,18 +103,18 @@ answer_shared(tg_tile_server *s, const tg__request *r, tg_buffer *buffer, tg_dat
               tg_data_message *out)
 {
     tg_shared_ref ref;
-    void *payload = tg_malloc(NULL, TG_DATA_REF_BYTES);
+    void *payload = tg_malloc(NULL, TG_SHARED_REF_BYTES);
     bool ok = payload != NULL && tg__offers_get(&s->offers, r->job, r->task, buffer, &ref);
     if (ok) {
-        tg_data_put_ref(&ref, payload);
+        tg_shared_ref_put(&ref, payload);
         frame->kind = TG_DATA_SHARED;
         frame->total = ref.bytes;
         out->payload = payload;
-        out->payload_bytes = TG_DATA_REF_BYTES;
+        out->payload_bytes = TG_SHARED_REF_BYTES;
         out->free_fn = free_ref;
         s->stats.shared++;
     } else {
-        tg_free(NULL, payload, TG_DATA_REF_BYTES);
+        tg_free(NULL, payload, TG_SHARED_REF_BYTES);
     }
     return ok;
 }

@@ -32,6 +32,7 @@
 #include "tilegraph/cluster.h"
 #include "worker/exec/crew.h"
 #include "worker/net/busy.h"
+#include "worker/net/lend.h"
 #include "worker/net/port.h"
 #include "worker/profile/clock_sync.h"
 #include "worker/session/computation.h"
@@ -53,6 +54,7 @@ typedef struct tg_client_job {
     uint64_t number;
     tg_computation *computation; /* while it has not ended */
     tg_wire_bytes plan;
+    tg_loans *loans; /* arrays in memory that did not fit into the plan */
     /* Under the client's lock. */
     tg_client_state state;
     uint32_t done, tasks;

@@ -2,6 +2,7 @@
 /* One computation on a cluster, as its client sees it. See client.h. */
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/base/size.h"
@@ -18,6 +19,7 @@ static void
 free_job(tg_client_job *job)
 {
     uint32_t tasks = job->tasks;
+    tg_loans_destroy(job->loans);
     tg_wire_bytes_fini(&job->plan);
     tg_free(NULL, job->tiles, tasks + 1);
     tg_free(NULL, job->holder, ((size_t)tasks + 1) * sizeof *job->holder);
@@ -64,6 +66,7 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
     tg_status status = TG_OK;
     const tg_plan_core *plan = computation->run->plan;
     uint32_t tasks = plan->tasks.count;
+    char folder[TG_NET_PATH_MAX + 1]; /* relative paths are meant from here */
     tg_client_job *job = tg_calloc(NULL, 1, sizeof *job);
     *out = NULL;
     TG_CHECK(job != NULL, err, TG_ERR_MEMORY, "no memory for a job");
@@ -80,7 +83,12 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
         job->left += result_stage(plan, t) != NULL;
     }
     TG_TRY(draw_number(&job->number, err));
-    TG_TRY(tg_wire_write_plan(plan, &job->plan, err));
+    job->loans = tg_loans_create(client->session->pool);
+    TG_CHECK(job->loans != NULL, err, TG_ERR_MEMORY, "no memory for a job");
+    tg_wire_writing how = { .folder = getcwd(folder, sizeof folder),
+                            .lend = tg_loans_lend,
+                            .ctx = job->loans };
+    TG_TRY(tg_wire_write_plan(plan, &how, &job->plan, err));
     (void)tg_remote_retain(&client->base);
     *out = job;
     job = NULL;

@@ -198,7 +198,7 @@ tg_plan_to_bytes(const tg_plan *plan, void **bytes, size_t *size, tg_error *err)
     tg_wire_bytes written = { 0 };
     *bytes = NULL;
     *size = 0;
-    TG_TRY(tg_wire_write_plan(plan->core, &written, err));
+    TG_TRY(tg_wire_write_plan(plan->core, NULL, &written, err));
     *bytes = tg_malloc(NULL, written.size);
     TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for a plan of %zu bytes", written.size);
     memcpy(*bytes, written.data, written.size);
@@ -218,6 +218,7 @@ tg_plan_bytes_free(void *bytes, size_t size)
 typedef struct allowed {
     char *root; /* NULL: any path */
     const tg_plan_functions *functions;
+    tg_shared_reader *reader; /* of arrays in the memory of clients; NULL: none */
 } allowed;
 
 /* A store that the plan names. */
@@ -250,13 +251,24 @@ make_function(void *ctx, const tg_function_form *form, tg_function **out, tg_err
     return tg__plan_function_make(allows->functions, form, out, err);
 }
 
+static tg_status
+map_memory(void *ctx, const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
+{
+    const allowed *allows = ctx;
+    return tg_shared_map(allows->reader, ref, out, err);
+}
+
 /* `root` of TG_STORE_PATH_MAX bytes and `allows` live as long as the opener. */
 static tg_wire_opener
 opener_of(tg_session *session, char *root, allowed *allows)
 {
     allows->root = tg_session_plan_root(session, root) ? root : NULL;
     allows->functions = session->plan_functions;
-    return (tg_wire_opener){ .ctx = allows, .open = open_store, .make = make_function };
+    allows->reader = session->reader;
+    return (tg_wire_opener){ .ctx = allows,
+                             .open = open_store,
+                             .make = make_function,
+                             .map = session->reader != NULL ? map_memory : NULL };
 }
 
 tg_status

@@ -72,6 +72,7 @@ tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err)
     tg_status status = TG_OK;
     tg_pool *pool = tg_pool_create(blocks, session->memory_limit);
     TG_CHECK(pool != NULL, err, TG_ERR_MEMORY, "no memory for a session");
+    session->reader = tg_shared_reader_create(); /* without one such arrays are refused */
     tg_admission_fini(&session->admission);
     tg_pool_destroy(session->pool);
     session->pool = pool;
@@ -127,6 +128,7 @@ tg_session_close(tg_session *session)
         if (session->context != NULL) {
             tg_context_destroy(session->context);
         }
+        tg_shared_reader_destroy(session->reader);
         tg_registry_destroy(session->registry);
         if (session->pool != NULL) {
             tg_admission_fini(&session->admission);

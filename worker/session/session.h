@@ -31,6 +31,7 @@ struct tg_session {
     _Atomic int64_t memory_limit;
     tg_plan_functions *plan_functions; /* that plans may call; NULL: none */
     char *plan_root;                   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any; lock */
+    tg_shared_reader *reader;          /* of what others share with a worker; NULL: none */
     tg_remote *remote;                 /* what computes instead; NULL: the session itself; lock */
     bool lent;                         /* a part of its memory and threads: it listens; lock */
 };
@@ -58,7 +59,8 @@ TG_MUST_USE tg_status tg_session_start(tg_session *session, const tg_job_spec *s
                                        tg_error *err);
 /* The root of plans, in TG_STORE_PATH_MAX bytes; false: there is none. */
 bool tg_session_plan_root(tg_session *session, char *root);
-/* A new session takes its blocks from `blocks` from now on: before anything is computed. */
+/* A new session is a worker's: it takes its blocks from `blocks` from now on, which is before
+ * anything is computed, and its plans may read arrays in the memory of clients. */
 TG_MUST_USE tg_status tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err);
 /* As tg_session_open, with blocks that other processes of this host can map, if the system can:
  * *shared is destroyed after the session. */

@@ -149,13 +149,13 @@ check_plan(tg_context *context, tg_array *array, const char *op, int variant)
         assert_int_equal(err.code, TG_ERR_MEMORY); /* a result that nobody could hold */
         return true;
     }
-    assert_int_equal(tg_wire_write_plan(plan, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_plan(plan, NULL, &bytes, &err), TG_OK);
     read = read_plan(context, &bytes, &options, op, variant);
     bool same = read != NULL && read->tasks.count == plan->tasks.count &&
                 read->tasks.edges == plan->tasks.edges && read->stage_count == plan->stage_count &&
                 read->peak_bytes == plan->peak_bytes && read->bytes_read == plan->bytes_read;
     if (read != NULL) {
-        assert_int_equal(tg_wire_write_plan(read, &again, &err), TG_OK);
+        assert_int_equal(tg_wire_write_plan(read, NULL, &again, &err), TG_OK);
         same = same && again.size == bytes.size && memcmp(again.data, bytes.data, bytes.size) == 0;
     }
     if (!same) {

@@ -239,6 +239,93 @@ test_memory_travels_by_value(void **state)
     tg_wire_bytes_fini(&bytes);
 }
 
+/* --- memory that is lent --------------------------------------------------------------------- */
+
+static const tg_array *lent; /* that was asked for last */
+
+static tg_status
+lend(void *ctx, const tg_array *array, tg_shared_ref *out, tg_error *err)
+{
+    (void)err;
+    lent = array;
+    *out = *(const tg_shared_ref *)ctx;
+    return TG_OK;
+}
+
+/* What another process has there: so many bytes, the first of them set. */
+typedef struct loan {
+    unsigned char *bytes;
+    size_t size;
+    tg_shared_ref ref;
+} loan;
+
+static tg_status
+map(void *ctx, const tg_shared_ref *ref, tg_buffer **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const loan *there = ctx;
+    *out = NULL;
+    TG_CHECK(ref->number == 7, err, TG_ERR_NOT_FOUND, "the offer does not stand");
+    assert_memory_equal(ref, &there->ref, sizeof *ref);
+    *out = tg_buffer_create_foreign(there->bytes, there->size, NULL, NULL);
+out:
+    return status;
+}
+
+static void
+large_memory_is_lent_and_mapped(void **state)
+{
+    mini *m = *state;
+    const size_t size = (size_t)TG_PLAN_MEMORY_MAX + 1;
+    loan there = { calloc(size, 1), size, { 3, 4, 5, 6, size, 8, 7 } };
+    const tg_wire_writing how = { .lend = lend, .ctx = &there.ref };
+    tg_wire_opener reader = { .ctx = &there, .open = open_store, .map = map };
+    tg_view view, whole;
+    tg_wire_bytes bytes;
+    tg_wire_arrays arrays;
+    tg_error err;
+    tg_view_from_shape(&view, there.bytes, TG_DT_BOOL, 1, (int64_t[]){ (int64_t)size });
+    tg_buffer *data = tg_buffer_create_foreign(there.bytes, size, NULL, NULL);
+    tg_array *a = tg_scope_from_memory(m->scope, data, &view, NULL, 0);
+    tg_buffer_release(data);
+    assert_int_equal(tg_wire_write_nodes(1, &a, NULL, &bytes, &err), TG_ERR_LIMIT);
+    assert_int_equal(tg_wire_write_nodes(1, &a, &how, &bytes, &err), TG_OK);
+    assert_ptr_equal(lent, a);
+    assert_true(bytes.size < 300);
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &reader, &arrays, &err),
+                     TG_OK);
+    assert_true(tg_array_direct(arrays.arrays[0], &whole));
+    assert_ptr_equal(whole.data, there.bytes);
+    tg_wire_arrays_fini(&arrays);
+    /* Who only plans needs no memory for it, and sees an array of that shape. */
+    assert_int_equal(
+        tg_wire_read_nodes(m->context, bytes.data, bytes.size, &tg_wire_ghosts, &arrays, &err),
+        TG_OK);
+    assert_int_equal(arrays.arrays[0]->shape[0], size);
+    tg_wire_arrays_fini(&arrays);
+    /* Not every byte is a bool, and not every size fits; nor is it there for everybody. */
+    there.bytes[size - 1] = 2;
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &reader, &arrays, &err),
+                     TG_ERR_FORMAT);
+    there.bytes[size - 1] = 0;
+    there.size--;
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &reader, &arrays, &err),
+                     TG_ERR_FORMAT);
+    reader.map = NULL;
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &reader, &arrays, &err),
+                     TG_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "save it to a store"));
+    tg_wire_bytes_fini(&bytes);
+    there.ref.number = 9;
+    reader.map = map;
+    assert_int_equal(tg_wire_write_nodes(1, &a, &how, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_read_nodes(m->context, bytes.data, bytes.size, &reader, &arrays, &err),
+                     TG_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "in the memory of the client cannot be reached from here"));
+    tg_wire_bytes_fini(&bytes);
+    free(there.bytes);
+}
+
 /* --- functions ------------------------------------------------------------------------------- */
 
 static int
@@ -527,6 +614,7 @@ main(void)
         TEST(test_long_chains),
         TEST(test_sources_are_opened_again),
         TEST(test_memory_travels_by_value),
+        TEST(large_memory_is_lent_and_mapped),
         TEST(test_functions_of_this_process_are_refused),
         TEST(test_a_function_with_a_form_is_made_by_the_reader),
         TEST(test_hand_made_messages),

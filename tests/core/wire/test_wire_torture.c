@@ -83,7 +83,7 @@ test_writing_and_expanding_a_plan(void **state)
         tg_wire_plan wire = { 0 };
         tg_plan_core *read = NULL;
         tg_error err;
-        tg_status status = tg_wire_write_plan(plan, &bytes, &err);
+        tg_status status = tg_wire_write_plan(plan, NULL, &bytes, &err);
         if (status == TG_OK) {
             status = tg_wire_read_plan(m.context, bytes.data, bytes.size, NULL, &wire, &err);
         }

@@ -304,7 +304,7 @@ static void
 holders_that_lie_are_found_out(void **state)
 {
     static unsigned char bytes[4 * PART];
-    unsigned char ref[TG_DATA_REF_BYTES];
+    unsigned char ref[TG_SHARED_REF_BYTES];
     (void)state;
     fails(TG_ERR_NOT_FOUND, "does not hold",
           (tg_data_frame){ .kind = TG_DATA_NONE, .reason = TG_DATA_NOT_HERE });
@@ -317,7 +317,7 @@ holders_that_lie_are_found_out(void **state)
                            .total = (uint64_t)1 << 50,
                            .payload = bytes,
                            .payload_bytes = PART });
-    tg_data_put_ref(&(tg_shared_ref){ .bytes = 3 * PART + 1 }, ref);
+    tg_shared_ref_put(&(tg_shared_ref){ .bytes = 3 * PART + 1 }, ref);
     fails(TG_ERR_LIMIT, "at most",
           (tg_data_frame){ .kind = TG_DATA_SHARED,
                            .total = 3 * PART + 1,
@@ -444,8 +444,8 @@ answers_of_others_are_dropped(void **state)
 static tg_data_frame
 share(const tg_data_frame *asked, uint64_t bytes)
 {
-    static unsigned char payload[TG_DATA_REF_BYTES];
-    tg_data_put_ref(&(tg_shared_ref){ .bytes = bytes }, payload);
+    static unsigned char payload[TG_SHARED_REF_BYTES];
+    tg_shared_ref_put(&(tg_shared_ref){ .bytes = bytes }, payload);
     tg_data_frame frame = *asked;
     frame.kind = TG_DATA_SHARED;
     frame.total = bytes;

@@ -29,10 +29,10 @@ frames_come_back_as_they_were(void **state)
 {
     static const char bytes[] = "the bytes of a tile";
     tg_shared_ref ref = { 1, 2, 3, (uint64_t)4 << 40, 5, 6, UINT64_MAX };
-    unsigned char payload[TG_DATA_REF_BYTES];
+    unsigned char payload[TG_SHARED_REF_BYTES];
     tg_data_frame out;
     (void)state;
-    tg_data_put_ref(&ref, payload);
+    tg_shared_ref_put(&ref, payload);
     const tg_data_frame frames[] = {
         { .kind = TG_DATA_GET,
           .count = 1000,
@@ -150,7 +150,7 @@ what_no_kind_of_frame_looks_like_is_refused(void **state)
     refused(&(tg_data_frame){ .kind = TG_DATA_SHARED,
                               .total = 9,
                               .payload = bytes,
-                              .payload_bytes = TG_DATA_REF_BYTES },
+                              .payload_bytes = TG_SHARED_REF_BYTES },
             TG_ERR_FORMAT, "shared");
     refused(
         &(tg_data_frame){

@@ -278,7 +278,7 @@ submit(cluster *c)
         planned[0].sink = c->sink;
     }
     if (tg_plan_make(c->count, planned, &options, &plan, &err) != TG_OK ||
-        tg_wire_write_plan(plan, &c->bytes, &err) != TG_OK) {
+        tg_wire_write_plan(plan, NULL, &c->bytes, &err) != TG_OK) {
         fail_msg("%s: %s", c->example->name, err.message);
     }
     assert_int_equal(tg_plan_bounds_make(plan, &c->bounds, &err), TG_OK);

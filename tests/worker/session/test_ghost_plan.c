@@ -218,13 +218,13 @@ test_a_plan_without_its_stores_is_the_same(void **state)
         tg_plan_core *plan = make_plan(here, e);
         tg_wire_bytes bytes, again;
         tg_error err;
-        assert_int_equal(tg_wire_write_plan(plan, &bytes, &err), TG_OK);
+        assert_int_equal(tg_wire_write_plan(plan, NULL, &bytes, &err), TG_OK);
         tg_plan_core *ghost = expand(there, &bytes, &tg_wire_ghosts, e);
         expect_same_plan(plan, ghost);
         assert_true(plan->tasks.count > 20);
         assert_true(strcmp(e->path, "ghost.zarr") != 0 || plan->table_bytes > 0);
         /* It can be sent on: to a worker, who opens the stores. */
-        assert_int_equal(tg_wire_write_plan(ghost, &again, &err), TG_OK);
+        assert_int_equal(tg_wire_write_plan(ghost, NULL, &again, &err), TG_OK);
         assert_int_equal(again.size, bytes.size);
         assert_memory_equal(again.data, bytes.data, bytes.size);
         tg_plan_core *real = expand(there, &again, &opener, e);
@@ -252,7 +252,7 @@ test_a_ghost_cannot_be_read(void **state)
     tg_wire_arrays read;
     tg_error err = { .message = "" };
     (void)state;
-    assert_int_equal(tg_wire_write_plan(plan, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_plan(plan, NULL, &bytes, &err), TG_OK);
     assert_int_equal(
         tg_wire_read_nodes(session->context, bytes.data, bytes.size, &tg_wire_ghosts, &read, &err),
         TG_OK);
@@ -336,7 +336,7 @@ test_a_store_that_was_cut_anew_is_refused(void **state)
     tg_wire_plan wire;
     tg_error err;
     (void)state;
-    assert_int_equal(tg_wire_write_plan(plan, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_plan(plan, NULL, &bytes, &err), TG_OK);
     assert_int_equal(
         tg_save(session, numbers(g, 620, 490, "float32"), "ghost.zarr", &options, &err), TG_OK);
     assert_int_equal(
@@ -424,7 +424,7 @@ expect_soon(const char *what, tg_session *session, tg_array *array, uint32_t tas
         fail_msg("%s: %s", what, err.message);
     }
     assert_true(plan->tasks.count >= tasks_least);
-    assert_int_equal(tg_wire_write_plan(plan, &bytes, &err), TG_OK);
+    assert_int_equal(tg_wire_write_plan(plan, NULL, &bytes, &err), TG_OK);
     assert_true(bytes.size < 4096);
     int64_t start = tg_clock_ns();
     assert_int_equal(
