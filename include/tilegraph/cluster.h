@@ -60,10 +60,11 @@ TG_API TG_MUST_USE tg_status tg_session_ask(tg_session *session, const char *wha
  *
  * Memory. Tiles and results are held by two parties of one process, which cannot lend to each other
  * while they run; so the memory limit is divided for as long as the session listens: three quarters
- * for the worker (tiles, tasks, fetches), one quarter for results on their way to the program. A
- * result that is larger than its quarter fails with TG_ERR_MEMORY before anything has run: save it
- * to a store, which needs none of it, or set `result_bytes`. Tiles that the worker itself has made
- * are read in place, and take nothing of the quarter. What has ended is the user's, as ever.
+ * for the worker (tiles, tasks, fetches), one quarter for the client: results on their way to the
+ * program, and large arrays in memory that workers read. A result that is larger than its quarter
+ * fails with TG_ERR_MEMORY before anything has run: save it to a store, which needs none of it, or
+ * set `result_bytes`. Tiles that the worker itself has made are read in place, and take nothing of
+ * the quarter. What has ended is the user's, as ever.
  * The limit and the number of threads stay as they are meanwhile: tg_session_configure refuses.
  *
  * Beyond this host an address needs keys, which are made; they are in the join file, which only its

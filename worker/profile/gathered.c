@@ -30,9 +30,9 @@ struct tg_gathered {
     pthread_mutex_t lock;
     int64_t begin_ns;
     source *sources;
-    size_t source_count, source_room;
+    size_t source_count, sources_capacity;
     kept_event *events;
-    size_t event_count, event_room;
+    size_t event_count, events_capacity;
     uint64_t dropped;
     int64_t retries;
 };
@@ -52,26 +52,11 @@ void
 tg_gathered_destroy(tg_gathered *g)
 {
     if (g != NULL) {
-        tg_free(NULL, g->sources, g->source_room * sizeof *g->sources);
-        tg_free(NULL, g->events, g->event_room * sizeof *g->events);
+        tg_free(NULL, g->sources, g->sources_capacity * sizeof *g->sources);
+        tg_free(NULL, g->events, g->events_capacity * sizeof *g->events);
         (void)pthread_mutex_destroy(&g->lock);
         tg_free(NULL, g, sizeof *g);
     }
-}
-
-/* Room for one more; false: there is none. */
-static bool
-grow(void **list, size_t *room, size_t count, size_t size, size_t most)
-{
-    bool ok = count < *room;
-    if (!ok && count < most) {
-        size_t more = *room != 0 ? *room * 2 : 16;
-        void *grown = tg_realloc(NULL, *list, *room * size, more * size);
-        ok = grown != NULL;
-        *list = ok ? grown : *list;
-        *room = ok ? more : *room;
-    }
-    return ok;
 }
 
 /* Lock held. */
@@ -89,8 +74,8 @@ void
 tg_gathered_source(tg_gathered *g, uint64_t id, const char *name, uint32_t threads)
 {
     (void)pthread_mutex_lock(&g->lock);
-    if (find(g, id) == NULL && grow((void **)&g->sources, &g->source_room, g->source_count,
-                                    sizeof *g->sources, TG_GATHERED_SOURCES_MAX)) {
+    if (find(g, id) == NULL && g->source_count < TG_GATHERED_SOURCES_MAX &&
+        TG_GROW(g->sources, g->source_count, 1)) {
         source *made = &g->sources[g->source_count++];
         *made = (source){ .id = id, .threads = threads };
         (void)snprintf(made->name, sizeof made->name, "%s", name);
@@ -102,8 +87,7 @@ tg_gathered_source(tg_gathered *g, uint64_t id, const char *name, uint32_t threa
 static void
 keep(tg_gathered *g, source *from, const tg_timeline_event *event)
 {
-    if (grow((void **)&g->events, &g->event_room, g->event_count, sizeof *g->events,
-             TG_GATHERED_EVENTS_MAX)) {
+    if (g->event_count < TG_GATHERED_EVENTS_MAX && TG_GROW(g->events, g->event_count, 1)) {
         g->events[g->event_count++] =
             (kept_event){ .source = (uint32_t)(from - g->sources), .event = *event };
         if (event->thread >= from->threads) {
