@@ -18,7 +18,7 @@
 #include "worker/net/worker.h"
 
 /* Of an array that takes a while. */
-enum { SIDE = 4000 };
+enum { SIDE = 4000, SLOW = 8 };
 
 static char folder[] = "/tmp/tg_listen_XXXXXX";
 
@@ -63,19 +63,22 @@ listen_with(tg_session *session, tg_listen_options options)
 
 /* Blurred numbers in tiles of 128 x 128: sums of neighbours that lie on other workers. */
 static tg_array *
-blurred(tg_scope *scope, int64_t rows, int64_t columns, double sigma)
+blurred(tg_scope *scope, int64_t rows, int64_t columns, int times)
 {
     int64_t cells = rows * columns, shape[] = { rows, columns }, chunks[] = { 128, 128 };
     tg_param range[] = { { "stop", TG_PARAM_INT, { 1, { .ints = &cells } } },
                          { "dtype", TG_PARAM_STR, { 7, { .text = "float32" } } } };
     tg_param reshape[] = { { "shape", TG_PARAM_INT, { 2, { .ints = shape } } } };
     tg_param rechunk[] = { { "chunks", TG_PARAM_INT, { 2, { .ints = chunks } } } };
+    double sigma = 10.0;
     tg_param sigmas[] = { { "sigma", TG_PARAM_FLOAT, { 1, { .floats = &sigma } } } };
     tg_array *x = tg_apply(scope, "arange", 0, NULL, 2, range);
     x = tg_apply(scope, "reshape", 1, &x, 1, reshape);
     x = tg_apply(scope, "sqrt", 1, &x, 0, NULL);
     x = tg_apply(scope, "rechunk", 1, &x, 1, rechunk);
-    x = tg_apply(scope, "gaussian_filter", 1, &x, 1, sigmas);
+    for (int i = 0; i < times; i++) {
+        x = tg_apply(scope, "gaussian_filter", 1, &x, 1, sigmas);
+    }
     if (tg_scope_error(scope) != NULL) {
         fail_msg("%s", tg_scope_error(scope)->message);
     }
@@ -84,12 +87,12 @@ blurred(tg_scope *scope, int64_t rows, int64_t columns, double sigma)
 
 /* What the session makes of it, which the caller frees. */
 static float *
-compute(tg_session *session, int64_t rows, int64_t columns, double sigma)
+compute(tg_session *session, int64_t rows, int64_t columns, int times)
 {
     tg_scope *scope = tg_scope_create(session);
     size_t bytes = (size_t)(rows * columns) * sizeof(float);
     float *values = malloc(bytes);
-    tg_target target = { .array = blurred(scope, rows, columns, sigma) };
+    tg_target target = { .array = blurred(scope, rows, columns, times) };
     tg_result result;
     tg_error err = { .message = "" };
     succeed(tg_compute(session, 1, &target, &result, &err), &err);
@@ -105,21 +108,21 @@ test_same_bytes_and_nothing_left(void **state)
     tg_session *session = open_session(2, (int64_t)256 << 20);
     int64_t used = 1, kept = 0;
     (void)state;
-    float *alone = compute(session, 1000, 700, 2.0);
+    float *alone = compute(session, 1000, 700, 1);
     for (int i = 0; i < 3; i++) {                 /* it can be closed and opened again */
         char address[] = "tcp://127.0.0.1:18786"; /* the same one, at once */
         tg_listener *listener =
             listen_with(session, (tg_listen_options){ .address = i > 0 ? address : NULL });
         assert_true(tg_session_is_connected(session));
         assert_int_equal(access(path("join"), F_OK), 0);
-        float *there = compute(session, 1000, 700, 2.0);
+        float *there = compute(session, 1000, 700, 1);
         assert_memory_equal(there, alone, 1000 * 700 * sizeof(float));
         free(there);
         tg_listener_close(listener);
         assert_false(tg_session_is_connected(session));
         assert_int_not_equal(access(path("join"), F_OK), 0);
     }
-    float *again = compute(session, 1000, 700, 2.0);
+    float *again = compute(session, 1000, 700, 1);
     assert_memory_equal(again, alone, 1000 * 700 * sizeof(float));
     free(again);
     free(alone);
@@ -150,7 +153,7 @@ join_guest(guest *g, const char *file)
 {
     tg_error err = { .message = "" };
     tg_worker_options options = { .cluster = file, .name = "guest", .alive_fd = -1 };
-    g->session = options.session = open_session(1, (int64_t)64 << 20);
+    g->session = options.session = open_session(1, (int64_t)256 << 20);
     succeed(tg_worker_create(&options, &g->worker, &err), &err);
     assert_int_equal(pthread_create(&g->thread, NULL, run_guest, g), 0);
 }
@@ -171,30 +174,25 @@ guest_was_busy(tg_session *session)
     char *text = NULL;
     tg_error err = { .message = "" };
     succeed(tg_session_ask(session, "status", &text, &err), &err);
-    const char *at = strstr(text, "\"guest\"");
-    assert_non_null(at);
-    at = strstr(at, "\"busy_ns\":");
-    assert_non_null(at);
-    bool busy = strtoll(at + strlen("\"busy_ns\":"), NULL, 10) > 0;
+    const char *at = strstr(text, "\"guest\""); /* it may not be there yet */
+    at = at != NULL ? strstr(at, "\"busy_ns\":") : NULL;
+    bool busy = at != NULL && strtoll(at + strlen("\"busy_ns\":"), NULL, 10) > 0;
     tg_text_free(text);
     return busy;
 }
 
-static void
-test_a_worker_joins_while_a_job_runs(void **state)
+/* A guest comes while the job runs; says whether it got some of it. */
+static bool
+compute_with_guest(tg_session *session, const tg_listener *listener, const float *alone)
 {
-    tg_session *session = open_session(1, (int64_t)512 << 20);
     tg_error err = { .message = "" };
     tg_scope *scope = tg_scope_create(session);
+    tg_target target = { .array = blurred(scope, SIDE, SIDE, SLOW) };
     tg_computation *computation = NULL;
     tg_result result;
     guest g = { 0 };
-    bool done = false;
+    bool done = false, busy = false;
     int64_t ended = 0, tasks = 0;
-    (void)state;
-    float *alone = compute(session, SIDE, SIDE, 40.0);
-    tg_listener *listener = listen_with(session, (tg_listen_options){ 0 });
-    tg_target target = { .array = blurred(scope, SIDE, SIDE, 40.0) };
     succeed(tg_compute_start(session, 1, &target, &computation, &err), &err);
     while (ended == 0) { /* it runs */
         tg_computation_progress(computation, &ended, &tasks);
@@ -207,13 +205,29 @@ test_a_worker_joins_while_a_job_runs(void **state)
     assert_memory_equal(result.data, alone, (size_t)SIDE * SIDE * sizeof(float));
     tg_result_release(&result);
     tg_computation_destroy(computation);
-    for (int i = 0; i < 300 && !guest_was_busy(session); i++) { /* it says so twice a second */
+    for (int i = 0; i < 100 && !busy; i++) { /* it says so twice a second */
         (void)nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+        busy = guest_was_busy(session);
     }
-    assert_true(guest_was_busy(session));
     leave_guest(&g);
-    free(alone);
     tg_scope_destroy(scope);
+    return busy;
+}
+
+/* Where others compute too, the guest may come too late: then once more. */
+static void
+test_a_worker_joins_while_a_job_runs(void **state)
+{
+    tg_session *session = open_session(1, (int64_t)512 << 20);
+    bool busy = false;
+    (void)state;
+    float *alone = compute(session, SIDE, SIDE, SLOW);
+    tg_listener *listener = listen_with(session, (tg_listen_options){ 0 });
+    for (int tries = 0; tries < 10 && !busy; tries++) {
+        busy = compute_with_guest(session, listener, alone);
+    }
+    assert_true(busy);
+    free(alone);
     tg_listener_close(listener);
     tg_session_close(session);
 }
@@ -226,7 +240,7 @@ test_memory_is_divided(void **state)
     tg_session *session = open_session(1, (int64_t)32 << 20);
     tg_listener *listener = listen_with(session, (tg_listen_options){ 0 });
     tg_scope *scope = tg_scope_create(session);
-    tg_target large = { .array = blurred(scope, 2048, 1100, 2.0) }; /* 8.6 MiB, a quarter is 8 */
+    tg_target large = { .array = blurred(scope, 2048, 1100, 1) }; /* 8.6 MiB, a quarter is 8 */
     tg_save_options options = { .struct_size = sizeof options, .overwrite = true };
     tg_result result;
     tg_error err = { .message = "" };
@@ -264,7 +278,7 @@ test_what_is_refused(void **state)
     options.struct_size = 1;
     assert_int_equal(tg_session_listen(session, &options, &listener, &err), TG_ERR_VALUE);
     assert_null(listener);
-    float *works = compute(session, 200, 200, 2.0); /* as if nothing had been */
+    float *works = compute(session, 200, 200, 1); /* as if nothing had been */
     free(works);
     listener = listen_with(session, (tg_listen_options){ .address = "tcp://127.0.0.1:0" });
     assert_int_equal(tg_session_listen(session, NULL, &second, &err), TG_ERR_VALUE);
@@ -287,7 +301,7 @@ test_closing_cancels(void **state)
     tg_session *session = open_session(1, (int64_t)512 << 20);
     tg_listener *listener = listen_with(session, (tg_listen_options){ 0 });
     tg_scope *scope = tg_scope_create(session);
-    tg_target target = { .array = blurred(scope, SIDE, SIDE, 40.0) };
+    tg_target target = { .array = blurred(scope, SIDE, SIDE, SLOW) };
     tg_computation *computation = NULL;
     tg_error err = { .message = "" };
     bool done = false;
