@@ -55,8 +55,8 @@ def guest(server):
 
 
 def _run_with_guest(server, then):
-    """A computation that a guest has joined after its begin. On a busy machine a worker may take too
-    long to start: then another try. then(guest): called once the guest was seen to work."""
+    """A computation that a guest has joined after its begin. On a busy machine a worker may take
+    too long to start: then another try. then(guest): called once the guest was seen to work."""
     seen = False
     tries = 0
     x = _blurred(5000, 20, 8)
