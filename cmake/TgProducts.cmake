@@ -28,10 +28,11 @@ function(tg_add_program name static)
 endfunction()
 
 # The daemons need what is not public.
-set(TG_DAEMON_SOURCES worker/cli/command.c worker/cli/daemon.c)
+set(TG_DAEMON_SOURCES worker/cli/command.c worker/cli/daemon.c worker/cli/man.c)
 tg_add_program(tg ${TG_CLI_STATIC} ${TG_cli_SOURCES})
 tg_add_program(tgscheduler ON worker/cli/tgscheduler.c ${TG_DAEMON_SOURCES})
-tg_add_program(tgworker ON worker/cli/tgworker.c ${TG_DAEMON_SOURCES})
+tg_add_program(tgworker ON worker/cli/tgworker.c worker/cli/lifeline.c
+               ${TG_DAEMON_SOURCES})
 set(TG_PROGRAMS tg tgscheduler tgworker)
 
 if(SKBUILD)
@@ -46,6 +47,24 @@ install(TARGETS tilegraph EXPORT tilegraph-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${TG_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+# Each program writes its own manual page, from what --help is made of.
+set(TG_MAN_PAGES "")
+foreach(program IN LISTS TG_PROGRAMS)
+    set(page ${PROJECT_BINARY_DIR}/man/${program}.1)
+    add_custom_command(OUTPUT ${page} COMMAND ${program} --man > ${page} DEPENDS ${program})
+    list(APPEND TG_MAN_PAGES ${page})
+endforeach()
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/man)
+add_custom_target(man ALL DEPENDS ${TG_MAN_PAGES})
+install(FILES ${TG_MAN_PAGES} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+# systemd looks there, whatever the folder of libraries is called.
+foreach(unit tgscheduler.service tgworker@.service)
+    configure_file(packaging/${unit}.in ${PROJECT_BINARY_DIR}/packaging/${unit} @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/packaging/${unit} DESTINATION lib/systemd/system)
+endforeach()
+
 install(EXPORT tilegraph-targets NAMESPACE tilegraph:: DESTINATION ${TG_PACKAGE_DIR})
 
 configure_package_config_file(cmake/tilegraph-config.cmake.in

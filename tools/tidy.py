@@ -48,7 +48,10 @@ LAYERS = {
     "tests/install/": ("include/",),
 }
 
-NET = r"(worker|scheduler)/net/|scheduler/(web|daemon)/|worker/cli/tg(worker|scheduler)\.c$"
+NET = (
+    r"(worker|scheduler)/net/|scheduler/(web|daemon)/"
+    r"|worker/cli/(tg(worker|scheduler)|lifeline)\.c$"
+)
 
 
 @dataclass(frozen=True)

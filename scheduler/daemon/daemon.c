@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/array/array.h"
@@ -16,6 +17,7 @@
 #include "scheduler/net/watch.h"
 #include "scheduler/net/zap.h"
 #include "scheduler/server/server.h"
+#include "scheduler/web/web.h"
 
 /* A plan on its way from bytes to tasks, and until its job is over. */
 typedef struct expansion {
@@ -44,6 +46,7 @@ struct tg_daemon {
     bool joinable; /* the join file was written */
     tg_journal_file *journal;
     tg_alive_watch *watch;
+    tg_web *web;
     uint64_t not_expanded; /* for want of memory; the loop's */
     expansion *expanded;   /* and their jobs are not over; the loop's */
     /* The thread that expands. */
@@ -221,6 +224,31 @@ record(void *ctx, const void *bytes, size_t count)
     }
 }
 
+static int64_t
+unix_ns(void *ctx)
+{
+    struct timespec now = { 0 };
+    (void)ctx;
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* tidy: allow banned-call: for people */
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* -- what the web page shows ----------------------------------------------------------------- */
+
+static void
+show_metrics(void *ctx, tg_text *out)
+{
+    tg_daemon *daemon = ctx;
+    out->failed = tg_server_answer(daemon->server, "metrics", out, NULL) != TG_OK;
+}
+
+static bool
+is_healthy(void *ctx)
+{
+    const tg_daemon *daemon = ctx;
+    return tg_server_workers(daemon->server) > 0;
+}
+
 /* -- what the net tells ---------------------------------------------------------------------- */
 
 static void
@@ -378,7 +406,8 @@ open_server(tg_daemon *daemon, tg_error *err)
                                                  .expand = want_expansion,
                                                  .dropped = drop_expansion,
                                                  .record = daemon->options.journal != NULL ? record
-                                                                                           : NULL },
+                                                                                           : NULL,
+                                                 .unix_ns = unix_ns },
                                   .sched = { .lease_ns = daemon->options.lease_ns } };
     TG_TRY(tg_server_create(&options, &daemon->server, err));
     if (daemon->options.journal != NULL) {
@@ -458,6 +487,10 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
         TG_TRY(tg_alive_watch_create(tg_net_loop(daemon->net), options->alive_fd, not_alive, daemon,
                                      &daemon->watch, err));
     }
+    if (options->web != NULL) {
+        tg_web_pages pages = { .ctx = daemon, .metrics = show_metrics, .healthy = is_healthy };
+        TG_TRY(tg_web_open(tg_net_loop(daemon->net), options->web, &pages, &daemon->web, err));
+    }
     TG_TRY(tg_join_write(daemon->join_file, &daemon->join, err));
     daemon->joinable = true;
     *out = daemon;
@@ -492,6 +525,7 @@ tg_daemon_destroy(tg_daemon *daemon)
             (void)pthread_join(daemon->thread, NULL);
         }
         tg_alive_watch_destroy(daemon->watch);
+        tg_web_close(daemon->web);
         tg_net_destroy(daemon->net);
         tg_server_destroy(daemon->server);
         free_expansions(daemon->to_do);
@@ -526,6 +560,12 @@ const char *
 tg_daemon_address(const tg_daemon *daemon, size_t index)
 {
     return index < daemon->address_count ? daemon->addresses[index] : NULL;
+}
+
+const char *
+tg_daemon_web(const tg_daemon *daemon)
+{
+    return daemon->web != NULL ? tg_web_url(daemon->web) : NULL;
 }
 
 const char *

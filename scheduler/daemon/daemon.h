@@ -25,7 +25,7 @@ typedef struct tg_daemon_options {
     const char *cluster;   /* its name; NULL: "default" */
     const char *join_file; /* NULL: "join" in the folder of the cluster */
     const char *journal;   /* a folder; NULL: nothing survives the scheduler */
-    const char *web;       /* "host:port" of /metrics and /health; NULL: none */
+    const char *web;       /* where /metrics and /health are (web.h); NULL: nowhere */
     int64_t lease_ns;      /* 0: 15 s */
     bool insecure;         /* private networks without keys */
     int alive_fd;          /* leave when its other end is closed; < 0: none */
@@ -41,6 +41,8 @@ TG_MUST_USE tg_status tg_daemon_run(tg_daemon *daemon, tg_error *err);
 void tg_daemon_stop(tg_daemon *daemon);
 /* Where it listens, in order; NULL beyond the last. */
 const char *tg_daemon_address(const tg_daemon *daemon, size_t index);
+/* "http://127.0.0.1:9000"; NULL: there is none. */
+const char *tg_daemon_web(const tg_daemon *daemon);
 const char *tg_daemon_join_file(const tg_daemon *daemon);
 
 #endif

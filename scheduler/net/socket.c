@@ -150,9 +150,11 @@ explain(bool dialled, const char *url, uint16_t event, uint32_t value, char *tex
 {
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
         (void)snprintf(text, room,
-                       dialled ? "%s refuses our key (%u): use the join file of this cluster, or "
-                                 "have the key added to those that it lets in"
-                               : "%s: a key that is not known here was refused (%u)",
+                       dialled
+                           ? "%s refuses our key (%u): use the join file of this cluster, or "
+                             "have the key added to those that it lets in"
+                           : "%s: somebody was refused whose key is not known here (%u): who is "
+                             "to be let in needs the join file of this cluster",
                        url, (unsigned)value);
     } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
         (void)snprintf(text, room,
@@ -203,6 +205,8 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
             socket->up = false;
             *line = value;
             happened = socket->dialled ? TG_SOCKET_NOTHING : TG_SOCKET_CUT;
+        } else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && socket->probed) {
+            socket->probed = false; /* that was our own key of nobody */
         } else if (kind != 0) {
             explain(socket->dialled, socket->url, kind, value, text, room);
             socket->again_ns = socket->dialled ? (int64_t)uv_hrtime() + REFUSED_NS : 0;
@@ -324,6 +328,7 @@ tg_socket_listen(tg_socket *socket, const char *address, const tg_socket_options
              "%s: %s", endpoint.url, zmq_strerror(zmq_errno()));
     if (keys) {
         TG_TRY(probe(options, url, err));
+        socket->probed = true;
     }
     (void)snprintf(socket->url, sizeof socket->url, "%s", url);
     int length = snprintf(actual, room, "%s%s%s", url, keys ? " " : "",

@@ -31,6 +31,7 @@ typedef struct tg_socket {
     void *zmq, *monitor;
     int fd, monitor_fd;
     bool dialled;
+    bool probed;      /* a listening one: the first refusal is that of our own trial */
     bool up;          /* a dialled one: the connection is there */
     int64_t again_ns; /* when to connect again after a refusal; 0: not */
     char url[TG_ENDPOINT_MAX + 1];

@@ -70,12 +70,15 @@ static void
 answer_status(tg_server *server, tg_text *out)
 {
     const char *between = "";
+    const tg_server_callbacks *call = &server->options.callbacks;
+    int64_t unix_ns = call->unix_ns != NULL ? call->unix_ns(call->ctx) : 0;
     tg_text_add(out, "{\"version\": ");
     tg_text_json(out, server->options.version);
     tg_text_add(out,
-                ", \"now_ns\": %" PRId64 ", \"clients\": %" PRIu32 ", \"lost_tiles\": %" PRIu64
-                ", \"refused\": %" PRIu64 ", \"workers\": [",
-                server->now_ns, server->clients, server->counts.lost_tiles, server->counts.refused);
+                ", \"now_ns\": %" PRId64 ", \"unix_ns\": %" PRId64 ", \"clients\": %" PRIu32
+                ", \"lost_tiles\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"workers\": [",
+                server->now_ns, unix_ns, server->clients, server->counts.lost_tiles,
+                server->counts.refused);
     for (size_t i = 0; i < server->peers.count; i++) {
         const tg__peer *peer = server->peers.entries[i].as.item;
         if (peer->worker && !peer->leaving) {
@@ -271,20 +274,28 @@ send_answer(tg_server *server, uint64_t id, const char *name, const tg_text *out
 }
 
 tg_status
+tg_server_answer(tg_server *server, const char *what, tg_text *out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t which = 0, count = sizeof answers / sizeof *answers;
+    while (which < count && strcmp(what, answers[which].name) != 0) {
+        which++;
+    }
+    TG_CHECK(which < count, err, TG_ERR_VALUE,
+             "there is no answer to %.50s: ask for status, dump or metrics", what);
+    answers[which].write(server, out);
+    TG_CHECK(!out->failed, err, TG_ERR_MEMORY, "the scheduler has no memory to answer %s", what);
+out:
+    return status;
+}
+
+tg_status
 tg__hear_ask(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_text out = { 0 };
-    size_t which = 0, count = sizeof answers / sizeof *answers;
     (void)peer;
-    while (which < count && (m->name == NULL || strcmp(m->name, answers[which].name) != 0)) {
-        which++;
-    }
-    TG_CHECK(which < count, err, TG_ERR_VALUE,
-             "there is no answer to %.50s: ask for status, dump or metrics",
-             m->name != NULL ? m->name : "nothing");
-    answers[which].write(server, &out);
-    TG_CHECK(!out.failed, err, TG_ERR_MEMORY, "the scheduler has no memory to answer %s", m->name);
+    TG_TRY(tg_server_answer(server, m->name != NULL ? m->name : "nothing", &out, err));
     TG_CHECK(out.used <= ANSWER_BYTES_MAX, err, TG_ERR_LIMIT,
              "the answer to %s has %zu bytes, at most %zu are sent", m->name, out.used,
              ANSWER_BYTES_MAX);
@@ -292,4 +303,15 @@ tg__hear_ask(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m
 out:
     tg_text_fini(&out);
     return status;
+}
+
+size_t
+tg_server_workers(const tg_server *server)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < server->peers.count; i++) {
+        const tg__peer *peer = server->peers.entries[i].as.item;
+        count += peer->worker && !peer->leaving;
+    }
+    return count;
 }

@@ -50,6 +50,7 @@
  * `expand` until tg_server_expanded. Threads: one at a time; callbacks must not call the server.
  * Errors: of creation and restoring only; peers are told of theirs.
  */
+#include "core/mem/text.h"
 #include "core/wire/message.h"
 #include "core/wire/role.h"
 #include "scheduler/state/state.h"
@@ -67,6 +68,8 @@ typedef struct tg_server_callbacks {
     void (*dropped)(void *ctx, uint64_t job);
     /* A record for the journal; NULL: there is none. */
     void (*record)(void *ctx, const void *bytes, size_t count);
+    /* The time of day, which answers to tools say and nothing here depends on; NULL: 0. */
+    int64_t (*unix_ns)(void *ctx);
 } tg_server_callbacks;
 
 typedef struct tg_server_options {
@@ -107,6 +110,13 @@ TG_MUST_USE tg_status tg_server_restore(tg_server *server, int64_t now_ns, const
                                         size_t count, size_t *good, tg_error *err);
 /* Nothing is being expanded. */
 bool tg_server_settled(const tg_server *server);
+
+/* What a peer gets that says ASK, for whoever is in this process: "status", "dump" or "metrics".
+ * TG_ERR_VALUE: there is no such answer. */
+TG_MUST_USE tg_status tg_server_answer(tg_server *server, const char *what, tg_text *out,
+                                       tg_error *err);
+/* That have joined and are not leaving. */
+size_t tg_server_workers(const tg_server *server);
 
 /* For tests and the simulator: tg_sched_check, and the server's own books. */
 const char *tg_server_check(const tg_server *server);

@@ -66,6 +66,14 @@ run(${C_COMPILER} -std=c11 -pedantic-errors -Wall -Werror ${consumer}/main.c ${f
 run(${work}/by-pkg-config)
 expect("version by pkg-config" "${OUTPUT}" "${VERSION}")
 
+# --- manual pages and units ---------------------------------------------------------------------
+foreach(file share/man/man1/tg.1 share/man/man1/tgscheduler.1 share/man/man1/tgworker.1
+             lib/systemd/system/tgscheduler.service lib/systemd/system/tgworker@.service)
+    if(NOT EXISTS ${prefix}/${file})
+        message(FATAL_ERROR "${file} is not installed")
+    endif()
+endforeach()
+
 # --- the tool finds its library -----------------------------------------------------------------
 if(EXISTS ${prefix}/bin/tg)
     run(${prefix}/bin/tg --version)

@@ -18,7 +18,7 @@
 #include "tilegraph/base.h"
 
 enum { TG_EXIT_OK = 0, TG_EXIT_FAILURE = 1, TG_EXIT_USAGE = 2, TG_EXIT_SIGNAL = 128 };
-enum { TG_COMMAND_OPTIONS_MAX = 24, TG_COMMAND_WORDS_MAX = 4, TG_COMMAND_NDIM_MAX = 32 };
+enum { TG_COMMAND_OPTIONS_MAX = 24, TG_COMMAND_WORDS_MAX = 256, TG_COMMAND_NDIM_MAX = 32 };
 
 typedef struct tg_command_option {
     const char *name;  /* with its dashes: "--chunks"; NULL ends a list */
@@ -47,6 +47,8 @@ typedef struct tg_command {
 
 /* By name; NULL when there is none. */
 const tg_command *tg_command_find(const char *name);
+/* In the order of command.def; NULL beyond the last. */
+const tg_command *tg_command_at(size_t index);
 
 /* Reads the arguments behind the name of the command. Returns TG_EXIT_OK, or TG_EXIT_USAGE after
  * saying on stderr what is wrong. *help: --help or -h stands among them. */

@@ -26,6 +26,12 @@ tg_command_find(const char *name)
     return found;
 }
 
+const tg_command *
+tg_command_at(size_t index)
+{
+    return index < COMMAND_COUNT ? commands[index] : NULL;
+}
+
 void
 tg_command_print_all(void)
 {

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "worker/cli/man.h"
+
 int
 tg_daemon_main(const tg_command *command, int argc, char **argv)
 {
@@ -15,6 +17,10 @@ tg_daemon_main(const tg_command *command, int argc, char **argv)
     bool help = false;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)printf("%s %s\n", command->name, tg_version_string());
+        return TG_EXIT_OK;
+    }
+    if (argc == 2 && strcmp(argv[1], "--man") == 0) {
+        tg_man_print(command);
         return TG_EXIT_OK;
     }
     int code = tg_command_parse(command, argc - 1, argv + 1, &args, &help);
@@ -42,12 +48,26 @@ int
 tg_daemon_read_seconds(const tg_command *command, const tg_command_args *args, int option,
                        int64_t *ns)
 {
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = { { "", 1 },        { "ms", 1e-3 },    { "s", 1 },        { "seconds", 1 },
+                  { "m", 60 },      { "min", 60 },     { "minutes", 60 }, { "h", 3600 },
+                  { "hour", 3600 }, { "hours", 3600 }, { "d", 86400 },    { "days", 86400 } };
     const char *text = args->options[option];
     char *rest = NULL;
     if (text != NULL) {
-        double seconds = strtod(text, &rest);
-        if (rest == text || *rest != 0 || !isfinite(seconds) || seconds <= 0 || seconds > 1e9) {
-            return tg_command_usage(command, "%s: a number of seconds is needed, got %s",
+        double seconds = strtod(text, &rest), unit = 0;
+        bool number = rest != text;
+        rest += strspn(rest, " ");
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+            unit = strcmp(rest, units[i].name) == 0 ? units[i].seconds : unit;
+        }
+        seconds *= unit;
+        if (!number || !isfinite(seconds) || seconds <= 0 || seconds > 1e9) {
+            return tg_command_usage(command,
+                                    "%s: a time is needed, \"90\" (seconds), \"5 minutes\" "
+                                    "or \"2h\", got %s",
                                     command->options[option].name, text);
         }
         *ns = (int64_t)(seconds * 1e9);

@@ -8,11 +8,12 @@
  */
 #include "worker/cli/command.h"
 
-/* --version, --help, options, run. */
+/* --version, --help, --man, options, run. */
 int tg_daemon_main(const tg_command *command, int argc, char **argv);
 /* One line on stderr, with the time of day. */
 void tg_daemon_log(void *ctx, const char *text);
-/* An option in seconds, as nanoseconds; what was not given stays as it is. */
+/* An option that is a time, "90" or "5 minutes", as nanoseconds; what was not given stays as it is.
+ */
 int tg_daemon_read_seconds(const tg_command *command, const tg_command_args *args, int option,
                            int64_t *ns);
 int tg_daemon_read_fd(const tg_command *command, const tg_command_args *args, int option, int *fd);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "worker/cli/command.h"
+#include "worker/cli/man.h"
 
 static int
 run(int argc, char **argv)
@@ -23,6 +24,10 @@ run(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         tg_command_print_all();
+        return TG_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--man") == 0) {
+        tg_man_print_all(tg_command_at);
         return TG_EXIT_OK;
     }
     const tg_command *command = tg_command_find(argv[1]);

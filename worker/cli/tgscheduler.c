@@ -6,10 +6,11 @@
 
 #include "ops/registry.h"
 #include "scheduler/daemon/daemon.h"
+#include "scheduler/net/endpoint.h"
 #include "worker/cli/command.h"
 #include "worker/cli/daemon.h"
 
-enum { LISTEN, CLUSTER, JOIN_FILE, JOURNAL, WEB, LEASE, INSECURE, ALIVE_FD, QUIET };
+enum { LISTEN, REACHABLE_FROM, CLUSTER, JOIN_FILE, JOURNAL, WEB, LEASE, INSECURE, ALIVE_FD, QUIET };
 
 static int run(const tg_command_args *args);
 
@@ -26,6 +27,9 @@ static const tg_command command = {
         "    tgworker --cluster ~/.local/share/tg/default/join",
     .options = { [LISTEN] = { "--listen", "ADDRESS,...",
                               "tcp://host:port or ipc://path; port 0: any free one" },
+                 [REACHABLE_FROM] = { "--reachable-from", "HOST",
+                                      "instead of --listen: at this host's address as HOST sees "
+                                      "it, and any free port" },
                  [CLUSTER] = { "--cluster", "NAME",
                                "the cluster's folder in ~/.local/share/tg; default: default" },
                  [JOIN_FILE] = { "--join-file", "FILE", "where workers and clients find this" },
@@ -57,6 +61,36 @@ split(char *text, const char **parts, size_t max)
     return count;
 }
 
+/* The addresses of --listen, or the one of --reachable-from, into `room` bytes of `text`. */
+static int
+read_addresses(const tg_command_args *args, char *text, size_t room, const char **listen,
+               tg_daemon_options *options)
+{
+    tg_error err;
+    char there[TG_ENDPOINT_MAX + 1];
+    const char *given = args->options[LISTEN], *from = args->options[REACHABLE_FROM];
+    int code = TG_EXIT_OK;
+    if (given != NULL && from != NULL) {
+        code = tg_command_usage(&command, "give --listen or --reachable-from, not both");
+    } else if (given != NULL && strlen(given) >= room) {
+        code = tg_command_usage(&command, "--listen: too many addresses");
+    } else if (from != NULL) {
+        const char *name = strrchr(from, '@') != NULL ? strrchr(from, '@') + 1 : from; /* ssh's */
+        (void)snprintf(there, sizeof there, "tcp://%s:22", name);
+        if (tg_endpoint_own(there, text, room, &err) != TG_OK) {
+            code = tg_command_failure(&command, &err);
+            (void)fprintf(stderr, "Give the address yourself: --listen tcp://ADDRESS:PORT\n");
+        }
+    } else if (given != NULL) {
+        memcpy(text, given, strlen(given) + 1);
+    }
+    if (code == TG_EXIT_OK && text[0] != '\0') {
+        options->listen = listen;
+        options->listen_count = split(text, listen, TG_JOIN_ENDPOINTS_MAX + 1);
+    }
+    return code;
+}
+
 static int
 run(const tg_command_args *args)
 {
@@ -77,14 +111,8 @@ run(const tg_command_args *args)
     if (code == TG_EXIT_OK) {
         code = tg_daemon_read_fd(&command, args, ALIVE_FD, &options.alive_fd);
     }
-    if (code == TG_EXIT_OK && args->options[LISTEN] != NULL) {
-        if (strlen(args->options[LISTEN]) >= sizeof addresses) {
-            code = tg_command_usage(&command, "--listen: too many addresses");
-        } else {
-            memcpy(addresses, args->options[LISTEN], strlen(args->options[LISTEN]) + 1);
-            options.listen = listen;
-            options.listen_count = split(addresses, listen, TG_JOIN_ENDPOINTS_MAX + 1);
-        }
+    if (code == TG_EXIT_OK) {
+        code = read_addresses(args, addresses, sizeof addresses, listen, &options);
     }
     if (code != TG_EXIT_OK) {
         return code;
@@ -98,6 +126,11 @@ run(const tg_command_args *args)
         for (size_t i = 0; tg_daemon_address(daemon, i) != NULL && options.log != NULL; i++) {
             char line[TG_NET_ADDRESS_MAX + 32];
             (void)snprintf(line, sizeof line, "listening at %s", tg_daemon_address(daemon, i));
+            options.log(NULL, line);
+        }
+        if (tg_daemon_web(daemon) != NULL && options.log != NULL) {
+            char line[TG_NET_ADDRESS_MAX + 32];
+            (void)snprintf(line, sizeof line, "metrics at %s/metrics", tg_daemon_web(daemon));
             options.log(NULL, line);
         }
         status = tg_daemon_run(daemon, &err);

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/mem/shared.h"
+#include "scheduler/net/endpoint.h"
 #include "tilegraph/children.h"
 #include "tilegraph/plan.h"
 #include "worker/cli/command.h"
 #include "worker/cli/daemon.h"
+#include "worker/cli/lifeline.h"
 #include "worker/net/worker.h"
 
 enum {
@@ -42,10 +45,12 @@ static const tg_command command = {
         "SIGTERM: it takes nothing new, hands on what it has, and leaves. SIGINT, or SIGTERM\n"
         "once more: it leaves at once, and what only it has is made again elsewhere.",
     .options = { [CLUSTER] = { "--cluster", "FILE",
-                               "the join file of the scheduler, or its address" },
+                               "the scheduler's join file, or its address; -: the file comes in "
+                               "by standard input; default: ~/.local/share/tg/default/join" },
                  [NTHREADS] = { "--nthreads", "N", "threads; default: one for each core" },
                  [MEMORY_LIMIT] = { "--memory-limit", "BYTES",
-                                    "\"8GiB\"; default: half of what may really be used" },
+                                    "\"8GiB\"; auto, the default: half of what may really be "
+                                    "used" },
                  [LOCAL_DIRECTORY] = { "--local-directory", "FOLDER",
                                        "for tiles that do not fit into memory; default: /tmp" },
                  [SPILL_LIMIT] = { "--spill-limit", "BYTES",
@@ -76,15 +81,13 @@ read_options(const tg_command_args *args, tg_session_options *session, tg_worker
     int64_t threads = 0;
     int code = TG_EXIT_OK;
     const char *text = args->options[NTHREADS];
-    if (args->options[CLUSTER] == NULL) {
-        return tg_command_usage(&command, "--cluster is needed: where is the scheduler?");
-    }
     if (text != NULL && !tg_command_read_int(text, 1, 1024, &threads)) {
         return tg_command_usage(&command, "--nthreads must be 1 to 1024, got %s", text);
     }
     session->threads = (int)threads;
     text = args->options[MEMORY_LIMIT];
-    if (text != NULL && tg_parse_bytes(text, &session->memory_limit, &err) != TG_OK) {
+    if (text != NULL && strcmp(text, "auto") != 0 &&
+        tg_parse_bytes(text, &session->memory_limit, &err) != TG_OK) {
         return tg_command_usage(&command, "--memory-limit: %s", err.message);
     }
     text = args->options[SPILL_LIMIT];
@@ -102,6 +105,49 @@ read_options(const tg_command_args *args, tg_session_options *session, tg_worker
     }
     if (code == TG_EXIT_OK) {
         code = tg_daemon_read_fd(&command, args, ALIVE_FD, &options->alive_fd);
+    }
+    return code;
+}
+
+/* Where the scheduler is: the join file that is meant, or an address that we may connect to. */
+static tg_status
+find_cluster(const char *given, char *where, tg_lifeline *lifeline, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_endpoint endpoint;
+    char folder[TG_NET_PATH_MAX + 1];
+    if (given == NULL) {
+        TG_TRY(tg_cluster_folder("default", folder, sizeof folder - 8, err));
+        int length = snprintf(where, TG_NET_PATH_MAX + 1, "%s/join", folder);
+        TG_CHECK(length > 0 && length <= TG_NET_PATH_MAX, err, TG_ERR_LIMIT,
+                 "the path of the join file is too long");
+    } else if (strcmp(given, "-") == 0) {
+        TG_TRY(tg_lifeline_open(lifeline, err));
+        (void)snprintf(where, TG_NET_PATH_MAX + 1, "%s", lifeline->path);
+    } else {
+        TG_CHECK(strlen(given) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
+                 "the path of the join file is too long");
+        (void)snprintf(where, TG_NET_PATH_MAX + 1, "%s", given);
+        if (strstr(given, "://") != NULL) {
+            TG_TRY(tg_endpoint_parse(given, &endpoint, err));
+            status = tg_endpoint_check(&endpoint, false, &(tg_net_security){ 0 }, err);
+        }
+    }
+out:
+    return status;
+}
+
+/* What to do beside what the message says. */
+static int
+fail(const char *where, const tg_error *err)
+{
+    int code = tg_command_failure(&command, err);
+    bool there = strstr(where, "://") != NULL || access(where, F_OK) == 0;
+    if (err->code == TG_ERR_NOT_FOUND && !there) {
+        (void)fprintf(stderr, "tgscheduler writes this file when it starts. Start one, or say "
+                              "where the file is: --cluster FILE\n");
+    } else if (err->code == TG_ERR_IO && there) {
+        (void)fprintf(stderr, "`tg doctor --cluster %s` looks for the cause.\n", where);
     }
     return code;
 }
@@ -176,8 +222,10 @@ run(const tg_command_args *args)
     tg_session *session = NULL;
     tg_shared *shared = NULL;
     tg_worker *worker = NULL;
+    tg_lifeline lifeline = { 0 };
+    char where[TG_NET_PATH_MAX + 1] = "";
     tg_session_options wanted = { .struct_size = sizeof wanted };
-    tg_worker_options options = { .cluster = args->options[CLUSTER],
+    tg_worker_options options = { .cluster = where,
                                   .listen = args->options[LISTEN],
                                   .name = args->options[NAME],
                                   .alive_fd = -1,
@@ -190,7 +238,10 @@ run(const tg_command_args *args)
     if (code != TG_EXIT_OK) {
         return code;
     }
-    tg_status status = open_session(&wanted, args->options[ROOT], &shared, &session, &err);
+    tg_status status = find_cluster(args->options[CLUSTER], where, &lifeline, &err);
+    if (status == TG_OK) {
+        status = open_session(&wanted, args->options[ROOT], &shared, &session, &err);
+    }
     if (status == TG_OK) {
         status = allow_functions(args, timeout_ns, session, &children, &err);
     }
@@ -199,10 +250,11 @@ run(const tg_command_args *args)
         options.shared = shared;
         status = tg_worker_create(&options, &worker, &err);
     }
+    tg_lifeline_close(&lifeline);
     if (status == TG_OK) {
         status = tg_worker_run(worker, &err);
     }
-    code = status == TG_OK ? TG_EXIT_OK : tg_command_failure(&command, &err);
+    code = status == TG_OK ? TG_EXIT_OK : fail(where, &err);
     tg_worker_destroy(worker);
     tg_session_close(session);
     tg_children_close(children);

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""tgscheduler and tgworker: how they are started and ended, and what they say when it goes wrong:
+each message names who, what, and what to do."""
+
+import http.client
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+
+def fails(home, program, *args, code=1):
+    result = home.run(program, *args)
+    assert result.returncode == code, result.stdout + result.stderr
+    assert result.stderr.startswith(program) or "  " in result.stderr
+    return result.stderr
+
+
+# --- starting and ending ------------------------------------------------------------------------
+
+
+def test_defaults_find_each_other(home):
+    scheduler, address = home.scheduler()
+    assert address == f"ipc://{home.join.parent}/socket"
+    worker = home.worker()  # without --cluster
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0 and "leaving" in worker.log()
+    scheduler.send_signal(signal.SIGTERM)
+    assert scheduler.wait(30) == 0
+    assert not home.join.exists()
+
+
+def test_join_file_through_standard_input(home):
+    home.scheduler("--listen", "tcp://127.0.0.1:0")
+    with open(home.join) as join:
+        file_only = home.worker("--cluster", "-", stdin=join)
+    worker = home.start("tgworker", "--cluster", "-", "--nthreads", 1, stdin=subprocess.PIPE)
+    worker.stdin.write(home.join.read_bytes() + b"\n")
+    worker.stdin.flush()
+    home.wait_for(lambda: "joined the cluster" in worker.log())
+    worker.stdin.close()  # the lifeline
+    assert worker.wait(30) == 0 and "leaving" in worker.log()
+    assert file_only.poll() is None
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", "x" * 20000])
+def test_standard_input_that_is_no_join_file(home, text):
+    result = home.run("tgworker", "--cluster", "-", input=text)
+    assert result.returncode == 1 and result.stderr.startswith("tgworker: ")
+
+
+def test_reachable_from(home):
+    _, address = home.scheduler("--reachable-from", "user@localhost")
+    assert address.startswith("tcp://127.0.0.1:")
+    text = fails(home, "tgscheduler", "--reachable-from", "no.such.host.invalid")
+    assert "no.such.host.invalid" in text and "--listen tcp://" in text
+    fails(home, "tgscheduler", "--reachable-from", "a", "--listen", "b", code=2)
+
+
+def test_lifetime_with_a_unit(home):
+    home.scheduler()
+    worker = home.worker("--lifetime", "500 ms")
+    assert worker.wait(30) == 0 and "leaving" in worker.log()
+
+
+@pytest.mark.parametrize("time", ["5 parsecs", "0", "-1", "", "inf", "m"])
+def test_wrong_times(home, time):
+    assert "a time is needed" in fails(home, "tgworker", "--lifetime", time, code=2)
+
+
+# --- the web server -----------------------------------------------------------------------------
+
+
+def get(port, path, host="localhost"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path, headers={"Host": host})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def test_metrics_and_health(home):
+    port = home.free_port()
+    scheduler, _ = home.scheduler("--web", f"127.0.0.1:{port}")
+    assert f"metrics at http://127.0.0.1:{port}/metrics" in scheduler.log()
+    assert get(port, "/health") == (503, "no worker\n")
+    home.worker("--name", "first")
+    assert get(port, "/health") == (200, "ok\n")
+    code, text = get(port, "/metrics")
+    assert code == 200 and "\ntilegraph_workers 1\n" in text and 'name="first"' in text
+    for line in text.splitlines():  # as Prometheus reads it
+        assert line.startswith("# ") or float(line.rsplit(" ", 1)[1]) >= 0
+    assert get(port, "/metrics", "evil.example")[0] == 421
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def test_port_in_use(home):
+    _, address = home.scheduler("--listen", "tcp://127.0.0.1:0", "--web", "0")
+    text = fails(home, "tgscheduler", "--listen", address, "--cluster", "second")
+    assert f"{address} is in use: take another port, or 0 for any free one" in text
+    web = home.running[0].log().split("http://")[1].split("/")[0]
+    text = fails(home, "tgscheduler", "--web", web, "--cluster", "second")
+    assert web in text and "another program listens there" in text and "another port" in text
+
+
+@pytest.mark.parametrize("address, words", [
+    ("nonsense", ["'nonsense'", "tcp://host:port, ipc:///path"]),
+    ("tcp://127.0.0.1", ["tcp://127.0.0.1", "tcp://host:port is expected"]),
+    ("tcp://127.0.0.1:99999", ["99999", "0 (any free one) to 65535"]),
+    ("tcp://192.0.2.77:8786", ["tcp://192.0.2.77:8786", "nobody can listen there"]),
+])
+def test_wrong_address_to_listen_at(home, address, words):
+    text = fails(home, "tgscheduler", "--listen", address)
+    assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize("address, words", [
+    ("nonsense://x", ["'nonsense://x'", "tcp://host:port, ipc:///path"]),
+    ("tcp://192.0.2.77:8786", ["tcp://192.0.2.77:8786", "needs keys", "use the join file"]),
+])
+def test_wrong_address_to_connect_to(home, address, words):
+    for program in (("tgworker",), ("tg", "status")):
+        result = home.run(*program, "--cluster", address)
+        assert result.returncode == 1
+        assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_nobody_there(home):
+    address = f"tcp://127.0.0.1:{home.free_port()}"
+    text = fails(home, "tgworker", "--cluster", address, "--death-timeout", "1")
+    assert f"{address}: no scheduler for 1 s" in text and f"tg doctor --cluster {address}" in text
+
+
+def test_wrong_key(home, own_address):
+    scheduler, address = home.scheduler("--listen", f"tcp://{own_address}:0")
+    home.scheduler("--listen", f"tcp://{own_address}:0", "--cluster", "other")
+    mine = home.join.read_text().splitlines()
+    other = (home.path / ".local/share/tg/other/join").read_text().splitlines()
+
+    def mixed(*from_other):
+        lines = [b if b.split()[0] in from_other else a for a, b in zip(mine, other)]
+        path = home.path / "mixed"
+        path.unlink(missing_ok=True)
+        path.touch(0o600)
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    assert "refused" not in scheduler.log()  # its own trial of a key of nobody is no news
+    ours = mixed("public-key", "secret-key")
+    for program in (("tgworker",), ("tg", "status")):
+        result = home.run(*program, "--cluster", ours)
+        assert result.returncode == 1
+        assert f"{address} refuses our key" in result.stderr
+        assert "use the join file of this cluster" in result.stderr
+    assert "somebody was refused whose key is not known here" in scheduler.log()
+    theirs = mixed("server-key")
+    for program in (("tgworker",), ("tg", "status")):
+        result = home.run(*program, "--cluster", theirs)
+        assert result.returncode == 1
+        assert address in result.stderr and "another key than its join file says" in result.stderr
+    assert "1 worker" not in home.tg("status")
+
+
+def test_wrong_version(home):
+    home.scheduler()
+    data = (home.bin / "tgworker").read_bytes()
+    version = home.run("tgworker", "--version").stdout.split()[1].encode()
+    other = home.path / "tgworker9"
+    assert len(version) == 5 and data.count(version + b"\0") == 1
+    other.write_bytes(data.replace(version + b"\0", b"9.9.9\0"))
+    other.chmod(0o700)
+    result = home.run(other)
+    assert result.returncode == 1
+    assert f"this scheduler is tilegraph {version.decode()} and you are tilegraph 9.9.9" \
+        in result.stderr
+    assert "install the same version on both" in result.stderr
+
+
+def test_join_files_that_cannot_be_read(home):
+    home.scheduler("--listen", "tcp://127.0.0.1:0")
+    copy = home.path / "copy"
+
+    def refused():
+        results = [home.run(*program, "--cluster", copy)
+                   for program in (("tgworker",), ("tg", "status"))]
+        assert [r.returncode for r in results] == [1, 1]
+        text = results[0].stderr
+        assert all(str(copy) in r.stderr for r in results)
+        return text
+
+    text = refused()
+    assert "No such file" in text and "tgscheduler writes this file" in text
+    shutil.copy(home.join, copy)
+    copy.chmod(0o644)
+    assert f"others may read this secret: it must belong to you; do: chmod 600 {copy}" in refused()
+    copy.chmod(0o600)
+    copy.write_text("nonsense\n")
+    assert "does not begin with the line 'tilegraph-join 1'" in refused()
+    copy.write_text(home.join.read_text() + "colour red\n")
+    assert "colour" in refused()
+    copy.unlink()
+    copy.mkdir()
+    assert "not a regular file" in refused()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_that_cannot_be_written(home):
+    folder = home.path / "closed"
+    folder.mkdir(0o500)
+    text = fails(home, "tgscheduler", "--join-file", folder / "deeper/join")
+    assert str(folder) in text
+
+
+def test_spill_folder_that_is_not_there(home):
+    home.scheduler()
+    text = fails(home, "tgworker", "--local-directory", "/no/such/folder")
+    assert "/no/such/folder" in text
