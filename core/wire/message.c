@@ -27,11 +27,12 @@ enum {
     F_TOTAL = 1 << 13,
     F_FLAG = 1 << 14,
     F_BYTES = 1 << 15,
-    F_RANGES = 1 << 16
+    F_RANGES = 1 << 16,
+    F_TIME = 1 << 17
 };
 
 /* Objects of one message: the array, its number, its fields. */
-enum { FIELD_COUNT = 17, OBJECTS_MAX = FIELD_COUNT + 2 };
+enum { FIELD_COUNT = 18, OBJECTS_MAX = FIELD_COUNT + 2 };
 
 typedef struct message_row {
     const char *name;
@@ -61,7 +62,7 @@ static const number_row numbers[] = {
     NUMBER(F_WORKER, worker, UINT64_MAX), NUMBER(F_THREADS, threads, TG_THREADS_MAX),
     NUMBER(F_MEMORY, memory, INT64_MAX),  NUMBER(F_LEASE, lease_ns, INT64_MAX),
     NUMBER(F_BUSY, busy_ns, INT64_MAX),   NUMBER(F_OFFSET, offset, TG_PLAN_BYTES_MAX),
-    NUMBER(F_TOTAL, total, INT64_MAX),
+    NUMBER(F_TOTAL, total, INT64_MAX),    NUMBER(F_TIME, time_ns, INT64_MAX),
 };
 #undef NUMBER
 

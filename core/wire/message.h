@@ -46,11 +46,12 @@ typedef struct tg_message {
     uint32_t task;   /* or the number of a target; how many tasks ended; how many workers */
     tg_status code;
     bool flag; /* ASSIGN: alone; FAILED: may pass; SUBMIT: outlives the client; FULL: is
-                  full; TARGET: a result that the client fetches */
+                  full; TARGET: a result that the client fetches; HAPPENED: a worker has died */
     uint32_t threads;
     int64_t memory; /* bytes */
     int64_t lease_ns;
     int64_t busy_ns; /* time that threads spent on it */
+    int64_t time_ns; /* by the clock of the scheduler */
     double priority;
     uint64_t offset, total;
     /* NULL is sent as "", a byte that is not UTF-8 as "?"; cut to their limits. */

@@ -79,5 +79,53 @@ TG_API TG_MUST_USE tg_status tg_client_start(tg_client *client, size_t count,
 /* As tg_session_ask. */
 TG_API TG_MUST_USE tg_status tg_client_ask(tg_client *client, const char *what, char **text,
                                            tg_error *err);
+/*
+ * A session that is a cluster: its own process runs the scheduler, and one worker made of the
+ * session's threads and memory, in threads beside the program's. Its computations run over itself
+ * and all workers that joined; one that joins while a job runs gets its share of what is left.
+ *
+ *     tg_session_listen(s, NULL, &listener, &err);               this host only
+ *     system("tgworker --cluster FILE &")                        FILE: tg_listener_join_file
+ *     tg_compute(s, ...);                                        here and there
+ *     tg_listener_close(listener);                               here alone again
+ *
+ * Memory. Tiles and results are held by two parties of one process, which cannot lend to each other
+ * while they run; so the memory limit is divided for as long as the session listens: three quarters
+ * for the worker (tiles, tasks, fetches), one quarter for the client: results on their way to the
+ * program, and large arrays in memory that workers read. A result that is larger than its quarter
+ * fails with TG_ERR_MEMORY before anything has run: save it to a store, which needs none of it, or
+ * set `result_bytes`. Tiles that the worker itself has made are read in place, and take nothing of
+ * the quarter. What has ended is the user's, as ever.
+ * The limit and the number of threads stay as they are meanwhile: tg_session_configure refuses.
+ *
+ * Beyond this host an address needs keys, which are made; they are in the join file, which only its
+ * owner can read. Others who have it may run jobs here as well.
+ *
+ * Ownership: the listener is closed before its session. Closing ends everything in good order:
+ * computations of the session are cancelled, workers of others are told, files removed; once more,
+ * or with NULL, it does nothing. Threads: any; not from a task. Errors: those above; TG_ERR_VALUE
+ * when something is being computed, or the session is connected or listens already; TG_ERR_EXISTS
+ * for an address in use.
+ */
+typedef struct tg_listener tg_listener;
+
+typedef struct tg_listen_options {
+    size_t struct_size;
+    const char *address;   /* "tcp://host:port"; NULL: a socket that only this host has */
+    const char *join_file; /* NULL: one in a folder of its own */
+    const char *directory; /* for tiles that do not fit into memory; NULL: they are not spilled */
+    int64_t spill_bytes;   /* there at most; 0: most of what is free */
+    int64_t result_bytes;  /* of the memory limit, for results; 0: a quarter */
+} tg_listen_options;
+
+/* `options` NULL: all defaults. */
+TG_API TG_MUST_USE tg_status tg_session_listen(tg_session *session,
+                                               const tg_listen_options *options, tg_listener **out,
+                                               tg_error *err);
+TG_API void tg_listener_close(tg_listener *listener);
+/* Where it listens, and the file for tgworker --cluster and tg_session_connect. Valid while it is
+ * open. */
+TG_API const char *tg_listener_address(const tg_listener *listener);
+TG_API const char *tg_listener_join_file(const tg_listener *listener);
 
 #endif

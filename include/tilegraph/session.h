@@ -104,6 +104,10 @@ typedef struct tg_report {
     int64_t bytes_written;  /* array bytes that go into stores */
     double seconds;         /* measured only */
     double plan_seconds;
+    /* Measured, on a cluster only; the peak is there that of the worker with the largest. */
+    int64_t retries;           /* tasks that came back, to be done again */
+    int64_t bytes_transferred; /* of tiles that one process had from another */
+    int64_t bytes_spilled;     /* that went to disk */
 } tg_report;
 
 /* Planning without running: what explain() shows. */

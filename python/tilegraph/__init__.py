@@ -65,6 +65,7 @@ _LAZY = {
         "ravel_multi_index", "repeat", "searchsorted", "select", "setdiff1d", "sort", "take",
         "topk", "union1d", "unique", "unravel_index",
     ),
+    "_serve": ("serve",),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
 #: Other names of the same, NumPy's and the array API's.

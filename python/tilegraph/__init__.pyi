@@ -31,6 +31,7 @@ from ._run import save as save
 from ._run import store as store
 from ._run import to_zarr as to_zarr
 from ._select import *
+from ._serve import serve as serve
 from .errors import TilegraphError as TilegraphError
 
 __version__: str

@@ -145,15 +145,18 @@ class Profiler(_Watcher):
     """Measures all computations of its block.
 
     Afterwards: tasks, peak_bytes, chunks_read, bytes_read, bytes_written as `explain` predicts them
-    and chunks_decoded, seconds, plan_seconds. peak_bytes is the largest of all computations, the
-    others are sums. The timeline is recorded by the engine in any case; `to_html`,
+    and chunks_decoded, seconds, plan_seconds; of a cluster also retries (tasks that came back, to
+    be done again), bytes_transferred (of tiles that one process had from another) and bytes_spilled
+    (to disk), which are 0 in one process. peak_bytes is the largest of all computations, on a
+    cluster that of the worker with the largest; the others are sums. The timeline is recorded by
+    the engine in any case, on a cluster with the threads of all workers; `to_html`,
     `to_chrome_trace` and `to_text` export that of one computation: the longest, or the one whose
     number is given. The computations, and with them their results in memory, are kept as long as
     the profiler.
     """
 
     _SUMS = ("tasks", "chunks_read", "chunks_decoded", "bytes_read", "bytes_written", "seconds",
-             "plan_seconds")
+             "plan_seconds", "retries", "bytes_transferred", "bytes_spilled")
 
     def __init__(self):
         self.clear()

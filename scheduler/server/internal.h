@@ -24,6 +24,7 @@ typedef struct tg__peer {
     /* Of a client: what its jobs take of its quotas. */
     uint32_t jobs, tasks;
     int64_t bytes;
+    int64_t measured_bytes, measured_ns; /* of timelines that it got lately, and until when */
 } tg__peer;
 
 typedef struct tg__target {
@@ -60,6 +61,7 @@ typedef struct tg__order {
     uint64_t turn; /* of its SUBMIT */
     bool news;     /* tasks have ended since PROGRESS was said */
     int64_t told_ns;
+    uint64_t retries; /* that its client knows of */
     int64_t alone_ns; /* since then it has no client, or has ended without */
     /* With a journal: */
     bool restored, recorded;
@@ -172,6 +174,22 @@ void tg__record_safe(tg_server *server, tg__order *order, const tg_message *mess
 void tg__record_finished(tg_server *server, const tg__order *order);
 void tg__record_end(tg_server *server, const tg__order *order);
 
+/* --- measure.c ----------------------------------------------------------------------------------
+ */
+
+/* A worker has died, or a task of it came back. */
+typedef struct tg__happening {
+    uint64_t worker;
+    const char *name;
+    uint32_t task;
+    bool died;
+} tg__happening;
+
+/* Tells the client; nothing when it is no news. */
+void tg__happened(tg_server *server, tg__order *order, const tg__happening *what);
+/* Of all jobs. */
+void tg__happened_to_all(tg_server *server, const tg__happening *what);
+
 /* --- handlers -----------------------------------------------------------------------------------
  */
 
@@ -181,5 +199,6 @@ typedef tg_status tg__hearing(tg_server *server, uint64_t id, tg__peer *peer,
 tg__hearing tg__hear_join, tg__hear_attach, tg__hear_bye, tg__hear_ask;
 tg__hearing tg__hear_plan, tg__hear_target, tg__hear_submit, tg__hear_cancel, tg__hear_release;
 tg__hearing tg__hear_handed, tg__hear_word, tg__hear_beat;
+tg__hearing tg__hear_measured, tg__hear_clock;
 
 #endif

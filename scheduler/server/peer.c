@@ -237,6 +237,8 @@ tg__peer_expired(tg_server *server, uint64_t id)
             close_peer(server, id, why);
         }
         server->counts.left++;
+        tg__happened_to_all(server,
+                            &(tg__happening){ .worker = id, .name = peer->name, .died = true });
         remove_peer(server, peer);
         tg__cluster_changed(server);
     }

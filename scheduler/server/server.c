@@ -155,6 +155,9 @@ static const struct {
     [TG_MESSAGE_FULL] = { WORKER, TG_ROLE_WORKER, tg__hear_word },
     [TG_MESSAGE_HELD] = { WORKER, TG_ROLE_WORKER, tg__hear_word },
     [TG_MESSAGE_BEAT] = { WORKER, TG_ROLE_WORKER, tg__hear_beat },
+    [TG_MESSAGE_MEASURED] = { WORKER, TG_ROLE_WORKER, tg__hear_measured },
+    [TG_MESSAGE_TIMELINE] = { WORKER, TG_ROLE_WORKER, tg__hear_measured },
+    [TG_MESSAGE_CLOCK] = { ANYBODY, TG_ROLE_ANY, tg__hear_clock },
 };
 
 static const char *const speakers[] = { "nobody", "anybody", "a newcomer", "a client", "a worker" };
@@ -233,7 +236,13 @@ tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
     begin(server, now_ns);
     tg__peer *who = tg__peer_find(server, peer);
     if (who != NULL && !who->leaving) {
+        char *name = who->worker ? tg__server_text(who->name) : NULL;
         tg__peer_forget(server, who);
+        if (name != NULL) { /* one that leaves says so before */
+            tg__happened_to_all(server,
+                                &(tg__happening){ .worker = peer, .name = name, .died = true });
+        }
+        tg__server_text_free(name);
     }
     end(server);
 }

@@ -32,6 +32,10 @@
  * Workers get the parts of the plan and the targets before all else about a job. Neighbouring
  * ranges go in one message.
  *
+ * What workers measure (MEASURED, TIMELINE) goes to the client of the job with the name of the
+ * worker; what a client cannot take in time is passed over. HAPPENED tells it of workers that died
+ * and of tasks that came back. CLOCK is answered with the time of the scheduler.
+ *
  * Going on. With a `record` callback, what has to outlive the scheduler is handed out as records
  * (journal.h) to be appended to a file; tg_server_restore takes them back. Restored jobs belong to
  * nobody until a client submits them again, and wait grace_ns for workers that come back and say

@@ -39,9 +39,8 @@ tg_status
 tg__hear_word(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m, tg_error *err)
 {
     tg_status status = TG_OK;
-    const tg__order *order = m->job != 0 ? tg__order_find(server, m->job) : NULL;
+    tg__order *order = m->job != 0 ? tg__order_find(server, m->job) : NULL;
     bool runs = order != NULL && order->life == TG__RUNNING;
-    (void)peer;
     if (m->kind == TG_MESSAGE_HELD && !runs) { /* nobody wants it any more */
         tg__server_send(server, id, &(tg_message){ .kind = TG_MESSAGE_DROP, .job = m->job });
         goto out;
@@ -60,6 +59,12 @@ tg__hear_word(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *
                                               .range_count = m->range_count },
                            err));
     server->counts.lost_tiles += m->kind == TG_MESSAGE_LOST;
+    order = tg__order_find(server, m->job); /* it may have ended */
+    if (order != NULL && (m->kind == TG_MESSAGE_FAILED || m->kind == TG_MESSAGE_LOST)) {
+        uint64_t from = m->kind == TG_MESSAGE_LOST ? m->worker : id;
+        tg__happened(server, order,
+                     &(tg__happening){ .worker = from, .name = peer->name, .task = m->task });
+    }
     if (m->kind == TG_MESSAGE_DONE) {
         ended(server, m);
     } else if (m->kind == TG_MESSAGE_DRAIN) {

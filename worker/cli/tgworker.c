@@ -152,16 +152,12 @@ fail(const char *where, const tg_error *err)
     return code;
 }
 
-/* The pool's blocks lie where other processes of this host can map them, if the system can. */
 static tg_status
 open_session(tg_session_options *wanted, const char *root, tg_shared **shared, tg_session **out,
              tg_error *err)
 {
     tg_status status = TG_OK;
-    TG_TRY(tg_session_open(wanted, out, err));
-    if (tg_shared_create(2 * tg_session_memory_limit(*out), shared, err) == TG_OK) {
-        TG_TRY(tg__session_share(*out, tg_shared_alloc(*shared), err));
-    }
+    TG_TRY(tg__session_open_shared(wanted, shared, out, err));
     if (root != NULL) {
         status = tg_session_set_plan_root(*out, root, err);
     }

@@ -124,6 +124,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     (void)text;
     if (peer == client->scheduler) {
         client->scheduler = 0;
+        client->clock = (tg_clock_sync){ 0 };
         client->lost_ns = tg_clock_ns();
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = false;
@@ -204,6 +205,10 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     case TG_MESSAGE_ANSWER:
         hear_answer(client, message);
         break;
+    case TG_MESSAGE_CLOCK:
+        tg_clock_sync_take(&client->clock, (int64_t)message->total, message->time_ns,
+                           tg_clock_ns());
+        break;
     default:
         job = find_job(client, message->job);
         if (message->kind == TG_MESSAGE_RESULT) {
@@ -219,8 +224,11 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
 static void
 fetched(void *ctx, const tg_fetch_end *end)
 {
-    tg_client_job *job = find_job(ctx, end->fetch.job);
+    tg_client *client = ctx;
+    tg_client_job *job = find_job(client, end->fetch.job);
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&client->line, now);
     if (job != NULL) { /* it does not end while something is under way */
+        tg__client_transferred(job, end, began, now);
         tg__client_job_fetched(job, end);
     } else {
         tg_buffer_release(end->buffer);
@@ -333,6 +341,8 @@ tick(void *ctx, int64_t now_ns)
         tg__client_say(client, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = "" });
         tg_net_stop(client->net);
     }
+    int64_t clock = tg__client_clock(client, now_ns);
+    next = clock < next ? clock : next;
     return port < next ? port : next;
 }
 

@@ -31,8 +31,10 @@
 #include "scheduler/net/net.h"
 #include "tilegraph/cluster.h"
 #include "worker/exec/crew.h"
+#include "worker/net/busy.h"
 #include "worker/net/lend.h"
 #include "worker/net/port.h"
+#include "worker/profile/clock_sync.h"
 #include "worker/session/computation.h"
 
 typedef enum tg_client_state {
@@ -118,6 +120,8 @@ struct tg_client {
     int64_t lost_ns;    /* since when; 0: never was there, or is */
     int64_t coming;     /* bytes of results under way */
     tg_client_holder *holders;
+    tg_clock_sync clock; /* of the scheduler */
+    tg_busy line;        /* what results come over */
 };
 
 /* client.c */
@@ -146,6 +150,15 @@ void tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end);
 void tg__client_job_delivered(tg_client_job *job, const tg_delivery *delivery);
 /* A worker has died. */
 void tg__client_job_lost(tg_client_job *job, uint64_t worker);
+/* client_measure.c: all by the loop. */
+/* MEASURED, TIMELINE, HAPPENED; false: it is something else. */
+bool tg__client_measured(tg_client_job *job, const tg_message *message);
+/* A fetch has ended. */
+void tg__client_transferred(const tg_client_job *job, const tg_fetch_end *end, int64_t began_ns,
+                            int64_t now_ns);
+/* Asks the scheduler for its time when it is due; gives when that will be again. */
+int64_t tg__client_clock(tg_client *client, int64_t now_ns);
+
 /* On a thread of the crew. */
 void tg__client_deliver(tg_delivery *delivery);
 

@@ -227,6 +227,9 @@ void
 tg__client_job_hears(tg_client_job *job, const tg_message *message)
 {
     const tg_plan_core *plan = job->computation->run->plan;
+    if (tg__client_measured(job, message)) {
+        return;
+    }
     switch (message->kind) {
     case TG_MESSAGE_PROGRESS:
         (void)pthread_mutex_lock(&job->client->lock);
@@ -304,6 +307,7 @@ fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
     if (wanted.from != 0 && address != NULL) {
         tg_status status = tg_port_fetch(client->port, now_ns, &wanted, address, &id, &err);
         if (status == TG_OK) {
+            tg_busy_begin(&client->line, now_ns);
             job->tiles[task] = COMING;
             job->busy++;
             client->coming += wanted.bytes_max;
@@ -313,13 +317,22 @@ fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
     }
 }
 
+/* What the results themselves have left of the memory limit may be little. */
+static int64_t
+window(const tg_client *client)
+{
+    tg_pool_stats stats = tg_pool_get_stats(client->session->pool);
+    return tg_min_i64(WINDOW_BYTES, stats.limit_bytes - stats.used_bytes);
+}
+
 static void
 fetch_more(tg_client_job *job, int64_t now_ns)
 {
     tg_client *client = job->client;
+    int64_t most = job->queue_count > 0 ? window(client) : 0;
     while (job->queue_count > 0) {
         uint32_t task = job->queue[job->queue_first];
-        if (client->coming > 0 && client->coming + tile_bytes(job, task) > WINDOW_BYTES) {
+        if (client->coming > 0 && client->coming + tile_bytes(job, task) > most) {
             break;
         }
         job->queue_first = (job->queue_first + 1) % (job->tasks + 1);

@@ -14,6 +14,7 @@
 #include "worker/exec/clock.h"
 #include "worker/net/join.h"
 #include "worker/net/worker_inside.h"
+#include "worker/net/worker_measure.h"
 
 static void
 note(tg_worker *worker, const char *text)
@@ -76,6 +77,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
                        text);
         note(worker, line);
         worker->scheduler = 0;
+        worker->clock = (tg_clock_sync){ 0 };
         worker->joined = false;
         worker->lost_ns = tg_clock_ns();
         tg__worker_jobs_orphan(worker);
@@ -103,6 +105,10 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
         welcomed(worker);
+        break;
+    case TG_MESSAGE_CLOCK:
+        tg_clock_sync_take(&worker->clock, (int64_t)message->total, message->time_ns,
+                           tg_clock_ns());
         break;
     case TG_MESSAGE_REFUSED:
         tg__worker_end(worker, TG_ERR_UNSUPPORTED, message->text);
@@ -223,6 +229,7 @@ tick(void *ctx, int64_t now_ns)
     next = tg_min_i64(next, tg_port_turn(worker->port, now_ns));
     if (!worker->ended) {
         next = tg_min_i64(next, tg_min_i64(tg_agent_deadline(worker->agent), worker->leave_ns));
+        next = tg_min_i64(next, tg__worker_measure_clock(worker, now_ns));
     }
     return next;
 }
@@ -319,6 +326,8 @@ tg_worker_create(const tg_worker_options *options, tg_worker **out, tg_error *er
         (void)gethostname(host, sizeof host - 1);
         (void)snprintf(worker->name, sizeof worker->name, "%s-%ld", host, (long)getpid());
     }
+    worker->thread = tg_calloc(NULL, worker->threads, sizeof *worker->thread);
+    TG_CHECK(worker->thread != NULL, err, TG_ERR_MEMORY, "no memory for a worker");
     TG_TRY(open_net(worker, err));
     TG_TRY(open_agent(worker, err));
     tg_port_options port = { .net = worker->net,
@@ -359,6 +368,7 @@ tg_worker_destroy(tg_worker *worker)
         tg_agent_destroy(worker->agent);
         tg__worker_jobs_free(worker);
         tg_port_destroy(worker->port); /* behind the tiles of others that jobs had mapped */
+        tg_free(NULL, worker->thread, worker->threads * sizeof *worker->thread);
         tg_zap_close(worker->security.allowed);
         tg_keys_forget(&worker->security.listen);
         tg_keys_forget(&worker->security.connect);

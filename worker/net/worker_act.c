@@ -11,6 +11,7 @@
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 #include "worker/net/worker_inside.h"
+#include "worker/net/worker_measure.h"
 
 /* What finds no memory is tried again after so long, and so often: buffers that are still being
  * sent to others are beside the agent's books, and go by themselves. */
@@ -56,13 +57,16 @@ tg__worker_run(void *ctx, tg_crew_token token, int thread)
     tg_worker_job *job = (tg_worker_job *)(uintptr_t)token.job;
     tg_error err = { .message = "" };
     int64_t start = tg_clock_ns();
+    tg__worker_measure_wait(job, thread, start);
     tg_worker_news news = { .kind = TG_NEWS_RAN,
                             .whose = job,
                             .job = job->number,
                             .task = (uint32_t)token.task,
                             .tries = (uint32_t)(token.task >> 32) };
     news.status = tg_part_run(job->part, news.task, thread, 0, &news.bytes, &err);
-    news.busy_ns = tg_clock_ns() - start;
+    int64_t end = tg_clock_ns();
+    tg__worker_measure_ran(worker, thread, end);
+    news.busy_ns = end - start;
     if (news.status != TG_OK) {
         say_text(&news, err.message);
     }
@@ -73,6 +77,7 @@ static void
 start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
 {
     tg_error err;
+    job->measure.started++;
     tg_status status = tg_crew_start(
         worker->crew, (tg_crew_token){ (uint64_t)(uintptr_t)job, (uint64_t)tries << 32 | task },
         &err);
@@ -115,6 +120,7 @@ fetch(tg_worker *worker, const tg_agent_action *action)
         made->task = action->task;
         made->next = worker->fetches;
         worker->fetches = made;
+        tg_busy_begin(&worker->line, now);
     } else {
         tg_free(NULL, made, sizeof *made);
         no_fetch(worker, action, err.message);
@@ -147,6 +153,7 @@ cancel_fetch(tg_worker *worker, const tg_agent_action *action)
     tg_worker_fetch **at = find_fetch(worker, action->job, action->task);
     if (*at != NULL) { /* else that it could not begin is on the way */
         tg_port_cancel(worker->port, (*at)->id);
+        (void)tg_busy_end(&worker->line, tg_clock_ns());
         forget_fetch(at);
         no_fetch(worker, action, "it was not needed any more");
     }
@@ -162,9 +169,10 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
         return;
     }
     forget_fetch(at);
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->line, now);
     tg_error err = end->error;
     tg_status status = end->status;
-    const tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
+    tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
     if (status == TG_OK) {
         status = tg_part_check(job->plan, end->fetch.task, tg_buffer_data(end->buffer),
                                tg_buffer_bytes(end->buffer), &err);
@@ -174,6 +182,8 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
                              .task = end->fetch.task,
                              .text = err.message };
     if (status == TG_OK) {
+        tg__worker_measure_aside(job, TG_TIMELINE_TRANSFER, end->fetch.task, began, now,
+                                 (int64_t)tg_buffer_bytes(end->buffer));
         /* One that is mapped costs nothing here, until its holder has gone: it may be all that is
          * left of the tile then, so it is counted from the beginning. */
         event.bytes = tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
@@ -215,9 +225,11 @@ spill(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
     tg_error err = { .message = "the tile is not here" };
     tg_buffer *buffer = tg_part_get(job->part, action->task);
     const tg_stage *stage = &job->plan->stages[job->plan->stage_of_task[action->task]];
+    tg_busy_begin(&worker->disk, tg_clock_ns());
     size_t element = stage->kind == TG_STAGE_TILE ? tg_dtype_size(stage->root->dtype) : 1;
     if (buffer == NULL ||
         tg_spill_store(worker->spill, key_of(action), buffer, element, &err) != TG_OK) {
+        (void)tg_busy_end(&worker->disk, tg_clock_ns());
         no_disk(worker, action->job, action->task, false, err.message);
     }
     tg_buffer_release(buffer);
@@ -227,8 +239,10 @@ static void
 load(tg_worker *worker, uint64_t job, uint32_t task)
 {
     tg_error err;
+    tg_busy_begin(&worker->disk, tg_clock_ns());
     tg_spill_key key = { job, task };
     if (tg_spill_load(worker->spill, key, worker->options.session->pool, &err) != TG_OK) {
+        (void)tg_busy_end(&worker->disk, tg_clock_ns());
         no_disk(worker, job, task, true, err.message);
     }
 }
@@ -266,9 +280,13 @@ forget(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
 static void
 act(tg_worker *worker, const tg_agent_action *action)
 {
-    tg_worker_job *job = tg__worker_job_find(worker, action->job);
+    tg_worker_job *job = tg__worker_job_find(worker, action->job), *told = NULL;
     switch (action->kind) {
     case TG_DO_SAY:
+        if (action->message->kind == TG_MESSAGE_DONE) {
+            told = tg__worker_job_find(worker, action->message->job);
+            tg__worker_measure_tell(told, tg_clock_ns());
+        }
         tg__worker_say(worker, action->message);
         break;
     case TG_DO_START:
@@ -364,6 +382,7 @@ static void
 take_ran(tg_worker *worker, const tg_worker_news *news)
 {
     bool ok = news->status == TG_OK;
+    news->whose->measure.started--;
     if (news->status == TG_ERR_MEMORY && news->tries < TRIES && !news->whose->dropped) {
         put_off(worker, news);
         return;
@@ -384,12 +403,15 @@ take_loaded(tg_worker *worker, const tg_worker_news *news)
 {
     tg_error err = { .message = "" };
     tg_status status = news->status;
-    const tg_worker_job *job = tg__worker_job_find(worker, news->job);
+    tg_worker_job *job = tg__worker_job_find(worker, news->job);
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->disk, now);
     if (status == TG_ERR_MEMORY && !job->dropped) { /* it is on disk still */
         put_off(worker, news);
         return;
     }
     if (status == TG_OK) {
+        tg__worker_measure_aside(job, TG_TIMELINE_LOAD, news->task, began, now,
+                                 (int64_t)tg_buffer_bytes(news->buffer));
         status = tg_part_put(job->part, news->task, news->buffer, &err);
     }
     /* Who waits for it gets it first: the agent may have it forgotten at once. */
@@ -406,6 +428,16 @@ take_loaded(tg_worker *worker, const tg_worker_news *news)
 }
 
 static void
+take_stored(tg_worker *worker, const tg_worker_news *news)
+{
+    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->disk, now);
+    if (news->status == TG_OK) {
+        tg__worker_measure_aside(tg__worker_job_find(worker, news->job), TG_TIMELINE_SPILL,
+                                 news->task, began, now, news->bytes);
+    }
+}
+
+static void
 take(tg_worker *worker, const tg_worker_news *news)
 {
     tg_agent_event event = {
@@ -419,6 +451,7 @@ take(tg_worker *worker, const tg_worker_news *news)
         tg__worker_job_expanded(news->whose);
         break;
     case TG_NEWS_STORED:
+        take_stored(worker, news);
         event.kind = news->status == TG_OK ? TG_AGENT_SPILLED : TG_AGENT_SPILL_FAILED;
         tg__worker_step(worker, &event);
         break;

@@ -16,8 +16,11 @@
 #include "worker/agent/agent.h"
 #include "worker/exec/crew.h"
 #include "worker/exec/part.h"
+#include "worker/net/busy.h"
 #include "worker/net/port.h"
 #include "worker/net/worker.h"
+#include "worker/profile/clock_sync.h"
+#include "worker/profile/gathered.h"
 #include "worker/spill/spill.h"
 
 typedef enum tg_worker_job_state {
@@ -26,6 +29,20 @@ typedef enum tg_worker_job_state {
     TG_WORKER_WAITING,    /* for the agent to close a former job of that number */
     TG_WORKER_KNOWN       /* the agent has it, or knows that it cannot be run here */
 } tg_worker_job_state;
+
+/* What is recorded of a job: worker_measure.h. */
+typedef struct tg_worker_measure {
+    int64_t begin_ns, told_ns;
+    uint32_t started;    /* tasks with the crew */
+    int64_t room;        /* bytes that may be told now */
+    tg_measured numbers; /* what no counter of the part has */
+    uint64_t *told;      /* by row: events */
+} tg_worker_measure;
+
+/* A thread of the crew: when it ended its last task, and what line and disk had done by then. */
+typedef struct tg_worker_thread {
+    int64_t ended_ns, line_ns, disk_ns;
+} tg_worker_thread;
 
 /* A job that was dropped, and whose last task still runs, may come again under its number, from a
  * scheduler that was started anew: then there are two, of which the agent knows one. */
@@ -48,6 +65,7 @@ typedef struct tg_worker_job {
     tg_plan_bounds bounds;
     tg_part *part;
     tg_agent_job spec;
+    tg_worker_measure measure;
 } tg_worker_job;
 
 /* A fetch that is under way. */
@@ -119,6 +137,9 @@ struct tg_worker {
     tg_worker_news *put_off; /* what found no memory, and is tried again */
     tg_flood notes;
     atomic_bool drain, stop, starved;
+    tg_clock_sync clock; /* of the scheduler */
+    tg_busy line, disk;
+    tg_worker_thread *thread; /* each its own */
     /* From other threads. */
     pthread_mutex_t lock;
     tg_worker_news *first, **last; /* lock */

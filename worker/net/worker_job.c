@@ -8,7 +8,7 @@
 #include "core/wire/expand.h"
 #include "io/format/format.h"
 #include "io/store/store.h"
-#include "worker/net/worker_inside.h"
+#include "worker/net/worker_measure.h"
 #include "worker/session/computation.h"
 #include "worker/session/paths.h"
 
@@ -57,6 +57,8 @@ static void
 free_job(tg_worker_job *job)
 {
     tg_part_destroy(job->part);
+    tg_free(NULL, job->measure.told,
+            (job->worker->threads + TG_GATHERED_ASIDE) * sizeof *job->measure.told);
     tg_plan_bounds_fini(&job->bounds);
     if (job->plan != NULL) {
         tg_plan_release(job->plan);
@@ -291,6 +293,7 @@ expand(tg_worker_job *job, tg_error *err)
                                  err));
     TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));
     TG_TRY(tg_part_create(job->plan, session->pool, &job->part, err));
+    tg__worker_measure_begin(job);
     job->spec = (tg_agent_job){ .tasks = &job->plan->tasks,
                                 .stage = job->plan->stage_of_task,
                                 .stage_count = job->plan->stage_count,
@@ -334,6 +337,9 @@ tg__worker_job_expanded(tg_worker_job *job)
     job->state = TG_WORKER_KNOWN;
     if (job->orphan && worker->joined) { /* if it is not known there, the answer is DROP */
         tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_HELD, .job = job->number });
+    }
+    if (worker->jobs == job && job->next == NULL) { /* the peak is of this job alone */
+        tg_pool_reset_peak(worker->options.session->pool);
     }
     tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_JOB,
                                                .job = job->number,

@@ -80,6 +80,7 @@ tg_timeline_destroy(tg_timeline *t)
             }
         }
         tg__timeline_free(t->alloc, t->rings, t->thread_count, sizeof *t->rings, 128);
+        tg__timeline_free(t->alloc, t->names, t->thread_count, sizeof *t->names, 64);
         tg__timeline_free(t->alloc, t->memory.samples, TG_TIMELINE_MEMORY_SAMPLES,
                           sizeof *t->memory.samples, 64);
         tg__timeline_free(t->alloc, t, 1, sizeof *t, 128);
@@ -102,10 +103,11 @@ tg_timeline_create_with(const tg_alloc *alloc, uint32_t threads, uint32_t events
         t->rings = tg__timeline_alloc(a, thread_count, sizeof *t->rings, 128);
         t->memory.samples =
             tg__timeline_alloc(a, TG_TIMELINE_MEMORY_SAMPLES, sizeof *t->memory.samples, 64);
+        t->names = tg__timeline_alloc(a, thread_count, sizeof *t->names, 64);
         if (t->rings != NULL) {
             memset(t->rings, 0, thread_count * sizeof *t->rings);
         }
-        ok = t->rings != NULL && t->memory.samples != NULL;
+        ok = t->rings != NULL && t->memory.samples != NULL && t->names != NULL;
     }
     if (ok) {
         for (uint32_t k = 0; k < thread_count; k++) {
@@ -160,6 +162,7 @@ tg_timeline_begin(tg_timeline *t, int64_t now_ns, const tg_timeline_stage *stage
         t->rings[k].next = 0;
         atomic_store_explicit(&t->rings[k].head, 0, memory_order_release);
     }
+    memset(t->names, 0, t->thread_count * sizeof *t->names);
     t->stages = copy;
     copy = NULL;
     t->stage_count = count;
@@ -167,6 +170,7 @@ tg_timeline_begin(tg_timeline *t, int64_t now_ns, const tg_timeline_stage *stage
     atomic_store(&t->begin_ns, now_ns);
     atomic_store(&t->end_ns, now_ns);
     atomic_store(&t->ended, false);
+    atomic_store(&t->lost, 0);
     tg__timeline_memory_reset(&t->memory);
 out:
     for (uint32_t k = 0; rows != NULL && k < t->thread_count; k++) {
@@ -175,6 +179,23 @@ out:
     tg__timeline_free(t->alloc, rows, t->thread_count, sizeof(void *), 64);
     tg__timeline_free_stages(t->alloc, copy, count, text_bytes);
     return status;
+}
+
+void
+tg_timeline_name(tg_timeline *t, uint32_t thread, const char *name, bool aside)
+{
+    TG_ASSERT(t != NULL && thread < t->thread_count);
+    tg_timeline_row *row = &t->names[thread];
+    size_t bytes = strnlen(name, sizeof row->name - 1);
+    memcpy(row->name, name, bytes);
+    row->name[bytes] = 0;
+    row->aside = aside;
+}
+
+void
+tg_timeline_lost(tg_timeline *t, uint64_t count)
+{
+    atomic_fetch_add(&t->lost, count);
 }
 
 void
@@ -227,30 +248,42 @@ add(_Atomic int64_t *sum, int64_t value)
     atomic_store_explicit(sum, (int64_t)((uint64_t)old + (uint64_t)value), memory_order_relaxed);
 }
 
+/* Where the time of a kind counts, and its bytes, and how often it came; 0: nowhere. */
+static const struct {
+    uint8_t ns, bytes_in, bytes_out, times;
+} columns[TG_TIMELINE_KIND_COUNT] = {
+    [TG_TIMELINE_TASK] = { TG__ROW_TASK_NS, TG__ROW_BYTES_IN, TG__ROW_BYTES_OUT, 0 },
+    [TG_TIMELINE_READ] = { TG__ROW_READ_NS, TG__ROW_BYTES_READ, 0, 0 },
+    [TG_TIMELINE_WRITE] = { TG__ROW_WRITE_NS, 0, TG__ROW_BYTES_WRITTEN, 0 },
+    [TG_TIMELINE_MEMORY_WAIT] = { TG__ROW_MEMORY_NS, 0, 0, 0 },
+    [TG_TIMELINE_IDLE] = { TG__ROW_IDLE_NS, 0, 0, 0 },
+    [TG_TIMELINE_TRANSFER] = { TG__ROW_TRANSFER_NS, TG__ROW_BYTES_TRANSFERRED, 0, 0 },
+    [TG_TIMELINE_SPILL] = { TG__ROW_DISK_NS, 0, TG__ROW_BYTES_SPILLED, 0 },
+    [TG_TIMELINE_LOAD] = { TG__ROW_DISK_NS, 0, 0, 0 },
+    [TG_TIMELINE_RETRY] = { 0, 0, 0, TG__ROW_RETRIES },
+    [TG_TIMELINE_DEATH] = { 0, 0, 0, TG__ROW_DEATHS },
+};
+
 static inline void
 add_to_row(tg__timeline_row *row, const tg_timeline_event *e, int64_t end_ns)
 {
-    static const uint8_t column[TG_TIMELINE_KIND_COUNT] = {
-        [TG_TIMELINE_TASK] = TG__ROW_TASK_NS,          [TG_TIMELINE_READ] = TG__ROW_READ_NS,
-        [TG_TIMELINE_WRITE] = TG__ROW_WRITE_NS,        [TG_TIMELINE_IDLE] = TG__ROW_IDLE_NS,
-        [TG_TIMELINE_MEMORY_WAIT] = TG__ROW_MEMORY_NS,
-    };
     uint8_t kind = e->kind < TG_TIMELINE_KIND_COUNT ? e->kind : (uint8_t)TG_TIMELINE_IDLE;
-    add(&row->column[column[kind]], end_ns - e->start_ns);
+    if (columns[kind].ns != 0) {
+        add(&row->column[columns[kind].ns], end_ns - e->start_ns);
+    }
+    if (columns[kind].bytes_in != 0) {
+        add(&row->column[columns[kind].bytes_in], e->bytes_in);
+    }
+    if (columns[kind].bytes_out != 0) {
+        add(&row->column[columns[kind].bytes_out], e->bytes_out);
+    }
     if (kind == TG_TIMELINE_TASK) {
         add(&row->column[TG__ROW_COUNT], 1);
         add(&row->column[TG__ROW_WAIT_NS], e->wait_ns);
-        add(&row->column[TG__ROW_BYTES_IN], e->bytes_in);
-        add(&row->column[TG__ROW_BYTES_OUT], e->bytes_out);
-    } else {
-        if (kind == TG_TIMELINE_READ) {
-            add(&row->column[TG__ROW_BYTES_READ], e->bytes_in);
-        } else if (kind == TG_TIMELINE_WRITE) {
-            add(&row->column[TG__ROW_BYTES_WRITTEN], e->bytes_out);
-        }
-        if ((e->flags & TG_TIMELINE_INSIDE) != 0) {
-            add(&row->column[TG__ROW_INSIDE_NS], end_ns - e->start_ns);
-        }
+    } else if (columns[kind].times != 0) {
+        add(&row->column[columns[kind].times], 1);
+    } else if ((e->flags & TG_TIMELINE_INSIDE) != 0) {
+        add(&row->column[TG__ROW_INSIDE_NS], end_ns - e->start_ns);
     }
 }
 
@@ -302,6 +335,23 @@ tg__timeline_copy_events(const tg_timeline *t, uint32_t thread, uint64_t from, u
         whole = head - t->capacity + 1;
     }
     return whole < to ? whole : to;
+}
+
+uint32_t
+tg_timeline_take(const tg_timeline *t, uint32_t thread, uint64_t *from, tg_timeline_event *out,
+                 uint32_t most, uint64_t *dropped)
+{
+    uint64_t head = tg__timeline_head(t, thread), first = *from;
+    *dropped = 0;
+    if (head >= t->capacity && first < head - t->capacity + 1) {
+        first = head - t->capacity + 1;
+    }
+    uint64_t to = head - first < most ? head : first + most;
+    uint64_t whole = tg__timeline_copy_events(t, thread, first, to, out);
+    memmove(out, out + (whole - first), (to - whole) * sizeof *out);
+    *dropped = whole - *from;
+    *from = to;
+    return (uint32_t)(to - whole);
 }
 
 const tg__timeline_row *

@@ -40,7 +40,12 @@ typedef struct tg_timeline tg_timeline;
     X(READ, "read")          /* reading and decoding stored chunks */                              \
     X(WRITE, "write")        /* encoding and writing chunks */                                     \
     X(MEMORY_WAIT, "memory") /* tasks were ready, the budget had no room for any */                \
-    X(IDLE, "idle")          /* no task was ready */
+    X(IDLE, "idle")          /* no task was ready */                                               \
+    X(TRANSFER, "transfer")  /* a tile came from another process; of a thread: waited for one */   \
+    X(SPILL, "spill")        /* a tile went to disk */                                             \
+    X(LOAD, "load")          /* and came back */                                                   \
+    X(RETRY, "retry")        /* a task came back, to be done again: a moment */                    \
+    X(DEATH, "worker died")  /* a moment */
 
 typedef enum tg_timeline_kind {
 #define TG_TIMELINE_KIND_ENUM(name, text) TG_TIMELINE_##name,
@@ -87,13 +92,23 @@ typedef struct tg_timeline_stage {
 
 /* Sums over the events of one stage, or of one thread. `inside_ns` is the part of the others that
  * lies inside tasks: computing took task_ns - inside_ns, and what events cover is
- * task_ns + read_ns + write_ns + memory_ns + idle_ns - inside_ns. */
+ * task_ns + read_ns + write_ns + memory_ns + idle_ns + transfer_ns + disk_ns - inside_ns. */
 typedef struct tg_timeline_totals {
     int64_t count;                        /* of tasks */
     int64_t wait_ns, bytes_in, bytes_out; /* of tasks */
     int64_t task_ns, read_ns, write_ns, memory_ns, idle_ns, inside_ns;
     int64_t bytes_read, bytes_written; /* of reads and writes */
+    int64_t transfer_ns, disk_ns;      /* disk: spills and loads */
+    int64_t bytes_transferred, bytes_spilled;
+    int64_t retries, deaths;
 } tg_timeline_totals;
+
+/* Who a thread is. A row that is `aside` is none of the threads that work: a line, a disk; its time
+ * is not time that was there to compute. */
+typedef struct tg_timeline_row {
+    char name[80]; /* "": known by its number */
+    bool aside;
+} tg_timeline_row;
 
 typedef struct tg_timeline_sample {
     int64_t time_ns;
@@ -112,11 +127,14 @@ typedef struct tg_timeline_snapshot {
     tg_timeline_stage *stages;         /* [stage_count] */
     tg_timeline_totals *stage_totals;  /* [stage_count + 1]; the last: all other events */
     tg_timeline_totals *thread_totals; /* [thread_count] */
+    tg_timeline_row *rows;             /* [thread_count] */
+    uint32_t working_count;            /* threads that are not aside */
     tg_timeline_totals totals;         /* of everything */
     uint64_t *first;           /* [thread_count + 1]: events of thread k begin at first[k] */
     tg_timeline_event *events; /* by thread, then start, then the longer first */
     uint64_t *dropped;         /* [thread_count] events overwritten */
     uint64_t dropped_total;
+    uint64_t lost; /* events that were never recorded here: the totals are without them */
     tg_timeline_sample *samples; /* by time */
     uint64_t sample_count;
     int64_t peak_bytes;  /* the most bytes in use, exact */
@@ -136,6 +154,10 @@ void tg_timeline_destroy(tg_timeline *timeline);
  * TG_ERR_MEMORY: nothing has changed. */
 tg_status tg_timeline_begin(tg_timeline *timeline, int64_t now_ns, const tg_timeline_stage *stages,
                             uint32_t stage_count, tg_error *err) TG_MUST_USE;
+/* Says who a thread is: after begin, before the threads start. The name is cut. */
+void tg_timeline_name(tg_timeline *timeline, uint32_t thread, const char *name, bool aside);
+/* So many events of the run could not be brought here. */
+void tg_timeline_lost(tg_timeline *timeline, uint64_t count);
 /* Ends the run. */
 void tg_timeline_end(tg_timeline *timeline, int64_t now_ns);
 
@@ -148,6 +170,11 @@ void tg_timeline_record(tg_timeline *timeline, const tg_timeline_event *event);
  * doubles that time, so that the series always covers the whole run. */
 void tg_timeline_memory(tg_timeline *timeline, int64_t now_ns, int64_t used_bytes,
                         int64_t limit_bytes, int64_t kept_bytes);
+
+/* Copies what a thread has recorded since event number *from, at most `most`, and moves *from
+ * behind it; *dropped gets how many were overwritten before. Any thread, while it records. */
+uint32_t tg_timeline_take(const tg_timeline *timeline, uint32_t thread, uint64_t *from,
+                          tg_timeline_event *out, uint32_t most, uint64_t *dropped);
 
 /* Gives a copy of all that is recorded; also while threads record. TG_ERR_MEMORY. */
 tg_status tg_timeline_snapshot_create(tg_timeline *timeline, tg_timeline_snapshot **out,

@@ -2,9 +2,11 @@
 /* The data of the page, unpacked into typed arrays; numbers as text; colours. The format is
  * described in worker/profile/timeline_export.h. */
 const data = JSON.parse(document.getElementById("data").textContent);
-const TASK = 0, READ = 1, WRITE = 2, MEMORY = 3, IDLE = 4;
+const TASK = 0, READ = 1, WRITE = 2, MEMORY = 3, IDLE = 4, TRANSFER = 5, SPILL = 6, LOAD = 7,
+  RETRY = 8, DEATH = 9;
 const FIELDS = 10;
-const kindNames = ["task", "reading", "writing", "waiting for memory", "idle: no task was ready"];
+const kindNames = ["task", "reading", "writing", "waiting for memory", "idle: no task was ready",
+  "transfer", "spilling", "loading", "a task came back", "the worker died"];
 const stageCount = data.stages.length - 1; /* the last row is of events without a stage */
 const duration = Math.max(1, data.duration);
 
@@ -62,10 +64,12 @@ function unpackThread(thread) {
     lane.out[n] = list[at + 9];
   }
   thread.events = null;
-  return { outer: lanes[0], inner: lanes[1], dropped: thread.dropped, totals: thread.totals };
+  return { name: thread.name, aside: thread.aside, outer: lanes[0], inner: lanes[1],
+    dropped: thread.dropped, totals: thread.totals };
 }
 
 const threads = data.threads.map(unpackThread);
+const working = threads.filter((thread) => !thread.aside);
 
 /* The first event that ends after `time`. */
 function firstAfter(lane, time) {
@@ -162,9 +166,11 @@ function readTheme() {
   theme = {
     task: rgb.map((c) => `rgb(${c.join(",")})`),
     text: rgb.map((c) => (0.3 * c[0] + 0.59 * c[1] + 0.11 * c[2] > 128 ? "#10151a" : "#ffffff")),
-    kind: [of("accent"), of("read"), of("write"), of("wait"), of("idle")],
+    kind: [of("accent"), of("read"), of("write"), of("wait"), of("idle"), of("transfer"),
+      of("write"), of("read"), of("wait"), of("ink")],
     share: { compute: of("accent"), reading: of("read"), writing: of("write"),
-      "memory limit": of("wait"), "too few tiles": of("idle"), scheduling: of("between") },
+      "memory limit": of("wait"), "too few tiles": of("idle"), transfers: of("transfer"),
+      scheduling: of("between") },
   };
   for (const name of ["card", "ink", "soft", "faint", "line", "grid", "row", "focus", "accent",
     "used", "used-fill", "kept-fill", "limit", "shade"]) {

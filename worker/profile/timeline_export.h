@@ -14,11 +14,11 @@
  * name can end the element. Times are integers of nanoseconds since the begin of the run.
  *
  *     {"format": 1, "title": "...", "version": "0.1.0", "ended": true, "duration": 1200345,
- *      "dropped": 0, "peak": 1048576, "limit": 2097152,
- *      "kinds": ["compute", "read", "write", "memory", "idle"],
+ *      "dropped": 0, "lost": 0, "peak": 1048576, "limit": 2097152,
+ *      "kinds": ["compute", "read", "write", "memory", "idle", "transfer", ...],
  *      "stages": [{"label": "...", "ops": "...", "shape": "...", "tiles": 8, "predicted": 0,
  *                  "totals": TOTALS}],           one more row than stages: all other events
- *      "threads": [{"dropped": 0, "totals": TOTALS,
+ *      "threads": [{"name": "worker/0", "aside": false, "dropped": 0, "totals": TOTALS,
  *                   "events": [kind, inside, stage, task, tile, start, duration, wait, in, out,
  * ...]}], "totals": TOTALS, "memory": [time, used, limit, kept, ...], "figures": [{"name": "peak
  * memory", "unit": "bytes", "predicted": 1.0, "measured": 1.0}], "verdict": {"name": "compute",
@@ -58,6 +58,7 @@ typedef enum tg_timeline_limit {
     TG_LIMITED_BY_WRITING,
     TG_LIMITED_BY_MEMORY,     /* threads waited for the budget */
     TG_LIMITED_BY_TILES,      /* threads found no ready task */
+    TG_LIMITED_BY_TRANSFERS,  /* threads waited for tiles of other processes */
     TG_LIMITED_BY_SCHEDULING, /* threads were between events */
     TG_LIMITED_BY_COUNT
 } tg_timeline_limit;

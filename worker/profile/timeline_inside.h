@@ -27,6 +27,12 @@ enum {
     TG__ROW_INSIDE_NS,
     TG__ROW_BYTES_READ,
     TG__ROW_BYTES_WRITTEN,
+    TG__ROW_TRANSFER_NS,
+    TG__ROW_DISK_NS,
+    TG__ROW_BYTES_TRANSFERRED,
+    TG__ROW_BYTES_SPILLED,
+    TG__ROW_RETRIES,
+    TG__ROW_DEATHS,
     TG__ROW_COLUMNS
 };
 _Static_assert(sizeof(tg_timeline_totals) == TG__ROW_COLUMNS * sizeof(int64_t),
@@ -55,10 +61,12 @@ struct tg_timeline {
     uint32_t stage_count;
     uint64_t capacity;
     struct tg__timeline_ring *rings; /* [thread_count] */
+    tg_timeline_row *names;          /* [thread_count] */
     tg_timeline_stage *stages;       /* one block with its texts behind it */
     size_t text_bytes;
     _Atomic int64_t begin_ns, end_ns;
     _Atomic bool ended;
+    _Atomic uint64_t lost;
     _Alignas(128) tg__timeline_memory memory;
 };
 

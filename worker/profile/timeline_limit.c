@@ -14,10 +14,10 @@
 #include "worker/profile/timeline_sink.h"
 
 static const char *const names[TG_LIMITED_BY_COUNT] = {
-    [TG_LIMITED_BY_NOTHING] = "nothing",       [TG_LIMITED_BY_COMPUTE] = "compute",
-    [TG_LIMITED_BY_READING] = "reading",       [TG_LIMITED_BY_WRITING] = "writing",
-    [TG_LIMITED_BY_MEMORY] = "memory limit",   [TG_LIMITED_BY_TILES] = "too few tiles",
-    [TG_LIMITED_BY_SCHEDULING] = "scheduling",
+    [TG_LIMITED_BY_NOTHING] = "nothing",     [TG_LIMITED_BY_COMPUTE] = "compute",
+    [TG_LIMITED_BY_READING] = "reading",     [TG_LIMITED_BY_WRITING] = "writing",
+    [TG_LIMITED_BY_MEMORY] = "memory limit", [TG_LIMITED_BY_TILES] = "too few tiles",
+    [TG_LIMITED_BY_TRANSFERS] = "transfers", [TG_LIMITED_BY_SCHEDULING] = "scheduling",
 };
 
 const char *
@@ -40,16 +40,27 @@ say(tg_timeline_verdict *v, const char *format, ...)
     va_end(args);
 }
 
+/* A line or a disk that is busy keeps no thread from working. */
+static void
+take_thread(const tg_timeline_totals *t, tg_timeline_verdict *v)
+{
+    v->shares[TG_LIMITED_BY_COMPUTE] += tg_max_i64(t->task_ns - t->inside_ns, 0);
+    v->shares[TG_LIMITED_BY_READING] += t->read_ns;
+    v->shares[TG_LIMITED_BY_WRITING] += t->write_ns;
+    v->shares[TG_LIMITED_BY_MEMORY] += t->memory_ns + t->disk_ns;
+    v->shares[TG_LIMITED_BY_TILES] += t->idle_ns;
+    v->shares[TG_LIMITED_BY_TRANSFERS] += t->transfer_ns;
+}
+
 static void
 take_shares(const tg_timeline_snapshot *s, tg_timeline_verdict *v, int64_t all_ns)
 {
-    const tg_timeline_totals *t = &s->totals;
     int64_t known = 0;
-    v->shares[TG_LIMITED_BY_COMPUTE] = tg_max_i64(t->task_ns - t->inside_ns, 0);
-    v->shares[TG_LIMITED_BY_READING] = t->read_ns;
-    v->shares[TG_LIMITED_BY_WRITING] = t->write_ns;
-    v->shares[TG_LIMITED_BY_MEMORY] = t->memory_ns;
-    v->shares[TG_LIMITED_BY_TILES] = t->idle_ns;
+    for (uint32_t k = 0; k < s->thread_count; k++) {
+        if (!s->rows[k].aside) {
+            take_thread(&s->thread_totals[k], v);
+        }
+    }
     for (int i = TG_LIMITED_BY_COMPUTE; i < TG_LIMITED_BY_SCHEDULING; i++) {
         known += v->shares[i];
     }
@@ -69,8 +80,8 @@ say_arithmetic(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
     tg__short_text b;
     double sum = (double)v->shares[TG_LIMITED_BY_NOTHING];
     bool first = true;
-    say(v, "%u thread%s x %s = %s of thread time:", s->thread_count,
-        s->thread_count == 1 ? "" : "s", tg__time_text(&a, (double)(s->end_ns - s->begin_ns)),
+    say(v, "%u thread%s x %s = %s of thread time:", s->working_count,
+        s->working_count == 1 ? "" : "s", tg__time_text(&a, (double)(s->end_ns - s->begin_ns)),
         tg__time_text(&b, sum));
     for (int i = TG_LIMITED_BY_COMPUTE; i < TG_LIMITED_BY_COUNT; i++) {
         if (v->shares[i] > 0) {
@@ -81,6 +92,7 @@ say_arithmetic(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
                 "writing",
                 "waiting for memory",
                 "idle for want of a ready task",
+                "waiting for tiles of other workers",
                 "between tasks",
             };
             say(v, "%s %s %s (%.1f %%)", first ? "" : ",", verbs[i],
@@ -146,7 +158,8 @@ say_tiles(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
             label = s->stages[i].label;
         }
     }
-    say(v, "%" PRId64 " tasks kept %u threads busy only in part", s->totals.count, s->thread_count);
+    say(v, "%" PRId64 " tasks kept %u threads busy only in part", s->totals.count,
+        s->working_count);
     if (least > 0) {
         say(v, "; the stage with the fewest tiles is \"%.80s\" with %" PRId64, label, least);
     }
@@ -182,6 +195,12 @@ say_advice(const tg_timeline_snapshot *s, tg_timeline_verdict *v)
     case TG_LIMITED_BY_TILES:
         say_tiles(s, v);
         break;
+    case TG_LIMITED_BY_TRANSFERS:
+        say(v,
+            "%s came from other workers. Fewer workers with more threads each, larger chunks, or "
+            "a faster network would help.",
+            tg__bytes_text(&a, (double)t->bytes_transferred));
+        break;
     case TG_LIMITED_BY_SCHEDULING:
         say(v,
             "%" PRId64 " tasks took %s each on the mean; what surrounds a task is not much less "
@@ -203,12 +222,13 @@ tg_timeline_judge(const tg_timeline_snapshot *s, tg_timeline_verdict *out)
         "Writing: the threads encoded chunks and waited for storage.",
         "The memory limit: tasks were ready, and waited for room.",
         "Too few tiles: threads found no task that was ready.",
+        "Transfers: the threads waited for tiles of other workers.",
         "Scheduling: the time between tasks was more than the time in them.",
     };
     int64_t wall_ns = s->end_ns - s->begin_ns;
     TG_ASSERT(s != NULL && out != NULL);
     memset(out, 0, sizeof *out);
-    take_shares(s, out, tg_max_i64(wall_ns, 0) * s->thread_count);
+    take_shares(s, out, tg_max_i64(wall_ns, 0) * s->working_count);
     out->name = names[out->limit];
     (void)snprintf(out->title, sizeof out->title, "%s", titles[out->limit]);
     if (out->limit != TG_LIMITED_BY_NOTHING) {

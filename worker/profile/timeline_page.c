@@ -31,9 +31,15 @@ write_totals(tg__sink *out, const tg_timeline_totals *t)
                     (long long)t->memory_ns);
     tg__sink_format(out,
                     "\"idle_ns\":%lld,\"inside_ns\":%lld,\"bytes_read\":%lld,"
-                    "\"bytes_written\":%lld}",
+                    "\"bytes_written\":%lld,",
                     (long long)t->idle_ns, (long long)t->inside_ns, (long long)t->bytes_read,
                     (long long)t->bytes_written);
+    tg__sink_format(out,
+                    "\"transfer_ns\":%lld,\"disk_ns\":%lld,\"bytes_transferred\":%lld,"
+                    "\"bytes_spilled\":%lld,\"retries\":%lld,\"deaths\":%lld}",
+                    (long long)t->transfer_ns, (long long)t->disk_ns,
+                    (long long)t->bytes_transferred, (long long)t->bytes_spilled,
+                    (long long)t->retries, (long long)t->deaths);
 }
 
 static void
@@ -88,8 +94,10 @@ write_threads(tg__sink *out, const tg_timeline_snapshot *s)
     for (uint32_t k = 0; k < s->thread_count; k++) {
         int64_t before_ns = s->begin_ns;
         bool first = true;
-        tg__sink_format(out, "%s\n{\"dropped\":%llu,\"totals\":", k == 0 ? "" : ",",
-                        (unsigned long long)s->dropped[k]);
+        tg__sink_text(out, k == 0 ? "\n{\"name\":" : ",\n{\"name\":");
+        tg__sink_json(out, s->rows[k].name);
+        tg__sink_format(out, ",\"aside\":%s,\"dropped\":%llu,\"totals\":",
+                        s->rows[k].aside ? "true" : "false", (unsigned long long)s->dropped[k]);
         write_totals(out, &s->thread_totals[k]);
         tg__sink_text(out, ",\"events\":[");
         for (uint64_t i = s->first[k]; i < s->first[k + 1]; i++) {
@@ -141,7 +149,14 @@ static void
 write_verdict(tg__sink *out, const tg_timeline_snapshot *s)
 {
     static const char *const labels[TG_LIMITED_BY_COUNT] = {
-        "", "compute", "reading", "writing", "waiting for memory", "no ready task", "between tasks",
+        "",
+        "compute",
+        "reading",
+        "writing",
+        "waiting for memory",
+        "no ready task",
+        "waiting for tiles of others",
+        "between tasks",
     };
     tg_timeline_verdict v;
     tg_timeline_judge(s, &v);
@@ -176,11 +191,11 @@ tg_timeline_write_html(const tg_timeline_snapshot *s, const tg_timeline_about *a
     tg__sink_text(&out, ",\"version\":");
     tg__sink_json(&out, a->version);
     tg__sink_format(&out,
-                    ",\"ended\":%s,\"duration\":%lld,\"dropped\":%llu,\"peak\":%lld,"
+                    ",\"ended\":%s,\"duration\":%lld,\"dropped\":%llu,\"lost\":%llu,\"peak\":%lld,"
                     "\"limit\":%lld,\n\"kinds\":[",
                     s->ended ? "true" : "false", (long long)(s->end_ns - s->begin_ns),
-                    (unsigned long long)s->dropped_total, (long long)s->peak_bytes,
-                    (long long)s->limit_bytes);
+                    (unsigned long long)s->dropped_total, (unsigned long long)s->lost,
+                    (long long)s->peak_bytes, (long long)s->limit_bytes);
     for (int i = 0; i < TG_TIMELINE_KIND_COUNT; i++) {
         tg__sink_format(&out, "%s\"%s\"", i == 0 ? "" : ",", kind_names[i]);
     }

@@ -3,7 +3,8 @@
 const dot = (color) => make("span", { class: "dot", color });
 const rows = (pairs) => pairs.flatMap(([name, value]) => [make("dt", {}, name),
   make("dd", {}, value)]);
-const covered = (t) => t.task_ns + t.read_ns + t.write_ns + t.memory_ns + t.idle_ns - t.inside_ns;
+const covered = (t) => t.task_ns + t.read_ns + t.write_ns + t.memory_ns + t.idle_ns + t.transfer_ns
+  + t.disk_ns - t.inside_ns;
 const compute = (t) => t.task_ns - t.inside_ns;
 
 function fillHeader() {
@@ -15,9 +16,13 @@ function fillHeader() {
   const facts = [
     [data.ended ? "Time" : "Time so far", timeText(data.duration)],
     ["Tasks", countText(total.count) + (planned > total.count ? " of " + countText(planned) : "")],
-    ["Threads", String(threads.length)],
+    ["Threads", String(working.length)],
     ["Read", bytesText(total.bytes_read)],
     ["Written", bytesText(total.bytes_written)],
+    ...(total.bytes_transferred > 0 ? [["Transferred", bytesText(total.bytes_transferred)]] : []),
+    ...(total.bytes_spilled > 0 ? [["Spilled", bytesText(total.bytes_spilled)]] : []),
+    ...(total.retries + total.deaths > 0 ? [["Retries, deaths", countText(total.retries) + ", "
+      + countText(total.deaths)]] : []),
     ["Peak memory", bytesText(data.peak) + (data.limit > 0 ? " of " + bytesText(data.limit) : "")],
   ];
   byId("facts").replaceChildren(...facts.map(([name, value]) => make("div", {},
@@ -26,6 +31,14 @@ function fillHeader() {
     byId("notice").textContent = countText(data.dropped) + " older events were dropped, because "
       + "the recorder keeps the newest of each thread. The chart begins later than the run; all "
       + "totals are of the whole run.";
+    byId("notice").hidden = false;
+  }
+}
+
+function fillLost() {
+  if (data.lost > 0) {
+    byId("notice").textContent += " " + countText(data.lost)
+      + " events of workers did not come here: rows and totals lack them.";
     byId("notice").hidden = false;
   }
 }
@@ -46,8 +59,10 @@ function fillVerdict() {
 
 function fillLegend() {
   const used = data.stages.map((stage, i) => i).filter((i) => data.stages[i].totals.count > 0);
-  const kinds = [READ, WRITE, MEMORY].filter((kind) => data.totals[["", "read_ns", "write_ns",
-    "memory_ns"][kind]] > 0);
+  const sums = ["", "read_ns", "write_ns", "memory_ns", "", "transfer_ns", "disk_ns", "disk_ns",
+    "retries", "deaths"];
+  const kinds = [READ, WRITE, MEMORY, TRANSFER, SPILL, LOAD, RETRY, DEATH].filter((kind) =>
+    data.totals[sums[kind]] > 0);
   byId("legend").replaceChildren(...used.slice(0, 200).map((i) => {
     const button = make("button", { type: "button", "aria-pressed": String(i === singled),
       title: data.stages[i].ops }, dot(theme.task[i]), make("span", {}, data.stages[i].label));
@@ -133,11 +148,12 @@ function fillThreads() {
     "Tasks"].map((name) => make("th", { scope: "col" }, name)));
   const body = threads.map(({ totals }, k) => {
     const part = (ns) => percentText(Math.max(0, ns) / duration);
-    return make("tr", {}, make("td", {}, String(k)),
+    return make("tr", {}, make("td", {}, threads[k].name || String(k)),
       make("td", {}, make("span", { class: "meter wide" }, ...parts.map(([, of, name]) => make("i",
         { color: theme.share[name], width: 100 * Math.max(0, of(totals)) / duration + "%" })))),
       ...parts.map(([, of]) => make("td", {}, part(of(totals)))),
-      make("td", {}, part(duration - covered(totals) + totals.idle_ns)),
+      make("td", {}, part(duration - covered(totals) + totals.idle_ns
+        + totals.transfer_ns)),
       make("td", {}, countText(totals.count)));
   });
   byId("threads").replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
@@ -198,7 +214,7 @@ function describe(hit) {
 /* Time of reads and writes inside a task. */
 function insideTimes(hit, lane, i) {
   const inner = threads[hit.thread].inner;
-  const sums = [0, 0, 0, 0, 0];
+  const sums = kindNames.map(() => 0);
   for (let n = firstAfter(inner, lane.start[i]); n < inner.count
       && inner.start[n] < lane.end[i]; n++) {
     sums[inner.kind[n]] += inner.end[n] - inner.start[n];
@@ -217,7 +233,8 @@ function fillDetails() {
   const { name, stage, kind, lines, lane, i, color } = describe(chosen);
   const place = [["Task", countText(lane.task[i])], [kind === TASK ? "Tile" : "Chunk",
     countText(lane.tile[i]) + (kind === TASK && stage.tiles > 0 ? " of "
-      + countText(stage.tiles) : "")], ["Thread", String(chosen.thread)]];
+      + countText(stage.tiles) : "")], ["Thread",
+    threads[chosen.thread].name || String(chosen.thread)]];
   if (kind === TASK && stage.shape) {
     place.push(["Shape", stage.shape]);
   }
@@ -426,7 +443,8 @@ function onHover(canvas, hits) {
 
 function fillAll() {
   fillHeader();
-  fillVerdict();
+  fillLost();
+fillVerdict();
   fillLegend();
   fillStages();
   fillThreads();
@@ -448,7 +466,7 @@ function start() {
   charts.stream.canvas.addEventListener("dblclick", () => chosen && zoomToChosen());
   charts.stream.canvas.addEventListener("keydown", onKey);
   charts.stream.canvas.setAttribute("aria-label", "Task stream: " + countText(data.totals.count)
-    + " tasks on " + threads.length + " threads in " + timeText(data.duration));
+    + " tasks on " + working.length + " threads in " + timeText(data.duration));
   charts.memory.canvas.setAttribute("aria-label", "Memory in use: at most " + bytesText(data.peak)
     + (data.limit > 0 ? ", limit " + bytesText(data.limit) : ""));
   byId("zoom-in").addEventListener("click", () => zoom(0.5));

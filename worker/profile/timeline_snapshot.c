@@ -74,6 +74,7 @@ tg_timeline_snapshot_destroy(tg_timeline_snapshot *public)
         tg__timeline_free_stages(a, public->stages, stages, s->text_bytes);
         tg__timeline_free(a, public->stage_totals, stages + 1, sizeof *public->stage_totals, 64);
         tg__timeline_free(a, public->thread_totals, threads, sizeof *public->thread_totals, 64);
+        tg__timeline_free(a, public->rows, threads, sizeof *public->rows, 64);
         tg__timeline_free(a, public->first, threads + 1, sizeof *public->first, 64);
         tg__timeline_free(a, public->dropped, threads, sizeof *public->dropped, 64);
         tg__timeline_free(a, public->events, s->event_room, sizeof *public->events, 64);
@@ -162,6 +163,7 @@ set_end(const tg_timeline *t, snapshot *s)
     p->begin_ns = atomic_load(&t->begin_ns);
     p->end_ns = atomic_load(&t->end_ns);
     p->ended = atomic_load(&t->ended);
+    p->lost = atomic_load(&t->lost);
     if (!p->ended) {
         for (uint64_t i = 0; i < p->first[p->thread_count]; i++) {
             p->end_ns = tg_max_i64(p->end_ns, p->events[i].end_ns);
@@ -185,12 +187,13 @@ make_room(const tg_timeline *t, snapshot *s, const uint64_t *heads)
     }
     p->stage_totals = tg__timeline_alloc(a, t->stage_count + 1, sizeof *p->stage_totals, 64);
     p->thread_totals = tg__timeline_alloc(a, t->thread_count, sizeof *p->thread_totals, 64);
+    p->rows = tg__timeline_alloc(a, t->thread_count, sizeof *p->rows, 64);
     p->first = tg__timeline_alloc(a, t->thread_count + 1, sizeof *p->first, 64);
     p->dropped = tg__timeline_alloc(a, t->thread_count, sizeof *p->dropped, 64);
     p->events = tg__timeline_alloc(a, s->event_room, sizeof *p->events, 64);
     p->samples = tg__timeline_alloc(a, TG_TIMELINE_MEMORY_SAMPLES, sizeof *p->samples, 64);
     return copied && p->stage_totals != NULL && p->thread_totals != NULL && p->first != NULL &&
-           p->dropped != NULL && p->events != NULL && p->samples != NULL;
+           p->dropped != NULL && p->events != NULL && p->samples != NULL && p->rows != NULL;
 }
 
 tg_status
@@ -217,6 +220,10 @@ tg_timeline_snapshot_create(tg_timeline *t, tg_timeline_snapshot **out, tg_error
              (unsigned long long)s->event_room);
     copy_rings(t, s, heads);
     sum_rows(t, s);
+    memcpy(s->public.rows, t->names, t->thread_count * sizeof *t->names);
+    for (uint32_t k = 0; k < t->thread_count; k++) {
+        s->public.working_count += !t->names[k].aside;
+    }
     s->public.sample_count = tg__timeline_memory_copy(&t->memory, s->public.samples);
     s->public.peak_bytes = atomic_load(&t->memory.peak_bytes);
     s->public.limit_bytes = atomic_load(&t->memory.limit_bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The charts: an overview of the whole run, the task stream and the memory on one time axis. */
-const GUTTER = 64;
+const GUTTER = threads.some((thread) => thread.name) ? 140 : 64;
 const AXIS = 20;
 const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
 const view = { from: 0, to: duration };
@@ -171,7 +171,8 @@ function drawLane(context, lane, y, height, labels) {
   for (let i = firstAfter(lane, view.from); i < lane.count && lane.start[i] < view.to; i++) {
     if (lane.kind[i] !== IDLE) {
       const x = GUTTER + (lane.start[i] - view.from) * scale;
-      const width = (lane.end[i] - lane.start[i]) * scale;
+      /* What takes no time is seen all the same. */
+      const width = Math.max((lane.end[i] - lane.start[i]) * scale, lane.kind[i] >= RETRY ? 1 : 0);
       if (width < 1.5) {
         columns.add(Math.max(x, GUTTER), width, colorIndex(lane, i));
       } else {
@@ -238,7 +239,8 @@ function drawStream() {
       context.font = FONT;
       context.textBaseline = "middle";
       context.fillStyle = chosen && chosen.thread === k ? theme.ink : theme.soft;
-      context.fillText("thread " + k, 0, k * rowHeight + rowHeight / 2 + 1, GUTTER - 8);
+      context.fillText(threads[k].name || "thread " + k, 0, k * rowHeight + rowHeight / 2 + 1,
+        GUTTER - 8);
     }
   }
   if (hovered) {
@@ -254,10 +256,10 @@ function drawStream() {
 function busyColumns(width) {
   const columns = new Float64Array(width + 1);
   const scale = width / duration;
-  for (const thread of threads) {
+  for (const thread of working) {
     const lane = thread.outer;
     for (let i = 0; i < lane.count; i++) {
-      if (lane.kind[i] !== IDLE && lane.kind[i] !== MEMORY) {
+      if (lane.kind[i] < MEMORY) {
         const a = Math.max(0, lane.start[i] * scale);
         const b = Math.min(width, lane.end[i] * scale);
         for (let c = Math.floor(a); c < b; c++) {
@@ -266,7 +268,7 @@ function busyColumns(width) {
       }
     }
   }
-  return columns.map((sum) => sum / Math.max(1, threads.length));
+  return columns.map((sum) => sum / Math.max(1, working.length));
 }
 
 function drawOverview() {

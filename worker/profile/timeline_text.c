@@ -6,7 +6,7 @@
 #include "core/base/assert.h"
 #include "worker/profile/timeline_sink.h"
 
-enum { LABEL_COLUMNS = 30, THREAD_LINES_MAX = 32 };
+enum { LABEL_COLUMNS = 30, NAME_COLUMNS = 36, THREAD_LINES_MAX = 32 };
 
 /* At most `columns` code points of a text, never a part of one; returns how many. A control
  * character but the end of a line becomes a space, so that no name can write to a terminal. */
@@ -80,21 +80,59 @@ write_stages(tg__sink *out, const tg_timeline_snapshot *s)
 }
 
 static void
+write_thread(tg__sink *out, const tg_timeline_snapshot *s, uint32_t k, int columns)
+{
+    const tg_timeline_totals *t = &s->thread_totals[k];
+    double wall = s->end_ns > s->begin_ns ? (double)(s->end_ns - s->begin_ns) : 1;
+    int64_t idle_ns = t->idle_ns + t->transfer_ns, memory_ns = t->memory_ns + t->disk_ns;
+    int64_t covered = t->task_ns + t->read_ns + t->write_ns + memory_ns + idle_ns - t->inside_ns;
+    double between = wall - (double)covered;
+    char number[16];
+    (void)snprintf(number, sizeof number, "%u", k);
+    write_label(out, s->rows[k].name[0] != 0 ? s->rows[k].name : number, columns);
+    tg__sink_format(out, " %7.1f%% %6.1f%% %6.1f%% %6.1f%% %6.1f%% %7.1f%% %7lld\n",
+                    100 * (double)(t->task_ns - t->inside_ns) / wall,
+                    100 * (double)t->read_ns / wall, 100 * (double)t->write_ns / wall,
+                    100 * (double)memory_ns / wall, 100 * (double)idle_ns / wall,
+                    between > 0 ? 100 * between / wall : 0, (long long)t->count);
+}
+
+static void
+write_aside(tg__sink *out, const tg_timeline_snapshot *s, uint32_t k, int columns)
+{
+    const tg_timeline_totals *t = &s->thread_totals[k];
+    tg__short_text busy;
+    tg__short_text bytes;
+    write_label(out, s->rows[k].name, columns);
+    tg__sink_format(out, " busy %s, %s",
+                    tg__time_text(&busy, (double)(t->transfer_ns + t->disk_ns)),
+                    tg__bytes_text(&bytes, (double)(t->bytes_transferred + t->bytes_spilled)));
+    if (t->retries + t->deaths > 0) {
+        tg__sink_format(out, ", %lld retries, %lld deaths", (long long)t->retries,
+                        (long long)t->deaths);
+    }
+    tg__sink_text(out, "\n");
+}
+
+static void
 write_threads(tg__sink *out, const tg_timeline_snapshot *s)
 {
-    double wall = s->end_ns > s->begin_ns ? (double)(s->end_ns - s->begin_ns) : 1;
     uint32_t shown = s->thread_count < THREAD_LINES_MAX ? s->thread_count : THREAD_LINES_MAX;
-    tg__sink_text(out, "\nthread  compute    read   write  memory    idle  between   tasks\n");
+    int columns = 6;
     for (uint32_t k = 0; k < shown; k++) {
-        const tg_timeline_totals *t = &s->thread_totals[k];
-        int64_t covered =
-            t->task_ns + t->read_ns + t->write_ns + t->memory_ns + t->idle_ns - t->inside_ns;
-        double between = wall - (double)covered;
-        tg__sink_format(out, "%6u %7.1f%% %6.1f%% %6.1f%% %6.1f%% %6.1f%% %7.1f%% %7lld\n", k,
-                        100 * (double)(t->task_ns - t->inside_ns) / wall,
-                        100 * (double)t->read_ns / wall, 100 * (double)t->write_ns / wall,
-                        100 * (double)t->memory_ns / wall, 100 * (double)t->idle_ns / wall,
-                        between > 0 ? 100 * between / wall : 0, (long long)t->count);
+        int length = (int)strlen(s->rows[k].name);
+        length = length < NAME_COLUMNS ? length : NAME_COLUMNS;
+        columns = length > columns ? length : columns;
+    }
+    tg__sink_text(out, "\n");
+    write_label(out, "thread", columns);
+    tg__sink_text(out, "  compute    read   write  memory    idle  between   tasks\n");
+    for (uint32_t k = 0; k < shown; k++) {
+        if (s->rows[k].aside) {
+            write_aside(out, s, k, columns);
+        } else {
+            write_thread(out, s, k, columns);
+        }
     }
     if (shown < s->thread_count) {
         tg__sink_format(out, "  ... and %u more threads\n", s->thread_count - shown);
@@ -152,7 +190,7 @@ tg_timeline_write_text(const tg_timeline_snapshot *s, const tg_timeline_about *a
         tg__sink_text(&out, "\n");
     }
     tg__sink_format(&out, "%lld tasks on %u threads in %s%s\n\n", (long long)s->totals.count,
-                    s->thread_count, tg__time_text(&time, (double)(s->end_ns - s->begin_ns)),
+                    s->working_count, tg__time_text(&time, (double)(s->end_ns - s->begin_ns)),
                     s->ended ? "" : " so far");
     write_stages(&out, s);
     write_threads(&out, s);
@@ -166,6 +204,12 @@ tg_timeline_write_text(const tg_timeline_snapshot *s, const tg_timeline_about *a
     tg__sink_format(&out, "\nstorage: %s read",
                     tg__bytes_text(&peak, (double)s->totals.bytes_read));
     tg__sink_format(&out, ", %s written\n", tg__bytes_text(&peak, (double)s->totals.bytes_written));
+    if (s->totals.transfer_ns + s->totals.disk_ns > 0) {
+        tg__sink_format(&out, "cluster: %s transferred",
+                        tg__bytes_text(&peak, (double)s->totals.bytes_transferred));
+        tg__sink_format(&out, ", %s spilled\n",
+                        tg__bytes_text(&peak, (double)s->totals.bytes_spilled));
+    }
     write_figures(&out, a);
     tg_timeline_judge(s, &verdict);
     tg__sink_format(&out, "\nlimited by: %s\n", verdict.name);
@@ -174,6 +218,10 @@ tg_timeline_write_text(const tg_timeline_snapshot *s, const tg_timeline_about *a
     if (s->dropped_total > 0) {
         tg__sink_format(&out, "%llu older events were dropped; all totals above are complete.\n",
                         (unsigned long long)s->dropped_total);
+    }
+    if (s->lost > 0) {
+        tg__sink_format(&out, "%llu events of workers did not come here: rows lack them.\n",
+                        (unsigned long long)s->lost);
     }
     return tg__sink_finish(&out);
 }

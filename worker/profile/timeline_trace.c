@@ -36,7 +36,12 @@ write_metadata(tg__sink *out, const tg_timeline_snapshot *s, const tg_timeline_a
     for (uint32_t k = 0; k < s->thread_count; k++) {
         tg__sink_text(out, ",\n");
         write_meta(out, "thread_name", k + 1, "name");
-        tg__sink_format(out, "\"compute %u\"}},\n", k);
+        if (s->rows[k].name[0] != 0) {
+            tg__sink_json(out, s->rows[k].name);
+            tg__sink_text(out, "}},\n");
+        } else {
+            tg__sink_format(out, "\"compute %u\"}},\n", k);
+        }
         write_meta(out, "thread_sort_index", k + 1, "sort_index");
         tg__sink_format(out, "%u}}", k);
     }
@@ -73,6 +78,17 @@ write_slice(tg__sink *out, const tg_timeline_snapshot *s, const tg_timeline_even
     tg__sink_text(out, "}}");
 }
 
+/* What takes no time. */
+static void
+write_moment(tg__sink *out, const tg_timeline_snapshot *s, const tg_timeline_event *e)
+{
+    tg__sink_format(out,
+                    ",\n{\"ph\":\"i\",\"s\":\"p\",\"name\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":",
+                    kind_names[e->kind], e->thread + 1u);
+    tg__sink_us(out, e->start_ns - s->begin_ns);
+    tg__sink_format(out, ",\"args\":{\"task\":%u}}", e->task);
+}
+
 static void
 write_thread(tg__sink *out, const tg_timeline_snapshot *s, uint32_t thread)
 {
@@ -89,7 +105,10 @@ write_thread(tg__sink *out, const tg_timeline_snapshot *s, uint32_t thread)
         if (depth > 0) {
             end_ns = tg_min_i64(end_ns, ends[depth - 1]);
         }
-        if (e.kind < TG_TIMELINE_KIND_COUNT && e.kind != TG_TIMELINE_IDLE && depth < DEPTH_MAX) {
+        if (e.kind == TG_TIMELINE_RETRY || e.kind == TG_TIMELINE_DEATH) {
+            write_moment(out, s, &e);
+        } else if (e.kind < TG_TIMELINE_KIND_COUNT && e.kind != TG_TIMELINE_IDLE &&
+                   depth < DEPTH_MAX) {
             ends[depth++] = end_ns;
             write_slice(out, s, &e, end_ns);
         }

@@ -41,7 +41,9 @@ tg__computation_take(tg_computation *computation, tg_plan *plan, tg_error *err)
         target->data = plan->places[t].data;
         memcpy(target->strides, plan->places[t].strides, sizeof target->strides);
     }
-    TG_TRY(tg__timeline_start(computation, err));
+    if (computation->gathered == NULL) {
+        TG_TRY(tg__timeline_start(computation, err));
+    }
     tg_plan_report(plan, &computation->predicted);
 out:
     return status;
@@ -99,6 +101,7 @@ tg__computation_release(tg_computation *computation)
         settle(computation, TG_ERR_CANCELLED, &error); /* nobody waited for it */
         (void)pthread_mutex_destroy(&computation->settle_lock);
         tg_running_destroy(computation->run);
+        tg_gathered_destroy(computation->gathered);
         tg_free(NULL, computation, sizeof *computation);
     }
 }
@@ -238,6 +241,17 @@ tg_computation_report(tg_computation *computation, tg_report *report)
     report->chunks_decoded = atomic_load(&run->chunks_decoded);
     report->bytes_read = atomic_load(&run->bytes_read);
     report->bytes_written = atomic_load(&run->bytes_written);
+    if (computation->gathered != NULL) { /* what is written here comes on top */
+        tg_measured there;
+        tg_gathered_sum(computation->gathered, &there, &report->retries);
+        report->tasks = there.tasks;
+        report->peak_bytes = there.peak_bytes;
+        report->chunks_decoded += there.chunks_decoded;
+        report->bytes_read += there.bytes_read;
+        report->bytes_written += there.bytes_written;
+        report->bytes_transferred = there.bytes_transferred;
+        report->bytes_spilled = there.bytes_spilled;
+    }
     report->seconds = (double)((end != 0 ? end : tg_clock_ns()) - computation->start_ns) * 1e-9;
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/wire/expand.h"
 #include "worker/exec/run.h"
+#include "worker/profile/gathered.h"
 #include "worker/session/remote.h"
 
 struct tg_computation {
@@ -20,6 +21,7 @@ struct tg_computation {
     tg_running *run;
     tg_job *job;           /* here, or */
     tg_remote_job *remote; /* on a cluster */
+    tg_gathered *gathered; /* what is told of it there; NULL: it runs here */
     tg_request request;
     int64_t start_ns;
     int64_t queued_ns, waited_ns; /* for room; written before the job may run */
@@ -35,7 +37,7 @@ struct tg_computation {
 /* computation.c: one reference. NULL: no memory. */
 tg_computation *tg__computation_create(tg_session *session, int64_t start_ns);
 void tg__computation_release(tg_computation *computation);
-/* Before it may run: the plan, its targets, the timeline. */
+/* Before it may run: the plan, its targets, the timeline, unless there is `gathered`. */
 TG_MUST_USE tg_status tg__computation_take(tg_computation *computation, tg_plan *plan,
                                            tg_error *err);
 

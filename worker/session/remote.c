@@ -76,6 +76,8 @@ tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, tg_compu
     tg_computation *computation = tg__computation_create(session, tg_clock_ns());
     *out = NULL;
     TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
+    computation->gathered = tg_gathered_create(computation->start_ns);
+    TG_CHECK(computation->gathered != NULL, err, TG_ERR_MEMORY, "no memory to compute");
     TG_CHECK(plan->core->options.shared, err, TG_ERR_VALUE,
              "the plan was made for this process, and the session computes on a cluster now: plan "
              "again");
@@ -193,7 +195,6 @@ tg__remote_ended(tg_computation *computation, tg_status outcome)
 {
     int64_t now = tg_clock_ns();
     computation->peak_bytes = tg_pool_get_stats(computation->session->pool).peak_bytes;
-    tg_timeline_end(computation->run->timeline, now);
     tg_running_end(computation->run, outcome == TG_OK);
     atomic_store(&computation->end_ns, now);
     tg__computation_release(computation);

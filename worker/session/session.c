@@ -81,6 +81,44 @@ out:
     return status;
 }
 
+tg_status
+tg__session_open_shared(const tg_session_options *options, tg_shared **shared, tg_session **out,
+                        tg_error *err)
+{
+    tg_status status = TG_OK;
+    TG_TRY(tg_session_open(options, out, err));
+    if (tg_shared_create(2 * tg_session_memory_limit(*out), shared, err) == TG_OK) {
+        status = tg__session_share(*out, tg_shared_alloc(*shared), err);
+    }
+out:
+    return status;
+}
+
+tg_status
+tg__session_lend(tg_session *session, int64_t bytes, tg_error *err)
+{
+    tg_status status = TG_OK;
+    (void)pthread_mutex_lock(&session->lock);
+    TG_CHECK(!session->lent, err, TG_ERR_VALUE, "the session listens already");
+    TG_CHECK(tg_admission_left(&session->admission, true) == session->memory_limit, err,
+             TG_ERR_VALUE,
+             "something is being computed in the memory that is to be lent: wait for its end");
+    tg_admission_set_limit(&session->admission, bytes);
+    session->lent = true;
+out:
+    (void)pthread_mutex_unlock(&session->lock);
+    return status;
+}
+
+void
+tg__session_take_back(tg_session *session)
+{
+    (void)pthread_mutex_lock(&session->lock);
+    session->lent = false;
+    tg_admission_set_limit(&session->admission, session->memory_limit);
+    (void)pthread_mutex_unlock(&session->lock);
+}
+
 void
 tg_session_close(tg_session *session)
 {
@@ -124,6 +162,11 @@ tg_session_configure(tg_session *session, int threads, int64_t memory_limit, tg_
     threads = threads != 0 ? threads : session->threads;
     memory_limit = memory_limit != 0 ? memory_limit : session->memory_limit;
     TG_TRY(check(threads, memory_limit, err));
+    TG_CHECK(!session->lent ||
+                 (threads == session->threads && memory_limit == session->memory_limit),
+             err, TG_ERR_VALUE,
+             "threads and memory_limit cannot be changed while the session listens: a worker has "
+             "them");
     if (threads != session->threads && session->exec != NULL) {
         TG_CHECK(tg_exec_self(session->exec) < 0, err, TG_ERR_VALUE,
                  "threads cannot be changed from inside a user function");

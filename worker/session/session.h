@@ -33,6 +33,7 @@ struct tg_session {
     char *plan_root;                   /* TG_STORE_PATH_MAX bytes; NULL: plans may name any; lock */
     tg_shared_reader *reader;          /* of what others share with a worker; NULL: none */
     tg_remote *remote;                 /* what computes instead; NULL: the session itself; lock */
+    bool lent;                         /* a part of its memory and threads: it listens; lock */
 };
 
 /* Where the result of a target goes, when it goes to memory; data NULL: memory of ours. */
@@ -61,6 +62,14 @@ bool tg_session_plan_root(tg_session *session, char *root);
 /* A new session is a worker's: it takes its blocks from `blocks` from now on, which is before
  * anything is computed, and its plans may read arrays in the memory of clients. */
 TG_MUST_USE tg_status tg__session_share(tg_session *session, const tg_alloc *blocks, tg_error *err);
+/* As tg_session_open, with blocks that other processes of this host can map, if the system can:
+ * *shared is destroyed after the session. */
+TG_MUST_USE tg_status tg__session_open_shared(const tg_session_options *options, tg_shared **shared,
+                                              tg_session **out, tg_error *err);
+/* From now on `bytes` of the memory limit are for its own use, and the rest for somebody else's;
+ * TG_ERR_VALUE when it computes, or has lent already. The second call takes it back. */
+TG_MUST_USE tg_status tg__session_lend(tg_session *session, int64_t bytes, tg_error *err);
+void tg__session_take_back(tg_session *session);
 /* Is the caller a task of this session? */
 bool tg_session_is_inside(tg_session *session);
 

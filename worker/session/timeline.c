@@ -8,17 +8,14 @@
 /* 1.3 MiB a thread: the last 20,000 tasks; totals are exact however many there were. */
 enum { EVENTS_PER_THREAD = 1 << 14 };
 
-tg_status
-tg__timeline_start(tg_computation *computation, tg_error *err)
+/* The stages of a plan; *bytes are to be freed. NULL: no memory. */
+static tg_timeline_stage *
+make_stages(const tg_plan_core *plan, size_t *bytes)
 {
-    tg_status status = TG_OK;
-    tg_running *run = computation->run;
-    const tg_plan_core *plan = run->plan;
-    size_t bytes = plan->stage_count * (sizeof(tg_timeline_stage) + 160);
-    tg_timeline_stage *stages = tg_calloc(NULL, 1, bytes);
-    TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
+    *bytes = plan->stage_count * (sizeof(tg_timeline_stage) + 160);
+    tg_timeline_stage *stages = tg_calloc(NULL, 1, *bytes);
     char *labels = (char *)(stages + plan->stage_count);
-    for (uint32_t s = 0; s < plan->stage_count; s++) {
+    for (uint32_t s = 0; stages != NULL && s < plan->stage_count; s++) {
         const tg_stage *stage = &plan->stages[s];
         tg_stage_label(stage, labels + 160 * s, 160);
         stages[s] = (tg_timeline_stage){ .label = labels + 160 * s,
@@ -26,12 +23,48 @@ tg__timeline_start(tg_computation *computation, tg_error *err)
                                          .tile_count = stage->tiles,
                                          .predicted_bytes = stage->tiles * stage->out_bytes };
     }
+    return stages;
+}
+
+tg_status
+tg__timeline_start(tg_computation *computation, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_running *run = computation->run;
+    const tg_plan_core *plan = run->plan;
+    size_t bytes = 0;
+    tg_timeline_stage *stages = make_stages(plan, &bytes);
+    TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
     uint32_t events =
         plan->tasks.count + 64 < EVENTS_PER_THREAD ? plan->tasks.count + 64 : EVENTS_PER_THREAD;
     run->timeline = tg_timeline_create((uint32_t)plan->options.threads, events);
     TG_CHECK(run->timeline != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
     TG_TRY(tg_timeline_begin(run->timeline, tg_clock_ns(), stages, plan->stage_count, err));
 out:
+    tg_free(NULL, stages, bytes);
+    return status;
+}
+
+/* Of what runs here the timeline itself, else one of what was told so far. */
+static tg_status
+take_snapshot(tg_computation *computation, tg_timeline_snapshot **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_plan_core *plan = computation->run->plan;
+    tg_timeline *made = NULL;
+    size_t bytes = 0;
+    tg_timeline_stage *stages = NULL;
+    if (computation->gathered != NULL) {
+        int64_t end = atomic_load(&computation->end_ns);
+        stages = make_stages(plan, &bytes);
+        TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "no memory for the timeline");
+        TG_TRY(tg_gathered_timeline(computation->gathered, stages, plan->stage_count,
+                                    end != 0 ? end : tg_clock_ns(), end != 0, &made, err));
+    }
+    status =
+        tg_timeline_snapshot_create(made != NULL ? made : computation->run->timeline, out, err);
+out:
+    tg_timeline_destroy(made);
     tg_free(NULL, stages, bytes);
     return status;
 }
@@ -74,6 +107,7 @@ static tg_status export(tg_computation *computation, exporter format, tg_write_f
     tg_timeline_snapshot *snapshot = NULL;
     text_sink sink = { write, ctx };
     tg_report measured;
+    enum { HERE = 5 }; /* those behind are of clusters */
     tg_computation_report(computation, &measured);
     const tg_report *predicted = &computation->predicted;
     tg_timeline_figure figures[] = {
@@ -84,14 +118,21 @@ static tg_status export(tg_computation *computation, exporter format, tg_write_f
         { "bytes read", "bytes", (double)predicted->bytes_read, (double)measured.bytes_read },
         { "bytes written", "bytes", (double)predicted->bytes_written,
           (double)measured.bytes_written },
-        { "wait for room", "ns", 0.0, (double)computation->waited_ns },
+        { "retries", "", 0.0, (double)measured.retries },
+        { "bytes transferred", "bytes", 0.0, (double)measured.bytes_transferred },
+        { "bytes spilled", "bytes", 0.0, (double)measured.bytes_spilled },
     };
     tg_timeline_about about = { .title = "tilegraph",
                                 .version = tg_version_string(),
                                 .figures = figures,
-                                .figure_count = sizeof figures / sizeof figures[0] -
-                                                (computation->waited_ns == 0) };
-    TG_TRY(tg_timeline_snapshot_create(computation->run->timeline, &snapshot, err));
+                                .figure_count = HERE };
+    if (computation->gathered != NULL) {
+        about.figure_count = sizeof figures / sizeof figures[0];
+    } else if (computation->waited_ns != 0) {
+        figures[about.figure_count++] =
+            (tg_timeline_figure){ "wait for room", "ns", 0.0, (double)computation->waited_ns };
+    }
+    TG_TRY(take_snapshot(computation, &snapshot, err));
     status = format(snapshot, &about, forward, &sink);
     if (status != TG_OK) {
         status = tg_fail(err, status, "the timeline could not be written");

@@ -32,6 +32,7 @@ full_message(tg_message_kind kind)
                          .memory = (int64_t)3 << 40,
                          .lease_ns = 15000000000,
                          .busy_ns = 42,
+                         .time_ns = 99,
                          .priority = 2.5,
                          .offset = 1 << 20,
                          .total = 1 << 21,
@@ -57,6 +58,7 @@ expect_fields(const tg_message *got, const tg_message *full)
     assert_true(got->memory == full->memory || got->memory == 0);
     assert_true(got->lease_ns == full->lease_ns || got->lease_ns == 0);
     assert_true(got->busy_ns == full->busy_ns || got->busy_ns == 0);
+    assert_true(got->time_ns == full->time_ns || got->time_ns == 0);
     assert_true(got->offset == full->offset || got->offset == 0);
     assert_true(got->total == full->total || got->total == 0);
     assert_true(got->name == NULL || strcmp(got->name, full->name) == 0);
