@@ -81,10 +81,11 @@ def build(series, bvals, bvecs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("series", nargs="?", type=Path, default=SERIES, help="NIfTI, x y z volumes")
-    parser.add_argument("--bval", type=Path, help="weighting of each volume; else beside the series")
-    parser.add_argument("--bvec", type=Path, help="direction of each volume; else beside the series")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "dti", help="folder of results")
+    parser.add_argument("series", nargs="?", type=Path, default=SERIES, help="NIfTI: x y z t")
+    parser.add_argument("--bval", type=Path, help="weight of each volume; else beside SERIES")
+    parser.add_argument("--bvec", type=Path, help="direction of each; else beside SERIES")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "dti",
+                        help="folder of results")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     bvals = np.loadtxt(options.bval or options.series.with_suffix(".bval")).ravel()

@@ -33,7 +33,7 @@ for name in ("u2 f4 stack stack_big stack_be imagej lzw lzw_tiles zlib_tiles pac
              "predictor predictor_f rgb rgb_tiles planar bool palette").split():
     shutil.copy(GOLDEN / f"tiff_{name}.tif", CORPUS / "tiff" / name)
 for name in "series be scaled_be pair".split():
-    path = next(p for p in (GOLDEN / f"nifti_{name}.nii", GOLDEN / f"nifti_{name}.hdr") if p.is_file())
+    path = GOLDEN / f"nifti_{name}.{'hdr' if name == 'pair' else 'nii'}"
     (CORPUS / "nifti" / name).write_bytes(path.read_bytes()[:540])
 for name in "nifti2 nifti2_be".split():
     (CORPUS / "nifti" / name).write_bytes((GOLDEN / f"{name}.nii").read_bytes()[:540])
