@@ -11,7 +11,7 @@ TG_WERROR ?= OFF
 C_FILES  = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sim bench asan tsan fuzz headers format format-check tidy clean deps
+.PHONY: help setup build demo test sim chaos bench asan tsan fuzz headers format format-check tidy clean deps
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ test: build ## all tests, C and Python
 
 sim: build ## simulated clusters: SEEDS=<n> of them, FROM=<seed>; or SEED=<seed> with every event
 	@$(BUILD)/tests/sim/test_sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) $(FROM))
+
+chaos: build ## real clusters that are hurt: ROUNDS=<n>, SEED=<s>, ONLY=<scenario>
+	$(PY) tests/chaos/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 bench: build ## measure against the peers; ONLY=<name> for one of them
 	@tools/setup.sh bench

@@ -4,6 +4,7 @@
 #   tests/**/test_*.c        one cmocka executable and one ctest each, named by its path
 #   tests/support/*.c        linked into each of them, and into the benchmarks
 #   tests/sim/sim*.c         likewise: the simulator
+#   tests/chaos/stranger.c   a peer of another version, for chaos.py
 #   tests/fuzz/fuzz_<x>.c    run over tests/fuzz/corpus/<x>/; libFuzzer's with TG_FUZZ
 #   every header             compiled alone, twice over
 #   tests/install/           installs, and builds a program outside
@@ -78,6 +79,9 @@ foreach(plugin example_plugin other_abi_plugin)
     add_dependencies(tests.worker.child.test_plugin ${plugin})
 endforeach()
 target_compile_definitions(other_abi_plugin PRIVATE TG_TEST_OTHER_ABI)
+
+# What tests/chaos/*.py run beside the daemons.
+tg_internal_executable(tests.chaos.stranger tests/chaos/stranger.c)
 
 # --- fuzzers ------------------------------------------------------------------------------------
 

@@ -81,11 +81,10 @@ def build(series, bvals, bvecs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("series", nargs="?", type=Path, default=SERIES, help="NIfTI: x y z t")
-    parser.add_argument("--bval", type=Path, help="weight of each volume; else beside SERIES")
-    parser.add_argument("--bvec", type=Path, help="direction of each; else beside SERIES")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "dti",
-                        help="folder of results")
+    parser.add_argument("series", nargs="?", type=Path, default=SERIES, help="NIfTI series")
+    parser.add_argument("--bval", type=Path, help="weightings; else beside the series")
+    parser.add_argument("--bvec", type=Path, help="directions; else beside the series")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/dti", help="results")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     bvals = np.loadtxt(options.bval or options.series.with_suffix(".bval")).ravel()

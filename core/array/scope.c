@@ -126,9 +126,6 @@ check_result(const tg_infer *infer, tg_error *err)
     int64_t bytes = (int64_t)tg_dtype_size(infer->dtype);
     bool unknown_allowed = (infer->op->flags & TG_OP_UNKNOWN_SHAPE) != 0;
     bool empty = false;
-    for (size_t i = 0; i < infer->nargs; i++) {
-        unknown_allowed = unknown_allowed || !tg_array_is_known(infer->args[i]);
-    }
     TG_CHECK(infer->dtype > TG_DT_NONE && infer->dtype < TG_DT_COUNT, err, TG_ERR_INTERNAL,
              "infer gave no dtype");
     TG_CHECK(infer->ndim >= 0 && infer->ndim <= TG_NDIM_MAX, err, TG_ERR_LIMIT,
@@ -150,6 +147,28 @@ check_result(const tg_infer *infer, tg_error *err)
         const tg_grid_axis *axis = tg_grid_axis_at(infer->chunks, a);
         TG_CHECK(axis->begin == 0 && (axis->end == infer->shape[a] || infer->shape[a] < 0), err,
                  TG_ERR_INTERNAL, "infer gave chunks that do not cover axis %d", a);
+    }
+out:
+    return status;
+}
+
+/* Cells of an array of unknown length cannot be told apart before it is there: what looks at them
+ * one by one or by place takes none, and a reduction only to something known. Ops of other kinds
+ * look for themselves. */
+static tg_status
+check_lengths(const tg_infer *infer, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_op_class cls = infer->op->cls;
+    bool refuses = cls == TG_CLASS_ELEMENTWISE || cls == TG_CLASS_VIEW || cls == TG_CLASS_STENCIL;
+    for (int a = 0; a < infer->ndim && cls == TG_CLASS_REDUCE; a++) {
+        refuses = refuses || (infer->shape[a] < 0 && !(infer->op->flags & TG_OP_UNKNOWN_SHAPE));
+    }
+    for (size_t i = 0; refuses && i < infer->nargs; i++) {
+        TG_CHECK(tg_array_is_known(infer->args[i]), err, TG_ERR_VALUE,
+                 "%s: argument %zu (made by %s) has an axis of unknown length; compute or persist "
+                 "it first",
+                 infer->op->name, i, infer->args[i]->op->name);
     }
 out:
     return status;
@@ -243,6 +262,7 @@ infer_node(tg_scope *scope, const tg_op *op, size_t nargs, tg_array *const *give
         status = scope->error.code; /* a cast or a view of an argument failed */
         goto out;
     }
+    TG_TRY(check_lengths(&infer, err));
     TG_TRY(check_result(&infer, err));
     TG_TRY(derive_chunks(&infer, err));
     tg__node_spec spec = {

@@ -102,6 +102,8 @@ struct tg_sink {
     char format[16];
     char uri[TG_URI_MAX];
     const char *temporary; /* where it is written until commit; NULL: at no path */
+    const char *attach;    /* where other processes can join in writing it (io/format/format.h);
+                              NULL: one process writes it alone */
 };
 
 void tg_sink_init(tg_sink *sink, const tg_sink_ops *ops, const char *format, const char *uri);

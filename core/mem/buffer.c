@@ -10,6 +10,7 @@
 struct tg_buffer {
     atomic_uint references;
     bool disowned;
+    bool read; /* by other processes, until its memory is given back, and behind that */
     void *data;
     size_t bytes, capacity;
     tg_pool *pool; /* NULL: foreign */
@@ -67,6 +68,8 @@ tg_buffer_release(tg_buffer *buffer)
             if (buffer->free_fn != NULL) {
                 buffer->free_fn(buffer->owner, buffer->data);
             }
+        } else if (buffer->read) {
+            tg_pool_put_read(buffer->pool, buffer->data, buffer->capacity, buffer->disowned);
         } else if (buffer->disowned) {
             tg_pool_put_disowned(buffer->pool, buffer->data, buffer->capacity);
         } else {
@@ -86,6 +89,12 @@ size_t
 tg_buffer_bytes(const tg_buffer *buffer)
 {
     return buffer->bytes;
+}
+
+void
+tg_buffer_leave_to_readers(tg_buffer *buffer)
+{
+    buffer->read = true;
 }
 
 void

@@ -31,5 +31,8 @@ void *tg_buffer_data(const tg_buffer *buffer);
 size_t tg_buffer_bytes(const tg_buffer *buffer);
 /* The buffer is the user's from now on: it leaves the account of the budget. */
 void tg_buffer_disown(tg_buffer *buffer);
+/* Other processes read it (shared.h), and go on when this one has ended: the memory of its pool is
+ * neither written to nor used again when the buffer goes. */
+void tg_buffer_leave_to_readers(tg_buffer *buffer);
 
 #endif

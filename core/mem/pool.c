@@ -163,7 +163,7 @@ tg_pool_unreserve(tg_pool *pool, int64_t bytes)
 }
 
 static void
-put(tg_pool *pool, void *block, size_t capacity, bool owned)
+put(tg_pool *pool, void *block, size_t capacity, bool owned, bool again)
 {
     size_t check = 0;
     int index = class_of(capacity, &check);
@@ -174,7 +174,7 @@ put(tg_pool *pool, void *block, size_t capacity, bool owned)
     } else {
         pool->disowned -= (int64_t)capacity;
     }
-    bool keep = pool->used + pool->kept + (int64_t)capacity <= pool->limit &&
+    bool keep = again && pool->used + pool->kept + (int64_t)capacity <= pool->limit &&
                 pool->kept + (int64_t)capacity <= pool->limit / KEPT_SHARE;
     if (keep) {
         free_block *head = block;
@@ -193,7 +193,7 @@ void
 tg_pool_put(tg_pool *pool, void *block, size_t capacity)
 {
     if (block != NULL) {
-        put(pool, block, capacity, true);
+        put(pool, block, capacity, true, true);
     }
 }
 
@@ -201,8 +201,14 @@ void
 tg_pool_put_disowned(tg_pool *pool, void *block, size_t capacity)
 {
     if (block != NULL) {
-        put(pool, block, capacity, false);
+        put(pool, block, capacity, false, true);
     }
+}
+
+void
+tg_pool_put_read(tg_pool *pool, void *block, size_t capacity, bool disowned)
+{
+    put(pool, block, capacity, !disowned, false);
 }
 
 void

@@ -47,6 +47,8 @@ int64_t tg_pool_charge(int64_t bytes);
  * reverse. The block is still put back with tg_pool_put_disowned. */
 void tg_pool_disown(tg_pool *pool, size_t capacity);
 void tg_pool_put_disowned(tg_pool *pool, void *block, size_t capacity);
+/* A block that other processes read: it goes straight to the allocator, and is not written to. */
+void tg_pool_put_read(tg_pool *pool, void *block, size_t capacity, bool disowned);
 
 /* A new limit; kept blocks beyond it are dropped. Blocks in use are not touched. */
 void tg_pool_set_limit(tg_pool *pool, int64_t limit_bytes);

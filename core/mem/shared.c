@@ -181,12 +181,18 @@ static void
 give_back(tg_shared *s, size_t at, size_t bytes)
 {
     /* A refusal leaves the pages where they are, for the next block at this place. And a holder
-     * that ends in good order frees everything, also what somebody reads: he keeps the pages. */
-    if (!is_read(s, at, bytes)) {
+     * that ends in good order frees everything, also what somebody reads: he keeps the pages, and
+     * no other block ever gets that place. */
+    bool read = is_read(s, at, bytes);
+    if (!read) {
         (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)bytes);
     }
     (void)pthread_mutex_lock(&s->lock);
-    give_stretch(s, at, bytes);
+    if (read) {
+        s->blocks--;
+    } else {
+        give_stretch(s, at, bytes);
+    }
     (void)pthread_mutex_unlock(&s->lock);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What runs tasks one by one, without a plan in its hands, has to know of their stages. */
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "core/plan/plan.h"
 
@@ -54,4 +55,19 @@ tg_plan_bounds_fini(tg_plan_bounds *bounds)
     tg_free(NULL, bounds->target, bounds->stage_count * sizeof *bounds->target);
     tg_free(NULL, bounds->kept, bounds->stage_count * sizeof *bounds->kept);
     *bounds = (tg_plan_bounds){ 0 };
+}
+
+int64_t
+tg_plan_bounds_least(const tg_plan_core *plan, const tg_plan_bounds *bounds)
+{
+    const tg_tasks *tasks = &plan->tasks;
+    int64_t least = 0;
+    for (uint32_t t = 0; t < tasks->count; t++) {
+        int64_t bytes = bounds->need_bytes[plan->stage_of_task[t]];
+        for (uint64_t e = tasks->pred_start[t]; e < tasks->pred_start[t + 1]; e++) {
+            bytes += bounds->out_bytes[plan->stage_of_task[tasks->preds[e]]];
+        }
+        least = tg_max_i64(least, bytes);
+    }
+    return least;
 }

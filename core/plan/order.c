@@ -263,13 +263,14 @@ next_target(const tg_plan_core *plan, const int64_t *done)
     return best;
 }
 
-/* A tile of a target that an earlier run has written: neither it nor what only it needs is made. */
+/* A tile of a target that an earlier run has written: neither it nor what only it needs is made. In
+ * a shared plan all are: others who expand it do not know what is there. */
 static bool
 is_written(const tg_plan_core *plan, const tg_plan_target *target, int64_t tile)
 {
     const tg_sink *sink = target->sink;
     bool written = false;
-    if (sink != NULL && sink->ops->has != NULL) {
+    if (sink != NULL && sink->ops->has != NULL && !plan->options.shared) {
         tg_box box;
         tg_plan_tile_box(plan, &plan->stages[target->stage], tile, &box);
         written = sink->ops->has(sink, &box);

@@ -183,6 +183,13 @@ out:
     return status;
 }
 
+/* In a shared plan a file that one process writes alone is not: its tiles go to that process. */
+static bool
+is_stored(const tg_sink *sink, bool shared)
+{
+    return sink != NULL && (!shared || sink->attach != NULL);
+}
+
 /* An empty plan for the targets, and the nodes that they reach. */
 static tg_status
 begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
@@ -199,7 +206,7 @@ begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
     plan->target_count = count;
     for (size_t t = 0; t < count; t++) {
         plan->targets[t] = targets[t];
-        plan->targets[t].stored = targets[t].stored || targets[t].sink != NULL;
+        plan->targets[t].stored = targets[t].stored || is_stored(targets[t].sink, options->shared);
         if (options->shared) {
             plan->targets[t].own_bytes = 0;
             plan->targets[t].gaps = false;

@@ -175,6 +175,9 @@ typedef struct tg_plan_bounds {
 TG_MUST_USE tg_status tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out,
                                           tg_error *err);
 void tg_plan_bounds_fini(tg_plan_bounds *bounds);
+/* What the largest task takes with the tiles that it reads: with less nobody can run the plan, and
+ * with that much, and a disk for the other tiles, anybody. */
+int64_t tg_plan_bounds_least(const tg_plan_core *plan, const tg_plan_bounds *bounds);
 /* A shared plan keeps the tiles of this stage as a result. */
 bool tg_plan_is_kept(const tg_plan_core *plan, const tg_stage *stage);
 

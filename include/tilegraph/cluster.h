@@ -24,9 +24,18 @@
  * longer than its lease, computations end with TG_ERR_IO. A computation that is let go, or whose
  * process dies, is cancelled there.
  *
- * Ownership: the session owns the connection. Threads: any. Errors: TG_ERR_VALUE for an address or
- * join file that cannot be used, with what to do; TG_ERR_IO when nobody answers; TG_ERR_UNSUPPORTED
- * for a scheduler of another version, and in libraries that were built without a network.
+ * Several clusters at once, or one for a part of a program: clients (tg_client) are connections
+ * that are held apart from what the session itself does.
+ *
+ *     tg_client_open(s, "/shared/join", &c, &err);
+ *     tg_client_wait(c, 2, 10000000000, &there, &err);               for two workers
+ *     tg_client_start(c, 1, &target, &computation, &err);            wherever the session computes
+ *     tg_client_release(c);
+ *
+ * Ownership: the session owns the connection of tg_session_connect; clients are released before
+ * their session is closed. Threads: any. Errors: TG_ERR_VALUE for an address or join file that
+ * cannot be used, with what to do; TG_ERR_IO when nobody answers; TG_ERR_UNSUPPORTED for a
+ * scheduler of another version, and in libraries that were built without a network.
  */
 #include "tilegraph/session.h"
 
@@ -47,5 +56,28 @@ TG_API bool tg_session_is_connected(tg_session *session);
  * its state, as JSON) or "metrics" (for Prometheus). Freed with tg_text_free. */
 TG_API TG_MUST_USE tg_status tg_session_ask(tg_session *session, const char *what, char **text,
                                             tg_error *err);
+
+typedef struct tg_client tg_client;
+
+/* Dials, and returns at once: the scheduler may come later. */
+TG_API TG_MUST_USE tg_status tg_client_open(tg_session *session, const char *where, tg_client **out,
+                                            tg_error *err);
+/* Cancels its computations. All else fails from then on, what waits in other threads too. */
+TG_API void tg_client_close(tg_client *client);
+/* Closes and frees. NULL is allowed. */
+TG_API void tg_client_release(tg_client *client);
+/* Waits at most timeout_ns (negative: for ever) for the scheduler, and for so many workers there.
+ * Says whether they are there; fails when the scheduler refused, or is gone for good. */
+TG_API TG_MUST_USE tg_status tg_client_wait(tg_client *client, uint32_t workers, int64_t timeout_ns,
+                                            bool *there, tg_error *err);
+/* As tg_plan_create and tg_compute_start, there. */
+TG_API TG_MUST_USE tg_status tg_client_plan(tg_client *client, size_t count,
+                                            const tg_target *targets, tg_plan **out, tg_error *err);
+TG_API TG_MUST_USE tg_status tg_client_start(tg_client *client, size_t count,
+                                             const tg_target *targets, tg_computation **out,
+                                             tg_error *err);
+/* As tg_session_ask. */
+TG_API TG_MUST_USE tg_status tg_client_ask(tg_client *client, const char *what, char **text,
+                                           tg_error *err);
 
 #endif

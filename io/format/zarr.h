@@ -181,6 +181,8 @@ tg_status tg_zarr_sink_resume(tg_store *store, const char *uri, const tg_sink_op
  * which nothing is left to be written; *out NULL: it is something else. */
 tg_status tg_zarr_sink_whole(const char *path, const tg_sink_options *options, tg_sink **out,
                              tg_error *err);
+/* Whether any key is there, of one that had none when it was opened: others may have written. */
+bool tg_zarr_sink_has_any(tg_zarr_sink *z);
 tg_status tg_zarr_sink_attach(tg_store *store, const char *uri, const tg_sink_options *expected,
                               tg_sink **out, tg_error *err);
 bool tg_zarr_keys_has(const tg_zarr_keys *keys, int64_t number);

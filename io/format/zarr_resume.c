@@ -200,6 +200,18 @@ out:
     return status;
 }
 
+/* Others may have written to it. */
+bool
+tg_zarr_sink_has_any(tg_zarr_sink *z)
+{
+    tg_error err;
+    bool any = find_keys(z, &err) != TG_OK;
+    for (int64_t i = 0; i < z->there.count && !any; i++) {
+        any = tg_zarr_keys_has(&z->there, i);
+    }
+    return any;
+}
+
 /* -- sinks ----------------------------------------------------------------------------------- */
 
 /* Without a key there is no telling computed fill values from what is missing. */

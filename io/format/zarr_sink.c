@@ -280,7 +280,7 @@ static void
 zarr_abort(tg_sink *sink)
 {
     tg_zarr_sink *z = (tg_zarr_sink *)sink;
-    if (z->resumable && !z->attached && !atomic_load(&z->begun)) {
+    if (z->resumable && !z->attached && !atomic_load(&z->begun) && !tg_zarr_sink_has_any(z)) {
         tg_store_erase(z->store->temporary); /* nothing that could be gone on with */
     }
     if (!z->attached) {
@@ -345,6 +345,7 @@ tg__zarr_sink_make(tg_store *store, const char *uri, tg_zarr_meta *meta_take, tg
     memcpy(z->base.shape, meta_take->shape, sizeof meta_take->shape);
     z->store = tg_store_retain(store);
     z->base.temporary = store->temporary;
+    z->base.attach = store->temporary != NULL ? store->temporary : store->path;
     z->meta = *meta_take;
     *meta_take = (tg_zarr_meta){ 0 };
     z->base.chunks = tg_grid_create_regular(z->meta.ndim, z->meta.shape, z->meta.chunks);

@@ -5,13 +5,18 @@
  * that type, which wraps, as in NumPy.
  */
 #include "ops/reduce/reduce.h"
+#include "ops/shape/common.h"
 
 TG_ISA_TABLE(const tg_folds, tg_folds_sum);
 
 static tg_status
 infer(tg_infer *infer, tg_error *err)
 {
-    return tg_reduce_infer_dtype(infer, tg_mean_dtype, err);
+    tg_status status = TG_OK;
+    TG_TRY(tg__require_known(infer, 0, err)); /* it divides by the count */
+    status = tg_reduce_infer_dtype(infer, tg_mean_dtype, err);
+out:
+    return status;
 }
 
 /* `dtype` was given, and is one of integers. */

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/shape/common.h"
+
 TG_ISA_TABLE(const tg_folds, tg_folds_sum);
 TG_ISA_TABLE(const tg_folds, tg_folds_numbers);
 TG_ISA_TABLE(const tg_deviates, tg_deviates_var);
@@ -43,6 +45,7 @@ tg_moment_infer(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_moment_kind *kind = infer->op->traits;
+    TG_TRY(tg__require_known(infer, 0, err));
     if (kind->what != TG_MOMENT_MEAN) {
         TG_CHECK(infer->values[3].count == 0 || infer->values[4].count == 0 ||
                      infer->values[3].floats[0] == 0,

@@ -115,3 +115,22 @@ def test_masks(pair):
     assert np.isnan(lazy[mask].shape[0])
     with pytest.raises(IndexError):
         lazy[np.ones((2, 2), bool)]
+
+
+def test_lengths_that_are_not_known():
+    """Elementwise ops crashed on them, mean() was the negative sum."""
+    values = np.arange(100.0).reshape(10, 10)
+    x = tg.asarray(values)
+    for attempt in (
+        lambda: -x[x > 10],
+        lambda: x[x > 10] + 1,
+        lambda: x[x > 10].astype("float32"),
+        lambda: x[x > 10].mean(),
+        lambda: x[x > 10].std(),
+        lambda: x[x[:, 0] > 30].sum(axis=1),
+    ):
+        with pytest.raises(tg.errors.TgValueError, match="persist it first"):
+            attempt()
+    known = x[x > 10].persist()
+    same(-known, -values[values > 10])
+    same(known.mean(), values[values > 10].mean())

@@ -94,6 +94,10 @@ def __getattr__(name):
         import numpy
 
         made = numpy.bool_ if name == "bool" else getattr(numpy, name)
+    elif name == "distributed":
+        import importlib
+
+        made = importlib.import_module(".distributed", __name__)
     else:
         raise AttributeError(f"module 'tilegraph' has no attribute {name!r}")
     globals()[name] = made
@@ -102,7 +106,8 @@ def __getattr__(name):
 
 def __dir__():
     ops = _optable.names("")
-    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_params._DTYPES})
+    return sorted({*globals(), *_HOME, *ops, *_ALIASES, *_CONSTANTS, *_params._DTYPES,
+                   "distributed"})
 
 
 __all__ = [  # noqa: F822 (some are made by __getattr__)

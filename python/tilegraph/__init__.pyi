@@ -3,6 +3,7 @@ from typing import Any
 
 from . import config as config
 from . import diagnostics as diagnostics
+from . import distributed as distributed
 from . import errors as errors
 from . import ndimage as ndimage
 from ._array import Array as Array

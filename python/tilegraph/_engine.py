@@ -109,6 +109,8 @@ def tg_py_write(ctx, chars, count):
 
 _session = None
 _session_lock = threading.Lock()
+#: The distributed.Client where computations run; None: here.
+client = None
 #: Computations that have not ended, to be cancelled when the interpreter ends.
 running = weakref.WeakSet()
 #: Threads that wait for cancelled computations, whose last tasks may still run, and write.
@@ -156,8 +158,8 @@ def interrupt():
 
 def _forget_after_fork():
     """The threads did not come along into the child; what they held is left alone."""
-    global _session, _session_lock, _raised_lock
-    _session = None
+    global _session, _session_lock, _raised_lock, client
+    _session = client = None
     _session_lock = threading.Lock()
     _raised_lock = threading.Lock()
     running.clear()

@@ -90,7 +90,12 @@ def _plan(things):
         array, keep = pack(targets)
         err = ffi.new("tg_error *")
         out = ffi.new("tg_plan **")
-        check(lib.tg_plan_create(_engine.session(), len(targets), array, out, err), err)
+        client = _engine.client
+        if client is not None:
+            status = lib.tg_client_plan(client._need_worker(), len(targets), array, out, err)
+        else:
+            status = lib.tg_plan_create(_engine.session(), len(targets), array, out, err)
+        check(status, err)
         plan = ffi.gc(out[0], lib.tg_plan_destroy)
         del keep
         report = ffi.new("tg_report *")

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A cluster of processes on this host: one tgscheduler, and tgworkers that come and go."""
+"""A cluster of processes on this host: one tgscheduler, and tgworkers that come and go.
 
-import atexit
+All of them hold the reading end of a pipe whose other end is here alone. However this process ends,
+they see the end of the pipe and leave; a shell that waits for it too removes their files.
+"""
+
 import contextlib
 import itertools
 import os
@@ -15,27 +18,33 @@ import time
 import weakref
 from pathlib import Path
 
-from . import _engine
-from ._build import parse_bytes
-from .errors import TgIOError, TgValueError
+from . import config
+from ._engine import check, ffi, lib
+from .errors import TgIOError, TgTypeError, TgValueError
 
 __all__ = ["LocalCluster", "Worker"]
 
 # How long daemons may take to start, and to leave when they are asked to.
 _START_SECONDS = 20
 _STOP_SECONDS = 5
+# A socket's path has at most 107 bytes.
+_FOLDER_MAX = 60
+# Removes the folder when the pipe is closed. A daemon may be writing its last file just then.
+_SWEEP = ('read -r nothing; '
+          'for i in 1 2 3 4 5; do rm -rf -- "$0" 2>/dev/null && exit; sleep 0.2; done')
+
+_open = weakref.WeakSet()
 
 
 def program(name):
     """The path of a daemon that came with the package."""
-    places = [Path(sysconfig.get_path("scripts")) / name, Path(sys.executable).parent / name]
+    places = [Path(sysconfig.get_path("scripts")), Path(sys.executable).parent]
     for place in places:
-        if place.exists():
-            return str(place)
+        if (place / name).exists():
+            return str(place / name)
     found = shutil.which(name)
     if found is None:
-        raise TgIOError(f"LocalCluster: {name} is not installed: looked in {places[0].parent} and "
-                        "in PATH")
+        raise TgIOError(f"LocalCluster: {name} is not installed: looked in {places[0]} and in PATH")
     return found
 
 
@@ -45,16 +54,17 @@ class Worker:
     def __init__(self, name, address, process):
         self.name = name
         self.address = address
-        self.process = process
+        self._process = process
 
     @property
     def pid(self):
-        return self.process.pid
+        """The number of the process."""
+        return self._process.pid
 
     @property
     def status(self):
         """"running", or how it ended."""
-        code = self.process.poll()
+        code = self._process.poll()
         if code is None:
             return "running"
         return f"killed by signal {-code}" if code < 0 else f"ended with {code}"
@@ -68,81 +78,84 @@ class LocalCluster:
 
     n_workers: processes; by default one for every four cores, at least one.
     threads_per_worker: threads of each; by default the cores divided by the workers.
-    memory_limit: of each worker, in bytes or as text ("4 GiB"); by default its share of half of
-        the memory that may really be used.
+    memory_limit: of each worker, in bytes or as text ("4 GiB"); by default its share of the
+        memory_limit of this process.
     allow_python: Python functions (map_blocks, submit) may run on the workers, in child processes.
-    local_directory: where workers put what does not fit into memory; by default the system's
-        directory for temporary files.
+    local_directory: where workers put what does not fit into memory; by default a temporary folder.
 
-    All ends with `close`, with the `with` block, with the interpreter, and also when this process
-    dies: the daemons notice and leave.
+    `scheduler_address` and `join_file` are for other programs that are to use it. Workers may still
+    be starting when this returns; a `Client` waits for them. All ends with `close`, with the `with`
+    block, with the interpreter, and also when this process is killed.
     """
 
     def __init__(self, n_workers=None, threads_per_worker=None, memory_limit=None,
-                 allow_python=True, *, local_directory=None, name=None):
+                 allow_python=True, *, local_directory=None, name="local"):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        _check_count("n_workers", n_workers, 0)
+        _check_count("threads_per_worker", threads_per_worker, 1)
         if n_workers is None:
             n_workers = max(1, cores // (threads_per_worker or 4))
-        if n_workers < 0:
-            raise TgValueError(f"LocalCluster: n_workers must be >= 0, got {n_workers}")
-        self.name = name or "local"
+        self.name = name
         self.threads_per_worker = threads_per_worker or max(1, cores // max(1, n_workers))
-        self.memory_limit = (parse_bytes(memory_limit) if memory_limit is not None
-                             else _engine.default_memory_limit() // max(1, n_workers))
+        self.memory_limit = (_bytes(memory_limit) if memory_limit is not None
+                             else config.get("memory_limit") // max(1, n_workers))
         self._allow_python = allow_python
-        self._local_directory = local_directory
         self._numbers = itertools.count()
         self._workers = []
-        # Sockets live here: the path of one may not be long.
-        self._folder = Path(tempfile.mkdtemp(prefix="tg-"))
+        self._processes = []  # all that were started, also those that were asked to leave
+        self._clients = weakref.WeakSet()
+        place = tempfile.gettempdir()
+        self._folder = Path(tempfile.mkdtemp(prefix="tg-", dir=(
+            place if len(os.fsencode(place)) <= _FOLDER_MAX else "/tmp")))
+        self._local_directory = os.fspath(local_directory or self._folder)
         self.join_file = str(self._folder / "join")
-        self._alive, self._alive_end = os.pipe()  # closed when this process is no more
-        self._finalizer = weakref.finalize(self, _close, self._workers, self._alive_end,
-                                           self._folder)
+        self.scheduler_address = f"ipc://{self._folder}/s"
+        self._alive, alive_end = os.pipe()
+        self._finalizer = weakref.finalize(self, _close, self._clients, self._processes,
+                                           self._alive, alive_end)
+        self._alive_end = alive_end
+        _open.add(self)
         try:
-            self._scheduler = self._spawn(
-                "tgscheduler", "--listen", f"ipc://{self._folder}/s",
-                "--join-file", self.join_file)
-            self._finalizer.atexit = True
-            self._wait_for(self._folder / "join")
-            self.scheduler_address = self._address()
-            self.scale(n_workers)
+            self._start(n_workers)
         except BaseException:
             self.close()
             raise
 
     # --- the processes ---------------------------------------------------------------------------
 
-    def _spawn(self, name, *arguments):
-        return subprocess.Popen(
-            [program(name), *arguments, "--alive-fd", str(self._alive)],
-            stdin=subprocess.DEVNULL, pass_fds=[self._alive], start_new_session=True)
-
-    def _wait_for(self, path):
+    def _start(self, n_workers):
+        self._processes.append(subprocess.Popen(
+            ["/bin/sh", "-c", _SWEEP, str(self._folder)], stdin=self._alive,
+            start_new_session=True))
+        self._scheduler = self._spawn("tgscheduler", "--listen", self.scheduler_address,
+                                      "--join-file", self.join_file)
         until = time.monotonic() + _START_SECONDS
-        while not path.exists():
+        while not os.path.exists(self.join_file):
             if self._scheduler.poll() is not None:
                 raise TgIOError("LocalCluster: tgscheduler ended with "
                                 f"{self._scheduler.returncode} before it listened")
             if time.monotonic() > until:
                 raise TgIOError(f"LocalCluster: no tgscheduler after {_START_SECONDS} s")
-            time.sleep(0.005)
+            time.sleep(0.002)
+        self.scale(n_workers)
 
-    def _address(self):
-        for line in Path(self.join_file).read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key == "endpoint":
-                return value
-        raise TgIOError(f"LocalCluster: {self.join_file} names no endpoint")
+    def _spawn(self, name, *arguments):
+        # Functions find modules there where they are found here.
+        path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+        process = subprocess.Popen(
+            [program(name), *arguments, "--quiet", "--alive-fd", str(self._alive)],
+            stdin=subprocess.DEVNULL, pass_fds=[self._alive], start_new_session=True,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"})
+        self._processes.append(process)
+        return process
 
     def _start_worker(self):
         name = f"{self.name}-{next(self._numbers)}"
         address = f"ipc://{self._folder}/{name}"
         arguments = ["--cluster", self.join_file, "--name", name, "--listen", address,
                      "--nthreads", str(self.threads_per_worker),
-                     "--memory-limit", str(self.memory_limit)]
-        if self._local_directory is not None:
-            arguments += ["--local-directory", os.fspath(self._local_directory)]
+                     "--memory-limit", str(self.memory_limit),
+                     "--local-directory", self._local_directory]
         if self._allow_python:
             arguments += ["--allow-python", sys.executable]
         self._workers.append(Worker(name, address, self._spawn("tgworker", *arguments)))
@@ -154,28 +167,28 @@ class LocalCluster:
 
     @property
     def scheduler_pid(self):
+        """The number of the scheduler's process."""
         return self._scheduler.pid
 
     def scale(self, n):
-        """Starts workers, or asks the newest ones to leave; they hand on what they hold first."""
-        if n < 0:
-            raise TgValueError(f"LocalCluster.scale: n must be >= 0, got {n}")
-        self._workers[:] = [w for w in self._workers if w.process.poll() is None]
+        """Starts workers, or asks the newest ones to leave; they hand on what they hold first.
+
+        Workers that have died do not count: the same number again replaces them.
+        """
+        _check_count("n", n, 0)
+        if not self._finalizer.alive:
+            raise TgValueError("LocalCluster.scale: the cluster is closed")
+        self._workers[:] = [w for w in self._workers if w.status == "running"]
+        self._processes[:] = [p for p in self._processes if p.poll() is None]
         while len(self._workers) < n:
             self._start_worker()
         for worker in self._workers[n:]:
-            worker.process.send_signal(signal.SIGTERM)
+            os.kill(worker.pid, signal.SIGTERM)
         del self._workers[n:]
 
     def close(self):
-        """Ends all processes and removes their files. Once more does nothing."""
-        scheduler = getattr(self, "_scheduler", None)
-        if self._finalizer.alive and scheduler is not None:
-            self._workers.append(Worker("scheduler", "", scheduler))
+        """Ends all processes and removes their files; computations there are cancelled."""
         self._finalizer()
-        if self._alive >= 0:
-            os.close(self._alive)
-            self._alive = -1
 
     def __enter__(self):
         return self
@@ -184,24 +197,52 @@ class LocalCluster:
         self.close()
 
     def __repr__(self):
+        if not self._finalizer.alive:
+            return f"<LocalCluster {self.name!r}: closed>"
         return (f"<LocalCluster {self.name!r}: {len(self._workers)} workers x "
-                f"{self.threads_per_worker} threads, {getattr(self, 'scheduler_address', '?')}>")
+                f"{self.threads_per_worker} threads, {self.scheduler_address}>")
 
 
-def _close(workers, alive_end, folder):
+def _check_count(what, n, least):
+    if n is not None and (not isinstance(n, int) or isinstance(n, bool)):
+        raise TgTypeError(f"LocalCluster: {what} must be a whole number, got {n!r}")
+    if n is not None and n < least:
+        raise TgValueError(f"LocalCluster: {what} must be >= {least}, got {n}")
+
+
+def _bytes(value):
+    out = ffi.new("int64_t *")
+    err = ffi.new("tg_error *")
+    check(lib.tg_parse_bytes(str(value).encode(), out, err), err)
+    if out[0] < 1:
+        raise TgValueError(f"LocalCluster: memory_limit must be positive, got {value!r}")
+    return out[0]
+
+
+def _close(clients, processes, alive, alive_end):
+    for client in list(clients):
+        client.close()
     # The daemons see the end of this pipe, and leave without handing anything on.
     os.close(alive_end)
+    os.close(alive)
     until = time.monotonic() + _STOP_SECONDS
-    for worker in workers:
+    for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            worker.process.wait(max(0, until - time.monotonic()))
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.process.kill()
-            worker.process.wait()
-    workers.clear()
-    shutil.rmtree(folder, ignore_errors=True)
+            process.wait(max(0, until - time.monotonic()))
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    processes.clear()
 
 
-# Before the engine's own end, which is registered earlier and so runs later.
-atexit.register(lambda: None)
+def _forget_after_fork():
+    """The cluster is the parent's, and must end with it although this process goes on."""
+    for cluster in list(_open):
+        if cluster._finalizer.detach() is not None:
+            os.close(cluster._alive_end)
+            os.close(cluster._alive)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -56,14 +56,20 @@ def opened(wanted):
 class Computation:
     """A tg_computation: started by its constructor."""
 
-    def __init__(self, targets):
-        """targets: those of `pack`."""
+    def __init__(self, targets, client=None, here=False):
+        """targets: those of `pack`. client: the cluster that runs it; None: the current one, if
+        there is any. here: it calls what only this process has."""
         self._ptr = None
         self._ended = False
         array, self._keep = pack(targets)
         err = ffi.new("tg_error *")
         out = ffi.new("tg_computation **")
-        check(lib.tg_compute_start(_engine.session(), len(targets), array, out, err), err)
+        client = None if here else client or _engine.client
+        if client is not None:
+            status = lib.tg_client_start(client._need_worker(), len(targets), array, out, err)
+        else:
+            status = lib.tg_compute_start(_engine.session(), len(targets), array, out, err)
+        check(status, err)
         self._ptr = ffi.gc(out[0], lib.tg_computation_destroy)
         _engine.running.add(self)
 
@@ -194,14 +200,14 @@ def compute(*things):
     """
     wanted = []
     for thing in things:
-        _collect(thing, wanted)
+        collect(thing, wanted)
     found = {}
     if wanted:
         found = _compute_all(wanted)
-    return tuple(_replace(thing, found) for thing in things)
+    return tuple(replace(thing, found) for thing in things)
 
 
-def _collect(thing, wanted):
+def collect(thing, wanted):
     if isinstance(thing, Deferred):
         thing = thing.boxes
     if isinstance(thing, (Array, Store)):
@@ -209,51 +215,64 @@ def _collect(thing, wanted):
             wanted.append(thing)
     elif type(thing) in (list, tuple):
         for part in thing:
-            _collect(part, wanted)
+            collect(part, wanted)
     elif type(thing) is dict:
-        _collect(list(thing.values()), wanted)
+        collect(list(thing.values()), wanted)
 
 
-def _replace(thing, found):
+def replace(thing, found):
     if isinstance(thing, Deferred):
-        return thing._finish(_replace(thing.boxes, found))
+        return thing._finish(replace(thing.boxes, found))
     if isinstance(thing, (Array, Store)):
         return found[id(thing)]
     if type(thing) in (list, tuple):
-        return type(thing)(_replace(part, found) for part in thing)
+        return type(thing)(replace(part, found) for part in thing)
     if type(thing) is dict:
-        return {key: _replace(part, found) for key, part in thing.items()}
+        return {key: replace(part, found) for key, part in thing.items()}
     return thing
 
 
 def _compute_all(wanted):
     """Results by id of what was wanted."""
     with opened(wanted) as targets:
-        computation = Computation(targets).run()
-        found = {}
-        for i, thing in enumerate(wanted):
-            if isinstance(thing, Store):
-                found[id(thing)] = thing.path
-            else:
-                array = computation.result(i).numpy()
-                found[id(thing)] = array if array.ndim else array[()]
-        return found
+        return results(Computation(targets).run(), wanted)
+
+
+def results(computation, wanted):
+    """Those of a computation that has ended, by id of what was wanted."""
+    found = {}
+    for i, thing in enumerate(wanted):
+        if isinstance(thing, Store):
+            found[id(thing)] = thing.path
+        else:
+            array = computation.result(i).numpy()
+            found[id(thing)] = array if array.ndim else array[()]
+    return found
 
 
 def persist(*arrays):
     """Computes arrays in one pass and keeps the results in memory, as lazy arrays."""
+    check_arrays("persist", arrays)
+    return kept(Computation([(array, ffi.NULL, None) for array in arrays]).run(), arrays)
+
+
+def check_arrays(what, arrays):
+    """Raises unless all are lazy arrays."""
     for array in arrays:
         if not isinstance(array, Array):
-            raise TgTypeError(f"persist: expected tilegraph arrays, got {type(array).__name__}")
-    computation = Computation([(array, ffi.NULL, None) for array in arrays]).run()
-    kept = []
+            raise TgTypeError(f"{what}: expected tilegraph arrays, got {type(array).__name__}")
+
+
+def kept(computation, arrays):
+    """Results of a computation that has ended, as lazy arrays."""
+    made = []
     for i, array in enumerate(arrays):
         result = computation.result(i)
         lazy = _build.from_foreign(result.data, result.code, result.shape, result)
         if lazy.ndim and lib.tg_array_chunk_count(array._ptr, 0) > 0:
             lazy = lazy.rechunk(array.chunks)
-        kept.append(lazy)
-    return tuple(kept)
+        made.append(lazy)
+    return tuple(made)
 
 
 class Deferred:
@@ -452,7 +471,7 @@ def store(sources, targets, *, lock=True, regions=None, compute=True):
     if not len(sources) == len(targets) == len(regions):
         raise TgValueError(f"store: {len(sources)} sources for {len(targets)} targets and "
                            f"{len(regions)} regions")
-    wanted, written = [], []
+    wanted, written, here = [], [], False
     for source, target, region in zip(sources, targets, regions):
         if isinstance(target, np.ndarray):
             memory = target if region is None else target[region]
@@ -468,7 +487,8 @@ def store(sources, targets, *, lock=True, regions=None, compute=True):
                                   f"__setitem__, got {target!r}; tilegraph.save writes files")
             _check_target(source, _region_shape(target, region))
             wanted.append((write_blocks(source, target, region, lock), ffi.NULL, None))
-    Computation(wanted).run()
+            here = True
+    Computation(wanted, here=here).run()
 
 
 def _region_shape(target, region):

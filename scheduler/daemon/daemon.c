@@ -13,6 +13,7 @@
 #include "core/wire/expand.h"
 #include "scheduler/daemon/journal_file.h"
 #include "scheduler/net/endpoint.h"
+#include "scheduler/net/flood.h"
 #include "scheduler/net/keys_file.h"
 #include "scheduler/net/watch.h"
 #include "scheduler/net/zap.h"
@@ -46,6 +47,7 @@ struct tg_daemon {
     bool joinable; /* the join file was written */
     tg_journal_file *journal;
     tg_alive_watch *watch;
+    tg_flood log;
     tg_web *web;
     uint64_t not_expanded; /* for want of memory; the loop's */
     expansion *expanded;   /* and their jobs are not over; the loop's */
@@ -53,16 +55,16 @@ struct tg_daemon {
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock;
-    pthread_cond_t wanted;
+    pthread_cond_t news;     /* any of these has changed */
     expansion *to_do, *done; /* lock */
-    bool closing;            /* lock */
+    bool closing, expands;   /* lock */
 };
 
 static void
-say(const tg_daemon *daemon, const char *text)
+say(tg_daemon *daemon, const char *text)
 {
     if (daemon->options.log != NULL) {
-        daemon->options.log(daemon->options.ctx, text);
+        tg_flood_log(&daemon->log, tg_net_now_ns(), text, daemon->options.log, daemon->options.ctx);
     }
 }
 
@@ -101,7 +103,7 @@ expand(tg_daemon *daemon, expansion *job, tg_error *err)
                                 .stage_count = job->plan->stage_count,
                                 .kept = job->bounds.kept,
                                 .stored = job->stored,
-                                .peak_bytes = job->plan->serial_peak_bytes };
+                                .peak_bytes = tg_plan_bounds_least(job->plan, &job->bounds) };
 out:
     return status;
 }
@@ -114,15 +116,18 @@ run_expansions(void *ctx)
     while (!daemon->closing) {
         expansion *job = daemon->to_do;
         if (job == NULL) {
-            (void)pthread_cond_wait(&daemon->wanted, &daemon->lock);
+            (void)pthread_cond_wait(&daemon->news, &daemon->lock);
             continue;
         }
         daemon->to_do = job->next;
+        daemon->expands = true;
         (void)pthread_mutex_unlock(&daemon->lock);
         job->status = expand(daemon, job, &job->error);
         (void)pthread_mutex_lock(&daemon->lock);
+        daemon->expands = false;
         job->next = daemon->done;
         daemon->done = job;
+        (void)pthread_cond_broadcast(&daemon->news);
         tg_net_wake(daemon->net);
     }
     (void)pthread_mutex_unlock(&daemon->lock);
@@ -137,13 +142,14 @@ want_expansion(void *ctx, uint64_t job, const void *plan, size_t bytes)
     expansion *made = tg_calloc(NULL, 1, sizeof *made);
     if (made == NULL) {
         daemon->not_expanded = job;
+        tg_net_wake(daemon->net);
         return;
     }
     *made = (expansion){ .job = job, .bytes = plan, .size = bytes };
     (void)pthread_mutex_lock(&daemon->lock);
     made->next = daemon->to_do;
     daemon->to_do = made;
-    (void)pthread_cond_signal(&daemon->wanted);
+    (void)pthread_cond_broadcast(&daemon->news);
     (void)pthread_mutex_unlock(&daemon->lock);
 }
 
@@ -422,6 +428,22 @@ out:
     return status;
 }
 
+/* A worker that comes back and says what it holds must find the jobs of the journal there. */
+static void
+settle(tg_daemon *daemon)
+{
+    bool more = true;
+    while (more && !tg_server_settled(daemon->server)) {
+        (void)pthread_mutex_lock(&daemon->lock);
+        while (daemon->done == NULL && (daemon->to_do != NULL || daemon->expands)) {
+            (void)pthread_cond_wait(&daemon->news, &daemon->lock);
+        }
+        more = daemon->done != NULL || daemon->not_expanded != 0;
+        (void)pthread_mutex_unlock(&daemon->lock);
+        take_expanded(daemon, tg_net_now_ns());
+    }
+}
+
 static tg_status
 prepare(tg_daemon *daemon, tg_error *err)
 {
@@ -464,7 +486,7 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
     TG_CHECK(daemon != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
     daemon->options = *options;
     (void)pthread_mutex_init(&daemon->lock, NULL);
-    (void)pthread_cond_init(&daemon->wanted, NULL);
+    (void)pthread_cond_init(&daemon->news, NULL);
     TG_TRY(prepare(daemon, err));
     daemon->context = tg_context_create(options->registry);
     TG_CHECK(daemon->context != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
@@ -482,6 +504,7 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
     TG_CHECK(pthread_create(&daemon->thread, NULL, run_expansions, daemon) == 0, err, TG_ERR_LIMIT,
              "the system gives no more threads");
     daemon->has_thread = true;
+    settle(daemon);
     TG_TRY(listen_all(daemon, err));
     if (options->alive_fd >= 0) {
         TG_TRY(tg_alive_watch_create(tg_net_loop(daemon->net), options->alive_fd, not_alive, daemon,
@@ -520,7 +543,7 @@ tg_daemon_destroy(tg_daemon *daemon)
         if (daemon->has_thread) {
             (void)pthread_mutex_lock(&daemon->lock);
             daemon->closing = true;
-            (void)pthread_cond_signal(&daemon->wanted);
+            (void)pthread_cond_broadcast(&daemon->news);
             (void)pthread_mutex_unlock(&daemon->lock);
             (void)pthread_join(daemon->thread, NULL);
         }
@@ -538,7 +561,7 @@ tg_daemon_destroy(tg_daemon *daemon)
         tg_zap_close(daemon->security.allowed);
         tg_keys_forget(&daemon->security.listen);
         tg_keys_forget(&daemon->join.client);
-        (void)pthread_cond_destroy(&daemon->wanted);
+        (void)pthread_cond_destroy(&daemon->news);
         (void)pthread_mutex_destroy(&daemon->lock);
         tg_free(NULL, daemon, sizeof *daemon);
     }

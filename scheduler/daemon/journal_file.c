@@ -19,6 +19,7 @@ enum { PATH_BYTES = 1200 };
 struct tg_journal_file {
     char path[PATH_BYTES], next[PATH_BYTES];
     int lock, fd;
+    int64_t size; /* of what was appended whole */
     void *bytes;
     size_t room;
 };
@@ -100,11 +101,16 @@ tg_journal_file_append(tg_journal_file *file, const void *bytes, size_t count, t
     while (written < count) {
         ssize_t some = write(file->fd, (const char *)bytes + written, count - written);
         if (some < 0 && errno != EINTR) {
-            /* A torn record ends what is read of the file: what is behind it must not count. */
-            TG_TRY(complain("cannot write", file->path, err));
+            status = complain("cannot write", file->path, err);
+            /* A torn record ends what is read of the file: what comes behind it must count. */
+            if (written > 0 && ftruncate(file->fd, (off_t)file->size) != 0) {
+                status = complain("cannot take back half a record of", file->path, err);
+            }
+            goto out;
         }
         written += some > 0 ? (size_t)some : 0;
     }
+    file->size += (int64_t)count;
 out:
     return status;
 }

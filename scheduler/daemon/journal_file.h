@@ -13,6 +13,9 @@
  * What was appended survives the process at once, and the host when its disk had the time: nothing
  * is synced but the file that takes another's place.
  *
+ * A record that could not be written whole (the disk is full) is taken back: what it says is lost,
+ * and what is appended later is not.
+ *
  * Ownership: close frees. Threads: one at a time. Errors: TG_ERR_IO with the path, TG_ERR_EXISTS
  * when another process uses the folder.
  */

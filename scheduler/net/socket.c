@@ -122,11 +122,24 @@ out:
     return status;
 }
 
+/* ZeroMQ removes the file of an ipc socket in the background, which the end of the process may
+ * forestall. Somebody else may listen there by now, with a file of his own. */
+static void
+remove_file(const tg_socket *socket)
+{
+    struct stat about;
+    const char *path = socket->url + strlen("ipc://");
+    if (socket->inode != 0 && stat(path, &about) == 0 && (uint64_t)about.st_ino == socket->inode) {
+        (void)unlink(path);
+    }
+}
+
 void
 tg_socket_close(tg_socket *socket)
 {
     if (socket->zmq != NULL) {
         (void)zmq_socket_monitor(socket->zmq, NULL, 0);
+        remove_file(socket);
         (void)zmq_close(socket->zmq);
     }
     if (socket->monitor != NULL) {
@@ -312,6 +325,7 @@ tg_socket_listen(tg_socket *socket, const char *address, const tg_socket_options
     bool keys = security->listen.public_key[0] != '\0';
     char url[TG_ENDPOINT_MAX + 1] = "";
     size_t bytes = sizeof url;
+    struct stat about;
     memset(socket, 0, sizeof *socket);
     TG_TRY(tg_endpoint_parse(address, &endpoint, err));
     TG_TRY(tg_endpoint_check(&endpoint, true, security, err));
@@ -331,6 +345,10 @@ tg_socket_listen(tg_socket *socket, const char *address, const tg_socket_options
         socket->probed = true;
     }
     (void)snprintf(socket->url, sizeof socket->url, "%s", url);
+    if (strncmp(url, "ipc://", strlen("ipc://")) == 0 &&
+        stat(url + strlen("ipc://"), &about) == 0) {
+        socket->inode = (uint64_t)about.st_ino;
+    }
     int length = snprintf(actual, room, "%s%s%s", url, keys ? " " : "",
                           keys ? security->listen.public_key : "");
     TG_CHECK(length > 0 && (size_t)length < room, err, TG_ERR_LIMIT, "%s: too long", url);

@@ -34,6 +34,7 @@ typedef struct tg_socket {
     bool probed;      /* a listening one: the first refusal is that of our own trial */
     bool up;          /* a dialled one: the connection is there */
     int64_t again_ns; /* when to connect again after a refusal; 0: not */
+    uint64_t inode;   /* of the file of an ipc socket that listens; 0: there is none */
     char url[TG_ENDPOINT_MAX + 1];
 } tg_socket;
 

@@ -33,7 +33,8 @@ speaker(const tg_sched *sched, const tg_sched_event *event, uint16_t *slot, tg__
     TG_TRY(tg__ranges_check(event, *job, err));
     for (size_t i = 0; i < event->range_count; i++) {
         for (uint32_t t = event->ranges[i].lo; t < event->ranges[i].hi; t++) {
-            if (tg__life_of(&(*job)->task[t]) == TG__HOME) {
+            if (tg__life_of(&(*job)->task[t]) == TG__HOME &&
+                event->kind != TG_EVENT_WORKER_HOLDS) { /* by a former scheduler perhaps */
                 status = never_assigned(event, t, err);
                 goto out;
             }
@@ -403,9 +404,6 @@ tg__on_holds(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     if (job == NULL) {
         goto out;
     }
-    TG_CHECK(job->spec.again, err, TG_ERR_VALUE,
-             "worker %" PRIu64 " says what it holds of job %" PRIu64 ", which it was told",
-             event->worker, event->job);
     for (size_t i = 0; i < event->range_count; i++) {
         actions += tg__end_actions(sched, job, event->ranges[i]) +
                    2 * (event->ranges[i].hi - event->ranges[i].lo);

@@ -94,7 +94,7 @@ typedef struct tg_sched_job {
     const uint8_t *stored; /* by stage: its tasks write to a store; NULL: none that is read does */
     int64_t peak_bytes;    /* what one worker must have at least */
     /* A job that goes on after a scheduler was started again; else false and 0. */
-    bool again;           /* workers may say what they hold of it */
+    bool again;           /* of former tasks some tiles may be with workers, who say so */
     const uint8_t *ended; /* by task, the lowest bit of each byte first: its result is in a store
                              or with the client. Only read at once; NULL: none is */
     int64_t begin_ns;     /* nothing is assigned before, so that workers can come back */
@@ -120,7 +120,8 @@ typedef enum tg_sched_event_kind {
     TG_EVENT_HANDED,        /* job, ranges: the client holds these results now */
     TG_EVENT_TIME,          /* nothing but the time */
     TG_EVENT_JOB_ATTACHED,  /* job, client: it belongs to that one now, who is told what there is */
-    TG_EVENT_WORKER_HOLDS,  /* worker, job, ranges: of a job with `again`: it has these tiles */
+    TG_EVENT_WORKER_HOLDS,  /* worker, job, ranges: it has these tiles; of a job with `again`, or
+                               when  it had been given up for dead */
     TG_EVENT_KINDS
 } tg_sched_event_kind;
 

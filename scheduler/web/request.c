@@ -65,15 +65,13 @@ read_first_line(piece line, tg_web_request *out)
 {
     piece method = cut(&line, ' '), target = cut(&line, ' ');
     int code = 200;
-    if (!is_token(method) || target.bytes == 0 || !is_plain(target, false) || line.bytes != 8 ||
-        memcmp(line.text, "HTTP/", 5) != 0) {
-        code = 400;
+    if (!is_token(method) || target.bytes == 0 || !is_plain(target, false) ||
+        target.text[0] != '/' || line.bytes != 8 || memcmp(line.text, "HTTP/", 5) != 0) {
+        code = 400; /* also for what proxies are asked: http://... */
     } else if (!is_word(line, "HTTP/1.1") && !is_word(line, "HTTP/1.0")) {
         code = 505;
     } else if (!is_word(method, "GET") && !is_word(method, "HEAD")) {
         code = 405;
-    } else if (target.text[0] != '/') { /* the forms of proxies */
-        code = 400;
     } else {
         piece path = cut(&target, '?');
         if (path.bytes > TG_WEB_PATH_MAX) {

@@ -33,7 +33,8 @@ for name in ("u2 f4 stack stack_big stack_be imagej lzw lzw_tiles zlib_tiles pac
              "predictor predictor_f rgb rgb_tiles planar bool palette").split():
     shutil.copy(GOLDEN / f"tiff_{name}.tif", CORPUS / "tiff" / name)
 for name in "series be scaled_be pair".split():
-    path = GOLDEN / f"nifti_{name}.{'hdr' if name == 'pair' else 'nii'}"
+    files = (GOLDEN / f"nifti_{name}{suffix}" for suffix in (".nii", ".hdr"))
+    path = next(p for p in files if p.is_file())
     (CORPUS / "nifti" / name).write_bytes(path.read_bytes()[:540])
 for name in "nifti2 nifti2_be".split():
     (CORPUS / "nifti" / name).write_bytes((GOLDEN / f"{name}.nii").read_bytes()[:540])

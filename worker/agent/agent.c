@@ -161,6 +161,8 @@ handle(tg_agent *agent, const tg_agent_event *event, tg_error *err)
         TG_TRY(tg__agent_on_job(agent, event, err));
     } else if (event->kind == TG_AGENT_DRAIN) {
         agent->say_drain = true;
+    } else if (event->kind == TG_AGENT_RESTART) {
+        TG_TRY(tg__agent_on_restart(agent, err));
     } else if (event->kind != TG_AGENT_TIME) {
         TG_CHECK((unsigned)event->kind < TG_AGENT_EVENTS && handlers[event->kind] != NULL, err,
                  TG_ERR_VALUE, "an event of no kind");

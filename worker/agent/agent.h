@@ -48,6 +48,11 @@
  * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once, LOST
  * behind the ends that were not said yet: the tile may be among them.
  *
+ * Another scheduler. What was assigned, or was to be fetched, given back and said, is forgotten;
+ * what runs goes on. Plans stay, and tiles that were made here: they are said as HELD, of each job
+ * at least an empty list, so that it is dropped if nobody knows it any more. The end of a task that
+ * runs is said as HELD too, unless it was assigned again meanwhile: then as DONE.
+ *
  * What the shell does. It carries out actions in their order, before the next step. Each START,
  * FETCH, SPILL and LOAD is answered by exactly one event, also when the job was dropped meanwhile.
  * It has a table of tiles by job and task; what a started task reads stays there until the task is
@@ -105,6 +110,7 @@ typedef enum tg_agent_event_kind {
     TG_AGENT_LOAD_FAILED,  /* job, task: what was on disk is not what was written */
     TG_AGENT_WANTED,       /* job, task: another one asks for a tile that is TG_AGENT_ON_DISK */
     TG_AGENT_DRAIN,        /* it shall leave as soon as its tiles are with others */
+    TG_AGENT_RESTART,      /* there is a new scheduler, or the old one takes it for a new worker */
     TG_AGENT_TIME,         /* nothing but the time */
     TG_AGENT_EVENTS
 } tg_agent_event_kind;

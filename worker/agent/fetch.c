@@ -210,7 +210,13 @@ locate(tg_agent *agent, tg__work *work, uint32_t t, uint64_t holder)
 {
     work->tile[t].flags &= (uint8_t)~TG__FREED;
     if (work->tile[t].wanted != 0) { /* else its reader was answered, and this crossed it */
-        tg__agent_far_of(agent, work, t)->holder = holder;
+        tg__far *far = tg__agent_far_of(agent, work, t);
+        bool flies = (far->bits & (TG__FLYING | TG__CANCELLED)) == TG__FLYING;
+        far->holder = holder;
+        if (flies && far->take == 0 && far->from != holder) { /* that one may be dead */
+            far->bits |= TG__CANCELLED;
+            (void)tg__agent_do(agent, TG_DO_CANCEL, work, t);
+        }
         tg__agent_fetch_want(agent, work, t);
     }
 }
@@ -221,7 +227,7 @@ tg__agent_hear_locate(tg_agent *agent, tg__work *work, const tg_message *message
     tg_status status = TG_OK;
     uint64_t tiles = count_of(message);
     TG_CHECK(message->worker != 0, err, TG_ERR_VALUE, "a tile is nowhere");
-    TG_CHECK(tg__agent_far_reserve(agent, tiles) &&
+    TG_CHECK(tg__agent_far_reserve(agent, tiles) && tg__agent_room_for(agent, tiles) &&
                  TG_GROW(work->fetches.items, work->fetches.count, tiles) &&
                  tg__agent_peer_reserve(agent, message->worker, message->address),
              err, TG_ERR_MEMORY, "no memory to note where %" PRIu64 " tiles are", tiles);

@@ -35,7 +35,8 @@ enum {
     TG__ENDED = 1, /* the task ended here, and was not assigned again since */
     TG__FREED = 2, /* the tile was made here, and forgotten by itself */
     TG__HEAPED = 4,
-    TG__ALONE = 8
+    TG__ALONE = 8,
+    TG__ORPHAN = 16 /* it runs, and no scheduler of today has assigned it */
 };
 
 typedef struct tg__tile {
@@ -106,6 +107,7 @@ struct tg__work {
     tg_status refused; /* why it cannot be run here; TG_OK: it can */
     char *text;        /* and in words; NULL, or TG__TEXT_BYTES */
     bool dropped;
+    bool say_held;               /* all that is here */
     bool told_started;           /* the last STARTED was not empty */
     int64_t need_most, out_most; /* of its stages */
     tg__tile *tile;
@@ -336,6 +338,7 @@ tg__agent_handler tg__agent_on_ended, tg__agent_on_failed, tg__agent_on_fetched,
 tg__agent_handler tg__agent_on_spilled, tg__agent_on_spill_failed, tg__agent_on_loaded,
     tg__agent_on_load_failed, tg__agent_on_wanted;
 tg_status tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err);
+tg_status tg__agent_on_restart(tg_agent *agent, tg_error *err);
 
 typedef tg_status tg__agent_hearer(tg_agent *agent, tg__work *work, const tg_message *message,
                                    tg_error *err);

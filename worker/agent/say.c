@@ -98,10 +98,48 @@ say_done(tg_agent *agent)
 /* --- what others wait for -----------------------------------------------------------------------
  */
 
+/* The next of the tiles from *from on that this worker has made or taken. At least one message. */
+static bool
+say_some_held(tg_agent *agent, const tg__work *work, uint32_t *from)
+{
+    tg_range *ranges = NULL;
+    size_t count = 0;
+    uint32_t tasks = work->tile != NULL ? work->spec.tasks->count : 0;
+    tg_message *message = tg__agent_say(agent, TG_MESSAGE_HELD, work, TG_RANGES_MAX, &ranges);
+    for (uint32_t t = *from; message != NULL && t < tasks; t++) {
+        bool own = work->tile[t].state == TG__OWN;
+        bool joins = count != 0 && ranges[count - 1].hi == t;
+        if (own && joins) {
+            ranges[count - 1].hi++;
+        } else if (own && count == TG_RANGES_MAX) {
+            tasks = t;
+        } else if (own) {
+            ranges[count++] = (tg_range){ t, t + 1 };
+        }
+        *from = own && tasks == t ? t : t + 1;
+    }
+    if (message != NULL) {
+        tg__agent_said(agent, count);
+    }
+    return message != NULL;
+}
+
+static bool
+say_held(tg_agent *agent, tg__work *work)
+{
+    uint32_t at = 0;
+    bool ok = say_some_held(agent, work, &at);
+    while (ok && work->tile != NULL && at < work->spec.tasks->count) {
+        ok = say_some_held(agent, work, &at);
+    }
+    work->say_held = !ok;
+    return ok;
+}
+
 static bool
 say_work(tg_agent *agent, tg__work *work)
 {
-    bool ok = true;
+    bool ok = !work->say_held || say_held(agent, work);
     tg_range *ranges = NULL;
     /* A tile of this worker's own can only be lost to who knows that it was made. */
     while (ok && work->lost_count != 0 && work->done_count != 0) {
@@ -175,7 +213,8 @@ say_started(tg_agent *agent, tg__work *work)
     if (tg__agent_say(agent, TG_MESSAGE_STARTED, work, agent->run_count, &ranges) != NULL) {
         for (size_t i = 0; i < agent->run_count; i++) {
             tg__run run = agent->runs[i];
-            if (run.work == work && work->tile[run.task].life == TG__RUNNING) {
+            if (run.work == work && work->tile[run.task].life == TG__RUNNING &&
+                !(work->tile[run.task].flags & TG__ORPHAN)) {
                 ranges[count++] = (tg_range){ run.task, run.task + 1 };
             }
         }

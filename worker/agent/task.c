@@ -141,8 +141,9 @@ check_assign(const tg__work *work, const tg_message *message, uint64_t *tasks, u
     for (size_t i = 0; i < message->range_count; i++) {
         tg_range range = message->ranges[i];
         for (uint32_t t = range.lo; t < range.hi; t++) {
-            TG_CHECK(work->tile[t].life == TG__NONE || work->tile[t].state == TG__OWN, err,
-                     TG_ERR_VALUE, "task %" PRIu32 " of job %" PRIu64 " was assigned twice", t,
+            TG_CHECK(work->tile[t].life == TG__NONE || work->tile[t].state == TG__OWN ||
+                         (work->tile[t].flags & TG__ORPHAN) != 0,
+                     err, TG_ERR_VALUE, "task %" PRIu32 " of job %" PRIu64 " was assigned twice", t,
                      work->id);
         }
         *tasks += range.hi - range.lo;
@@ -167,6 +168,8 @@ tg__agent_hear_assign(tg_agent *agent, tg__work *work, const tg_message *message
         for (uint32_t t = message->ranges[i].lo; t < message->ranges[i].hi; t++) {
             if (work->tile[t].state == TG__OWN) {
                 tg__agent_say_done(agent, work, t, 0);
+            } else if (work->tile[t].flags & TG__ORPHAN) { /* it runs already */
+                work->tile[t].flags &= (uint8_t)~TG__ORPHAN;
             } else {
                 assign(agent, work, t, message->flag);
             }
@@ -274,6 +277,7 @@ tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event,
         if (tg__agent_succ_count(work, t) != 0 || tg__agent_kept(work, t)) {
             tg__far *far = tg__agent_far_find(agent, work, t);
             if (far != NULL) { /* its end also answers a TAKE */
+                task->flags &= far->take != 0 ? (uint8_t)~TG__ORPHAN : UINT8_MAX;
                 far->take = 0;
                 tg__agent_fetch_cancel(agent, work, t);
             }
@@ -282,8 +286,13 @@ tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event,
         }
         inputs_were_read(agent, work, t);
         tg__agent_forget_task(agent, work, t);
-        tg__agent_say_done(agent, work, t, event->busy_ns);
+        if (task->flags & TG__ORPHAN) {
+            work->say_held = true;
+        } else {
+            tg__agent_say_done(agent, work, t, event->busy_ns);
+        }
     }
+    task->flags &= (uint8_t)~TG__ORPHAN;
     tg__agent_work_close(agent, work);
 out:
     return status;
@@ -300,7 +309,7 @@ tg__agent_on_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event
         tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
             TG_GROW(agent->messages, agent->message_count, 1),
         err, TG_ERR_MEMORY, "no memory for a failure of job %" PRIu64, work->id);
-    if (!work->dropped) {
+    if (!work->dropped && !(work->tile[t].flags & TG__ORPHAN)) {
         tg_message *message = tg__agent_say(agent, TG_MESSAGE_FAILED, work, 0, NULL);
         message->task = t;
         message->code = event->code;
@@ -309,6 +318,7 @@ tg__agent_on_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event
     }
     work->under_way--;
     work->tile[t].life = TG__NONE;
+    work->tile[t].flags &= (uint8_t)~TG__ORPHAN;
     release(agent, work, t);
     if (!work->dropped) {
         tg__agent_forget_task(agent, work, t);

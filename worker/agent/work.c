@@ -178,6 +178,7 @@ tg__agent_hear_drop(tg_agent *agent, tg__work *work, const tg_message *message, 
     TG_CHECK(tg__agent_room_for(agent, 2), err, TG_ERR_MEMORY, "no memory to drop a job");
     (void)tg__agent_do(agent, TG_DO_DROP, work, 0);
     work->dropped = true;
+    work->say_held = false;
     work->done_count = work->lost_count = work->revoked_count = 0;
     work->todo = 0;
     tg__agent_ring_remove(agent, work);

@@ -247,16 +247,15 @@ const tg_command tg_command_convert = {
     .details =
         "IN is anything that can be opened: Zarr, TIFF (a file or a folder), .npy, NIfTI. What\n"
         "OUT becomes is told by its suffix (.zarr, .npy, .tif, .nii, .png) or by --format.\n"
-        "Attributes and names of axes are kept where the format has them: in Zarr; of NIfTI's own\n"
-        "also in NIfTI. OUT appears when it is whole, and not before. Codecs of TIFF: none, lzw,\n"
-        "deflate:6, zstd:3.",
+        "Attributes and names of axes are kept where the format has them: in Zarr. OUT appears\n"
+        "when it is whole, and not before. Codecs of TIFF: none, lzw, deflate:6, zstd:3.",
     .words_min = 2,
     .words_max = 2,
     .options = {
         [OPTION_CHUNKS] = { "--chunks", "Z,Y,X", "chunk sizes, or one for all axes (as IN)" },
         [OPTION_SHARDS] = { "--shards", "Z,Y,X", "shard sizes, whole multiples of the chunks" },
         [OPTION_CODEC] = { "--codec", "CODEC", "blosc:zstd:5:shuffle, zstd:3, gzip:5, none" },
-        [OPTION_FORMAT] = { "--format", "NAME", "zarr, npy, tiff, nifti or png; else by suffix" },
+        [OPTION_FORMAT] = { "--format", "NAME", "zarr, npy, tiff, nifti, png, not by suffix" },
         [OPTION_VERSION] = { "--zarr-version", "2|3", "of a Zarr store (3)" },
         [OPTION_LIMIT] = { "--memory-limit", "SIZE", "1GiB, 500MB (half of what there is)" },
         [OPTION_THREADS] = { "--threads", "N", "threads that work (one per core)" },

@@ -96,7 +96,8 @@ static void
 look_at_clock(visit *v, tg_json_piece status, int64_t asked_ns, int64_t answered_ns)
 {
     int64_t there = tg_json_text_int(tg_json_text_get(status, "unix_ns"));
-    double seconds = (double)(there - (asked_ns + (answered_ns - asked_ns) / 2)) * 1e-9;
+    int64_t middle_ns = asked_ns + (answered_ns - asked_ns) / 2;
+    double seconds = (double)(there - middle_ns) * 1e-9;
     double error = (double)(answered_ns - asked_ns) * 0.5e-9;
     double size = seconds < 0 ? -seconds : seconds;
     if (size - error > CLOCK_GOOD_S) {

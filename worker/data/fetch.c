@@ -299,6 +299,13 @@ tg_fetcher_gone(tg_fetcher *f, uint64_t peer)
     }
 }
 
+bool
+tg_fetcher_asks(const tg_fetcher *f, uint64_t peer)
+{
+    const tg__holder *h = holder_find(f, peer);
+    return h != NULL && h->first != NULL;
+}
+
 /* -- what comes in ------------------------------------------------------------------------- */
 
 /* The first part of a tile says how long it is: makes the buffer and the table of parts. */

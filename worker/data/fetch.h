@@ -102,6 +102,8 @@ TG_MUST_USE tg_status tg_fetcher_add(tg_fetcher *fetcher, int64_t now_ns, const 
 void tg_fetcher_cancel(tg_fetcher *fetcher, uint64_t id);
 /* The holder is dead: all fetches from it fail with TG_ERR_NOT_FOUND. */
 void tg_fetcher_gone(tg_fetcher *fetcher, uint64_t peer);
+/* Something is being fetched from it. */
+bool tg_fetcher_asks(const tg_fetcher *fetcher, uint64_t peer);
 /* A frame that is no GET came in from `peer`. */
 TG_MUST_USE tg_status tg_fetcher_receive(tg_fetcher *fetcher, int64_t now_ns, uint64_t peer,
                                          const void *header, size_t header_bytes,

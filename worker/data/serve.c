@@ -31,7 +31,6 @@ tg_tile_server_create(const tg_tile_server_options *options, tg_tile_server **ou
     tg_tile_server_options *o = &s->options;
     o->peer_bytes_max = o->peer_bytes_max > 0 ? o->peer_bytes_max : (size_t)32 << 20;
     o->bytes_max = o->bytes_max > 0 ? o->bytes_max : (size_t)128 << 20;
-    o->host = o->shared != NULL ? o->host : 0;
     s->offers.shared = o->shared;
     s->offers.offer = o->offer;
     s->offers.withdraw = o->withdraw;
@@ -191,7 +190,10 @@ tg_tile_server_receive(tg_tile_server *s, int64_t now_ns, uint64_t peer, void *r
         goto out;
     }
     p->route = route;
-    p->remote = remote;
+    if (get.host != 0) { /* who cannot map does not say it again */
+        p->elsewhere = get.host != s->options.host;
+    }
+    p->remote = remote || p->elsewhere;
     p->rate = get.rate != 0 ? get.rate : p->rate;
     add_request(s, p, now_ns, &get);
 out:
@@ -211,14 +213,18 @@ remove_request(tg_tile_server *s, tg__reader *p, tg__request *before, tg__reques
     request_free(s, r);
 }
 
-void
+bool
 tg_tile_server_ready(tg_tile_server *s, uint64_t job, uint32_t task)
 {
+    bool found = false;
     for (size_t i = 0; i < s->reader_count; i++) {
         for (tg__request *r = s->readers[i]->first; r != NULL; r = r->next) {
-            r->waits = r->waits && !(r->job == job && r->task == task);
+            bool this_one = r->waits && r->job == job && r->task == task;
+            r->waits = r->waits && !this_one;
+            found = found || this_one;
         }
     }
+    return found;
 }
 
 void

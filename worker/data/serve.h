@@ -7,10 +7,10 @@
  *
  *     socket    tg_tile_server_receive(s, now, peer, ...)   a GET came in
  *               tg_tile_server_next(s, now, &message)       an answer to send
- *     agent     tg_tile_server_ready(s, job, task)          a tile that was `later` is here, or
- * lost tg_tile_server_forget(s, job, task)         the tile's memory is given up shell
- * tg_tile_server_gone(s, peer)                nobody waits for answers any more timer
- * tg_tile_server_deadline(s)
+ *     agent     tg_tile_server_ready(s, job, task)      a tile that was `later` is here, or lost
+ *               tg_tile_server_forget(s, job, task)     the tile's memory is given up
+ *     shell     tg_tile_server_gone(s, peer)            nobody waits for answers any more
+ *     timer     tg_tile_server_deadline(s)
  *
  * Answers are made when there is room for them, not when they are asked for: a tile that is freed
  * meanwhile is answered by NONE. Readers take turns. What was made and not yet freed by the socket
@@ -87,14 +87,15 @@ TG_MUST_USE tg_status tg_tile_server_create(const tg_tile_server_options *option
                                             tg_tile_server **out, tg_error *err);
 void tg_tile_server_destroy(tg_tile_server *server);
 
-/* A GET came in. `remote`: from another host, so that packing may pay. */
+/* A GET came in. `remote`: it is known that the reader is on another host, so that packing may pay.
+ * A reader that says so itself needs no such knowledge. */
 TG_MUST_USE tg_status tg_tile_server_receive(tg_tile_server *server, int64_t now_ns, uint64_t peer,
                                              void *route, bool remote, const void *header,
                                              size_t header_bytes, tg_error *err);
 /* The next answer; false: none for now. */
 bool tg_tile_server_next(tg_tile_server *server, int64_t now_ns, tg_data_message *out);
-/* Look the tile up again for those who wait for it. */
-void tg_tile_server_ready(tg_tile_server *server, uint64_t job, uint32_t task);
+/* Look the tile up again for those who wait for it. False: nobody does. */
+bool tg_tile_server_ready(tg_tile_server *server, uint64_t job, uint32_t task);
 /* The tile is not offered any more; its memory goes when nobody reads it. */
 void tg_tile_server_forget(tg_tile_server *server, uint64_t job, uint32_t task);
 /* The same for all tiles of a job. */

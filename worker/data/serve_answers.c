@@ -138,7 +138,8 @@ tg__answer(tg_tile_server *s, tg__reader *p, const tg__request *r, bool *waits,
     *waits = found == TG_TILE_LATER;
     if (found == TG_TILE_HERE) {
         size_t total = tg_buffer_bytes(buffer);
-        bool share = r->host != 0 && r->host == s->options.host && r->offset == 0;
+        bool share = s->offers.shared != NULL && r->host != 0 && r->host == s->options.host &&
+                     r->offset == 0;
         if (r->offset > total || (r->offset == total && total > 0)) {
             frame.reason = TG_DATA_OUTSIDE;
         } else if (!share || !answer_shared(s, r, buffer, &frame, out)) {

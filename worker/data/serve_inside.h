@@ -25,6 +25,7 @@ typedef struct tg__reader {
     uint64_t peer;
     void *route;
     bool remote, gone;
+    bool elsewhere; /* it said that it is on another host */
     uint64_t rate;
     tg__request *first, *last;
     size_t count;

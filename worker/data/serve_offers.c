@@ -75,6 +75,7 @@ tg__offers_fini(tg__offers *offers)
     while (offers->lingering != NULL) {
         tg__offer *o = offers->lingering;
         offers->lingering = o->next;
+        tg_buffer_leave_to_readers(o->buffer);
         offer_free(o);
     }
     offers->lingering_count = 0;

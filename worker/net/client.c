@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A session's connection to a cluster, and the thread that runs it. See client.h. */
+/* A session's connection to a cluster: the thread that runs it. See client.h. */
 #include "worker/net/client.h"
 
 #include <stdio.h>
@@ -14,16 +14,8 @@
 
 /* A scheduler that was there is waited for so long, then computations fail. */
 #define LOST_NS ((int64_t)20000000000)
-/* It answers questions within that time. */
-#define ASK_NS ((int64_t)10000000000)
 /* An answer is no longer than that. */
 #define ANSWER_MAX ((uint64_t)256 << 20)
-
-void
-tg__client_wake(tg_client *client)
-{
-    tg_net_wake(client->net);
-}
 
 void
 tg__client_say(tg_client *client, const tg_message *message)
@@ -114,6 +106,16 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
         &(tg_message){ .kind = TG_MESSAGE_ATTACH, .name = name, .text = tg_version_string() });
 }
 
+/* Others only add in front of it: the loop may go on from here without the lock. */
+static tg_client_job *
+first_job(tg_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    tg_client_job *job = client->jobs;
+    (void)pthread_mutex_unlock(&client->lock);
+    return job;
+}
+
 static void
 gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 {
@@ -127,7 +129,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         client->welcome = false;
         client->ask_sent = false;
         (void)pthread_mutex_unlock(&client->lock);
-        for (tg_client_job *job = client->jobs; job != NULL; job = job->next) {
+        for (tg_client_job *job = first_job(client); job != NULL; job = job->next) {
             if (job->state == TG_CLIENT_SENT) {
                 job->state = TG_CLIENT_ASKED; /* is said again to whoever answers next */
                 job->finished = false;
@@ -146,9 +148,9 @@ trouble(void *ctx, bool dialled, const char *text)
 }
 
 static tg_client_job *
-find_job(const tg_client *client, uint64_t number)
+find_job(tg_client *client, uint64_t number)
 {
-    tg_client_job *job = client->jobs;
+    tg_client_job *job = first_job(client);
     while (job != NULL && job->number != number) {
         job = job->next;
     }
@@ -236,7 +238,7 @@ static void
 data_cut(void *ctx, const tg_route *route)
 {
     tg_client *client = ctx;
-    tg_port_cut(client->port, route);
+    tg_port_cut(client->port, tg_clock_ns(), route);
 }
 
 static void
@@ -276,8 +278,8 @@ turn_jobs(tg_client *client, int64_t now_ns)
 {
     (void)pthread_mutex_lock(&client->lock);
     bool welcome = client->welcome;
-    tg_client_job *job = client->jobs; /* others only add in front of it */
     (void)pthread_mutex_unlock(&client->lock);
+    tg_client_job *job = first_job(client);
     while (job != NULL) {
         tg_client_job *next = job->next;
         if (welcome && job->state == TG_CLIENT_ASKED) {
@@ -327,7 +329,7 @@ tick(void *ctx, int64_t now_ns)
     turn_jobs(client, now_ns);
     say_ask(client);
     int64_t port = tg_port_turn(client->port, now_ns);
-    if (closing && client->jobs == NULL) {
+    if (closing && first_job(client) == NULL) {
         tg__client_say(client, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = "" });
         tg_net_stop(client->net);
     }
@@ -358,159 +360,7 @@ deliver(void *ctx, tg_crew_token token, int thread)
     tg__client_deliver((tg_delivery *)(uintptr_t)token.job);
 }
 
-/* -- the remote ------------------------------------------------------------------------------ */
-
-/* Waits for news until then; false: it is over. Lock held. */
-static bool
-wait_for_news(tg_client *client, int64_t until_ns)
-{
-    struct timespec at = { until_ns / 1000000000, until_ns % 1000000000 };
-    return (until_ns == INT64_MAX ? pthread_cond_wait(&client->news, &client->lock)
-                                  : pthread_cond_timedwait(&client->news, &client->lock, &at)) == 0;
-}
-
-static tg_status
-resources(tg_remote *remote, int *threads, int64_t *memory_limit, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_client *client = (tg_client *)remote;
-    int64_t until = tg_clock_ns() + client->worker_ns;
-    (void)pthread_mutex_lock(&client->lock);
-    while (client->failed == TG_OK && client->workers == 0 && wait_for_news(client, until)) {
-    }
-    if (client->failed != TG_OK) {
-        status = client->failed;
-        *err = client->error;
-    } else if (client->workers == 0) {
-        status =
-            tg_fail(err, TG_ERR_IO,
-                    "%s: the cluster has no workers, and none came for %.0f s: start some with "
-                    "tgworker --cluster %s",
-                    client->where, (double)client->worker_ns * 1e-9, client->where);
-    } else {
-        *threads = client->threads < TG_THREADS_MAX ? (int)client->threads : TG_THREADS_MAX;
-        *memory_limit = client->memory;
-    }
-    (void)pthread_mutex_unlock(&client->lock);
-    return status;
-}
-
-static tg_status
-start(tg_remote *remote, tg_computation *computation, tg_remote_job **out, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_client *client = (tg_client *)remote;
-    tg_client_job *job = NULL;
-    *out = NULL;
-    TG_TRY(tg__client_job_create(client, computation, &job, err));
-    job->base.ops = remote->ops;
-    (void)pthread_mutex_lock(&client->lock);
-    if (client->failed != TG_OK || client->closing) {
-        status = client->failed != TG_OK ? client->failed : TG_ERR_CANCELLED;
-        *err = client->error;
-    } else {
-        job->next = client->jobs;
-        client->jobs = job;
-    }
-    (void)pthread_mutex_unlock(&client->lock);
-    if (status != TG_OK) {
-        tg__client_job_release(job);
-        tg__client_job_release(job);
-        goto out;
-    }
-    tg__client_wake(client);
-    *out = &job->base;
-out:
-    return status;
-}
-
-static tg_status
-wait_for_job(tg_remote_job *base, int64_t timeout_ns, bool *done, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_client_job *job = (tg_client_job *)base;
-    tg_client *client = job->client;
-    int64_t until = timeout_ns < 0 ? INT64_MAX : tg_clock_ns() + timeout_ns;
-    (void)pthread_mutex_lock(&client->lock);
-    while (job->state != TG_CLIENT_ENDED && wait_for_news(client, until)) {
-    }
-    *done = job->state == TG_CLIENT_ENDED;
-    if (*done && job->outcome != TG_OK) {
-        status = job->outcome;
-        *err = job->error;
-    }
-    (void)pthread_mutex_unlock(&client->lock);
-    return status;
-}
-
-static void
-stop(tg_remote_job *base, tg_status code, const char *message)
-{
-    tg_client_job *job = (tg_client_job *)base;
-    (void)pthread_mutex_lock(&job->client->lock);
-    if (!job->stop) {
-        job->stop = true;
-        job->outcome = tg_fail(&job->error, code, "%s", message);
-    }
-    (void)pthread_mutex_unlock(&job->client->lock);
-    tg__client_wake(job->client);
-}
-
-static void
-progress(const tg_remote_job *base, uint32_t *done, uint32_t *count)
-{
-    const tg_client_job *job = (const tg_client_job *)base;
-    (void)pthread_mutex_lock(&job->client->lock);
-    *done = job->state == TG_CLIENT_ENDED && job->outcome == TG_OK ? job->tasks : job->done;
-    *count = job->tasks;
-    (void)pthread_mutex_unlock(&job->client->lock);
-}
-
-static void
-release(tg_remote_job *base)
-{
-    tg__client_job_release((tg_client_job *)base);
-}
-
-static void
-close_client(tg_remote *remote)
-{
-    tg_client *client = (tg_client *)remote;
-    (void)pthread_mutex_lock(&client->lock);
-    client->closing = true;
-    (void)pthread_cond_broadcast(&client->news);
-    (void)pthread_mutex_unlock(&client->lock);
-    if (client->runs) {
-        tg__client_wake(client);
-        (void)pthread_join(client->thread, NULL);
-        client->runs = false;
-    }
-}
-
-static void
-destroy(tg_remote *remote)
-{
-    tg_client *client = (tg_client *)remote;
-    tg_crew_destroy(client->crew);
-    tg_net_destroy(client->net);
-    tg_port_destroy(client->port);
-    free_holders(client);
-    tg_text_free(client->answer);
-    (void)pthread_cond_destroy(&client->news);
-    (void)pthread_mutex_destroy(&client->lock);
-    tg_free(NULL, client, sizeof *client);
-}
-
-static const tg_remote_ops client_ops = { .resources = resources,
-                                          .start = start,
-                                          .wait = wait_for_job,
-                                          .stop = stop,
-                                          .progress = progress,
-                                          .release = release,
-                                          .close = close_client,
-                                          .destroy = destroy };
-
-/* -- connecting ------------------------------------------------------------------------------ */
+/* -- starting and ending --------------------------------------------------------------------- */
 
 static tg_status
 dial(tg_client *client, const char *where, tg_net_options *options, tg_error *err)
@@ -527,54 +377,10 @@ out:
     return status;
 }
 
-static tg_status
-wait_for_welcome(tg_client *client, double seconds, tg_error *err)
-{
-    tg_status status = TG_OK;
-    int64_t until = tg_clock_ns() + (int64_t)(seconds * 1e9);
-    (void)pthread_mutex_lock(&client->lock);
-    while (!client->welcome && client->failed == TG_OK && wait_for_news(client, until)) {
-    }
-    if (client->failed != TG_OK) {
-        status = client->failed;
-        *err = client->error;
-    } else if (!client->welcome) {
-        status = tg_fail(err, TG_ERR_IO,
-                         "%s: no scheduler answered for %.3g s: does it run, and is it there?",
-                         client->where, seconds);
-    }
-    (void)pthread_mutex_unlock(&client->lock);
-    return status;
-}
-
 tg_status
-tg_session_connect(tg_session *session, const char *where, const tg_connect_options *given,
-                   tg_error *err)
+tg__client_begin(tg_client *client, tg_error *err)
 {
     tg_status status = TG_OK;
-    double seconds = 10, worker_seconds = 30;
-    pthread_condattr_t monotonic;
-    tg_client *client = tg_calloc(NULL, 1, sizeof *client);
-    TG_CHECK(client != NULL, err, TG_ERR_MEMORY, "no memory to connect");
-    client->base.ops = &client_ops;
-    atomic_init(&client->base.references, 1);
-    client->session = session;
-    (void)pthread_mutex_init(&client->lock, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&client->news, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    TG_CHECK(where != NULL && where[0] != 0 && strlen(where) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
-             "connect: give an address (tcp://host:port, ipc://path) or the path of a join file");
-    TG_CHECK(given == NULL || given->struct_size == sizeof *given, err, TG_ERR_VALUE,
-             "tg_connect_options.struct_size is %zu, this library's is %zu",
-             given != NULL ? given->struct_size : 0, sizeof *given);
-    if (given != NULL) {
-        seconds = given->timeout_seconds > 0 ? given->timeout_seconds : seconds;
-        worker_seconds = given->worker_seconds > 0 ? given->worker_seconds : worker_seconds;
-    }
-    client->worker_ns = (int64_t)(worker_seconds * 1e9);
-    memcpy(client->where, where, strlen(where) + 1);
     tg_net_options options = { .ctx = client,
                                .met = met,
                                .message = heard,
@@ -583,77 +389,43 @@ tg_session_connect(tg_session *session, const char *where, const tg_connect_opti
                                .tick = tick,
                                .data = data_came,
                                .data_cut = data_cut };
-    TG_TRY(dial(client, where, &options, err));
+    TG_TRY(dial(client, client->where, &options, err));
     tg_port_options port = {
-        .net = client->net, .pool = session->pool, .ctx = client, .ended = fetched
+        .net = client->net, .pool = client->session->pool, .ctx = client, .ended = fetched
     };
     TG_TRY(tg_port_create(&port, &client->port, err));
     TG_TRY(tg_crew_create(1, client, deliver, &client->crew, err));
     TG_CHECK(pthread_create(&client->thread, NULL, run, client) == 0, err, TG_ERR_LIMIT,
              "connect: the system gives no more threads");
     client->runs = true;
-    TG_TRY(wait_for_welcome(client, seconds, err));
-    tg__session_set_remote(session, &client->base);
-    client = NULL;
 out:
-    if (client != NULL) {
-        close_client(&client->base);
-        tg_remote_release(&client->base);
-    }
     return status;
 }
 
 void
-tg_session_disconnect(tg_session *session)
+tg__client_end(tg_client *client)
 {
-    tg__session_set_remote(session, NULL);
-}
-
-bool
-tg_session_is_connected(tg_session *session)
-{
-    tg_remote *remote = tg__session_remote(session);
-    bool connected = remote != NULL;
-    tg_remote_release(remote);
-    return connected;
-}
-
-tg_status
-tg_session_ask(tg_session *session, const char *what, char **text, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_remote *remote = tg__session_remote(session);
-    tg_client *client = (tg_client *)remote;
-    *text = NULL;
-    TG_CHECK(remote != NULL && remote->ops == &client_ops, err, TG_ERR_VALUE,
-             "the session is not connected to a cluster");
-    TG_CHECK(strlen(what) <= TG_NAME_MAX, err, TG_ERR_VALUE, "a question is one word");
-    int64_t until = tg_clock_ns() + ASK_NS;
     (void)pthread_mutex_lock(&client->lock);
-    while (client->asks && wait_for_news(client, until)) { /* one after the other */
+    bool runs = client->runs;
+    bool first = !client->closing;
+    client->closing = true;
+    client->runs = false;
+    if (client->failed == TG_OK) {
+        client->failed =
+            tg_fail(&client->error, TG_ERR_CANCELLED, "%s: the client was closed", client->where);
     }
-    client->asks = true;
-    client->answered = client->ask_sent = false;
-    (void)snprintf(client->asked, sizeof client->asked, "%s", what);
-    tg__client_wake(client);
-    while (!client->answered && client->failed == TG_OK && wait_for_news(client, until)) {
+    if (runs) {
+        tg_net_wake(client->net);
     }
-    if (client->answered) {
-        *text = client->answer;
-        client->answer = NULL;
-    } else if (client->failed != TG_OK) {
-        status = client->failed;
-        *err = client->error;
-    } else {
-        status = tg_fail(err, TG_ERR_IO, "%s: the scheduler does not answer", client->where);
-    }
-    tg_text_free(client->answer);
-    client->answer = NULL;
-    client->answer_bytes = 0;
-    client->asks = false;
     (void)pthread_cond_broadcast(&client->news);
     (void)pthread_mutex_unlock(&client->lock);
-out:
-    tg_remote_release(remote);
-    return status;
+    if (runs) {
+        (void)pthread_join(client->thread, NULL);
+    }
+    if (first) { /* what only the loop and its crew have; all jobs have ended */
+        tg_crew_destroy(client->crew);
+        tg_net_destroy(client->net);
+        tg_port_destroy(client->port);
+        free_holders(client);
+    }
 }

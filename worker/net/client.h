@@ -4,7 +4,7 @@
 /*
  * What: a session's connection to a cluster: the remote (worker/session/remote.h) that speaks with
  * a scheduler and fetches results from workers. client.c has the connection and its thread,
- * client_job.c what one computation does there.
+ * client_api.c what other threads ask of it, client_job.c what one computation does there.
  *
  * A job goes through
  *
@@ -35,8 +35,6 @@
 #include "worker/net/port.h"
 #include "worker/session/computation.h"
 
-typedef struct tg_client tg_client;
-
 typedef enum tg_client_state {
     TG_CLIENT_ASKED,
     TG_CLIENT_SENT,
@@ -52,9 +50,10 @@ typedef struct tg_client_job {
     uint64_t number;
     tg_computation *computation; /* while it has not ended */
     tg_wire_bytes plan;
-    tg_loans *loans; /* arrays in memory that did not fit into the plan */
+    char folder[TG_NET_PATH_MAX + 1]; /* relative paths are meant from here */
+    tg_loans *loans;                  /* arrays in memory that did not fit into the plan */
+    _Atomic tg_client_state state;    /* the loop's; others look whether it has ended */
     /* Under the client's lock. */
-    tg_client_state state;
     uint32_t done, tasks;
     bool stop; /* somebody wants it to end with `outcome` */
     tg_status outcome;
@@ -63,6 +62,7 @@ typedef struct tg_client_job {
     bool finished;    /* the scheduler said so */
     uint32_t left;    /* result tiles that are not here */
     uint32_t busy;    /* fetches and deliveries under way */
+    int64_t again_ns; /* when to ask again for what its holder did not have; 0: nothing */
     uint8_t *tiles;   /* by task: see client_job.c */
     uint64_t *holder; /* by task, of a result that was offered */
     uint32_t *queue;  /* tasks that were offered, a ring as large as there are tasks */
@@ -121,7 +121,10 @@ struct tg_client {
 };
 
 /* client.c */
-void tg__client_wake(tg_client *client);
+/* Dials, and starts the thread. Whether or not it fails, tg__client_end is due. */
+TG_MUST_USE tg_status tg__client_begin(tg_client *client, tg_error *err);
+/* Ends its jobs, then the thread; all that waits fails. Once more does nothing. */
+void tg__client_end(tg_client *client);
 /* To the scheduler, if it is there; what fails ends the connection. */
 void tg__client_say(tg_client *client, const tg_message *message);
 /* NULL: it was never told of. */

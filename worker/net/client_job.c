@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One computation on a cluster, as its client sees it. See client.h. */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -7,6 +9,8 @@
 #include "core/base/assert.h"
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
+#include "io/store/store.h"
+#include "worker/exec/clock.h"
 #include "worker/net/client.h"
 
 /* How far a result tile is. */
@@ -66,7 +70,6 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
     tg_status status = TG_OK;
     const tg_plan_core *plan = computation->run->plan;
     uint32_t tasks = plan->tasks.count;
-    char folder[TG_NET_PATH_MAX + 1]; /* relative paths are meant from here */
     tg_client_job *job = tg_calloc(NULL, 1, sizeof *job);
     *out = NULL;
     TG_CHECK(job != NULL, err, TG_ERR_MEMORY, "no memory for a job");
@@ -85,9 +88,9 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
     TG_TRY(draw_number(&job->number, err));
     job->loans = tg_loans_create(client->session->pool);
     TG_CHECK(job->loans != NULL, err, TG_ERR_MEMORY, "no memory for a job");
-    tg_wire_writing how = { .folder = getcwd(folder, sizeof folder),
-                            .lend = tg_loans_lend,
-                            .ctx = job->loans };
+    TG_CHECK(getcwd(job->folder, sizeof job->folder) != NULL, err, TG_ERR_IO,
+             "the name of the current folder cannot be had: %s", strerror(errno));
+    tg_wire_writing how = { .folder = job->folder, .lend = tg_loans_lend, .ctx = job->loans };
     TG_TRY(tg_wire_write_plan(plan, &how, &job->plan, err));
     (void)tg_remote_retain(&client->base);
     *out = job;
@@ -117,12 +120,18 @@ tg__client_job_submit(tg_client_job *job)
     }
     for (size_t t = 0; t < plan->target_count; t++) {
         const tg_plan_target *target = &plan->targets[t];
+        char path[sizeof job->folder + TG_STORE_PATH_MAX] = "";
+        if (target->stored) {
+            bool absolute = target->sink->attach[0] == '/';
+            (void)snprintf(path, sizeof path, "%s%s%s", absolute ? "" : job->folder,
+                           absolute ? "" : "/", target->sink->attach);
+        }
         tg__client_say(job->client,
                        &(tg_message){ .kind = TG_MESSAGE_TARGET,
                                       .job = job->number,
                                       .task = (uint32_t)t,
                                       .name = target->stored ? target->sink->format : "",
-                                      .text = target->stored ? target->sink->temporary : "",
+                                      .text = path,
                                       .flag = !target->stored });
     }
     tg__client_say(job->client,
@@ -266,6 +275,19 @@ tile_bytes(const tg_client_job *job, uint32_t task)
 /* Too far away to be waited for: what the scheduler says of the worker counts. */
 #define PATIENCE_NS ((int64_t)30000000000)
 
+#define AGAIN_NS ((int64_t)2000000000)
+
+static void
+ask_again(tg_client_job *job)
+{
+    job->again_ns = 0;
+    for (uint32_t t = 0; t < job->tasks; t++) {
+        if (job->tiles[t] == UNKNOWN && job->holder[t] != 0) {
+            offered(job, t, job->holder[t]);
+        }
+    }
+}
+
 static void
 fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
 {
@@ -336,7 +358,9 @@ tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
         } else if (job->holder[task] != 0 &&
                    (status == TG_ERR_IO || job->holder[task] != end->fetch.from)) {
             offered(job, task, job->holder[task]); /* it is elsewhere now, or try again */
-        } /* else it was lost there, and will be offered anew */
+        } else { /* it was lost there, and will be offered anew; or the connection was */
+            job->again_ns = job->again_ns != 0 ? job->again_ns : tg_clock_ns() + AGAIN_NS;
+        }
     }
 }
 
@@ -353,7 +377,7 @@ tg__client_deliver(tg_delivery *delivery)
     delivery->next = client->delivered;
     client->delivered = delivery;
     (void)pthread_mutex_unlock(&client->lock);
-    tg__client_wake(client);
+    tg_net_wake(client->net); /* which ends after this thread */
 }
 
 void
@@ -382,6 +406,9 @@ tg__client_job_turn(tg_client_job *job, int64_t now_ns)
     bool stop = job->stop;
     (void)pthread_mutex_unlock(&client->lock);
     if (sent && !stop) {
+        if (job->again_ns != 0 && now_ns >= job->again_ns) {
+            ask_again(job);
+        }
         fetch_more(job, now_ns);
         say_handed(job);
     }
@@ -397,8 +424,12 @@ tg__client_job_turn(tg_client_job *job, int64_t now_ns)
     }
     bool over = job->state == TG_CLIENT_ENDING && job->busy == 0;
     if (over) {
+        (void)pthread_mutex_lock(&client->lock);
+        job->stop = true; /* too late for another outcome */
+        tg_status outcome = job->outcome;
+        (void)pthread_mutex_unlock(&client->lock);
         job->computation = NULL;
-        tg__remote_ended(computation, job->outcome);
+        tg__remote_ended(computation, outcome);
         (void)pthread_mutex_lock(&client->lock);
         job->state = TG_CLIENT_ENDED;
         (void)pthread_cond_broadcast(&client->news);

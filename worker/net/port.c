@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Fetcher and tile server over the data sockets of a net. See port.h. */
+/*
+ * Fetcher and tile server over the data sockets of a net. See port.h.
+ *
+ * What a socket has no room for waits at its own connection, lest a peer that takes nothing (it is
+ * stopped, or dead and not yet known to be) keep all others waiting. It is bounded: by what the
+ * server makes for one reader, and by the parts that the fetcher asks of one holder.
+ */
 #include "worker/net/port.h"
 
 #include <string.h>
@@ -7,22 +13,36 @@
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
 
+/* A holder that says nothing for so long has not the tiles that are asked of it; a loaded disk may
+ * take some seconds. When its connection was cut it has died, or is about to come back. */
+#define SILENT_NS       ((int64_t)20000000000)
+#define CUT_NS          ((int64_t)1000000000)
+#define CHECK_NS        ((int64_t)250000000)
+#define SERVE_BYTES_MAX ((size_t)128 << 20)
+
+typedef struct held {
+    tg_data_message message;
+    struct held *next;
+} held;
+
 /* A holder that is connected to, or a reader that has asked. */
 typedef struct line {
     uint64_t peer; /* the holder's number; 0: a reader */
     tg_route route;
-    char *address; /* of a holder */
-    bool remote;   /* of a reader: on another host, as far as is known */
+    char *address;    /* of a holder */
+    int64_t heard_ns; /* of a holder: since when it has been silent */
+    bool cut;
+    held *first, **last; /* what its socket had no room for */
     struct line *next;
 } line;
 
 struct tg_port {
     tg_port_options options;
+    tg_shared_reader *reader;
     tg_fetcher *fetcher;
     tg_tile_server *server;
     line *lines;
-    bool is_held; /* `space` is what the socket had no room for */
-    tg_data_message space;
+    int64_t check_ns; /* when to look for silent holders again */
 };
 
 static void
@@ -46,13 +66,19 @@ tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err)
     *out = NULL;
     TG_CHECK(port != NULL, err, TG_ERR_MEMORY, "no memory for a data port");
     port->options = *options;
+    port->reader = tg_shared_reader_create(); /* without one tiles are copied */
     tg_fetcher_options fetching = { .pool = options->pool,
                                     .window_bytes = options->window_bytes,
                                     .seed = tg_net_self(options->net),
                                     .host = tg_shared_host(),
-                                    .map = tg_shared_map };
+                                    .reader = port->reader,
+                                    .map = tg_shared_map,
+                                    .trim = tg_shared_trim };
     TG_TRY(tg_fetcher_create(&fetching, &port->fetcher, err));
     if (options->lookup != NULL) {
+        size_t most = options->serve_bytes > 0 && options->serve_bytes < SERVE_BYTES_MAX
+                          ? options->serve_bytes
+                          : SERVE_BYTES_MAX;
         tg_tile_server_options serving = { .ctx = port,
                                            .lookup = look_up,
                                            .wake = wake,
@@ -60,6 +86,8 @@ tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err)
                                            .shared = options->shared,
                                            .offer = tg_shared_offer,
                                            .withdraw = tg_shared_withdraw,
+                                           .bytes_max = most,
+                                           .peer_bytes_max = most / 4,
                                            .host = tg_shared_host() };
         TG_TRY(tg_tile_server_create(&serving, &port->server, err));
     }
@@ -71,37 +99,40 @@ out:
 }
 
 static void
+free_message(tg_data_message *message)
+{
+    if (message->free_fn != NULL) {
+        message->free_fn(message->payload, message->hint);
+    }
+}
+
+static void
 free_line(line *gone)
 {
+    while (gone->first != NULL) {
+        held *next = gone->first->next;
+        free_message(&gone->first->message);
+        tg_free(NULL, gone->first, sizeof *gone->first);
+        gone->first = next;
+    }
     if (gone->address != NULL) {
         tg_free(NULL, gone->address, strlen(gone->address) + 1);
     }
     tg_free(NULL, gone, sizeof *gone);
 }
 
-static void
-free_message(tg_data_message *message)
-{
-    if (message->free_fn != NULL) {
-        message->free_fn(message->payload, message->hint);
-        message->free_fn = NULL;
-    }
-}
-
 void
 tg_port_destroy(tg_port *port)
 {
     if (port != NULL) {
-        if (port->is_held) {
-            free_message(&port->space);
-        }
-        tg_fetcher_destroy(port->fetcher);
-        tg_tile_server_destroy(port->server);
         while (port->lines != NULL) {
             line *next = port->lines->next;
             free_line(port->lines);
             port->lines = next;
         }
+        tg_fetcher_destroy(port->fetcher);
+        tg_tile_server_destroy(port->server);
+        tg_shared_reader_destroy(port->reader);
         tg_free(NULL, port, sizeof *port);
     }
 }
@@ -139,6 +170,7 @@ new_line(tg_port *port, const char *address, tg_error *err)
         TG_CHECK(made->address != NULL, err, TG_ERR_MEMORY, "no memory for a connection");
         memcpy(made->address, address, bytes);
     }
+    made->last = &made->first;
     made->next = port->lines;
     port->lines = made;
 out:
@@ -157,10 +189,6 @@ drop_line(tg_port *port, line *gone)
         at = &(*at)->next;
     }
     *at = gone->next;
-    if (port->is_held && port->space.route == gone) {
-        free_message(&port->space);
-        port->is_held = false;
-    }
     free_line(gone);
 }
 
@@ -217,6 +245,9 @@ tg_port_fetch(tg_port *port, int64_t now_ns, const tg_fetch *fetch, const char *
     tg_fetch asked = *fetch;
     line *to = NULL;
     TG_TRY(line_to(port, fetch->from, address, &to, err));
+    if (!tg_fetcher_asks(port->fetcher, fetch->from)) {
+        to->heard_ns = now_ns; /* nothing was asked of it before */
+    }
     asked.route = to;
     status = tg_fetcher_add(port->fetcher, now_ns, &asked, id, err);
 out:
@@ -246,29 +277,41 @@ tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame)
         return; /* no memory: as if it had been lost */
     }
     if (from->peer != 0) {
+        from->heard_ns = now_ns;
+        from->cut = false;
         status = tg_fetcher_receive(port->fetcher, now_ns, from->peer, frame->head,
                                     frame->head_bytes, frame->body, frame->body_bytes, &err);
         if (status == TG_ERR_FORMAT || status == TG_ERR_UNSUPPORTED || status == TG_ERR_LIMIT) {
             tg_port_gone(port, from->peer);
         }
     } else if (port->server != NULL) {
-        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from,
-                                        from->remote, frame->head, frame->head_bytes, &err);
+        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from, false,
+                                        frame->head, frame->head_bytes, &err);
         if (status != TG_OK) {
             tg_tile_server_gone(port->server, reader_number(from));
         }
     }
 }
 
-void
-tg_port_cut(tg_port *port, const tg_route *route)
+static bool
+is_route_of(const line *at, const tg_route *cut)
 {
     /* The id of a reader is not known here: its place and line are. */
+    return at->route.transport == cut->transport && at->route.place == cut->place &&
+           at->route.line == cut->line;
+}
+
+void
+tg_port_cut(tg_port *port, int64_t now_ns, const tg_route *route)
+{
     line *at = port->lines;
     while (at != NULL) {
         line *next = at->next;
-        if (at->peer == 0 && at->route.transport == route->transport &&
-            at->route.place == route->place && at->route.line == route->line) {
+        if (is_route_of(at, route) && at->peer != 0) {
+            at->heard_ns = at->cut ? at->heard_ns : now_ns;
+            at->cut = true;
+            port->check_ns = now_ns;
+        } else if (is_route_of(at, route)) {
             if (port->server != NULL) {
                 tg_tile_server_gone(port->server, reader_number(at));
             }
@@ -293,42 +336,102 @@ tg_port_gone(tg_port *port, uint64_t peer)
     }
 }
 
-static bool
-next_message(tg_port *port, int64_t now_ns)
+/* A holder that was cut off, or is silent though it was asked, is as good as gone. Gives the time
+ * at which that may be said of the next one. */
+static int64_t
+find_silent(tg_port *port, int64_t now_ns)
 {
-    return tg_fetcher_next(port->fetcher, now_ns, &port->space) ||
-           (port->server != NULL && tg_tile_server_next(port->server, now_ns, &port->space));
+    int64_t soonest = INT64_MAX;
+    uint64_t gone = 0;
+    if (now_ns < port->check_ns) { /* there may be many of them, and many turns */
+        return port->check_ns;
+    }
+    for (line *at = port->lines; at != NULL; at = at->next) {
+        if (at->peer != 0 && (at->cut || tg_fetcher_asks(port->fetcher, at->peer))) {
+            int64_t over = at->heard_ns + (at->cut ? CUT_NS : SILENT_NS);
+            gone = over <= now_ns ? at->peer : gone;
+            soonest = tg_min_i64(soonest, over);
+        }
+    }
+    if (gone != 0) {
+        tg_port_gone(port, gone);
+        soonest = now_ns;
+    } else {
+        port->check_ns = tg_min_i64(soonest, now_ns + CHECK_NS);
+    }
+    return soonest;
 }
+
+/* -- sending ---------------------------------------------------------------------------------- */
 
 /* False: the socket has no room. */
 static bool
-send_one(tg_port *port)
+send_one(tg_port *port, const line *to, tg_data_message *message)
 {
-    tg_data_message *message = &port->space;
-    const line *to = message->route;
     tg_sent sent =
         tg_net_data_send(port->options.net, &to->route, message->header, sizeof message->header,
                          message->payload, message->payload_bytes, message->free_fn, message->hint);
     if (sent == TG_SENT_LOST) {
         free_message(message); /* who misses it asks again */
     }
-    port->is_held = sent == TG_SENT_LATER;
-    return !port->is_held;
+    return sent != TG_SENT_LATER;
+}
+
+static void
+hold(line *to, tg_data_message *message)
+{
+    held *made = tg_malloc(NULL, sizeof *made);
+    if (made != NULL) {
+        *made = (held){ .message = *message };
+        *to->last = made;
+        to->last = &made->next;
+    } else {
+        free_message(message); /* as if it had been lost */
+    }
+}
+
+static void
+send_held(tg_port *port)
+{
+    for (line *to = port->lines; to != NULL; to = to->next) {
+        while (to->first != NULL && send_one(port, to, &to->first->message)) {
+            held *sent = to->first;
+            to->first = sent->next;
+            to->last = to->first != NULL ? to->last : &to->first;
+            tg_free(NULL, sent, sizeof *sent);
+        }
+    }
+}
+
+static bool
+next_message(tg_port *port, int64_t now_ns, tg_data_message *out)
+{
+    return tg_fetcher_next(port->fetcher, now_ns, out) ||
+           (port->server != NULL && tg_tile_server_next(port->server, now_ns, out));
+}
+
+void
+tg_port_send(tg_port *port, int64_t now_ns)
+{
+    tg_data_message message;
+    while (next_message(port, now_ns, &message)) {
+        line *to = message.route;
+        if (to->first != NULL || !send_one(port, to, &message)) {
+            hold(to, &message);
+        }
+    }
 }
 
 int64_t
 tg_port_turn(tg_port *port, int64_t now_ns)
 {
     tg_fetch_end end;
-    bool room = !port->is_held || send_one(port);
-    while (room && next_message(port, now_ns)) {
-        room = send_one(port);
-    }
+    int64_t silent = find_silent(port, now_ns);
+    send_held(port);
+    tg_port_send(port, now_ns);
     while (tg_fetcher_end(port->fetcher, &end)) {
         port->options.ended(port->options.ctx, &end);
     }
-    int64_t next = port->is_held ? INT64_MAX : tg_fetcher_deadline(port->fetcher);
-    int64_t serving =
-        port->server != NULL && !port->is_held ? tg_tile_server_deadline(port->server) : INT64_MAX;
-    return serving < next ? serving : next;
+    int64_t next = tg_min_i64(silent, tg_fetcher_deadline(port->fetcher));
+    return port->server != NULL ? tg_min_i64(next, tg_tile_server_deadline(port->server)) : next;
 }

@@ -11,6 +11,10 @@
  *     net's gone                         ->  tg_port_gone
  *
  * Connections to holders are made at the first fetch and kept; one whose holder is gone is closed.
+ * A holder is gone when its connection was cut and it does not come back within a second, or when
+ * it was silent for 20 s though something was asked of it: then what is fetched from it fails with
+ * TG_ERR_NOT_FOUND. So fetches need no deadline, however long those before them take.
+ * Tiles of holders on this host are mapped rather than copied, if the system lets us.
  *
  * Ownership: the port borrows net, pool and shared memory. Threads: the net's, one at a time; but
  * `wake` of the net may come from any. Errors: a holder whose address is no good fails its fetch.
@@ -32,10 +36,13 @@ typedef struct tg_port_options {
     tg_tile_answer (*lookup)(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
                              size_t *element_bytes);
     size_t window_bytes; /* 0: 64 MiB */
+    size_t serve_bytes;  /* on their way to others, which keeps the tiles in memory; 0 or more than
+                            128 MiB: 128 MiB */
 } tg_port_options;
 
 TG_MUST_USE tg_status tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err);
-/* Once the net's sockets are closed (tg_net_destroy). NULL is allowed. */
+/* Once the net's sockets are closed (tg_net_destroy), and all buffers that it gave were released.
+ * NULL is allowed. */
 void tg_port_destroy(tg_port *port);
 
 /* `fetch->route` is not looked at. */
@@ -44,9 +51,11 @@ TG_MUST_USE tg_status tg_port_fetch(tg_port *port, int64_t now_ns, const tg_fetc
 /* It has no end then. */
 void tg_port_cancel(tg_port *port, uint64_t id);
 void tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame);
-void tg_port_cut(tg_port *port, const tg_route *route);
+void tg_port_cut(tg_port *port, int64_t now_ns, const tg_route *route);
 /* A peer of the cluster has died. */
 void tg_port_gone(tg_port *port, uint64_t peer);
+/* Sends what can be answered and asked now: of tg_port_turn, for who cannot wait for it. */
+void tg_port_send(tg_port *port, int64_t now_ns);
 /* Gives when it wants to be called again. */
 int64_t tg_port_turn(tg_port *port, int64_t now_ns);
 

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "scheduler/net/zap.h"
 #include "worker/exec/clock.h"
@@ -15,10 +16,10 @@
 #include "worker/net/worker_inside.h"
 
 static void
-note(const tg_worker *worker, const char *text)
+note(tg_worker *worker, const char *text)
 {
     if (worker->options.log != NULL) {
-        worker->options.log(worker->options.ctx, text);
+        tg_flood_log(&worker->notes, tg_clock_ns(), text, worker->options.log, worker->options.ctx);
     }
 }
 
@@ -26,9 +27,10 @@ void
 tg__worker_say(tg_worker *worker, const tg_message *message)
 {
     tg_error err;
-    if (worker->scheduler != 0 &&
-        tg_net_send(worker->net, worker->scheduler, message, &err) != TG_OK) {
-        tg_net_drop(worker->net, worker->scheduler, err.message);
+    tg_status status =
+        worker->scheduler != 0 ? tg_net_send(worker->net, worker->scheduler, message, &err) : TG_OK;
+    if (status != TG_OK && status != TG_ERR_NOT_FOUND) { /* who is gone is told of by gone() */
+        tg__worker_end(worker, status, err.message);
     }
 }
 
@@ -64,19 +66,6 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
                                           .memory = worker->memory });
 }
 
-/* Nothing of the jobs of a scheduler that is gone is of use to the next one. */
-static void
-drop_jobs(tg_worker *worker)
-{
-    tg_worker_job *job = worker->jobs;
-    while (job != NULL) {
-        tg_worker_job *next = job->next;
-        tg_message drop = { .kind = TG_MESSAGE_DROP, .job = job->number };
-        tg__worker_job_hears(worker, &drop);
-        job = next;
-    }
-}
-
 static void
 gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 {
@@ -89,7 +78,19 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         worker->scheduler = 0;
         worker->joined = false;
         worker->lost_ns = tg_clock_ns();
-        drop_jobs(worker);
+        tg__worker_jobs_orphan(worker);
+    }
+}
+
+/* One path for the first scheduler and the next: what is here is said, if anything is. */
+static void
+welcomed(tg_worker *worker)
+{
+    worker->joined = true;
+    note(worker, "joined the cluster");
+    tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_RESTART });
+    if (worker->leaving) {
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
     }
 }
 
@@ -101,8 +102,7 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     (void)roles;
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
-        worker->joined = true;
-        note(worker, "joined the cluster");
+        welcomed(worker);
         break;
     case TG_MESSAGE_REFUSED:
         tg__worker_end(worker, TG_ERR_UNSUPPORTED, message->text);
@@ -121,7 +121,7 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
         tg__worker_job_hears(worker, message);
         break;
     default:
-        tg_net_drop(worker->net, worker->scheduler, "a message that is not for workers");
+        tg__worker_end(worker, TG_ERR_FORMAT, "the scheduler says what is not for workers");
         break;
     }
 }
@@ -149,7 +149,7 @@ static void
 data_cut(void *ctx, const tg_route *route)
 {
     tg_worker *worker = ctx;
-    tg_port_cut(worker->port, route);
+    tg_port_cut(worker->port, tg_clock_ns(), route);
 }
 
 static void
@@ -183,18 +183,32 @@ not_alive(void *ctx)
     tg__worker_end(ctx, TG_OK, "the process that started this worker is gone");
 }
 
+/* Without a scheduler for too long. Gives when that will be. */
 static int64_t
-earliest(int64_t a, int64_t b)
+check_death(tg_worker *worker, int64_t now_ns)
 {
-    return a < b ? a : b;
+    int64_t death = INT64_MAX;
+    if (worker->lost_ns != 0) {
+        death = worker->lost_ns + worker->options.death_timeout_ns;
+        if (now_ns >= death) {
+            char text[400];
+            (void)snprintf(text, sizeof text, "%.300s: no scheduler for %.0f s",
+                           worker->options.cluster,
+                           (double)worker->options.death_timeout_ns * 1e-9);
+            tg__worker_end(worker, TG_ERR_IO, text);
+        }
+    }
+    return death;
 }
 
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
     tg_worker *worker = ctx;
-    int64_t death = INT64_MAX;
-    tg__worker_take_news(worker);
+    int64_t next = tg__worker_take_news(worker, now_ns);
+    if (atomic_load(&worker->starved)) {
+        tg__worker_end(worker, TG_ERR_MEMORY, "no memory to go on");
+    }
     if (atomic_load(&worker->stop)) {
         tg__worker_end(worker, TG_OK, "stopped");
     }
@@ -202,25 +216,15 @@ tick(void *ctx, int64_t now_ns)
         worker->leave_ns = INT64_MAX;
         begin_to_leave(worker);
     }
-    if (worker->lost_ns != 0) {
-        death = worker->lost_ns + worker->options.death_timeout_ns;
-        if (now_ns >= death) {
-            char text[400];
-            (void)snprintf(text, sizeof text, "%s: no scheduler for %.0f s",
-                           worker->options.cluster,
-                           (double)worker->options.death_timeout_ns * 1e-9);
-            tg__worker_end(worker, TG_ERR_IO, text);
-        }
-    }
+    next = tg_min_i64(next, check_death(worker, now_ns));
     if (!worker->ended && tg_agent_deadline(worker->agent) <= now_ns) {
         tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_TIME });
     }
-    int64_t next = tg_port_turn(worker->port, now_ns);
-    if (worker->ended) {
-        return next;
+    next = tg_min_i64(next, tg_port_turn(worker->port, now_ns));
+    if (!worker->ended) {
+        next = tg_min_i64(next, tg_min_i64(tg_agent_deadline(worker->agent), worker->leave_ns));
     }
-    next = earliest(next, tg_agent_deadline(worker->agent));
-    return earliest(next, earliest(death, worker->leave_ns));
+    return next;
 }
 
 /* -- starting -------------------------------------------------------------------------------- */
@@ -322,7 +326,8 @@ tg_worker_create(const tg_worker_options *options, tg_worker **out, tg_error *er
                              .shared = options->shared,
                              .ctx = worker,
                              .ended = tg__worker_fetched,
-                             .lookup = tg__worker_look_up };
+                             .lookup = tg__worker_look_up,
+                             .serve_bytes = (size_t)(worker->memory / 32) };
     TG_TRY(tg_port_create(&port, &worker->port, err));
     TG_TRY(tg_crew_create((int)worker->threads, worker, tg__worker_run, &worker->crew, err));
     TG_TRY(tg_crew_create(1, worker, tg__worker_expand, &worker->clerk, err));
@@ -345,13 +350,7 @@ tg_worker_destroy(tg_worker *worker)
         tg_spill_destroy(worker->spill);
         tg_alive_watch_destroy(worker->watch);
         tg_net_destroy(worker->net);
-        tg_port_destroy(worker->port);
-        while (worker->first != NULL) {
-            tg_worker_news *next = worker->first->next;
-            tg_buffer_release(worker->first->buffer);
-            tg_free(NULL, worker->first, sizeof *worker->first);
-            worker->first = next;
-        }
+        tg__worker_news_free(worker);
         while (worker->fetches != NULL) {
             tg_worker_fetch *next = worker->fetches->next;
             tg_free(NULL, worker->fetches, sizeof *worker->fetches);
@@ -359,6 +358,7 @@ tg_worker_destroy(tg_worker *worker)
         }
         tg_agent_destroy(worker->agent);
         tg__worker_jobs_free(worker);
+        tg_port_destroy(worker->port); /* behind the tiles of others that jobs had mapped */
         tg_zap_close(worker->security.allowed);
         tg_keys_forget(&worker->security.listen);
         tg_keys_forget(&worker->security.connect);

@@ -11,15 +11,18 @@
  *
  *     worker.c         the loop: messages, signals, joining and leaving
  *     worker_act.c     the agent's actions: threads, fetches, disk; and how they end
+ *     worker_serve.c   tiles for others
  *     worker_job.c     one job: its plan, from bytes to a part that runs
  *
- * A scheduler that was started again is somebody new: everything of the former's jobs is let go,
- * and the worker introduces itself anew. Without a scheduler for the death timeout it ends.
+ * A scheduler that was started again is somebody new: the worker introduces itself anew, and says
+ * what it holds of the former's jobs; what had been assigned is forgotten, what is not known there
+ * any more is dropped. Without a scheduler for the death timeout it ends; so it does when the
+ * scheduler says what makes no sense.
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.
- * Errors: TG_ERR_VALUE for options that cannot be; TG_ERR_IO when the scheduler refused it or did
- * not come; TG_ERR_MEMORY, TG_ERR_LIMIT.
+ * Errors: TG_ERR_VALUE for options that cannot be; TG_ERR_UNSUPPORTED when the scheduler refused
+ * it, TG_ERR_IO when it did not come; TG_ERR_FORMAT, TG_ERR_MEMORY, TG_ERR_LIMIT.
  */
 #include "core/mem/shared.h"
 #include "scheduler/net/net.h"

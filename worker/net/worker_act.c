@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 #include "worker/net/worker_inside.h"
 
-/* A holder that does not answer for so long has lost the tile, as far as this worker can tell. */
-#define FETCH_NS ((int64_t)10000000000)
+/* What finds no memory is tried again after so long, and so often: buffers that are still being
+ * sent to others are beside the agent's books, and go by themselves. */
+#define AGAIN_NS ((int64_t)50000000)
+enum { TRIES = 100 };
 
 /* -- the inbox ------------------------------------------------------------------------------- */
 
@@ -22,7 +25,7 @@ tg__worker_tell(tg_worker *worker, const tg_worker_news *news)
     tg_worker_news *copy = tg_malloc(NULL, sizeof *copy);
     if (copy == NULL) {
         tg_buffer_release(news->buffer);
-        atomic_store(&worker->stop, true);
+        atomic_store(&worker->starved, true);
         tg_net_wake(worker->net);
         return;
     }
@@ -53,7 +56,11 @@ tg__worker_run(void *ctx, tg_crew_token token, int thread)
     tg_worker_job *job = (tg_worker_job *)(uintptr_t)token.job;
     tg_error err = { .message = "" };
     int64_t start = tg_clock_ns();
-    tg_worker_news news = { .kind = TG_NEWS_RAN, .job = job->number, .task = (uint32_t)token.task };
+    tg_worker_news news = { .kind = TG_NEWS_RAN,
+                            .whose = job,
+                            .job = job->number,
+                            .task = (uint32_t)token.task,
+                            .tries = (uint32_t)(token.task >> 32) };
     news.status = tg_part_run(job->part, news.task, thread, 0, &news.bytes, &err);
     news.busy_ns = tg_clock_ns() - start;
     if (news.status != TG_OK) {
@@ -63,15 +70,19 @@ tg__worker_run(void *ctx, tg_crew_token token, int thread)
 }
 
 static void
-start(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
+start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
 {
     tg_error err;
     tg_status status = tg_crew_start(
-        worker->crew, (tg_crew_token){ (uint64_t)(uintptr_t)job, action->task }, &err);
+        worker->crew, (tg_crew_token){ (uint64_t)(uintptr_t)job, (uint64_t)tries << 32 | task },
+        &err);
     if (status != TG_OK) {
-        tg_worker_news news = {
-            .kind = TG_NEWS_RAN, .job = action->job, .task = action->task, .status = status
-        };
+        tg_worker_news news = { .kind = TG_NEWS_RAN,
+                                .whose = job,
+                                .job = job->number,
+                                .task = task,
+                                .tries = TRIES,
+                                .status = status };
         say_text(&news, err.message);
         tg__worker_tell(worker, &news);
     }
@@ -96,7 +107,7 @@ fetch(tg_worker *worker, const tg_agent_action *action)
                         .task = action->task,
                         .from = action->peer,
                         .bytes_max = action->bytes,
-                        .deadline_ns = now + FETCH_NS };
+                        .deadline_ns = INT64_MAX };
     tg_worker_fetch *made = tg_calloc(NULL, 1, sizeof *made);
     if (made != NULL &&
         tg_port_fetch(worker->port, now, &wanted, action->address, &made->id, &err) == TG_OK) {
@@ -134,7 +145,7 @@ static void
 cancel_fetch(tg_worker *worker, const tg_agent_action *action)
 {
     tg_worker_fetch **at = find_fetch(worker, action->job, action->task);
-    if (*at != NULL) { /* else its end is on the way */
+    if (*at != NULL) { /* else that it could not begin is on the way */
         tg_port_cancel(worker->port, (*at)->id);
         forget_fetch(at);
         no_fetch(worker, action, "it was not needed any more");
@@ -145,21 +156,27 @@ void
 tg__worker_fetched(void *ctx, const tg_fetch_end *end)
 {
     tg_worker *worker = ctx;
-    uint32_t task = end->fetch.task;
-    const tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
+    tg_worker_fetch **at = find_fetch(worker, end->fetch.job, end->fetch.task);
+    if (*at == NULL || (*at)->id != end->id) { /* cancelled when it had just ended */
+        tg_buffer_release(end->buffer);
+        return;
+    }
+    forget_fetch(at);
     tg_error err = end->error;
     tg_status status = end->status;
-    forget_fetch(find_fetch(worker, end->fetch.job, task));
-    if (status == TG_OK && job != NULL && job->plan != NULL) {
-        status = tg_part_check(job->plan, task, tg_buffer_data(end->buffer),
+    const tg_worker_job *job = tg__worker_job_find(worker, end->fetch.job);
+    if (status == TG_OK) {
+        status = tg_part_check(job->plan, end->fetch.task, tg_buffer_data(end->buffer),
                                tg_buffer_bytes(end->buffer), &err);
     }
     tg_agent_event event = { .kind = status == TG_OK ? TG_AGENT_FETCHED : TG_AGENT_FETCH_FAILED,
                              .job = end->fetch.job,
-                             .task = task,
+                             .task = end->fetch.task,
                              .text = err.message };
     if (status == TG_OK) {
-        event.bytes = end->shared ? 0 : tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
+        /* One that is mapped costs nothing here, until its holder has gone: it may be all that is
+         * left of the tile then, so it is counted from the beginning. */
+        event.bytes = tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
     }
     worker->arrived = end->buffer;
     tg__worker_step(worker, &event);
@@ -185,11 +202,9 @@ key_of(const tg_agent_action *action)
 }
 
 static void
-no_disk(tg_worker *worker, const tg_agent_action *action, bool load, const char *why)
+no_disk(tg_worker *worker, uint64_t job, uint32_t task, bool load, const char *why)
 {
-    tg_worker_news news = {
-        .kind = TG_NEWS_NO_DISK, .job = action->job, .task = action->task, .flag = load
-    };
+    tg_worker_news news = { .kind = TG_NEWS_NO_DISK, .job = job, .task = task, .flag = load };
     say_text(&news, why);
     tg__worker_tell(worker, &news);
 }
@@ -203,18 +218,18 @@ spill(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
     size_t element = stage->kind == TG_STAGE_TILE ? tg_dtype_size(stage->root->dtype) : 1;
     if (buffer == NULL ||
         tg_spill_store(worker->spill, key_of(action), buffer, element, &err) != TG_OK) {
-        no_disk(worker, action, false, err.message);
+        no_disk(worker, action->job, action->task, false, err.message);
     }
     tg_buffer_release(buffer);
 }
 
 static void
-load(tg_worker *worker, const tg_agent_action *action)
+load(tg_worker *worker, uint64_t job, uint32_t task)
 {
     tg_error err;
-    if (tg_spill_load(worker->spill, key_of(action), worker->options.session->pool, &err) !=
-        TG_OK) {
-        no_disk(worker, action, true, err.message);
+    tg_spill_key key = { job, task };
+    if (tg_spill_load(worker->spill, key, worker->options.session->pool, &err) != TG_OK) {
+        no_disk(worker, job, task, true, err.message);
     }
 }
 
@@ -257,7 +272,7 @@ act(tg_worker *worker, const tg_agent_action *action)
         tg__worker_say(worker, action->message);
         break;
     case TG_DO_START:
-        start(worker, job, action);
+        start(worker, job, action->task, 0);
         break;
     case TG_DO_FETCH:
         fetch(worker, action);
@@ -272,7 +287,7 @@ act(tg_worker *worker, const tg_agent_action *action)
         spill(worker, job, action);
         break;
     case TG_DO_LOAD:
-        load(worker, action);
+        load(worker, action->job, action->task);
         break;
     case TG_DO_FORGET:
         forget(worker, job, action);
@@ -296,9 +311,7 @@ tg__worker_step(tg_worker *worker, const tg_agent_event *event)
     size_t count = 0;
     tg_error err;
     tg_status status = tg_agent_step(worker->agent, tg_clock_ns(), event, &actions, &count, &err);
-    if (status == TG_ERR_VALUE && event->kind == TG_AGENT_MESSAGE) {
-        tg_net_drop(worker->net, worker->scheduler, err.message); /* it talks nonsense */
-    } else if (status != TG_OK) {
+    if (status != TG_OK) { /* the scheduler talks nonsense, or there is no memory */
         tg__worker_end(worker, status, err.message);
     }
     for (size_t i = 0; status == TG_OK && i < count; i++) {
@@ -306,30 +319,55 @@ tg__worker_step(tg_worker *worker, const tg_agent_event *event)
     }
 }
 
-tg_tile_answer
-tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
-                   size_t *element_bytes)
+/* -- what has ended -------------------------------------------------------------------------- */
+
+/* To be taken anew after a while. */
+static void
+put_off(tg_worker *worker, const tg_worker_news *news)
 {
-    tg_worker *worker = ctx;
-    tg_tile_answer answer = TG_TILE_NONE;
-    tg_agent_place place = tg_agent_serves(worker->agent, job, task);
-    const tg_worker_job *found = tg__worker_job_find(worker, job);
-    *element_bytes = 1;
-    if (place == TG_AGENT_ON_DISK) {
-        tg__worker_step(worker,
-                        &(tg_agent_event){ .kind = TG_AGENT_WANTED, .job = job, .task = task });
-        answer = TG_TILE_LATER;
-    } else if (place == TG_AGENT_IN_MEMORY && found != NULL && found->part != NULL) {
-        *buffer = tg_part_get(found->part, task);
-        answer = *buffer != NULL ? TG_TILE_HERE : TG_TILE_NONE;
+    tg_worker_news *copy = tg_malloc(NULL, sizeof *copy);
+    if (copy == NULL) {
+        atomic_store(&worker->starved, true);
+        return;
     }
-    return answer;
+    *copy = *news;
+    copy->buffer = NULL;
+    copy->due_ns = tg_clock_ns() + AGAIN_NS;
+    copy->next = worker->put_off;
+    worker->put_off = copy;
+}
+
+static int64_t
+try_again(tg_worker *worker, int64_t now_ns)
+{
+    int64_t next = INT64_MAX;
+    tg_worker_news **at = &worker->put_off;
+    while (*at != NULL) {
+        tg_worker_news *news = *at;
+        if (news->due_ns > now_ns) {
+            next = tg_min_i64(next, news->due_ns);
+            at = &news->next;
+            continue;
+        }
+        *at = news->next;
+        if (news->kind == TG_NEWS_RAN) {
+            start(worker, news->whose, news->task, news->tries + 1);
+        } else {
+            load(worker, news->job, news->task);
+        }
+        tg_free(NULL, news, sizeof *news);
+    }
+    return next;
 }
 
 static void
 take_ran(tg_worker *worker, const tg_worker_news *news)
 {
     bool ok = news->status == TG_OK;
+    if (news->status == TG_ERR_MEMORY && news->tries < TRIES && !news->whose->dropped) {
+        put_off(worker, news);
+        return;
+    }
     tg__worker_step(worker, &(tg_agent_event){ .kind = ok ? TG_AGENT_ENDED : TG_AGENT_FAILED,
                                                .job = news->job,
                                                .task = news->task,
@@ -347,21 +385,29 @@ take_loaded(tg_worker *worker, const tg_worker_news *news)
     tg_error err = { .message = "" };
     tg_status status = news->status;
     const tg_worker_job *job = tg__worker_job_find(worker, news->job);
-    if (status == TG_OK && job != NULL && job->part != NULL) {
+    if (status == TG_ERR_MEMORY && !job->dropped) { /* it is on disk still */
+        put_off(worker, news);
+        return;
+    }
+    if (status == TG_OK) {
         status = tg_part_put(job->part, news->task, news->buffer, &err);
+    }
+    /* Who waits for it gets it first: the agent may have it forgotten at once. */
+    if (tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task) &&
+        status == TG_OK) {
+        tg__worker_lend(worker, news->job, news->task, news->buffer);
+        tg_port_send(worker->port, tg_clock_ns());
     }
     tg__worker_step(
         worker, &(tg_agent_event){ .kind = status == TG_OK ? TG_AGENT_LOADED : TG_AGENT_LOAD_FAILED,
                                    .job = news->job,
                                    .task = news->task,
                                    .text = news->status != TG_OK ? news->text : err.message });
-    tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task);
 }
 
 static void
 take(tg_worker *worker, const tg_worker_news *news)
 {
-    tg_worker_job *job = NULL;
     tg_agent_event event = {
         .job = news->job, .task = news->task, .bytes = news->bytes, .text = news->text
     };
@@ -370,8 +416,7 @@ take(tg_worker *worker, const tg_worker_news *news)
         take_ran(worker, news);
         break;
     case TG_NEWS_EXPANDED:
-        job = tg__worker_job_find(worker, news->job);
-        tg__worker_job_expanded(job);
+        tg__worker_job_expanded(news->whose);
         break;
     case TG_NEWS_STORED:
         event.kind = news->status == TG_OK ? TG_AGENT_SPILLED : TG_AGENT_SPILL_FAILED;
@@ -387,23 +432,41 @@ take(tg_worker *worker, const tg_worker_news *news)
     case TG_NEWS_NO_DISK:
         event.kind = news->flag ? TG_AGENT_LOAD_FAILED : TG_AGENT_SPILL_FAILED;
         tg__worker_step(worker, &event);
+        (void)tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task);
         break;
     }
 }
 
-void
-tg__worker_take_news(tg_worker *worker)
+static void
+free_list(tg_worker_news *news)
 {
-    (void)pthread_mutex_lock(&worker->lock);
-    tg_worker_news *news = worker->first;
-    worker->first = NULL;
-    worker->last = &worker->first;
-    (void)pthread_mutex_unlock(&worker->lock);
     while (news != NULL) {
         tg_worker_news *next = news->next;
-        take(worker, news);
         tg_buffer_release(news->buffer);
         tg_free(NULL, news, sizeof *news);
         news = next;
     }
+}
+
+int64_t
+tg__worker_take_news(tg_worker *worker, int64_t now_ns)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    tg_worker_news *first = worker->first;
+    worker->first = NULL;
+    worker->last = &worker->first;
+    (void)pthread_mutex_unlock(&worker->lock);
+    for (const tg_worker_news *news = first; news != NULL; news = news->next) {
+        take(worker, news);
+    }
+    free_list(first);
+    return tg_min_i64(try_again(worker, now_ns), tg__worker_end_loans(worker, now_ns));
+}
+
+void
+tg__worker_news_free(tg_worker *worker)
+{
+    free_list(worker->first);
+    free_list(worker->put_off);
+    (void)tg__worker_end_loans(worker, INT64_MAX);
 }

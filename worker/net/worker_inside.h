@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "core/plan/plan.h"
+#include "scheduler/net/flood.h"
 #include "scheduler/net/watch.h"
 #include "worker/agent/agent.h"
 #include "worker/exec/crew.h"
@@ -22,14 +23,19 @@
 typedef enum tg_worker_job_state {
     TG_WORKER_COLLECTING, /* parts of the plan come */
     TG_WORKER_EXPANDING,  /* the clerk makes a plan of them */
+    TG_WORKER_WAITING,    /* for the agent to close a former job of that number */
     TG_WORKER_KNOWN       /* the agent has it, or knows that it cannot be run here */
 } tg_worker_job_state;
 
+/* A job that was dropped, and whose last task still runs, may come again under its number, from a
+ * scheduler that was started anew: then there are two, of which the agent knows one. */
 typedef struct tg_worker_job {
     tg_worker *worker;
     struct tg_worker_job *next;
     uint64_t number;
     tg_worker_job_state state;
+    bool dropped; /* nothing more is said of it */
+    bool orphan;  /* it came from a scheduler that is gone, and the agent did not know it then */
     unsigned char *bytes;
     size_t size, filled;
     char **stores; /* by target: what workers write to; NULL: the client fetches the tiles */
@@ -63,8 +69,11 @@ typedef enum tg_worker_news_kind {
 
 typedef struct tg_worker_news {
     tg_worker_news_kind kind;
+    tg_worker_job *whose; /* RAN, EXPANDED: it lives until it was told of that */
     uint64_t job;
     uint32_t task;
+    uint32_t tries; /* RAN: for want of memory */
+    int64_t due_ns; /* among those that are put off */
     bool flag;
     tg_status status;
     int64_t bytes, busy_ns;
@@ -72,6 +81,16 @@ typedef struct tg_worker_news {
     char text[256];
     struct tg_worker_news *next;
 } tg_worker_news;
+
+/* A tile that was loaded for others: it may go from memory at once, but not before they have had
+ * all its parts. */
+enum { TG_WORKER_LOANS = 4 };
+typedef struct tg_worker_loan {
+    uint64_t job;
+    uint32_t task;
+    tg_buffer *buffer; /* NULL: none */
+    int64_t until_ns;
+} tg_worker_loan;
 
 struct tg_worker {
     tg_worker_options options;
@@ -96,7 +115,10 @@ struct tg_worker {
     tg_worker_job *jobs;
     tg_worker_fetch *fetches;
     tg_buffer *arrived; /* what was fetched, until the agent says whether it is kept */
-    atomic_bool drain, stop;
+    tg_worker_loan loans[TG_WORKER_LOANS];
+    tg_worker_news *put_off; /* what found no memory, and is tried again */
+    tg_flood notes;
+    atomic_bool drain, stop, starved;
     /* From other threads. */
     pthread_mutex_t lock;
     tg_worker_news *first, **last; /* lock */
@@ -108,17 +130,31 @@ void tg__worker_end(tg_worker *worker, tg_status status, const char *text);
 
 /* worker_act.c: one step of the agent, and all it wants done. */
 void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
-/* From any thread; the news is copied. What cannot be told for want of memory ends the worker. */
+/* From any thread; the news is copied, its buffer taken. What cannot be told for want of memory
+ * ends the worker. */
 void tg__worker_tell(tg_worker *worker, const tg_worker_news *news);
-void tg__worker_take_news(tg_worker *worker);
+/* Gives when it wants to be called again. */
+int64_t tg__worker_take_news(tg_worker *worker, int64_t now_ns);
+/* The threads have ended. */
+void tg__worker_news_free(tg_worker *worker);
 void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
-tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
-                                  size_t *element_bytes);
 void tg__worker_spilled(void *ctx, const tg_spill_done *done);
 void tg__worker_run(void *ctx, tg_crew_token token, int thread);
 
+/* worker_serve.c */
+tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
+                                  size_t *element_bytes);
+/* In the place of the loan that ends first. */
+void tg__worker_lend(tg_worker *worker, uint64_t job, uint32_t task, tg_buffer *buffer);
+/* Those that are over. Gives when the next one will be. */
+int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
+
 /* worker_job.c */
+/* The one that the agent knows. */
 tg_worker_job *tg__worker_job_find(const tg_worker *worker, uint64_t number);
+/* The scheduler that sent them is gone. What the agent does not know stays only if its plan is
+ * whole; of what was said of it nothing counts any more. */
+void tg__worker_jobs_orphan(tg_worker *worker);
 /* A message about a job: PLAN, TARGET, and what the agent hears once the plan is known. */
 void tg__worker_job_hears(tg_worker *worker, const tg_message *message);
 /* On the clerk. */

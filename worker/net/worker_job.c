@@ -19,7 +19,18 @@ tg_worker_job *
 tg__worker_job_find(const tg_worker *worker, uint64_t number)
 {
     tg_worker_job *job = worker->jobs;
-    while (job != NULL && job->number != number) {
+    while (job != NULL && (job->number != number || job->state != TG_WORKER_KNOWN)) {
+        job = job->next;
+    }
+    return job;
+}
+
+/* The one of which messages speak. */
+static tg_worker_job *
+find_spoken_of(const tg_worker *worker, uint64_t number)
+{
+    tg_worker_job *job = worker->jobs;
+    while (job != NULL && (job->number != number || job->dropped)) {
         job = job->next;
     }
     return job;
@@ -28,7 +39,7 @@ tg__worker_job_find(const tg_worker *worker, uint64_t number)
 static tg_worker_job *
 find_or_make(tg_worker *worker, uint64_t number)
 {
-    tg_worker_job *job = tg__worker_job_find(worker, number);
+    tg_worker_job *job = find_spoken_of(worker, number);
     if (job == NULL) {
         job = tg_calloc(NULL, 1, sizeof *job);
         if (job != NULL) {
@@ -71,8 +82,8 @@ tg__worker_jobs_free(tg_worker *worker)
     }
 }
 
-void
-tg__worker_job_close(tg_worker_job *job)
+static void
+remove_job(tg_worker_job *job)
 {
     tg_worker_job **at = &job->worker->jobs;
     while (*at != job) {
@@ -83,10 +94,26 @@ tg__worker_job_close(tg_worker_job *job)
 }
 
 void
+tg__worker_job_close(tg_worker_job *job)
+{
+    tg_worker *worker = job->worker;
+    tg_worker_job *next = worker->jobs;
+    while (next != NULL && (next->number != job->number || next->state != TG_WORKER_WAITING)) {
+        next = next->next;
+    }
+    remove_job(job);
+    if (next != NULL) { /* the agent is in a step */
+        next->state = TG_WORKER_EXPANDING;
+        tg__worker_tell(worker, &(tg_worker_news){ .kind = TG_NEWS_EXPANDED, .whose = next });
+    }
+}
+
+void
 tg__worker_job_drop(tg_worker_job *job)
 {
     tg_worker *worker = job->worker;
     tg_error err;
+    job->dropped = true;
     tg_tile_server_drop(tg_port_server(worker->port), job->number);
     for (uint32_t t = 0; job->part != NULL && t < job->plan->tasks.count; t++) {
         tg_part_drop(job->part, t);
@@ -159,11 +186,34 @@ to_agent(tg_worker *worker, const tg_message *message)
         &(tg_agent_event){ .kind = TG_AGENT_MESSAGE, .job = message->job, .message = message });
 }
 
-/* The job cannot be followed any more: the scheduler and this worker disagree. */
+/* Of a job that the agent does not know. */
 static void
-complain(tg_worker *worker, const tg_error *err)
+drop_early(tg_worker_job *job)
 {
-    tg_net_drop(worker->net, worker->scheduler, err->message);
+    job->dropped = true;
+    if (job->state != TG_WORKER_EXPANDING) {
+        remove_job(job);
+    } /* else the clerk has it */
+}
+
+/* What comes about a job whose tasks cannot be spoken of so far. */
+static tg_status
+collect(tg_worker_job *job, const tg_message *message, tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool collecting = job->state == TG_WORKER_COLLECTING;
+    if (message->kind == TG_MESSAGE_PLAN) {
+        status = collecting ? take_plan(job, message, err) : TG_OK;
+    } else if (message->kind == TG_MESSAGE_TARGET) {
+        status = collecting ? take_target(job, message, err) : TG_OK;
+    } else if (message->kind == TG_MESSAGE_DROP) {
+        drop_early(job);
+    } else {
+        TG_TRY(tg_message_writer_add(&job->backlog, message, err));
+        status = collecting ? begin_expanding(job, err) : TG_OK;
+    }
+out:
+    return status;
 }
 
 void
@@ -173,27 +223,33 @@ tg__worker_job_hears(tg_worker *worker, const tg_message *message)
     tg_error err;
     bool plans = message->kind == TG_MESSAGE_PLAN || message->kind == TG_MESSAGE_TARGET;
     tg_worker_job *job =
-        plans ? find_or_make(worker, message->job) : tg__worker_job_find(worker, message->job);
-    if (job == NULL) {
-        if (plans) {
-            (void)tg_fail(&err, TG_ERR_MEMORY, "no memory for a job");
-            complain(worker, &err);
-        }
-        return; /* it crossed the end of the job */
-    }
-    if (plans && job->state == TG_WORKER_COLLECTING) {
-        status = message->kind == TG_MESSAGE_PLAN ? take_plan(job, message, &err)
-                                                  : take_target(job, message, &err);
-    } else if (!plans && job->state == TG_WORKER_KNOWN) {
+        plans ? find_or_make(worker, message->job) : find_spoken_of(worker, message->job);
+    if (job == NULL && plans) {
+        status = tg_fail(&err, TG_ERR_MEMORY, "no memory for a job");
+    } else if (job != NULL && job->state != TG_WORKER_KNOWN) {
+        status = collect(job, message, &err);
+    } else if (job != NULL && !plans) { /* a plan that is known is not needed again */
         to_agent(worker, message);
-    } else if (!plans) {
-        status = tg_message_writer_add(&job->backlog, message, &err);
-        if (status == TG_OK && job->state == TG_WORKER_COLLECTING) {
-            status = begin_expanding(job, &err);
-        }
-    }
+    } /* else it crossed the end of the job */
     if (status != TG_OK) {
-        complain(worker, &err);
+        tg__worker_end(worker, status, err.message);
+    }
+}
+
+void
+tg__worker_jobs_orphan(tg_worker *worker)
+{
+    tg_worker_job *job = worker->jobs;
+    while (job != NULL) {
+        tg_worker_job *next = job->next;
+        if (job->state == TG_WORKER_COLLECTING) {
+            remove_job(job);
+        } else if (job->state != TG_WORKER_KNOWN) {
+            job->orphan = true;
+            tg_message_writer_fini(&job->backlog);
+            tg_message_writer_init(&job->backlog);
+        }
+        job = next;
     }
 }
 
@@ -257,7 +313,7 @@ tg__worker_expand(void *ctx, tg_crew_token token, int thread)
         (void)gethostname(host, sizeof host - 1);
         tg__error_prefix(&job->error, "worker %s on %s", worker->name, host);
     }
-    tg__worker_tell(worker, &(tg_worker_news){ .kind = TG_NEWS_EXPANDED, .job = job->number });
+    tg__worker_tell(worker, &(tg_worker_news){ .kind = TG_NEWS_EXPANDED, .whose = job });
 }
 
 void
@@ -267,7 +323,18 @@ tg__worker_job_expanded(tg_worker_job *job)
     tg_message_reader reader;
     const tg_message *message = NULL;
     tg_error err;
+    if (job->dropped) {
+        remove_job(job);
+        return;
+    }
+    if (tg__worker_job_find(worker, job->number) != NULL) {
+        job->state = TG_WORKER_WAITING;
+        return;
+    }
     job->state = TG_WORKER_KNOWN;
+    if (job->orphan && worker->joined) { /* if it is not known there, the answer is DROP */
+        tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_HELD, .job = job->number });
+    }
     tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_JOB,
                                                .job = job->number,
                                                .spec = job->status == TG_OK ? &job->spec : NULL,

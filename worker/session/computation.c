@@ -227,9 +227,12 @@ void
 tg_computation_report(tg_computation *computation, tg_report *report)
 {
     const tg_running *run = computation->run;
-    int64_t end = atomic_load(&computation->end_ns);
+    int64_t end = atomic_load(&computation->end_ns), tasks = 0;
     *report = computation->predicted;
     report->tasks = atomic_load(&run->tasks_run);
+    if (computation->remote != NULL) { /* they ran elsewhere */
+        tg_computation_progress(computation, &report->tasks, &tasks);
+    }
     report->peak_bytes = end != 0 ? computation->peak_bytes
                                   : tg_pool_get_stats(computation->session->pool).peak_bytes;
     report->chunks_decoded = atomic_load(&run->chunks_decoded);

@@ -245,14 +245,57 @@ out:
     return status;
 }
 
-/* On a cluster instead. */
+/* Here, by the session's own threads. */
 static tg_status
-start_there(tg_session *session, tg_remote *remote, size_t count, const tg_target *targets,
-            tg_computation **out, tg_error *err)
+start_here(tg_session *session, size_t count, const tg_target *targets, tg_computation **out,
+           tg_error *err)
+{
+    tg_status status = TG_OK;
+    bool reserved = false;
+    tg_plan *plan = NULL;
+    tg_computation *computation = create(session);
+    TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
+    status = plan_in_room(computation, count, targets, !tg_session_is_inside(session), &plan,
+                          &reserved, err);
+    if (status != TG_OK) {
+        tg__computation_release(computation);
+        goto out;
+    }
+    status = start_plan(computation, plan, reserved, out, err);
+out:
+    tg_plan_destroy(plan);
+    return status;
+}
+
+/* Stores that an earlier run has finished. */
+static bool
+are_there(size_t count, const tg_target *targets)
+{
+    bool there = true;
+    for (size_t t = 0; t < count && there; t++) {
+        const tg_sink *sink = targets[t].sink;
+        tg_box box;
+        if (sink != NULL && targets[t].array != NULL) {
+            tg_array_box(targets[t].array, &box);
+        }
+        there = sink != NULL && targets[t].array != NULL && sink->ops->has != NULL &&
+                sink->ops->has(sink, &box);
+    }
+    return there;
+}
+
+tg_status
+tg__compute_there(tg_session *session, tg_remote *remote, size_t count, const tg_target *targets,
+                  tg_computation **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_plan *plan = NULL;
-    TG_TRY(tg_plan_create(session, count, targets, &plan, err));
+    *out = NULL;
+    if (are_there(count, targets)) {
+        status = start_here(session, count, targets, out, err);
+        goto out;
+    }
+    TG_TRY(tg__plan_there(session, remote, count, targets, &plan, err));
     TG_TRY(tg__remote_start(session, remote, plan, out, err));
 out:
     tg_plan_destroy(plan);
@@ -263,28 +306,11 @@ tg_status
 tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg_computation **out,
                  tg_error *err)
 {
-    tg_status status = TG_OK;
-    bool reserved = false;
-    tg_plan *plan = NULL;
-    tg_computation *computation = NULL;
     tg_remote *remote = tg__session_remote(session);
     *out = NULL;
-    if (remote != NULL) {
-        status = start_there(session, remote, count, targets, out, err);
-        goto out;
-    }
-    computation = create(session);
-    TG_CHECK(computation != NULL, err, TG_ERR_MEMORY, "no memory to compute");
-    status = plan_in_room(computation, count, targets, !tg_session_is_inside(session), &plan,
-                          &reserved, err);
-    if (status != TG_OK) {
-        tg__computation_release(computation);
-        goto out;
-    }
-    status = start_plan(computation, plan, reserved, out, err);
-out:
+    tg_status status = remote != NULL ? tg__compute_there(session, remote, count, targets, out, err)
+                                      : start_here(session, count, targets, out, err);
     tg_remote_release(remote);
-    tg_plan_destroy(plan);
     return status;
 }
 

@@ -166,18 +166,24 @@ tg_status
 tg_plan_create(tg_session *session, size_t count, const tg_target *targets, tg_plan **out,
                tg_error *err)
 {
-    tg_status status = TG_OK;
-    tg_plan_options options = { .threads = session->threads,
-                                .memory_limit = session->memory_limit };
     tg_remote *remote = tg__session_remote(session);
+    tg_status status =
+        remote != NULL ? tg__plan_there(session, remote, count, targets, out, err)
+                       : tg__plan_within(session, count, targets, session->memory_limit, out, err);
+    tg_remote_release(remote);
+    return status;
+}
+
+tg_status
+tg__plan_there(tg_session *session, tg_remote *remote, size_t count, const tg_target *targets,
+               tg_plan **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_options options = { .threads = session->threads, .shared = true };
     *out = NULL;
-    if (remote != NULL) {
-        options.shared = true;
-        TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
-    }
+    TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
     status = make_plan(count, targets, &options, out, err);
 out:
-    tg_remote_release(remote);
     return status;
 }
 

@@ -54,6 +54,12 @@ void tg_remote_release(tg_remote *remote);
 tg_remote *tg__session_remote(tg_session *session);
 /* Replaces it, and closes the former; takes the reference. NULL is allowed. */
 void tg__session_set_remote(tg_session *session, tg_remote *remote);
+/* planning.c and compute.c: as tg_plan_create and tg_compute_start, there. */
+TG_MUST_USE tg_status tg__plan_there(tg_session *session, tg_remote *remote, size_t count,
+                                     const tg_target *targets, tg_plan **out, tg_error *err);
+TG_MUST_USE tg_status tg__compute_there(tg_session *session, tg_remote *remote, size_t count,
+                                        const tg_target *targets, tg_computation **out,
+                                        tg_error *err);
 
 /* remote.c: starts a computation there. */
 TG_MUST_USE tg_status tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan,

@@ -446,6 +446,27 @@ a_mapping_outlives_its_holder(void **state)
     }
 }
 
+/* A bug: the pool wrote its list into blocks that a holder, which left, had given up. */
+static void
+what_is_still_read_is_never_written(void **state)
+{
+    holder *h = *state;
+    tg_shared_ref ref;
+    tg_error err = { 0 };
+    tg_buffer *tile = make_tile(h, MIB, 5, &ref), *mapped = NULL;
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, &err), TG_OK);
+    assert_false(tg_shared_withdraw(h->shared, &ref));
+    tg_buffer_leave_to_readers(tile);
+    tg_buffer_release(tile);
+    assert_true(is_filled(tg_buffer_data(mapped), MIB, 5));
+    tg_buffer *next = tg_buffer_create(h->pool, MIB);
+    assert_non_null(next);
+    memset(tg_buffer_data(next), 0, MIB);
+    tg_buffer_release(next);
+    assert_true(is_filled(tg_buffer_data(mapped), MIB, 5));
+    tg_buffer_release(mapped);
+}
+
 static void
 a_living_holder_is_not_trimmed(void **state)
 {
@@ -723,6 +744,31 @@ the_host_is_known_and_sizes_are_checked(void **state)
     tg_shared_destroy(NULL);
 }
 
+/* Its pool wrote into the block what is free next; a tile that a worker had left to another one
+ * became a wrong result. */
+static void
+what_a_holder_leaves_is_not_written_to(void **state)
+{
+    tg_shared *shared = NULL;
+    tg_shared_ref ref;
+    tg_buffer *mapped = NULL;
+    (void)state;
+    assert_int_equal(tg_shared_create(8 << 20, &shared, NULL), TG_OK);
+    tg_pool *pool = tg_pool_create(tg_shared_alloc(shared), 8 << 20);
+    tg_buffer *tile = tg_buffer_create(pool, MIB);
+    assert_non_null(tile);
+    fill(tg_buffer_data(tile), MIB, 7);
+    assert_true(tg_shared_offer(shared, tg_buffer_data(tile), MIB, &ref));
+    assert_int_equal(tg_shared_map(reader, &ref, &mapped, NULL), TG_OK);
+    assert_false(tg_shared_withdraw(shared, &ref));
+    tg_buffer_leave_to_readers(tile);
+    tg_buffer_release(tile);
+    tg_pool_destroy(pool);
+    tg_shared_destroy(shared);
+    assert_true(is_filled(tg_buffer_data(mapped), MIB, 7));
+    tg_buffer_release(mapped);
+}
+
 int
 main(void)
 {
@@ -736,6 +782,7 @@ main(void)
         WITH(a_reader_that_is_killed_lets_go),
         WITH(a_reader_that_is_stopped_keeps_its_tile),
         WITH(a_mapping_outlives_its_holder),
+        WITH(what_is_still_read_is_never_written),
         WITH(a_living_holder_is_not_trimmed),
         WITH(forked_children_hold_no_locks),
         WITH(references_that_lie_are_refused),
@@ -746,6 +793,7 @@ main(void)
         WITH(offers_run_out_and_come_back),
         WITH(blocks_never_overlap),
         cmocka_unit_test(the_host_is_known_and_sizes_are_checked),
+        WITH(what_a_holder_leaves_is_not_written_to),
     };
 #undef WITH
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,12 +81,10 @@ static void
 attach_and_write(const tg_sink_options *options, bool resumable)
 {
     tg_sink *creator = NULL, *first = NULL, *second = NULL;
-    const char *place = "attach.zarr.part";
     remove_path("attach.zarr");
     assert_ok(tg_format_create("attach.zarr", NULL, options, &creator, err));
-    if (!resumable) {
-        place = creator->temporary;
-    }
+    const char *place = creator->attach;
+    assert_int_equal(resumable, strcmp(place, "attach.zarr.part") == 0);
     assert_ok(tg_format_attach(place, options, &first, err));
     assert_ok(tg_format_attach(place, options, &second, err));
     int64_t count = tg_grid_count(creator->chunks);

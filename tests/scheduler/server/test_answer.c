@@ -168,6 +168,29 @@ test_other_questions_have_no_answer(void **state)
     talk_end(&t);
 }
 
+static void
+test_who_is_in_this_process_gets_the_same(void **state)
+{
+    talk t;
+    script_graph g;
+    tg_text own = { 0 };
+    tg_error err;
+    (void)state;
+    begin(&t, &g);
+    assert_int_equal(tg_server_workers(t.server), 1);
+    talk_say(&t, 50, (tg_message){ .kind = TG_MESSAGE_ASK, .name = "status" });
+    assert_int_equal(tg_server_answer(t.server, "status", &own, &err), TG_OK);
+    assert_int_equal(own.used, t.answer_bytes);
+    assert_memory_equal(own.data, t.answer, own.used);
+    assert_non_null(strstr(own.data, "\"unix_ns\": 0,")); /* nobody has told the time of day */
+    assert_int_equal(tg_server_answer(t.server, "passwords", &own, &err), TG_ERR_VALUE);
+    tg_text_fini(&own);
+    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_BYE, .text = "" });
+    assert_int_equal(tg_server_workers(t.server), 0);
+    talk_end(&t);
+    tg_tasks_fini(&g.tasks);
+}
+
 int
 main(void)
 {
@@ -177,6 +200,7 @@ main(void)
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_long_answers_come_in_parts),
         cmocka_unit_test(test_other_questions_have_no_answer),
+        cmocka_unit_test(test_who_is_in_this_process_gets_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

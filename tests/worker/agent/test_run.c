@@ -317,6 +317,92 @@ test_leaving(void **state)
     script_end(&s);
 }
 
+/* What was assigned is forgotten, what runs goes on, what is here is said. */
+static void
+test_another_scheduler(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 3);
+    script_begin(&s, (tg_agent_options){ .threads = 2, .queue_ns = -1 });
+    script_job(&s, 1, &g);
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 0, 1, 0);
+    script_ended(&s, 1, 0); /* its tile is here */
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 2, 6, 0);
+    assert_true(script_does(&s, TG_DO_START, 2));
+    assert_true(script_does(&s, TG_DO_START, 4));
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_RESTART });
+    assert_true(script_says_range(&s, TG_MESSAGE_HELD, 0, 1));
+    assert_null(script_says(&s, TG_MESSAGE_DONE));
+    assert_null(script_says(&s, TG_MESSAGE_REVOKED));
+    script_ended(&s, 1, 2); /* nobody of today has assigned it, nor its reader */
+    assert_true(script_says_range(&s, TG_MESSAGE_HELD, 2, 3));
+    assert_null(script_says(&s, TG_MESSAGE_DONE));
+    assert_false(script_does(&s, TG_DO_START, 3));
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 4, 5, 0); /* it runs already */
+    assert_false(script_does(&s, TG_DO_START, 4));
+    script_ended(&s, 1, 4);
+    script_time(&s, 1000 * MS);
+    assert_false(script_does(&s, TG_DO_START, 5));
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 0, 2, 0); /* the first is here */
+    assert_true(script_does(&s, TG_DO_START, 1));
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* A job of which nothing is here, and one that cannot be run here: they may be known no more. */
+static void
+test_another_scheduler_hears_of_every_job(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 1);
+    script_begin(&s, (tg_agent_options){ 0 });
+    script_job(&s, 1, &g);
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_JOB, .job = 2, .code = TG_ERR_IO });
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_RESTART });
+    int said = 0;
+    for (size_t i = 0; i < s.count; i++) {
+        said += s.actions[i].kind == TG_DO_SAY && s.actions[i].message->kind == TG_MESSAGE_HELD &&
+                s.actions[i].message->range_count == 0;
+    }
+    assert_int_equal(said, 2);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* The newest LOCATE counts, also when the tile is on its way: the former holder may be dead. */
+static void
+test_a_tile_that_is_elsewhere_now_is_fetched_there(void **state)
+{
+    script_graph g;
+    script s;
+    tg_message located = { .kind = TG_MESSAGE_LOCATE,
+                           .job = 1,
+                           .worker = 7,
+                           .address = "tcp://a:1",
+                           .ranges = &(tg_range){ 0, 1 },
+                           .range_count = 1 };
+    tg_agent_event event = { .kind = TG_AGENT_MESSAGE, .message = &located };
+    (void)state;
+    graph_pairs(&g, 1);
+    script_begin(&s, (tg_agent_options){ 0 });
+    script_job(&s, 1, &g);
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 1, 2, 0);
+    script_do(&s, event);
+    assert_int_equal(script_find(&s, TG_DO_FETCH, 0)->peer, 7);
+    located.worker = 8;
+    script_do(&s, event);
+    assert_true(script_does(&s, TG_DO_CANCEL, 0));
+    script_of(&s, TG_AGENT_FETCH_FAILED, 1, 0, 0);
+    assert_null(script_says(&s, TG_MESSAGE_LOST));
+    assert_int_equal(script_find(&s, TG_DO_FETCH, 0)->peer, 8);
+    script_end(&s);
+    graph_end(&g);
+}
+
 static void
 test_nonsense_is_refused(void **state)
 {
@@ -356,6 +442,9 @@ main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_another_scheduler),
+        cmocka_unit_test(test_another_scheduler_hears_of_every_job),
+        cmocka_unit_test(test_a_tile_that_is_elsewhere_now_is_fetched_there),
         cmocka_unit_test(test_nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

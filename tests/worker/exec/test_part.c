@@ -19,13 +19,14 @@
 #include "core/mem/alloc.h"
 #include "core/wire/plan_wire.h"
 #include "io/format/format.h"
+#include "tests/support/plans.h"
 #include "tilegraph/array.h"
 #include "tilegraph/session.h"
 #include "worker/exec/crew.h"
 #include "worker/exec/part.h"
 #include "worker/session/session.h"
 
-enum { SITES = 3, TARGETS_MAX = 8, THREADS = 3 };
+enum { SITES = 3, TARGETS_MAX = TG_TEST_TARGETS_MAX, THREADS = 3 };
 /* Under ThreadSanitizer, which takes thirty times as long and looks for something else, few. */
 #if defined(__SANITIZE_THREAD__)
 enum { SEEDS = 1, LIES = 10, STEP = 2 };
@@ -34,130 +35,7 @@ enum { SEEDS = 2, LIES = 1500, STEP = 1 };
 #endif
 #define MIB ((int64_t)1 << 20)
 
-/* --- what is computed ------------------------------------------------------------------------ */
-
-static tg_array *
-one(tg_scope *g, const char *op, tg_array *x)
-{
-    return tg_apply(g, op, 1, &x, 0, NULL);
-}
-
-static tg_array *
-two(tg_scope *g, const char *op, tg_array *a, tg_array *b)
-{
-    return tg_apply(g, op, 2, (tg_array *[]){ a, b }, 0, NULL);
-}
-
-static tg_array *
-ints(tg_scope *g, const char *op, tg_array *x, const char *name, uint32_t count,
-     const int64_t *list)
-{
-    tg_param param = { name, TG_PARAM_INT, { count, { .ints = list } } };
-    return tg_apply(g, op, 1, &x, 1, &param);
-}
-
-static tg_array *
-floats(tg_scope *g, const char *op, tg_array *x, const char *name, uint32_t count,
-       const double *list)
-{
-    tg_param param = { name, TG_PARAM_FLOAT, { count, { .floats = list } } };
-    return tg_apply(g, op, 1, &x, 1, &param);
-}
-
-/* Sums of it depend on the order of additions. */
-static tg_array *
-numbers(tg_scope *g)
-{
-    const int64_t cells = 600 * 500, shape[] = { 600, 500 };
-    tg_param range[] = { { "stop", TG_PARAM_INT, { 1, { .ints = &cells } } },
-                         { "dtype", TG_PARAM_STR, { 7, { .text = "float32" } } } };
-    return one(g, "sin",
-               ints(g, "reshape", tg_apply(g, "arange", 0, NULL, 2, range), "shape", 2, shape));
-}
-
-static tg_array *
-blurred(tg_scope *g, tg_array *x)
-{
-    return floats(g, "gaussian_filter", x, "sigma", 1, (double[]){ 1.5 });
-}
-
-static size_t
-build_filters(tg_scope *g, tg_array **out)
-{
-    out[0] = blurred(g, blurred(g, numbers(g)));
-    out[1] = two(g, "subtract", out[0], one(g, "mean", out[0]));
-    return 2;
-}
-
-static tg_array *
-pores(tg_scope *g)
-{
-    return two(g, "greater", blurred(g, numbers(g)), tg_scalar(g, 0.01));
-}
-
-static size_t
-build_labels(tg_scope *g, tg_array **out)
-{
-    out[0] = one(g, "label", pores(g));
-    out[1] = one(g, "label_count", pores(g));
-    out[2] = one(g, "area", out[0]);
-    out[3] = one(g, "measure_objects", out[0]);
-    return 4;
-}
-
-static size_t
-build_statistics(tg_scope *g, tg_array **out)
-{
-    tg_array *x = blurred(g, numbers(g));
-    out[0] = one(g, "sum", x);
-    out[1] = ints(g, "mean", x, "axis", 1, (int64_t[]){ 1 });
-    out[2] = floats(g, "percentile", x, "q", 2, (double[]){ 10, 75 });
-    out[3] = one(g, "std", x);
-    out[4] = ints(g, "argmax", x, "axis", 1, (int64_t[]){ 0 });
-    out[5] = one(g, "threshold_otsu", x);
-    out[6] = one(g, "max", x);
-    out[7] = one(g, "any", two(g, "greater", x, tg_scalar(g, 0.5)));
-    return 8;
-}
-
-static size_t
-build_carried(tg_scope *g, tg_array **out)
-{
-    const int64_t edges[] = { 70, 64 };
-    tg_array *x = ints(g, "rechunk", numbers(g), "chunks", 2, edges);
-    out[0] = ints(g, "cumsum", blurred(g, x), "axis", 1, (int64_t[]){ 0 });
-    out[1] = two(g, "matmul", x, one(g, "transpose", x));
-    return 2;
-}
-
-static size_t
-build_selected(tg_scope *g, tg_array **out)
-{
-    tg_array *x = numbers(g);
-    out[0] = two(g, "mask_select", x, two(g, "greater", blurred(g, x), tg_scalar(g, 0.1)));
-    out[1] = one(g, "_unique", one(g, "rint", two(g, "multiply", x, tg_scalar(g, 20.0))));
-    return 2;
-}
-
-static size_t
-build_stored(tg_scope *g, tg_array **out)
-{
-    tg_array *x = tg_open(g, "part_in.zarr");
-    out[0] = blurred(g, x);
-    out[1] = one(g, "sum", out[0]);
-    return 2;
-}
-
-static const struct example {
-    const char *name;
-    size_t (*build)(tg_scope *g, tg_array **out);
-    const char *store; /* the first target goes there */
-} examples[] = {
-    { "filters", build_filters, NULL },       { "labels", build_labels, NULL },
-    { "statistics", build_statistics, NULL }, { "carried", build_carried, NULL },
-    { "selected", build_selected, NULL },     { "stored", build_stored, "part_out.zarr" },
-};
-enum { EXAMPLES = sizeof examples / sizeof examples[0] };
+enum { EXAMPLES = TG_TEST_PLANS };
 
 static tg_session *
 open_session(void)
@@ -177,7 +55,7 @@ make_store(tg_session *session)
                                 .shards = (int64_t[]){ 128, 100 },
                                 .overwrite = true };
     tg_error err;
-    if (tg_save(session, numbers(g), "part_in.zarr", &options, &err) != TG_OK) {
+    if (tg_save(session, tg_test_numbers(g, 600, 500), "part_in.zarr", &options, &err) != TG_OK) {
         fail_msg("%s", err.message);
     }
     tg_scope_destroy(g);
@@ -192,7 +70,7 @@ typedef struct site {
 } site;
 
 typedef struct cluster {
-    const struct example *example;
+    const tg_test_plan *example;
     tg_session *client;
     size_t count;
     tg_result expected[TARGETS_MAX];
@@ -287,7 +165,7 @@ submit(cluster *c)
 }
 
 static void
-begin(cluster *c, const struct example *example, uint64_t seed)
+begin(cluster *c, const tg_test_plan *example, uint64_t seed)
 {
     memset((void *)c, 0, sizeof *c);
     c->example = example;
@@ -521,7 +399,7 @@ test_parts_make_the_whole(void **state)
     assert_non_null(c);
     for (int i = 0; i < EXAMPLES; i += STEP) {
         for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-            begin(c, &examples[i], seed);
+            begin(c, &tg_test_plans[i], seed);
             assert_true(c->plan->tasks.count > 20);
             run_by_chance(c);
             expect_results(c);
@@ -578,7 +456,7 @@ test_many_threads(void **state)
     assert_non_null(c);
     for (int i = 0; i < EXAMPLES; i += STEP) {
         worker w = { .c = c };
-        begin(c, &examples[i], 5);
+        begin(c, &tg_test_plans[i], 5);
         const tg_tasks *tasks = &c->plan->tasks;
         atomic_init(&w.left, tasks->count);
         assert_int_equal(tg_crew_create(THREADS, &w, run_and_note, &w.crew, NULL), TG_OK);
@@ -624,7 +502,7 @@ test_a_task_without_its_inputs_is_refused(void **state)
     int64_t bytes = 0;
     (void)state;
     assert_non_null(c);
-    begin(c, &examples[0], 1);
+    begin(c, &tg_test_plans[0], 1);
     tg_part *part = c->sites[0].part;
     const tg_tasks *tasks = &c->plan->tasks;
     uint32_t last = tasks->count - 1;
@@ -692,7 +570,7 @@ test_tiles_that_lie(void **state)
     assert_non_null(c);
     for (int i = 0; i < EXAMPLES; i += STEP) {
         int taken = 0, refused = 0;
-        begin(c, &examples[i], 3);
+        begin(c, &tg_test_plans[i], 3);
         const tg_tasks *tasks = &c->plan->tasks;
         for (uint32_t t = 0; t < tasks->count; t++) { /* all of it at one site, nothing dropped */
             int64_t bytes = 0;
@@ -727,7 +605,7 @@ test_given_arrays_that_lie(void **state)
     tg_error err;
     (void)state;
     assert_non_null(c);
-    begin(c, &examples[4], 3);
+    begin(c, &tg_test_plans[4], 3);
     run_by_chance(c);
     uint32_t task = 0;
     while (tg_array_is_known(c->plan->stages[c->plan->stage_of_task[task]].root) ||

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A scheduler and two workers with a thread each, as processes of this host."""
+
+import contextlib
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+import harness
+import numpy as np
+
+TASKS = 200_000
+TASKS_PER_SECOND = 50_000
+TIMES_DASK = 50
+DASK_TASKS = 3_000
+PLAN_TASKS = 1_000_000
+SECONDS_TO_RECOVER = 2
+START_TASKS = 1_000
+
+
+@contextlib.contextmanager
+def cluster(workers=2, threads=1, memory="2GiB"):
+    """On which this process computes within the block."""
+    sys.path.insert(0, str(harness.ROOT / "tests/chaos"))
+    from cluster import Cluster
+
+    with Cluster(workers, threads, memory) as made, made.connected():
+        yield made
+
+
+# --- empty tasks ---------------------------------------------------------------------------------
+
+
+def dask_rate(client):
+    """Tasks a second of a graph of empty tasks and one that waits for all, as ours is."""
+    from dask.delayed import Delayed
+
+    def nothing(*args):
+        return None
+
+    token = time.monotonic_ns()
+    graph = {(f"t{token}", i): (nothing, i) for i in range(DASK_TASKS)}
+    graph[f"all{token}"] = (nothing, list(graph))
+    start = time.perf_counter()
+    client.compute(Delayed(f"all{token}", graph), optimize_graph=False).result()
+    return DASK_TASKS / (time.perf_counter() - start)
+
+
+def cluster_tasks():
+    from dask.distributed import Client
+    from dask.distributed import LocalCluster as DaskCluster
+
+    program = harness.program("bench_cluster")
+
+    def our_rate():
+        return statistics.median(float(tasks) / float(seconds) for tasks, seconds in
+                                 harness.output(program, "tasks", TASKS, 3))
+
+    with tempfile.TemporaryDirectory() as folder, DaskCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None,
+            local_directory=folder) as peer, Client(peer) as client:
+        dask_rate(client)
+        pairs = [(our_rate(), dask_rate(client)) for _ in range(3)]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs))
+    ratio = statistics.median(a / b for a, b in pairs)
+    return [harness.result("cluster_tasks:rate", ours, ratio=ours / TASKS_PER_SECOND, floor=1,
+                           unit="tasks/s", note=f"of {TASKS_PER_SECOND} tasks/s"),
+            harness.result("cluster_tasks:dask", ours, theirs, "dask.distributed", ratio,
+                           TIMES_DASK, "tasks/s")]
+
+
+def submit():
+    program = harness.program("bench_cluster")
+    lines = [[float(w) for w in line] for line in harness.output(program, "submit", PLAN_TASKS, 5)]
+    tasks, size, accepted, first = (statistics.median(column) for column in zip(*lines))
+    note = f"{tasks:.0f} tasks; the first has ended {first * 1e3:.0f} ms later"
+    if tasks < PLAN_TASKS:
+        note = f"failed: {tasks:.0f} tasks, less than a million"
+    return [harness.result("submit:time", accepted * 1e3, floor=100, unit="ms", kind="most",
+                           note=note),
+            harness.result("submit:bytes", size / 1e6, floor=1, unit="MB", kind="most",
+                           note=f"{size:.0f} bytes")]
+
+
+# --- work ----------------------------------------------------------------------------------------
+
+
+def foam_input():
+    """The scan of the lecture's row, stored: workers read it by themselves."""
+    import tilegraph as tg
+
+    from rows import lecture
+
+    return harness.cached("foam_scan.zarr", lambda path: tg.from_array(
+        lecture.foam(), chunks=lecture.CHUNKS).to_zarr(path))
+
+
+def foam(path):
+    """Labelled pores and their number; the labels go to a store."""
+    import tilegraph as tg
+
+    from rows import lecture
+
+    scan = tg.open(path)
+    scaled = (scan - 900.0) / 1200.0
+    air = tg.ndimage.gaussian_filter(1 - scaled, lecture.SIGMA) > 0.9
+    labels, count = tg.ndimage.label(tg.ndimage.binary_erosion(air, lecture.ball(lecture.RADIUS)))
+    out = harness.fresh("foam_labels.zarr")
+    _, found = tg.compute(labels.to_zarr(out, chunks=lecture.CHUNKS, compute=False), count)
+    return out, int(found)
+
+
+def timed_foam(path):
+    import tilegraph as tg
+
+    start = time.perf_counter()
+    out, count = foam(path)
+    seconds = time.perf_counter() - start
+    labels = np.asarray(tg.open(out))
+    harness.remove(out)
+    return seconds, labels, count
+
+
+def foam_cluster():
+    path = foam_input()
+    alone = timed_foam(path)
+    pairs = []
+    for _ in range(5):
+        mine = timed_foam(path)
+        with cluster():
+            timed_foam(path)  # the workers' first pages
+            theirs = timed_foam(path)
+        if not np.array_equal(theirs[1], alone[1]) or theirs[2] != alone[2]:
+            return [harness.result("foam_cluster", note="failed: other labels than one process's")]
+        pairs.append((theirs[0], mine[0]))
+    ours, one, ratio = harness.median_pair(pairs)
+    return [harness.result("foam_cluster", ours, one, "1 process x 2 threads", ratio, 1 / 1.25, "s",
+                           note=f"{1 / ratio:.2f} times as long")]
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def heavy(path):
+    """Some seconds of even work, with neighbours, on the foam's scan."""
+    import tilegraph as tg
+
+    scan = tg.open(path)[:40].astype("f4")
+    return tg.ndimage.median_filter(scan, 5).sum(axis=0).compute()
+
+
+def kill_recovery():
+    """A worker dies in the middle. Lost work: at most what it had done till then, and what it
+    cannot do any more is left to the other: all of its part, if it lived for half of the time."""
+    path = foam_input()
+    excess, plain, killed = [], [], []
+    for _ in range(3):
+        with cluster() as made:
+            heavy(path)
+            start = time.perf_counter()
+            expected = heavy(path)
+            plain.append(time.perf_counter() - start)
+            died = []
+
+            def kill(made=made, at=plain[-1] / 2, died=died):
+                time.sleep(at)
+                made.kill(0)
+                died.append(time.perf_counter())
+
+            thread = threading.Thread(target=kill)
+            start = time.perf_counter()
+            thread.start()
+            got = heavy(path)
+            killed.append(time.perf_counter() - start)
+            thread.join()
+            if not np.array_equal(got, expected):
+                return [harness.result("kill_recovery", note="failed: another result")]
+            # One thread of two is left: the rest takes twice as long. It had done half of what
+            # was done, and that is lost at worst.
+            lived = died[0] - start
+            fair = plain[-1] + (plain[-1] - lived)
+            excess.append(killed[-1] - fair - lived)
+    return [harness.result("kill_recovery", statistics.median(excess), floor=SECONDS_TO_RECOVER,
+                           unit="s", kind="most",
+                           note=f"more than all lost work takes; {statistics.median(plain):.2f} s "
+                                f"undisturbed, {statistics.median(killed):.2f} s killed")]
+
+
+# --- start ---------------------------------------------------------------------------------------
+
+
+def cluster_start():
+    import tilegraph as tg
+
+    x = tg.zeros((START_TASKS * 131072,), chunks=131072)  # tiles of 1 MiB
+    tasks = tg.explain(x.max()).tasks
+
+    def once():
+        with cluster():
+            x.max().compute()
+
+    once()
+    seconds = statistics.median(harness.seconds(once) for _ in range(5))
+    note = f"{tasks} tasks"
+    if tasks < START_TASKS:
+        note = f"failed: {tasks} tasks, less than {START_TASKS}"
+    return [harness.result("cluster_start", seconds, floor=1.5, unit="s", kind="most", note=note)]

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A connection to a cluster: while it is the current one, computations run there."""
+
+import atexit
+import json
+import os
+import threading
+import time
+
+from . import _engine, _futures, _run
+from ._engine import check, ffi, lib, text
+from ._local_cluster import LocalCluster
+from .errors import TgIOError, TgTypeError, TgUnsupportedError, TgValueError
+
+__all__ = ["Client", "current"]
+
+# How long the engine is waited for at a time: Python sees Ctrl-C that often.
+_SLICE_NS = 50_000_000
+# How long workers are waited for when something is computed, or a LocalCluster has just begun.
+_WORKER_SECONDS = 30
+
+#: Those that are open, the current one last.
+_open = []
+_lock = threading.RLock()
+
+
+def current():
+    """The client where computations run now, or None: in this process."""
+    return _engine.client
+
+
+class Client:
+    """A connection to a cluster.
+
+        with Client("/shared/join") as client:
+            labels.to_zarr("/shared/labels.zarr")       computed there, written by the workers
+            future = client.compute(labels.max())       goes on beside the program
+            print(future.result())
+
+    cluster: a `LocalCluster`, the path of a scheduler's join file, or its address
+        ("tcp://10.0.0.5:8786"); without it a LocalCluster is started, and closed with the client.
+    timeout: seconds for the scheduler to answer.
+    options: those of LocalCluster, when there is no cluster.
+
+    From its making until `close` all computations of this process run there: `compute`, `persist`,
+    `to_zarr`, `save`. Afterwards they run where they did before. Results are the same bytes.
+    Files must have the same paths on all hosts; arrays in memory of more than 16 MiB reach workers
+    of this host only. Formats other than Zarr are written by this process, and so is `store` into
+    anything but NumPy arrays.
+    """
+
+    def __init__(self, cluster=None, *, timeout=10, **options):
+        if options and cluster is not None:
+            raise TgTypeError("Client: " + ", ".join(options) + ": options of LocalCluster are for "
+                              "a client that starts one")
+        if not timeout > 0:
+            raise TgValueError(f"Client: timeout must be > 0, got {timeout!r}")
+        self._own = LocalCluster(**options) if cluster is None else None
+        self.cluster = self._own or cluster
+        self._pid = os.getpid()
+        self._futures = None
+        self._ptr = None
+        try:
+            self._where = self._find(self.cluster)
+            self._connect(timeout)
+        except BaseException:
+            self.close()
+            raise
+        with _lock:
+            _open.append(self)
+            _engine.client = self
+
+    @staticmethod
+    def _find(cluster):
+        if isinstance(cluster, LocalCluster):
+            return cluster.join_file
+        if isinstance(cluster, (str, os.PathLike)):
+            return os.path.expanduser(os.fspath(cluster))
+        raise TgTypeError("Client: give a LocalCluster, an address (tcp://host:port) or the path "
+                          f"of a join file, got {cluster!r}")
+
+    def _connect(self, timeout):
+        err = ffi.new("tg_error *")
+        out = ffi.new("tg_client **")
+        check(lib.tg_client_open(_engine.session(), os.fsencode(self._where), out, err), err)
+        self._ptr = ffi.gc(out[0], lib.tg_client_release)
+        if not self._wait(0, timeout):
+            raise TgIOError(f"{self._where}: no scheduler answered for {timeout:g} s: does it run, "
+                            "and is it there?")
+        if isinstance(self.cluster, LocalCluster):
+            self.cluster._clients.add(self)
+            self._wait(len(self.cluster.workers), _WORKER_SECONDS)
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def _pointer(self):
+        ptr = self._ptr
+        if ptr is None:
+            raise TgValueError("the client is closed")
+        if self._pid != os.getpid():
+            raise TgUnsupportedError("the client belongs to the process that this one was forked "
+                                     "from: open another one here")
+        return ptr
+
+    def _wait(self, workers, seconds):
+        """Whether the scheduler, and so many workers, are there in time."""
+        until = None if seconds is None else time.monotonic() + seconds
+        there = ffi.new("bool *")
+        err = ffi.new("tg_error *")
+        ptr = self._pointer()
+        while True:
+            left = _SLICE_NS
+            if until is not None:
+                left = max(0, min(left, round((until - time.monotonic()) * 1e9)))
+            check(lib.tg_client_wait(ptr, workers, left, there, err), err)
+            if there[0] or left == 0:
+                return there[0]
+
+    def _need_worker(self):
+        """The tg_client, once there are workers that something can be planned for."""
+        if not self._wait(1, _WORKER_SECONDS):
+            raise TgIOError(f"{self._where}: the cluster has no workers, and none came for "
+                            f"{_WORKER_SECONDS} s: start some with tgworker --cluster "
+                            f"{self._where}")
+        return self._pointer()
+
+    def wait_for_workers(self, n_workers=1, timeout=None):
+        """Returns when there are so many. timeout: seconds, then it is a TimeoutError."""
+        if not self._wait(n_workers, timeout):
+            found = len(self.status()["workers"])
+            raise TimeoutError(f"wait_for_workers: {found} of {n_workers} workers after "
+                               f"{timeout:g} s")
+
+    # --- the cluster -----------------------------------------------------------------------------
+
+    def _ask(self, what):
+        err = ffi.new("tg_error *")
+        out = ffi.new("char **")
+        check(lib.tg_client_ask(self._pointer(), what.encode(), out, err), err)
+        try:
+            return text(out[0])
+        finally:
+            lib.tg_text_free(out[0])
+
+    def status(self):
+        """What the scheduler says of itself, its workers and jobs, as a dict."""
+        return json.loads(self._ask("status"))
+
+    def scheduler_info(self):
+        """The same in Dask's form: workers by their addresses."""
+        said = self.status()
+        workers = {w["address"]: {"name": w["name"], "nthreads": w["threads"],
+                                  "memory_limit": w["memory_limit"], "status": w}
+                   for w in said["workers"]}
+        return {"type": "Scheduler", "address": self._where, "workers": workers}
+
+    def nthreads(self):
+        """The threads of each worker, by its address."""
+        return {w["address"]: w["threads"] for w in self.status()["workers"]}
+
+    ncores = nthreads
+
+    def dump(self):
+        """All of the scheduler's state, as a dict, for a post-mortem."""
+        return json.loads(self._ask("dump"))
+
+    def metrics(self):
+        """The scheduler's numbers, as text for Prometheus."""
+        return self._ask("metrics")
+
+    # --- futures ---------------------------------------------------------------------------------
+
+    def _watcher(self):
+        with _lock:
+            if self._futures is None:
+                self._futures = _futures.Watcher()
+            return self._futures
+
+    def compute(self, *things):
+        """Starts computing in one pass, and returns a Future; a list of them for several things, or
+        for one list. Things are what `tilegraph.compute` takes."""
+        single = len(things) == 1 and type(things[0]) is not list
+        if len(things) == 1 and not single:
+            things = tuple(things[0])
+        futures = _futures.ArrayWork(self, things).start().futures
+        return futures[0] if single else futures
+
+    def persist(self, *arrays):
+        """As `compute`, but results are lazy arrays again, kept in the memory of this process."""
+        _run.check_arrays("Client.persist", arrays)
+        futures = _futures.PersistWork(self, arrays).start().futures
+        return futures[0] if len(arrays) == 1 else futures
+
+    def submit(self, function, *args, **kwargs):
+        """Calls a plain function there, in a child process of a worker (--allow-python), and
+        returns a Future. It may be called more than once, should its worker die.
+
+        Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16
+        MiB on the way there. Futures among the arguments, also in lists and dicts, are waited for,
+        and their results travel by way of this process. A result of more than 64 KiB comes back in
+        a second call; the function runs again if that meets another process.
+        """
+        if not callable(function):
+            raise TgTypeError(f"Client.submit: expected a function, got {function!r}")
+        return _futures.CallWork(self, function, args, kwargs).start().futures[0]
+
+    def map(self, function, *sequences, **kwargs):
+        """A Future for each call of function with one element of each sequence; see `submit`."""
+        return [self.submit(function, *args, **kwargs) for args in zip(*sequences)]
+
+    def scatter(self, data):
+        """Futures of things that are there already: of one, or of each in a list, tuple or dict.
+        The data stays in this process, and travels with each call that uses it."""
+        self._pointer()
+        if type(data) in (list, tuple):
+            return type(data)(_futures.done(self, one) for one in data)
+        if type(data) is dict:
+            return {key: _futures.done(self, one) for key, one in data.items()}
+        return _futures.done(self, data)
+
+    def gather(self, futures):
+        """Results of futures in lists, tuples, sets and dicts, in the same form."""
+        return _futures.gather(futures)
+
+    def cancel(self, futures):
+        """Gives up futures."""
+        for future in _several(futures):
+            future.cancel()
+
+    def retry(self, futures):
+        """Computes again what of them has failed or was cancelled."""
+        for future in _several(futures):
+            future.retry()
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def close(self):
+        """Cancels what runs there; computations run again where they did before. Once more does
+        nothing."""
+        with _lock:
+            if self in _open:
+                _open.remove(self)
+            if _engine.client is self:
+                _engine.client = _open[-1] if _open else None
+        ptr, self._ptr = self._ptr, None
+        if ptr is not None and self._pid == os.getpid():
+            lib.tg_client_close(ptr)
+            if self._futures is not None:
+                self._futures.close()
+        if self._own is not None:
+            self._own.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        if self._ptr is None:
+            return f"<Client {self._where!r}: closed>"
+        try:
+            threads = self.nthreads()
+        except (TgIOError, TgUnsupportedError) as error:
+            return f"<Client {self._where!r}: {error}>"
+        return (f"<Client {self._where!r}: {len(threads)} workers, {sum(threads.values())} "
+                f"threads>")
+
+
+def _several(futures):
+    return [futures] if isinstance(futures, _futures.Future) else list(futures)
+
+
+def _close_all():
+    for client in list(_open):
+        client.close()
+
+
+def _forget_after_fork():
+    """Connections and their threads are the parent's; nothing of them is touched here."""
+    global _lock
+    _lock = threading.RLock()
+    for client in _open:
+        ffi.gc(client._ptr, None)
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+atexit.register(_close_all)

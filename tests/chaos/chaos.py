@@ -1,0 +1,556 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Real clusters that are hurt while they work; values are checked every time.
+
+    chaos.py [--seed S] [--only NAME] [--rounds N] [--list]
+
+A round is one seed with all scenarios. What is killed when is drawn from the seed, which is
+printed: the same seed hurts in the same places, though not to the microsecond. Ends with 1 at the
+first failure, after the logs of all processes and the command that runs it again.
+"""
+
+import argparse
+import contextlib
+import ctypes.util
+import faulthandler
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import tilegraph as tg
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import cluster as daemons  # noqa: E402
+from cluster import Cluster, until  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB_SECONDS = 120  # a job that takes longer hangs
+
+SCENARIOS = {}
+
+
+def scenario(function):
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+# --- the work ------------------------------------------------------------------------------------
+
+
+class Work:
+    """Expressions over a stored array, and what they are when this process computes them alone."""
+
+    def __init__(self, folder, seed, shape=(96, 128, 128)):
+        self.folder = Path(folder)
+        values = np.random.default_rng(seed).standard_normal(shape).astype("f4")
+        tg.from_array(values, chunks=(16, 64, 64)).to_zarr(self.folder / "input.zarr")
+        self.x = tg.open(self.folder / "input.zarr")
+        self._stores = 0
+        self.expected = tg.compute(*self.build())
+
+    def build(self):
+        """Neighbours, labels with reductions of unknown size, sums in a fixed order, whole axes,
+        and all against all."""
+        smooth = tg.ndimage.gaussian_filter(self.x, 1.5)
+        labels, count = tg.ndimage.label(smooth > 0.03)
+        return [tg.ndimage.median_filter(self.x, 5), labels, count, smooth.mean(axis=(1, 2)),
+                self.x.cumsum(axis=0), (smooth + self.x.transpose((0, 2, 1))).sum(axis=0)]
+
+    def run(self, lean=False):
+        """On whatever the session computes with; one of the results through a store. lean: without
+        the labels, whose tables are counted with the most that they could take."""
+        self._stores += 1
+        path = self.folder / f"out{self._stores}.zarr"
+        results = self.build()
+        store = results[0].to_zarr(path, chunks=(24, 64, 64), compute=False)
+        del results[1:3 if lean else 1]
+        got = tg.compute(store, *results[1:])
+        return [np.asarray(tg.open(path)), *got[1:]]
+
+    def check(self, got):
+        lean = len(got) < len(self.expected)
+        expected = [self.expected[0], *self.expected[3 if lean else 1:]]
+        for number, (mine, theirs) in enumerate(zip(expected, got, strict=True)):
+            mine, theirs = np.asarray(mine), np.asarray(theirs)
+            if mine.dtype != theirs.dtype or mine.tobytes() != theirs.tobytes():
+                where = np.argwhere(np.atleast_1d(mine != theirs))
+                at = tuple(where[0])
+                raise AssertionError(
+                    f"result {number} differs in {len(where)} cells of {mine.size}, from "
+                    f"{where.min(axis=0)} to {where.max(axis=0)}; the first is "
+                    f"{np.atleast_1d(theirs)[at]} and should be {np.atleast_1d(mine)[at]}")
+
+
+class Job(threading.Thread):
+    """One run of the work on a thread of its own, so that this one can do harm meanwhile."""
+
+    def __init__(self, work, lean=False):
+        super().__init__(daemon=True)
+        self._work, self._lean, self._error, self._got = work, lean, None, None
+        self.start()
+
+    def run(self):
+        try:
+            self._got = self._work.run(self._lean)
+        except BaseException as error:
+            self._error = error
+
+    def finish(self, seconds=JOB_SECONDS):
+        """Raises unless the values are right."""
+        self.join(seconds)
+        if self.is_alive():
+            with contextlib.suppress(Exception):
+                print(daemons.ask("dump")[:20000])
+            raise TimeoutError(f"the job did not end within {seconds} s")
+        if self._error is not None:
+            raise self._error
+        self._work.check(self._got)
+
+
+def waits(rng, job, mean, count):
+    """Comes back `count` times, after exponential times, while the job runs."""
+    for _ in range(count):
+        job.join(min(4 * mean, rng.expovariate(1 / mean)))
+        if not job.is_alive():
+            return
+        yield
+
+
+def status():
+    return json.loads(daemons.ask("status"))
+
+
+# --- scenarios -----------------------------------------------------------------------------------
+
+
+@scenario
+def kills(rng, work):
+    """Workers get SIGKILL, one after the other; others take their places."""
+    with Cluster(workers=rng.randint(3, 6), threads=rng.randint(1, 2)) as cluster:
+        with cluster.connected():
+            job = Job(work)
+            for _ in waits(rng, job, 0.4, 5):
+                cluster.kill(rng.randrange(len(cluster.workers)))
+                cluster.start_worker()
+            job.finish()
+
+
+@scenario
+def pauses(rng, work):
+    """Workers stand still, for less and for more than the lease, and go on."""
+    with Cluster(workers=3, lease=2) as cluster, cluster.connected():
+        job = Job(work)
+        for _ in waits(rng, job, 0.5, 3):
+            index = rng.randrange(3)
+            cluster.pause(index)
+            job.join(rng.choice([0.3, 1.0, 4.0]))
+            cluster.go_on(index)
+        job.finish()
+        work.check(work.run())  # those that came back are of use
+
+
+@scenario
+def joins_and_drains(rng, work):
+    """Workers come, and leave after SIGTERM with all they hold."""
+    with Cluster(workers=3) as cluster, cluster.connected():
+        job, leaving = Job(work), []
+        for _ in waits(rng, job, 0.4, 4):
+            cluster.start_worker()
+            leaving.append(cluster.drain(rng.randrange(len(cluster.workers) - 1)))
+        job.finish()
+        for worker in leaving:
+            assert worker.wait(30) == 0, f"{worker.name} ended with {worker.returncode}"
+
+
+@scenario
+def cuts(rng, work):
+    """The lines between workers and the scheduler are cut, stall, and are slow."""
+    proxies = []
+
+    def via(host):
+        proxies.append(Proxy(host, delay=rng.choice([0, 0.02])))
+        return proxies[0].address
+
+    try:
+        with Cluster(workers=3, listen="tcp://127.0.0.1:0", via=via, lease=3) as cluster:
+            with cluster.connected():
+                job = Job(work)
+                for _ in waits(rng, job, 0.3, 6):
+                    if rng.random() < 0.7:
+                        proxies[0].cut()
+                    else:
+                        proxies[0].stall(rng.choice([0.2, 1.0]))
+                job.finish()
+    finally:
+        for proxy in proxies:
+            proxy.close()
+
+
+@scenario
+def little_memory(rng, work):
+    """As little memory as the plan allows, and workers that die with it."""
+    with Cluster(workers=2, memory="18MiB") as cluster, cluster.connected():
+        work.check(work.run(lean=True))
+        job = Job(work, lean=True)
+        for _ in waits(rng, job, 0.5, 2):
+            cluster.kill(rng.randrange(len(cluster.workers)))
+            cluster.start_worker()
+        job.finish()
+
+
+@scenario
+def full_disk(rng, work):
+    """Spill files cannot grow: as on a full disk, what is there must stay in memory, and others
+    do the work. Nothing is lost."""
+    with Cluster(workers=2, memory="18MiB", file_bytes=1 << 20) as cluster:
+        cluster._file_bytes = None
+        cluster.start_worker(memory="64MiB")
+        with cluster.connected():
+            work.check(work.run())
+
+
+@scenario
+def restarts(rng, work):
+    """The scheduler gets SIGKILL and is started again with its journal; workers and client find it,
+    and the job goes on."""
+    with Cluster(workers=3, journal=True) as cluster, cluster.connected():
+        job = Job(work)
+        for _ in waits(rng, job, 0.6, 2):
+            cluster.restart_scheduler()
+        job.finish()
+
+
+@scenario
+def clients_vanish(rng, work):
+    """A client dies in mid-job: its job goes, another one's does not."""
+    with Cluster(workers=3, lease=2) as cluster:
+        code = ("import sys; sys.path.insert(0, sys.argv[1]); import cluster, tilegraph as tg\n"
+                "cluster.connect(sys.argv[2])\n"
+                "x = tg.open(sys.argv[3])\n"
+                "print('connected', flush=True)\n"
+                "while True: tg.ndimage.median_filter(x, 9).sum().compute()\n")
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, str(Path(__file__).parent), str(cluster.join),
+             str(work.folder / "input.zarr")], stdout=subprocess.PIPE)
+        try:
+            other.stdout.readline()
+            with cluster.connected():
+                until(lambda: status()["jobs"], 10, "its job is there")
+                job = Job(work)
+                job.join(rng.uniform(0.1, 0.6))
+                other.kill()
+                job.finish()
+                until(lambda: not status()["jobs"], 10, "its job is gone")
+                until(lambda: all(w["memory_used"] == 0 for w in status()["workers"]), 10,
+                      "its tiles are gone")
+        finally:
+            other.kill()
+            other.wait()
+            other.stdout.close()
+
+
+def ports(cluster):
+    """Of the scheduler and of all workers' data, as ("host", port)."""
+    addresses = [cluster.address, *(w["address"] for w in status()["workers"])]
+    for address in addresses:
+        host, _, port = address.removeprefix("tcp://").partition(" ")[0].rpartition(":")
+        yield host, int(port)
+
+
+def shout(rng, place):
+    """Random bytes to a port, some of which begin as ZMTP does."""
+    with contextlib.suppress(OSError), socket.create_connection(place, timeout=2) as line:
+        line.settimeout(0.3)
+        if rng.random() < 0.7:
+            line.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + bytes([0])
+                         + bytes(31))
+        if rng.random() < 0.3:  # a frame that says it has 2^62 bytes
+            line.sendall(b"\x02" + (1 << 62).to_bytes(8, "big"))
+        line.sendall(rng.randbytes(rng.randrange(1, 20000)))
+        with contextlib.suppress(socket.timeout):
+            line.recv(100)
+
+
+class ZeroMQ:
+    """Well-formed ZeroMQ messages of any content, from a peer that is none of ours."""
+
+    def __init__(self):
+        self._lib = ctypes.CDLL(ctypes.util.find_library("zmq"))
+        self._lib.zmq_ctx_new.restype = ctypes.c_void_p
+        self._lib.zmq_socket.restype = ctypes.c_void_p
+        self._context = ctypes.c_void_p(self._lib.zmq_ctx_new())
+
+    def send(self, place, *messages):
+        zmq = ctypes.c_void_p(self._lib.zmq_socket(self._context, 5))  # DEALER
+        for option, value in ((17, 200), (28, 500)):  # LINGER, SNDTIMEO in ms
+            self._lib.zmq_setsockopt(zmq, option, ctypes.byref(ctypes.c_int(value)), 4)
+        self._lib.zmq_connect(zmq, b"tcp://%s:%d" % (place[0].encode(), place[1]))
+        for message in messages:
+            self._lib.zmq_send(zmq, message, ctypes.c_size_t(len(message)), 0)
+        self._lib.zmq_close(zmq)
+
+    def close(self):
+        self._lib.zmq_ctx_term(self._context)
+
+
+@scenario
+def garbage(rng, work):
+    """Random bytes, well-formed frames of nonsense, and frames that are far too long, on every
+    port."""
+    zmq = ZeroMQ()
+    try:
+        with Cluster(workers=3, listen="tcp://127.0.0.1:0") as cluster, cluster.connected():
+            until(lambda: len(status()["workers"]) == 3, 10, "workers are there")
+            places = list(ports(cluster))
+            job = Job(work)
+            for _ in waits(rng, job, 0.05, 40):
+                place = rng.choice(places)
+                shout(rng, place)
+                head = b"TGL\x01" + rng.randbytes(rng.randrange(80))
+                zmq.send(place, rng.randbytes(rng.randrange(300)), head,
+                         rng.choice([b"", b"TGL\x01" + bytes(6 << 20), bytes(64 << 20)]))
+            job.finish()
+            work.check(work.run())
+            assert len(status()["workers"]) == 3, "a worker was lost to garbage"
+    finally:
+        zmq.close()
+
+
+@scenario
+def replays(rng, work):
+    """All that a worker has said is said again by somebody else, while it works on."""
+    said = bytearray()
+
+    class Recorder(Proxy):
+        def _carry(self, near, far):
+            class Ear:
+                def __init__(self, end):
+                    self._end = end
+
+                def __getattr__(self, name):
+                    return getattr(self._end, name)
+
+                def recv(self, count):
+                    data = self._end.recv(count)
+                    said.extend(data)
+                    return data
+
+            super()._carry(Ear(near), far)
+
+    proxies = []
+
+    def via(host):
+        proxies.append(Recorder(host))
+        return proxies[0].address
+
+    try:
+        with Cluster(workers=1, listen="tcp://127.0.0.1:0", via=via) as cluster:
+            cluster._worker_join = cluster.join
+            cluster.start_worker()
+            with cluster.connected():
+                job = Job(work)
+                place = next(iter(ports(cluster)))
+                for _ in waits(rng, job, 0.2, 8):
+                    with contextlib.suppress(OSError), socket.create_connection(place, 2) as line:
+                        line.settimeout(2)
+                        line.sendall(bytes(said))
+                        time.sleep(0.05)
+                job.finish()
+                assert len(said) > 200, f"only {len(said)} bytes were recorded"
+    finally:
+        for proxy in proxies:
+            proxy.close()
+
+
+def other_join(cluster, keys_of):
+    """The join file of another cluster, with the addresses of this one."""
+    text = keys_of.join.read_text().splitlines()
+    mine = [line for line in cluster.join.read_text().splitlines() if line.startswith("endpoint ")]
+    path = cluster.folder / "other-join"
+    path.write_text("\n".join(
+        [line for line in text if not line.startswith("endpoint ")] + mine) + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def outside_address():
+    """Of this host, as others see it: one that needs keys. None: it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            return None
+        return probe.getsockname()[0]
+
+
+@scenario
+def strangers(rng, work):
+    """Addresses that need keys: peers with keys of their own are refused, also when they know the
+    server's; those with the join file work."""
+    host = outside_address()
+    if host is None:
+        return
+    listen = f"tcp://{host}:0"
+    with Cluster(workers=2, listen=listen) as cluster, Cluster(workers=0, listen=listen) as other:
+        own = cluster.join.read_text().splitlines()
+        path = other_join(cluster, other)
+        server = [line for line in own if line.startswith("server")]
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("server")]
+        knows = cluster.folder / "knows-the-server"
+        knows.write_text("\n".join([*lines, *server]) + "\n")
+        knows.chmod(0o600)
+        for join in (path, knows):
+            started = time.monotonic()
+            try:
+                daemons.connect(join)
+            except (tg.errors.TgIOError, tg.errors.TgValueError) as error:
+                assert str(error), "no reason was given"
+            else:
+                raise AssertionError(f"{join.name}: a stranger was let in")
+            finally:
+                daemons.disconnect()
+            assert time.monotonic() - started < 15, "a stranger was not told within 15 s"
+            worker = cluster._spawn(
+                "stranger.log", [daemons.program("tgworker"), "--cluster", str(join),
+                                 "--nthreads", "1", "--death-timeout", "2"])
+            assert worker.wait(20) != 0, "a worker with unknown keys ended well"
+        with cluster.connected():
+            work.check(work.run())
+            assert len(status()["workers"]) == 2, "a stranger is among the workers"
+
+
+@scenario
+def versions(rng, work):
+    """A worker and a client of another version are refused, and told why."""
+    stranger = next((ROOT / "build").glob("*/tests/chaos/stranger"), None)
+    assert stranger is not None, "tests/chaos/stranger is not built"
+    with Cluster(workers=2, listen="tcp://127.0.0.1:0") as cluster, cluster.connected():
+        job = Job(work)
+        for role in ("worker", "client"):
+            said = subprocess.run([stranger, cluster.address, role, "0.0.0-other"], text=True,
+                                  capture_output=True, timeout=30)
+            assert said.returncode == 0 and "0.0.0-other" in said.stdout, said
+            assert tg.__version__ in said.stdout, said
+        job.finish()
+        assert len(status()["workers"]) == 2
+
+
+@scenario
+def all_at_once(rng, work):
+    """Kills, pauses, cuts, little memory, and a scheduler that dies, in one job."""
+    proxies = []
+
+    def via(host):
+        if not proxies:
+            proxies.append(Proxy(host))
+        return proxies[0].address
+
+    try:
+        with Cluster(workers=4, listen="tcp://127.0.0.1:0", via=via, lease=3, journal=True,
+                     memory="20MiB") as cluster, cluster.connected():
+            job = Job(work, lean=True)
+            for _ in waits(rng, job, 0.5, 8):
+                index = rng.randrange(len(cluster.workers))
+                what = rng.choice(["kill", "pause", "cut", "restart"])
+                if what == "kill":
+                    cluster.kill(index)
+                    cluster.start_worker()
+                elif what == "pause":
+                    cluster.pause(index)
+                    job.join(rng.choice([0.2, 4.0]))
+                    cluster.go_on(index)
+                elif what == "cut":
+                    proxies[0].cut()
+                else:
+                    cluster.restart_scheduler()
+            job.finish()
+    finally:
+        for proxy in proxies:
+            proxy.close()
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def children():
+    own = os.getpid()
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == own:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def run_one(name, seed, work):
+    """One scenario; raises at a wrong value, a hang, or anything that is left."""
+    rng = random.Random(f"{name}-{seed}")
+    before, scratch = descriptors(), set(Path(tempfile.gettempdir()).glob("tgc-*"))
+    started = time.monotonic()
+    SCENARIOS[name](rng, work)
+    seconds = time.monotonic() - started
+    with contextlib.suppress(TimeoutError):
+        until(lambda: descriptors() <= before, 5, "descriptors are closed")
+    left = set(Path(tempfile.gettempdir()).glob("tgc-*")) - scratch
+    assert descriptors() <= before, f"{descriptors() - before} descriptors are left open"
+    assert not children(), f"processes are left: {children()}"
+    assert not left, f"folders are left: {left}"
+    return seconds
+
+
+def warm_up(work):
+    """What a first connection opens and keeps, such as ZeroMQ's threads."""
+    with Cluster(workers=1) as cluster, cluster.connected():
+        work.check(work.run())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, help="the first; default: drawn")
+    parser.add_argument("--only", choices=SCENARIOS, action="append", help="some scenarios")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    if args.list:
+        for name, function in SCENARIOS.items():
+            print(f"{name:18} {' '.join(function.__doc__.split())}")
+        return 0
+    faulthandler.register(signal.SIGUSR1)
+    first = args.seed if args.seed is not None else random.SystemRandom().randrange(1_000_000)
+    tg.config.set(threads=2)
+    for seed in range(first, first + args.rounds):
+        folder = tempfile.mkdtemp(prefix="tg-chaos-")
+        try:
+            work = Work(folder, seed)
+            warm_up(work)
+            for name in args.only or SCENARIOS:
+                print(f"{name:18} seed {seed:7} ", end="", flush=True)
+                try:
+                    print(f"{run_one(name, seed, work):6.1f} s", flush=True)
+                except BaseException:
+                    print(f"FAILED; again: make chaos SEED={seed} ONLY={name}", flush=True)
+                    raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
