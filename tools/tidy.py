@@ -75,7 +75,7 @@ FENCES = [
     Fence(r"lz4(hc|frame)?\.h", r"io/codec/", single=True),
     Fence(r"zlib\.h", r"io/codec/", single=True),
     # gzip and crc32c each have their own header of isa-l; never the umbrella.
-    Fence(r"isa-l/igzip_lib\.h", r"io/codec/g(un)?zip\.c$"),
+    Fence(r"isa-l/igzip_lib\.h", r"io/codec/\w*g(un)?zip\.c$"),
     Fence(r"isa-l/(?!igzip)[a-z0-9_]+\.h", r"io/codec/", single=True),
     Fence(r"isa-l\.h", r"$^"),
     Fence(r"curl/", r"io/store/", single=True),

@@ -16,6 +16,7 @@ import tilegraph as tg
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SERIES = EXAMPLES / "data" / "small_64D.nii"
+COVERS = {"non_local_means"}
 dti = runpy.run_path(str(EXAMPLES / "dti.py"))
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Arrays from memory and from stores."""
 
-import json
 import os
 
 import numpy as np
@@ -71,6 +70,8 @@ def open(path, chunks=None):  # noqa: A001 (the name is part of the interface)
 def describe(path):
     """What is stored at a path, as a dict: "format", "kind", "shape", "dtype", "chunks", "codec",
     "attributes" (of NIfTI the affine and the rest of its header), ...; what `tg info` prints."""
+    import json  # tilegraph is imported faster without it
+
     out, err = ffi.new("char **"), ffi.new("tg_error *")
     check(lib.tg_describe(path_text("describe", path).encode(), out, err), err)
     try:
