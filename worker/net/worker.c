@@ -80,7 +80,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         worker->clock = (tg_clock_sync){ 0 };
         worker->joined = false;
         worker->lost_ns = tg_clock_ns();
-        tg__worker_jobs_orphan(worker);
+        tg__worker_jobs_drop(worker);
     }
 }
 

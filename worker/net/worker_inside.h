@@ -52,7 +52,6 @@ typedef struct tg_worker_job {
     uint64_t number;
     tg_worker_job_state state;
     bool dropped; /* nothing more is said of it */
-    bool orphan;  /* it came from a scheduler that is gone, and the agent did not know it then */
     unsigned char *bytes;
     size_t size, filled;
     char **stores; /* by target: what workers write to; NULL: the client fetches the tiles */
@@ -173,9 +172,8 @@ int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
 /* worker_job.c */
 /* The one that the agent knows. */
 tg_worker_job *tg__worker_job_find(const tg_worker *worker, uint64_t number);
-/* The scheduler that sent them is gone. What the agent does not know stays only if its plan is
- * whole; of what was said of it nothing counts any more. */
-void tg__worker_jobs_orphan(tg_worker *worker);
+/* The scheduler that sent them is gone: all is let go, and the next one has it made again. */
+void tg__worker_jobs_drop(tg_worker *worker);
 /* A message about a job: PLAN, TARGET, and what the agent hears once the plan is known. */
 void tg__worker_job_hears(tg_worker *worker, const tg_message *message);
 /* On the clerk. */

@@ -239,17 +239,17 @@ tg__worker_job_hears(tg_worker *worker, const tg_message *message)
 }
 
 void
-tg__worker_jobs_orphan(tg_worker *worker)
+tg__worker_jobs_drop(tg_worker *worker)
 {
     tg_worker_job *job = worker->jobs;
     while (job != NULL) {
         tg_worker_job *next = job->next;
-        if (job->state == TG_WORKER_COLLECTING) {
-            remove_job(job);
+        if (job->state == TG_WORKER_KNOWN && !job->dropped) {
+            to_agent(worker, &(tg_message){ .kind = TG_MESSAGE_DROP, .job = job->number });
+        } else if (job->state == TG_WORKER_EXPANDING) {
+            job->dropped = true; /* it goes when the clerk is done with it */
         } else if (job->state != TG_WORKER_KNOWN) {
-            job->orphan = true;
-            tg_message_writer_fini(&job->backlog);
-            tg_message_writer_init(&job->backlog);
+            remove_job(job);
         }
         job = next;
     }
@@ -335,9 +335,6 @@ tg__worker_job_expanded(tg_worker_job *job)
         return;
     }
     job->state = TG_WORKER_KNOWN;
-    if (job->orphan && worker->joined) { /* if it is not known there, the answer is DROP */
-        tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_HELD, .job = job->number });
-    }
     if (worker->jobs == job && job->next == NULL) { /* the peak is of this job alone */
         tg_pool_reset_peak(worker->options.session->pool);
     }
