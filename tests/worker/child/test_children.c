@@ -270,7 +270,7 @@ test_a_function_is_sent_once(void **state)
     }
     /* More functions than a child keeps: the first is forgotten, and sent again. */
     for (int i = 0; i < TG_CHILD_PLACES; i++) {
-        char text[16];
+        char text[32];
         (void)snprintf(text, sizeof text, "double%d", i);
         do_call(c, 0, text, &k);
         assert_int_equal(k.failed, 0);
