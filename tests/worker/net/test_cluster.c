@@ -481,7 +481,7 @@ test_tiles_go_to_disk(void **state)
     (void)state;
     prepare(&c);
     /* Enough for one of them at a time. */
-    begin(&c, 1, LARGE * (int64_t)LARGE * 4 * 3 / 2);
+    begin(&c, 1, LARGE * (int64_t)LARGE * 4 * 7 / 4);
     for (int i = 0; i < JOBS; i++) {
         start_job(&j[i], c.client, build_large);
     }
