@@ -32,6 +32,7 @@ typedef struct tg_planner {
     bool recomputes;              /* rather make an array twice than keep it over a reduction */
     bool any_data;                /* count results of unknown size with what they may be at most */
     const tg_plan_choice *choice; /* stages and tiles are these; NULL: they are to be chosen */
+    const tg_plan_target *given;  /* the targets as the caller has them */
 } tg_planner;
 
 enum { TG_CHEAP_OPS_MAX = 4, TG_NOT_CHEAP = 1 << 20 };

@@ -5,7 +5,7 @@
  * several results of one input are computed in one pass. The walk has its own stack: its depth is
  * the number of stages, and nothing recurses.
  *
- * Tiles that a target's sink has already are not walked from: culling by chunk, where demand.c
+ * Tiles that a target's store has already are not walked from: culling by chunk, where demand.c
  * culls by region.
  *
  * A tile is laid out once, when it is reached: its dependencies, its scratch and what it reads are
@@ -263,19 +263,90 @@ next_target(const tg_plan_core *plan, const int64_t *done)
     return best;
 }
 
-/* A tile of a target that an earlier run has written: neither it nor what only it needs is made. In
- * a shared plan all are: others who expand it do not know what is there. */
+/* -- what an earlier run has written --------------------------------------------------------- */
+
 static bool
-is_written(const tg_plan_core *plan, const tg_plan_target *target, int64_t tile)
+is_written(const tg_plan_target *target, int64_t tile)
 {
-    const tg_sink *sink = target->sink;
-    bool written = false;
-    if (sink != NULL && sink->ops->has != NULL && !plan->options.shared) {
+    return target->written != NULL && (target->written[tile / 8] >> (tile % 8) & 1) != 0;
+}
+
+static void
+forget_written(tg_plan_target *target)
+{
+    tg_free(NULL, target->written, target->written_bytes);
+    target->written = NULL;
+    target->written_bytes = 0;
+}
+
+static tg_status
+room_for_written(tg_plan_target *target, int64_t tiles, tg_error *err)
+{
+    tg_status status = TG_OK;
+    size_t bytes = ((size_t)tiles + 7) / 8;
+    target->written = tg_calloc(NULL, bytes, 1);
+    TG_CHECK(target->written != NULL, err, TG_ERR_MEMORY, "no memory to plan");
+    target->written_bytes = bytes;
+out:
+    return status;
+}
+
+/* The sink knows what was there when it was opened. */
+static tg_status
+ask_sink(const tg_plan_core *plan, tg_plan_target *target, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_stage *stage = &plan->stages[target->stage];
+    bool any = false;
+    TG_TRY(room_for_written(target, stage->tiles, err));
+    for (int64_t tile = 0; tile < stage->tiles; tile++) {
         tg_box box;
-        tg_plan_tile_box(plan, &plan->stages[target->stage], tile, &box);
-        written = sink->ops->has(sink, &box);
+        tg_plan_tile_box(plan, stage, tile, &box);
+        if (target->sink->ops->has(target->sink, &box)) {
+            target->written[tile / 8] |= (uint8_t)(1u << (tile % 8));
+            any = true;
+        }
     }
-    return written;
+    if (!any) {
+        forget_written(target);
+    }
+out:
+    return status;
+}
+
+static tg_status
+take_told(const tg_plan_core *plan, tg_plan_target *target, const tg_plan_target *given,
+          tg_error *err)
+{
+    tg_status status = TG_OK;
+    int64_t tiles = plan->stages[target->stage].tiles;
+    TG_CHECK(given->written_bytes == ((size_t)tiles + 7) / 8, err, TG_ERR_FORMAT,
+             "plan: %zu bytes say which of %lld tiles a store has already", given->written_bytes,
+             (long long)tiles);
+    TG_TRY(room_for_written(target, tiles, err));
+    memcpy(target->written, given->written, given->written_bytes);
+out:
+    return status;
+}
+
+/* Neither the tiles that a store has already nor what only they need is made. All who expand a
+ * shared plan must find the same tasks, whatever was written meanwhile: they do not look. */
+static tg_status
+find_written(const tg_planner *planner, size_t index, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const tg_plan_core *plan = planner->plan;
+    const tg_plan_target *given = &planner->given[index];
+    tg_plan_target *target = &planner->plan->targets[index];
+    bool looks = planner->choice == NULL || !plan->options.shared;
+    forget_written(target); /* of an attempt with other tiles */
+    if (given->written != NULL) {
+        TG_TRY(take_told(plan, target, given, err));
+    } else if (looks && target->sink != NULL && target->sink->ops->has != NULL) {
+        TG_TRY(ask_sink(plan, target, err));
+    }
+out:
+    return status;
 }
 
 tg_status
@@ -299,10 +370,13 @@ tg_planner_order(tg_planner *planner, tg_error *err)
              err, TG_ERR_MEMORY, "no memory to plan %llu tiles", (unsigned long long)plan->slots);
     memset(plan->task_of_slot, 0xff, (size_t)plan->slots * sizeof(uint32_t));
     TG_TRY(tg_tasks_reserve(&plan->tasks, (uint32_t)plan->slots, plan->slots * 2, err));
+    for (size_t t = 0; t < plan->target_count; t++) {
+        TG_TRY(find_written(planner, t, err));
+    }
     for (size_t t = next_target(plan, done); t < plan->target_count && w.status == TG_OK;
          t = next_target(plan, done)) {
         int64_t tile = done[t]++;
-        if (!is_written(plan, &plan->targets[t], tile)) {
+        if (!is_written(&plan->targets[t], tile)) {
             visit(&w, plan->stages[plan->targets[t].stage].slot + (uint64_t)tile);
         }
     }

@@ -52,6 +52,7 @@ tg_plan_release(tg_plan_core *plan)
         for (size_t t = 0; t < plan->target_count; t++) {
             tg_array_release(plan->targets[t].array);
             tg_sink_release(plan->targets[t].sink);
+            tg_free(NULL, plan->targets[t].written, plan->targets[t].written_bytes);
         }
         tg_free(NULL, plan->targets, plan->target_count * sizeof *plan->targets);
         tg_free(NULL, plan, sizeof *plan);
@@ -206,6 +207,8 @@ begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
     plan->target_count = count;
     for (size_t t = 0; t < count; t++) {
         plan->targets[t] = targets[t];
+        plan->targets[t].written = NULL;
+        plan->targets[t].written_bytes = 0;
         plan->targets[t].stored = targets[t].stored || is_stored(targets[t].sink, options->shared);
         if (options->shared) {
             plan->targets[t].own_bytes = 0;
@@ -214,6 +217,7 @@ begin(tg_planner *planner, size_t count, const tg_plan_target *targets,
         (void)tg_array_retain(targets[t].array);
         (void)tg_sink_retain(targets[t].sink);
     }
+    planner->given = targets;
     TG_TRY(tg_planner_reach(planner, err));
 out:
     return status;

@@ -88,6 +88,11 @@ typedef struct tg_plan_target {
     bool gaps;         /* memory of the user's whose rows have gaps: ops want rows without, so tiles
                           are made apart and copied */
     uint32_t stage;    /* that completes it */
+    /* By tile of that stage, the lowest bit of each byte first: it is in the store already, from an
+     * earlier run. NULL: none is. Who makes a plan is asked by its sink, who expands a shared one
+     * is told. */
+    uint8_t *written;
+    size_t written_bytes;
 } tg_plan_target;
 
 typedef struct tg_plan_options {

@@ -23,6 +23,8 @@ tg_wire_expand(tg_context *context, const void *bytes, size_t size, const tg_wir
         targets[t].array = wire.targets.arrays[t];
         targets[t].stage = wire.stage_of_target[t];
         targets[t].stored = wire.stored[t];
+        targets[t].written = wire.written[t].data;
+        targets[t].written_bytes = wire.written[t].size;
         if (targets[t].stored && attach != NULL) {
             TG_TRY(attach(ctx, t, targets[t].array, &targets[t].sink, err));
         }

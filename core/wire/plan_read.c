@@ -226,9 +226,30 @@ out:
     return status;
 }
 
-/* The targets; `stages` and `stored` NULL: of the expressions alone. */
+/* Whether a target is stored, and what of it is there already. */
 static tg_status
-read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, bool *stored, tg_error *err)
+read_stored(const msgpack_object *object, bool *stored, tg_wire_bytes *written, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (object->type == MSGPACK_OBJECT_BIN) {
+        size_t bytes = object->via.bin.size;
+        *stored = true;
+        TG_CHECK(bytes > 0 && bytes <= TG_PLAN_TASKS_MAX / 8, err, TG_ERR_FORMAT,
+                 "%zu bytes say what of a target is written", bytes);
+        written->data = tg_malloc(NULL, bytes);
+        TG_CHECK(written->data != NULL, err, TG_ERR_MEMORY, "out of memory");
+        written->size = written->room_ = bytes;
+        memcpy(written->data, object->via.bin.ptr, bytes);
+    } else {
+        TG_TRY(tg__want_bool(object, "whether a target is stored", stored, err));
+    }
+out:
+    return status;
+}
+
+/* The targets; `plan` NULL: of the expressions alone. */
+static tg_status
+read_targets(reader *r, tg_wire_arrays *out, tg_wire_plan *plan, tg_error *err)
 {
     tg_status status = TG_OK;
     const msgpack_object *object = NULL;
@@ -239,17 +260,21 @@ read_targets(reader *r, tg_wire_arrays *out, uint32_t *stages, bool *stored, tg_
     for (size_t t = 0; t < out->count; t++) {
         tg_array *array = NULL;
         uint64_t stage = 0;
-        bool goes = false;
+        bool stored = false;
+        tg_wire_bytes written = { 0 };
         TG_TRY(tg__wire_next(&r->decoder, &object, err));
         TG_TRY(tg__want_array(object, TG__PLAN_TARGET_FIELDS, TG__PLAN_TARGET_FIELDS, "target",
                               &fields, err));
         TG_TRY(read_index(r, &fields->ptr[0], "target", &array, err));
         TG_TRY(tg__want_number(&fields->ptr[1], TG_STAGES_MAX, "stage of a target", &stage, err));
-        TG_TRY(tg__want_bool(&fields->ptr[2], "whether a target is stored", &goes, err));
+        TG_TRY(read_stored(&fields->ptr[2], &stored, &written, err));
         out->arrays[t] = tg_array_retain(array);
-        if (stages != NULL) {
-            stages[t] = (uint32_t)stage;
-            stored[t] = goes;
+        if (plan != NULL) {
+            plan->stage_of_target[t] = (uint32_t)stage;
+            plan->stored[t] = stored;
+            plan->written[t] = written;
+        } else {
+            tg_wire_bytes_fini(&written);
         }
     }
 out:
@@ -299,7 +324,7 @@ tg_wire_read_nodes(tg_context *context, const void *bytes, size_t size,
     reader r = { .count = 0 };
     *out = (tg_wire_arrays){ 0 };
     TG_TRY(read_start(&r, context, bytes, size, opener, err));
-    TG_TRY(read_targets(&r, out, NULL, NULL, err));
+    TG_TRY(read_targets(&r, out, NULL, err));
     TG_TRY(check_end(&r, err));
 out:
     if (status != TG_OK) {
@@ -382,9 +407,10 @@ tg_wire_read_plan(tg_context *context, const void *bytes, size_t size, const tg_
     out->target_room_ = r.target_count;
     out->stage_of_target = tg_calloc(NULL, r.target_count, sizeof *out->stage_of_target);
     out->stored = tg_calloc(NULL, r.target_count, sizeof *out->stored);
-    TG_CHECK(out->stage_of_target != NULL && out->stored != NULL, err, TG_ERR_MEMORY,
-             "out of memory");
-    TG_TRY(read_targets(&r, &out->targets, out->stage_of_target, out->stored, err));
+    out->written = tg_calloc(NULL, r.target_count, sizeof *out->written);
+    TG_CHECK(out->stage_of_target != NULL && out->stored != NULL && out->written != NULL, err,
+             TG_ERR_MEMORY, "out of memory");
+    TG_TRY(read_targets(&r, &out->targets, out, err));
     stages = tg_calloc(NULL, r.stage_count, sizeof *stages);
     TG_CHECK(stages != NULL, err, TG_ERR_MEMORY, "out of memory");
     out->choice = (tg_plan_choice){ .trims = r.trims,
@@ -431,6 +457,10 @@ tg_wire_plan_fini(tg_wire_plan *plan)
     tg_free(NULL, plan->choice.stages, plan->choice.stage_count * sizeof *plan->choice.stages);
     tg_free(NULL, plan->stage_of_target, plan->target_room_ * sizeof *plan->stage_of_target);
     tg_free(NULL, plan->stored, plan->target_room_ * sizeof *plan->stored);
+    for (size_t t = 0; plan->written != NULL && t < plan->target_room_; t++) {
+        tg_wire_bytes_fini(&plan->written[t]);
+    }
+    tg_free(NULL, plan->written, plan->target_room_ * sizeof *plan->written);
     tg_wire_arrays_fini(&plan->targets);
     tg_scope_destroy(plan->scope);
     *plan = (tg_wire_plan){ 0 };

@@ -27,8 +27,9 @@
  *
  * with shape as binary integers and chunks nil (cut: the store's own) or one binary per axis:
  * origin and step, or all boundaries. `tables` and `scratch` are bytes that sources and sinks take,
- * as it was known to the writer: they serve readers who open neither. `stored`: the target went to
- * a store. A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and stage,
+ * as it was known to the writer: they serve readers who open neither. `stored`: whether the target
+ * went to a store; binary: it did, and these tiles are there already (`written` of
+ * tg_plan_target). A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and stage,
  * `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not there:
  * they follow from the choices, for a million tiles from a few hundred bytes. With no stages the
  * message is expressions alone.
@@ -56,6 +57,7 @@ typedef struct tg_wire_bytes {
 typedef struct tg_wire_writing {
     const char *folder; /* relative paths are written as below it; NULL: as they are */
     bool digest; /* to be compared, never read: arrays in memory of any size stand as their hash */
+    bool written; /* the reader writes to the same stores: what is there already is left out */
     /* Makes an array in memory that is too large for the message known to other processes of this
      * host, as long as the message is of use. NULL: it is refused. */
     tg_status (*lend)(void *ctx, const tg_array *array, tg_shared_ref *out, tg_error *err);
@@ -107,6 +109,7 @@ typedef struct tg_wire_plan {
     tg_wire_arrays targets;
     uint32_t *stage_of_target;
     bool *stored; /* by target: the writer had it go to a store */
+    tg_wire_bytes *written; /* by target: the tiles that are there already; empty: none is */
     tg_plan_choice choice;
     tg_scope *scope; /* holds the nodes that the choice names */
     size_t target_room_;

@@ -491,7 +491,12 @@ put_target(writer *w, const node_set *set, const tg_plan_target *target)
     (void)msgpack_pack_array(&w->packer, TG__PLAN_TARGET_FIELDS);
     (void)msgpack_pack_uint64(&w->packer, index_of(set, target->array));
     (void)msgpack_pack_uint64(&w->packer, target->stage);
-    put_bool(w, target->stored);
+    if (w->how->written && target->stored && target->written != NULL) {
+        (void)msgpack_pack_bin(&w->packer, target->written_bytes);
+        (void)msgpack_pack_bin_body(&w->packer, target->written, target->written_bytes);
+    } else {
+        put_bool(w, target->stored);
+    }
 }
 
 static void

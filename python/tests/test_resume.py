@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tilegraph as tg
+from tilegraph.distributed import Client
 
 SHAPE, CHUNKS = (64, 96, 96), (16, 32, 32)  # 36 chunks
 PART = "out.zarr.part"
@@ -26,13 +27,20 @@ def slowly(block, block_id, seconds):
     return block * 2 if block.max() < 2 else np.zeros_like(block)
 """
 RUN = """
-import sys
+import contextlib, sys
 import tilegraph as tg
 from steps import slowly
+from tilegraph.distributed import Client
 
 tg.config.set(threads=2)
 y = tg.open("in.zarr").map_blocks(slowly, seconds=0.05, dtype="f4")
-y.to_zarr("out.zarr", resume=True, **eval(sys.argv[1]))
+options = eval(sys.argv[1])
+place = contextlib.nullcontext()
+if options.pop("cluster", False):
+    place = Client(n_workers=2, threads_per_worker=1, memory_limit="128 MiB")
+    print(place.cluster.scheduler_pid, *(w.pid for w in place.cluster.workers), flush=True)
+with place:
+    y.to_zarr("out.zarr", resume=True, **options)
 """
 
 
@@ -80,15 +88,32 @@ def calls(pid=None):
     return {"c/" + "/".join(f[:3]) for f in found if pid is None or f[3] == str(pid)}
 
 
-def run_until_killed(count, **options):
-    """A process that is killed when it has written so many chunks; its number."""
-    process = subprocess.Popen([sys.executable, "run.py", repr(options)])
-    until = time.monotonic() + 60
-    while len(chunks_in(PART)) < count and process.poll() is None:
-        assert time.monotonic() < until
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(condition, seconds=60):
+    """Waits for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
         time.sleep(0.005)
+
+
+def run_until_killed(count, **options):
+    """A process that is killed when it has written so many chunks; its number. With `cluster` its
+    daemons have ended too."""
+    process = subprocess.Popen([sys.executable, "run.py", repr(options)], stdout=subprocess.PIPE)
+    daemons = process.stdout.readline().split() if options.get("cluster") else []
+    until(lambda: len(chunks_in(PART)) >= count or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    until(lambda: not any(alive(int(pid)) for pid in daemons))
     return process.pid
 
 
@@ -107,6 +132,76 @@ def test_a_killed_run_is_gone_on_with(folder, options):
     assert calls(os.getpid()).isdisjoint(done) and len(calls(os.getpid())) == 36 - len(done)
     np.testing.assert_array_equal(tg.open("out.zarr").compute(), expected(folder))
     assert not os.path.exists(PART)
+
+
+# --- on a cluster --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(folder):
+    with Client(n_workers=2, threads_per_worker=1, memory_limit="128 MiB") as made:
+        yield made
+
+
+def check_rest(folder, options):
+    """What is missing is computed by the current cluster, and nothing else."""
+    done, before = chunks_in(PART), set(os.listdir())
+    assert 0 < len(done) < 36 and not os.path.exists("out.zarr")
+    y = array()
+    lazy = tg.to_zarr(y, "out.zarr", resume=True, compute=False, **options)
+    assert lazy.explain().tasks == tasks_per_chunk(y) * (36 - len(done))
+    with tg.diagnostics.Profiler() as again:
+        lazy.compute()
+    assert again.tasks == tasks_per_chunk(y) * (36 - len(done))
+    made = {"c/" + "/".join(name.split("-")[1:4]) for name in set(os.listdir()) - before
+            if name.startswith("call-")}
+    assert made.isdisjoint(done) and len(made) == 36 - len(done)
+    np.testing.assert_array_equal(tg.open("out.zarr").compute(), expected(folder))
+    assert not os.path.exists(PART)
+
+
+@pytest.mark.parametrize("options", [{}, {"zarr_version": 2, "codec": "none"}])
+def test_a_killed_cluster_is_gone_on_with(folder, client, options):
+    run_until_killed(8, cluster=True, **options)
+    check_rest(folder, options)
+
+
+def test_a_cluster_goes_on_where_one_process_was_killed(folder, client):
+    run_until_killed(8)
+    check_rest(folder, {})
+
+
+def test_one_process_goes_on_where_a_cluster_was_killed(folder):
+    run_until_killed(8, cluster=True)
+    check_rest(folder, {})
+
+
+def test_the_scheduler_is_killed_and_has_no_journal(folder, client):
+    with Client(n_workers=2, threads_per_worker=1, memory_limit="128 MiB") as first:
+        future = first.compute(tg.to_zarr(array(), "out.zarr", resume=True, compute=False))
+        until(lambda: len(chunks_in(PART)) >= 8 or future.done())
+        os.kill(first.cluster.scheduler_pid, signal.SIGKILL)
+    assert future.cancelled()
+    check_rest(folder, {})
+
+
+def test_only_what_missing_chunks_need_is_computed_by_a_cluster(folder, client):
+    y = tg.ndimage.gaussian_filter(tg.open("in.zarr"), sigma=1)
+    y.to_zarr("out.zarr", resume=True)
+    whole = tg.open("out.zarr").compute()
+    os.rename("out.zarr", PART)
+    os.remove(f"{PART}/c/3/2/2")
+    mean = y.mean()  # wants all of it, whatever is written
+    lazy = tg.to_zarr(y, "out.zarr", resume=True, compute=False)
+    alone, both = lazy.explain().tasks, tg.explain(lazy, mean).tasks
+    assert lazy.explain().chunks_read <= 8 and alone < both
+    with tg.diagnostics.Profiler() as again:
+        assert tg.compute(lazy, mean)[1] == pytest.approx(whole.mean(), rel=1e-5)
+    assert again.tasks == both
+    np.testing.assert_array_equal(tg.open("out.zarr").compute(), whole)
+
+
+# --- by shards, damaged, of others ---------------------------------------------------------------
 
 
 def test_shards_are_resumed_whole(folder):

@@ -201,7 +201,9 @@ try_plan(tg_session *session, const tg_wire_opener *with, const uint8_t *data, s
             (tg_plan_target){ .array = array,
                               .own_bytes = known ? tg_max_i64(1, tg_array_nbytes(array)) : 0,
                               .stored = wire.stored[t] && with == NULL,
-                              .stage = wire.stage_of_target[t] };
+                              .stage = wire.stage_of_target[t],
+                              .written = with == NULL ? wire.written[t].data : NULL,
+                              .written_bytes = with == NULL ? wire.written[t].size : 0 };
     }
     if (tg_plan_expand(wire.targets.count, targets, &options, &wire.choice, &plan, &err) == TG_OK) {
         TG_ASSERT(tg_wire_write_plan(plan, NULL, &bytes, &err) == TG_OK);

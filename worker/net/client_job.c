@@ -90,7 +90,9 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
     TG_CHECK(job->loans != NULL, err, TG_ERR_MEMORY, "no memory for a job");
     TG_CHECK(getcwd(job->folder, sizeof job->folder) != NULL, err, TG_ERR_IO,
              "the name of the current folder cannot be had: %s", strerror(errno));
-    tg_wire_writing how = { .folder = job->folder, .lend = tg_loans_lend, .ctx = job->loans };
+    tg_wire_writing how = {
+        .folder = job->folder, .written = true, .lend = tg_loans_lend, .ctx = job->loans
+    };
     TG_TRY(tg_wire_write_plan(plan, &how, &job->plan, err));
     (void)tg_remote_retain(&client->base);
     *out = job;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -269,6 +270,92 @@ test_a_ghost_cannot_be_read(void **state)
     tg_session_close(session);
 }
 
+/* A plan for several processes of an array of which a part was stored before. */
+static tg_plan_core *
+plan_rest(tg_session *session, tg_array *x, bool looks)
+{
+    const tg_plan_options options = { .threads = 2, .memory_limit = 64 * MIB, .shared = true };
+    tg_save_options save = { .struct_size = sizeof save,
+                             .chunks = (int64_t[]){ 40, 30 },
+                             .codec = "none",
+                             .overwrite = true,
+                             .resume = looks ? "the same" : NULL };
+    tg_plan_target target = { .array = x };
+    tg_plan_core *plan = NULL;
+    tg_error err;
+    if (tg_sink_open(session, looks ? "rest.zarr" : "all.zarr", x, &save, &target.sink, &err) !=
+            TG_OK ||
+        tg_plan_make(1, &target, &options, &plan, &err) != TG_OK) {
+        fail_msg("%s", err.message);
+    }
+    tg_sink_release(target.sink);
+    return plan;
+}
+
+static tg_plan_core *
+read_again(tg_session *session, const tg_plan_core *plan, const tg_wire_writing *how)
+{
+    const tg_plan_options options = { .threads = 2, .memory_limit = 64 * MIB, .shared = true };
+    tg_wire_bytes bytes;
+    tg_wire_plan wire;
+    tg_plan_core *again = NULL;
+    tg_error err;
+    assert_int_equal(tg_wire_write_plan(plan, how, &bytes, &err), TG_OK);
+    assert_int_equal(
+        tg_wire_read_plan(session->context, bytes.data, bytes.size, &tg_wire_ghosts, &wire, &err),
+        TG_OK);
+    tg_plan_target target = { .array = wire.targets.arrays[0],
+                              .stage = wire.stage_of_target[0],
+                              .stored = wire.stored[0],
+                              .written = wire.written[0].data,
+                              .written_bytes = wire.written[0].size };
+    assert_true(target.stored);
+    assert_int_equal(tg_plan_expand(1, &target, &options, &wire.choice, &again, &err), TG_OK);
+    if (target.written != NULL) { /* of another grid of tiles */
+        tg_plan_core *none = NULL;
+        target.written_bytes--;
+        assert_int_equal(tg_plan_expand(1, &target, &options, &wire.choice, &none, &err),
+                         TG_ERR_FORMAT);
+        assert_non_null(strstr(err.message, "has already"));
+    }
+    tg_wire_plan_fini(&wire);
+    tg_wire_bytes_fini(&bytes);
+    return again;
+}
+
+/* What is written already travels with the plan: all who expand it leave out the same tasks, though
+ * none of them looks into the store. */
+static void
+test_what_is_written_is_left_out_everywhere(void **state)
+{
+    tg_session *session = open_session();
+    tg_scope *g = tg_scope_create(session);
+    tg_array *x = blurred(g, numbers(g, 400, 300, "float32"));
+    const tg_wire_writing there = { .written = true };
+    tg_save_options save = { .struct_size = sizeof save,
+                             .chunks = (int64_t[]){ 40, 30 },
+                             .codec = "none",
+                             .overwrite = true,
+                             .resume = "the same" };
+    tg_error err;
+    (void)state;
+    assert_int_equal(system("rm -rf rest.zarr rest.zarr.part"), 0);
+    assert_int_equal(tg_save(session, x, "rest.zarr", &save, &err), TG_OK);
+    assert_int_equal(system("mv rest.zarr rest.zarr.part && rm -r rest.zarr.part/c/[3-7]"), 0);
+    tg_plan_core *all = plan_rest(session, x, false), *rest = plan_rest(session, x, true);
+    assert_true(rest->tasks.count > 0 && rest->tasks.count < all->tasks.count);
+    tg_plan_core *same = read_again(session, rest, &there);
+    expect_same_plan(rest, same);
+    tg_plan_core *elsewhere = read_again(session, rest, NULL); /* to other stores: all of it */
+    assert_int_equal(elsewhere->tasks.count, all->tasks.count);
+    tg_plan_release(all);
+    tg_plan_release(rest);
+    tg_plan_release(same);
+    tg_plan_release(elsewhere);
+    tg_scope_destroy(g);
+    tg_session_close(session);
+}
+
 static int
 do_nothing(void *user, const tg_block_info *info, const tg_block_view *in, size_t nin,
            const tg_block_view *out, char *message, size_t message_bytes)
@@ -471,6 +558,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_plan_without_its_stores_is_the_same),
         cmocka_unit_test(test_a_ghost_cannot_be_read),
+        cmocka_unit_test(test_what_is_written_is_left_out_everywhere),
         cmocka_unit_test(test_a_function_is_not_made),
         cmocka_unit_test(test_a_store_that_was_cut_anew_is_refused),
         cmocka_unit_test(test_a_shared_plan_never_trims_and_keeps_its_results),
