@@ -138,6 +138,12 @@ TG_API void tg_computation_cancel(tg_computation *computation);
 TG_API void tg_computation_erase(tg_computation *computation);
 TG_API void tg_computation_progress(const tg_computation *computation, int64_t *tasks_done,
                                     int64_t *tasks);
+/* What of a target's memory is there already, while a cluster computes the rest: there[i] becomes 1
+ * for each of the first `count` tiles, in C order, that has arrived; others are left as they are.
+ * Tiles of a target that is made by map_blocks are its chunks. In one process nothing arrives before
+ * the end. */
+TG_API void tg_computation_arrived(const tg_computation *computation, size_t target, size_t count,
+                                   uint8_t *there);
 /* Memory of one result, once done: shared, released with tg_result_release. */
 typedef struct tg_result {
     void *data; /* C order */

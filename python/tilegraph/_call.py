@@ -16,7 +16,7 @@ import numpy as np
 
 from .errors import TgTypeError, TgUnsupportedError, TgValueError
 
-__all__ = ["Call", "FailedThere", "MARK", "failure", "rebuild"]
+__all__ = ["Call", "FailedThere", "MARK", "dumps", "failure", "loads", "rebuild"]
 
 #: Stands round what only programs read in a message.
 MARK = "\N{INVISIBLE SEPARATOR}"
@@ -94,33 +94,43 @@ class Call:
     def pack(self):
         """This call as bytes."""
         inside = (self.op, self.func, self.args, self.places, self.kwargs, self.hidden, self.dtype)
-        try:
-            import cloudpickle
-        except ImportError:
-            cloudpickle = pickle
-            if getattr(self.func, "__module__", None) == "__main__":
-                raise TgUnsupportedError(
-                    f"{self.op}: {self.name} is defined in the program itself, and can be sent to "
-                    "another process only if cloudpickle is installed") from None
-        try:
-            return pickle.dumps((self.name, cloudpickle.dumps(inside)))
-        except Exception as error:
-            raise TgUnsupportedError(f"{self.op}: {self.name} cannot be sent to another process: "
-                                     f"{type(error).__name__}: {error}") from error
+        return pickle.dumps((self.name, dumps(inside, f"{self.op}: {self.name}", self.func)))
 
     @classmethod
     def unpack(cls, data):
         """The call that was packed."""
         name, inside = pickle.loads(data)
-        try:
-            op, func, args, places, kwargs, hidden, dtype = pickle.loads(inside)
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{name}: module {error.name} is not installed on {os.uname().nodename} for "
-                f"{sys.executable}", name=error.name) from error
+        op, func, args, places, kwargs, hidden, dtype = loads(inside, name)
         call = cls(op, func, args, (), kwargs, hidden)
         call.places, call.name, call.dtype = places, name, dtype
         return call
+
+
+def dumps(thing, what, function=None):
+    """Something as bytes, for another process; `function`: the one that it is about."""
+    try:
+        import cloudpickle
+    except ImportError:
+        cloudpickle = pickle
+        if getattr(function, "__module__", None) == "__main__":
+            raise TgUnsupportedError(
+                f"{what} is defined in the program itself, and can be sent to another process only "
+                "if cloudpickle is installed") from None
+    try:
+        return cloudpickle.dumps(thing)
+    except Exception as error:
+        raise TgUnsupportedError(f"{what} cannot be sent to another process: "
+                                 f"{type(error).__name__}: {error}") from error
+
+
+def loads(data, what):
+    """What another process has sent."""
+    try:
+        return pickle.loads(data)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{what}: module {error.name} is not installed on {os.uname().nodename} for "
+            f"{sys.executable}", name=error.name) from error
 
 
 def _takes(func, name):

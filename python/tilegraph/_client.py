@@ -7,7 +7,8 @@ import os
 import threading
 import time
 
-from . import _engine, _futures, _run
+from . import _calls, _engine, _futures, _run
+from ._completed import gather
 from ._engine import check, ffi, lib, text
 from ._local_cluster import LocalCluster
 from .errors import TgIOError, TgTypeError, TgUnsupportedError, TgValueError
@@ -19,7 +20,11 @@ _SLICE_NS = 50_000_000
 # How long workers are waited for when something is computed, or a LocalCluster has just begun.
 _WORKER_SECONDS = 30
 
-#: Those that are open, the current one last.
+#: Arguments of Dask's submit and map that say where and when, which nobody has to know here.
+_WITHOUT_EFFECT = {"key", "pure", "priority", "fifo_timeout", "batch_size", "allow_other_workers"}
+_REFUSED = {"workers", "resources", "actor", "actors"}
+
+#: Those that are open, the newest last.
 _open = []
 _lock = threading.RLock()
 
@@ -37,26 +42,29 @@ class Client:
             future = client.compute(labels.max())       goes on beside the program
             print(future.result())
 
-    cluster: a `LocalCluster`, the path of a scheduler's join file, or its address
+    address: a `LocalCluster`, the path of a scheduler's join file, or its address
         ("tcp://10.0.0.5:8786"); without it a LocalCluster is started, and closed with the client.
     timeout: seconds for the scheduler to answer.
+    set_as_default: False leaves other computations where they are; only this client's own methods
+        compute there.
     options: those of LocalCluster, when there is no cluster.
 
-    From its making until `close` all computations of this process run there: `compute`, `persist`,
+    From its making until `close` all other computations of this process run there: `compute`, `persist`,
     `to_zarr`, `save`. Afterwards they run where they did before. Results are the same bytes.
     Files must have the same paths on all hosts; arrays in memory of more than 16 MiB reach workers
     of this host only. Formats other than Zarr are written by this process, and so is `store` into
     anything but NumPy arrays.
     """
 
-    def __init__(self, cluster=None, *, timeout=10, **options):
-        if options and cluster is not None:
+    def __init__(self, address=None, *, timeout=10, set_as_default=True, **options):
+        if options and address is not None:
             raise TgTypeError("Client: " + ", ".join(options) + ": options of LocalCluster are for "
                               "a client that starts one")
         if not timeout > 0:
             raise TgValueError(f"Client: timeout must be > 0, got {timeout!r}")
-        self._own = LocalCluster(**options) if cluster is None else None
-        self.cluster = self._own or cluster
+        self._own = LocalCluster(**options) if address is None else None
+        self.cluster = self._own or address
+        self._may_be_current = set_as_default
         self._pid = os.getpid()
         self._futures = None
         self._ptr = None
@@ -68,7 +76,7 @@ class Client:
             raise
         with _lock:
             _open.append(self)
-            _engine.client = self
+            _choose_current()
 
     @staticmethod
     def _find(cluster):
@@ -176,17 +184,19 @@ class Client:
                 self._futures = _futures.Watcher()
             return self._futures
 
-    def compute(self, *things):
+    def compute(self, *things, sync=False):
         """Starts computing in one pass, and returns a Future; a list of them for several things, or
-        for one list. Things are what `tilegraph.compute` takes."""
+        for one list. Things are what `tilegraph.compute` takes. sync: the results themselves."""
         single = len(things) == 1 and type(things[0]) is not list
         if len(things) == 1 and not single:
             things = tuple(things[0])
         futures = _futures.ArrayWork(self, things).start().futures
-        return futures[0] if single else futures
+        made = futures[0] if single else futures
+        return gather(made) if sync else made
 
     def persist(self, *arrays):
-        """As `compute`, but results are lazy arrays again, kept in the memory of this process."""
+        """As `compute`, but results are lazy arrays again, kept in the memory of this process. What
+        is too large for that goes to a store: `to_zarr`, and `open` gives the array."""
         _run.check_arrays("Client.persist", arrays)
         futures = _futures.PersistWork(self, arrays).start().futures
         return futures[0] if len(arrays) == 1 else futures
@@ -197,20 +207,54 @@ class Client:
 
         Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16
         MiB on the way there. Futures among the arguments, also in lists and dicts, are waited for,
-        and their results travel by way of this process. A result of more than 64 KiB comes back in
-        a second call; the function runs again if that meets another process.
+        and their results travel by way of this process: pass large data as arrays in stores. A
+        result of more than 64 KiB comes back in a second call; the function runs again if that
+        meets another process.
+
+        Names that Dask keeps for itself are not passed on: retries (how often a call that raises is
+        made again); key, pure, priority, fifo_timeout, batch_size and allow_other_workers change
+        nothing here; workers, resources, actor and actors are refused.
         """
-        if not callable(function):
-            raise TgTypeError(f"Client.submit: expected a function, got {function!r}")
-        return _futures.CallWork(self, function, args, kwargs).start().futures[0]
+        function = self._function("submit", function, kwargs)
+        return self._start(function, [args])[0]
 
     def map(self, function, *sequences, **kwargs):
-        """A Future for each call of function with one element of each sequence; see `submit`."""
-        return [self.submit(function, *args, **kwargs) for args in zip(*sequences)]
+        """A list with a Future for each call of function with one element of each sequence; see
+        `submit`. All calls go there in one plan, or a few."""
+        function = self._function("map", function, kwargs)
+        return self._start(function, list(zip(*sequences)))
 
-    def scatter(self, data):
+    @staticmethod
+    def _function(what, function, kwargs):
+        if not callable(function):
+            raise TgTypeError(f"Client.{what}: expected a function, got {function!r}")
+        for name in _REFUSED & kwargs.keys():
+            if kwargs.pop(name):
+                raise TgUnsupportedError(f"Client.{what}: {name} is not supported: any worker may "
+                                         "run any call")
+        retries = kwargs.pop("retries", None) or 0
+        if not isinstance(retries, int) or retries < 0:
+            raise TgTypeError(f"Client.{what}: retries must be a whole number, got {retries!r}")
+        for name in _WITHOUT_EFFECT & kwargs.keys():
+            del kwargs[name]
+        return _calls.Function(function, kwargs, retries)
+
+    def _start(self, function, calls):
+        """The futures of calls, given as their positional arguments."""
+        self._pointer()
+        room = _calls.room_of(len(calls))
+        calls = [(os.urandom(16), args) for args in calls]
+        futures = []
+        for at in range(0, len(calls), _calls.CALLS_MAX):
+            work = _calls.CallsWork(self, function, calls[at:at + _calls.CALLS_MAX], room)
+            futures += work.futures
+            work.start()
+        return futures
+
+    def scatter(self, data, broadcast=False, direct=None, hash=True):  # noqa: A002
         """Futures of things that are there already: of one, or of each in a list, tuple or dict.
-        The data stays in this process, and travels with each call that uses it."""
+        The data stays in this process, and travels with each call that uses it; the other arguments
+        are for Dask's sake."""
         self._pointer()
         if type(data) in (list, tuple):
             return type(data)(_futures.done(self, one) for one in data)
@@ -218,12 +262,13 @@ class Client:
             return {key: _futures.done(self, one) for key, one in data.items()}
         return _futures.done(self, data)
 
-    def gather(self, futures):
-        """Results of futures in lists, tuples, sets and dicts, in the same form."""
-        return _futures.gather(futures)
+    def gather(self, futures, errors="raise"):
+        """Results of futures in lists, tuples, sets and dicts, in the same form. errors: "skip"
+        leaves out those in lists, tuples and sets that have none."""
+        return gather(futures, errors)
 
-    def cancel(self, futures):
-        """Gives up futures."""
+    def cancel(self, futures, force=False):
+        """Gives up futures. force is for Dask's sake: nobody else has them."""
         for future in _several(futures):
             future.cancel()
 
@@ -240,8 +285,7 @@ class Client:
         with _lock:
             if self in _open:
                 _open.remove(self)
-            if _engine.client is self:
-                _engine.client = _open[-1] if _open else None
+            _choose_current()
         ptr, self._ptr = self._ptr, None
         if ptr is not None and self._pid == os.getpid():
             lib.tg_client_close(ptr)
@@ -265,6 +309,11 @@ class Client:
             return f"<Client {self._where!r}: {error}>"
         return (f"<Client {self._where!r}: {len(threads)} workers, {sum(threads.values())} "
                 f"threads>")
+
+
+def _choose_current():
+    """The one that was opened last, of those that may be. Lock held."""
+    _engine.client = next((one for one in reversed(_open) if one._may_be_current), None)
 
 
 def _several(futures):

@@ -7,52 +7,61 @@ has one Watcher, a thread that sees works end and tells who waits.
 
 import contextlib
 import os
-import queue
+import sys
 import threading
 import time
-from collections import namedtuple
 
-import numpy as np
+from . import _run
+from .errors import TgCancelledError, TgTypeError, TgUnsupportedError
 
-from . import _run, _task
-from ._map import map_blocks
-from .errors import TgCancelledError, TgTypeError, TgUnsupportedError, TgValueError
-
-__all__ = ["ArrayWork", "CallWork", "Future", "PersistWork", "Watcher", "Work", "as_completed",
-           "done", "gather", "wait"]
+__all__ = ["ArrayWork", "Future", "PersistWork", "Watcher", "Work", "done"]
 
 # Between two looks at what runs.
 _LOOK_SECONDS = 0.002
+# Works that run at a time: beyond the first number calls wait for the next look, so that those which
+# are submitted one by one become one work; a scheduler takes 256 jobs of a client.
+_BUSY = 4
+_RUNNING_MAX = 200
 
 
 class Future:
     """The result of one thing that a cluster computes; made by `Client.compute` and its like.
 
-    Futures that were made by one call are computed in one pass: they end together, and cancelling
-    stops the work when all of them are cancelled.
+    Futures that were made by one call are computed in one pass. Cancelling stops the work when all
+    of them are cancelled.
     """
 
-    def __init__(self, work, index, name):
+    def __init__(self, work, name):
         self._work = work
-        self._index = index
         self._name = name
-        self._cancelled = False
+        self._lock = threading.Lock()
+        self._outcome = None  # value and error, when it has ended
+        self._told = None  # an Event, when somebody waits
+        self._callbacks = []
+
+    @property
+    def key(self):
+        """A name of what is computed; several futures may have the same."""
+        return self._name
+
+    @property
+    def client(self):
+        """The Client that computes it."""
+        return self._work.client
 
     @property
     def status(self):
         """"pending", "finished", "error" or "cancelled"."""
-        if self._cancelled:
-            return "cancelled"
-        if not self._work.ended.is_set():
+        if self._outcome is None:
             return "pending"
-        error = self._work.error
+        error = self._outcome[1]
         if error is None:
             return "finished"
         return "cancelled" if isinstance(error, TgCancelledError) else "error"
 
     def done(self):
         """Whether it has ended, whatever with."""
-        return self.status != "pending"
+        return self._outcome is not None
 
     def cancelled(self):
         """Whether it was cancelled, or its client was closed."""
@@ -60,116 +69,157 @@ class Future:
 
     def cancel(self):
         """Gives it up. One that has ended stays as it is."""
-        if not self.done():
-            self._cancelled = True
-            self._work.given_up(self)
+        if self.settle(error=TgCancelledError(f"{self._name}: the future was cancelled")):
+            self._work.given_up()
 
     def retry(self):
-        """Computes it again, with all that was made by the same call, if it has failed or was
-        cancelled."""
+        """Computes it again, if it has failed or was cancelled, with all others of the same call of
+        `compute` of which that is so."""
         if self.status in ("error", "cancelled"):
-            self._work.again()
+            self._work.again(self)
 
     def exception(self, timeout=None):
         """What it failed with, or None, when it has ended."""
         self._wait(timeout)
-        if self._cancelled:
-            return TgCancelledError(f"{self._name}: the future was cancelled")
-        return self._work.error
+        return self._outcome[1]
+
+    def traceback(self, timeout=None):
+        """The traceback of that, or None."""
+        error = self.exception(timeout)
+        return None if error is None else error.__traceback__
 
     def result(self, timeout=None):
         """The result, when it has ended; raises what it failed with. timeout: seconds, then it is a
         TimeoutError. Ctrl-C cancels nothing here: call `cancel`."""
-        error = self.exception(timeout)
+        self._wait(timeout)
+        value, error = self._outcome
         if error is not None:
             raise error
-        return self._work.values[self._index]
+        return value
 
     def _wait(self, timeout):
-        if not self._cancelled and not self._work.wait(timeout):
-            raise TimeoutError(f"{self._name}: no result after {timeout:g} s")
+        if self._outcome is None:
+            self._work.check_process()
+            with self._lock:
+                if self._told is None:
+                    self._told = threading.Event()
+                    if self._outcome is not None:
+                        self._told.set()
+                told = self._told
+            if not told.wait(timeout):
+                raise TimeoutError(f"{self._name}: no result after {timeout:g} s")
 
     def add_done_callback(self, function):
         """Calls function(future) when it has ended, in a thread of the client's; at once if it has.
         """
-        self._work.call(self, function)
+        with self._lock:
+            now = self._outcome is not None
+            if not now:
+                self._callbacks.append(function)
+        if now:
+            function(self)
 
     def progress(self):
-        """Tasks that are done, and all tasks, of all that was made by the same call."""
+        """Tasks that are done, and all tasks, of all that is computed in the same pass."""
         return self._work.progress()
+
+    # --- for its work ----------------------------------------------------------------------------
+
+    def settle(self, value=None, error=None):
+        """It has ended; False: it had before."""
+        with self._lock:
+            if self._outcome is not None:
+                return False
+            self._outcome = (value, error)
+            calls, self._callbacks = self._callbacks, []
+            told, self._told = self._told, None
+        if told is not None:
+            told.set()
+        for function in calls:
+            try:
+                function(self)
+            except Exception as failed:  # a callback's failure is nobody else's
+                sys.excepthook(type(failed), failed, failed.__traceback__)
+        return True
+
+    def reset(self):
+        """It is pending again."""
+        with self._lock:
+            self._outcome = self._told = None
+
+    def move(self, work):
+        """Another work has it."""
+        self._work = work
 
     def __repr__(self):
         return f"<Future: {self.status}, {self._name}>"
 
 
 class Work:
-    """What is computed in one pass; `values` and `error` are there when `ended` is set.
+    """What is computed in one pass.
 
     Subclasses say how it starts (`_begin`, which gives a Computation) and what comes of it
-    (`_finish`, which gives the values, or None when it has begun anew); `waits_for` are futures
-    that it needs.
+    (`_finish`, which settles the futures); `waits_for` are futures that it needs.
     """
 
     waits_for = ()
 
     def __init__(self, client, names):
         self.client = client
-        self.futures = [Future(self, i, name) for i, name in enumerate(names)]
+        self.futures = [Future(self, name) for name in names]
         self._lock = threading.Lock()
-        self._callbacks = []
         self._pid = os.getpid()
         self._reset()
 
     def _reset(self):
-        self.values = self.error = self._computation = None
+        self._computation = None
         self._counted = (0, 0)
         self._stopped = False
         self._stack = contextlib.ExitStack()
-        self.ended = threading.Event()
+        self._ended = threading.Event()
 
     # --- for who started it ----------------------------------------------------------------------
 
     def start(self):
         """Begins, unless it has to wait for others; what is wrong with it is raised here."""
-        if not self.waits_for:
+        watcher = self.client._watcher()
+        if not self.waits_for and watcher.running < (_BUSY if self.kin() else _RUNNING_MAX):
             self._go()
-        self.client._watcher().add(self)
+        watcher.add(self)
         return self
 
-    def again(self):
-        """Starts again what has ended, or was given up."""
+    def kin(self):
+        """Works of which this is equal may be computed as one (`join`), but for None."""
+        return None
+
+    def again(self, future):
+        """Computes again what was not: `future`, and others that have no result either."""
+        del future
         self.wait(None)
-        for future in self.futures:
-            future._cancelled = False
+        for one in self.futures:
+            if one.status in ("error", "cancelled"):
+                one.reset()
         self._reset()
         self.start()
 
-    def wait(self, timeout):
-        """Whether it has ended in time."""
+    def check_process(self):
+        """Raises in a process that was forked."""
         if self._pid != os.getpid():
             raise TgUnsupportedError("the future belongs to the process that this one was forked "
                                      "from")
-        return self.ended.wait(timeout)
 
-    def given_up(self, future):
+    def wait(self, timeout):
+        """Whether all of it has ended in time."""
+        self.check_process()
+        return self._ended.wait(timeout)
+
+    def given_up(self):
         """One of the futures is not wanted any more."""
         with self._lock:
-            calls = [call for call in self._callbacks if call[0] is future]
-            self._callbacks = [call for call in self._callbacks if call[0] is not future]
-            if all(one._cancelled for one in self.futures):
+            if all(one.cancelled() for one in self.futures):
                 self._stopped = True
                 if self._computation is not None:
                     self._computation.cancel()
-        _call_all(calls)
-
-    def call(self, future, function):
-        """See Future.add_done_callback."""
-        with self._lock:
-            now = future.done()
-            if not now:
-                self._callbacks.append((future, function))
-        if now:
-            function(future)
 
     def progress(self):
         """Tasks that are done, and all tasks."""
@@ -184,19 +234,29 @@ class Work:
             if self._computation is None and not self._ready():
                 return False
             if not self._computation.wait(0):
+                self._peek(self._computation)
                 return False
-            self.values = self._finish(self._computation)
-            if self.values is None:  # it goes on
-                return False
+            self._finish(self._computation)
         except BaseException as error:  # whatever it is, it belongs to who wants the result
-            self.error = error
+            self._fail(error)
         self._end()
         return True
+
+    def _peek(self, computation):
+        """It runs: some of it may be there."""
+
+    def _fail(self, error):
+        for future in self.futures:
+            future.settle(error=error)
+
+    def may_begin(self):
+        """It has not, and all that it needs is there."""
+        return self._computation is None and all(future.done() for future in self.waits_for)
 
     def _ready(self):
         if self._stopped:
             raise TgCancelledError("the future was cancelled")
-        if not all(future.done() for future in self.waits_for):
+        if not self.may_begin() or self.client._watcher().running >= _RUNNING_MAX:
             return False
         self._go()
         return True
@@ -209,26 +269,21 @@ class Work:
                 if self._stopped:
                     begun.cancel()
             self._stack = self._stack.pop_all()
+        self.client._watcher().count(1)
+
+    def join_into(self, other):
+        """Another work does it."""
+        other.join(self)
+        self._end()
 
     def _end(self):
         self._stack.close()
         with self._lock:
             if self._computation is not None:
                 self._counted = self._computation.progress()
+                self.client._watcher().count(-1)
             self._computation = None  # the results keep what they need
-            calls, self._callbacks = self._callbacks, []
-            self.ended.set()
-        _call_all(calls)
-
-
-def _call_all(calls):
-    for future, function in calls:
-        try:
-            function(future)
-        except Exception as error:  # a callback's failure is nobody else's
-            import sys
-
-            sys.excepthook(type(error), error, error.__traceback__)
+            self._ended.set()
 
 
 class ArrayWork(Work):
@@ -249,6 +304,10 @@ class ArrayWork(Work):
         return _run.Computation(targets, self.client)
 
     def _finish(self, computation):
+        for future, value in zip(self.futures, self._values(computation)):
+            future.settle(value)
+
+    def _values(self, computation):
         found = _run.results(computation, self._wanted)
         return [_run.replace(thing, found) for thing in self._things]
 
@@ -256,47 +315,8 @@ class ArrayWork(Work):
 class PersistWork(ArrayWork):
     """Arrays whose results are lazy arrays again."""
 
-    def _finish(self, computation):
+    def _values(self, computation):
         return _run.kept(computation, self._things)
-
-
-class CallWork(Work):
-    """A call of a plain function."""
-
-    def __init__(self, client, function, args, kwargs):
-        self._call = (function, args, kwargs)
-        self.waits_for = []
-        _find(args, self.waits_for)
-        _find(kwargs, self.waits_for)
-        self._room = _task.ROOM
-        self._key = os.urandom(16)
-        super().__init__(client, [getattr(function, "__name__", repr(function))])
-
-    def _begin(self, stack):
-        function, args, kwargs = self._call
-        task = _task.Task(function, gather(args), gather(kwargs), self._key, self._room)
-        block = map_blocks(task, dtype=np.uint8, chunks=((self._room,),))
-        return _run.Computation([(block, _run.ffi.NULL, None)], self.client)
-
-    def _finish(self, computation):
-        block = computation.result(0).numpy()
-        needed = _task.room_for(block)
-        if needed:
-            self._room = needed
-            self._go()
-            return None
-        return [_task.opened(memoryview(block))]
-
-
-def _find(thing, found):
-    """Futures in lists, tuples, sets and dicts."""
-    if isinstance(thing, Future):
-        found.append(thing)
-    elif type(thing) in (list, tuple, set):
-        for part in thing:
-            _find(part, found)
-    elif type(thing) is dict:
-        _find(list(thing.values()), found)
 
 
 class _Done(Work):
@@ -304,8 +324,8 @@ class _Done(Work):
 
     def __init__(self, client, value):
         super().__init__(client, [type(value).__name__])
-        self.values = [value]
-        self.ended.set()
+        self._ended.set()
+        self.futures[0].settle(value)
 
 
 def done(client, value):
@@ -321,6 +341,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._some = threading.Event()
         self._closing = False
+        self.running = 0  # works
         self._thread = threading.Thread(target=self._run, name="tilegraph futures", daemon=True)
         self._thread.start()
 
@@ -328,6 +349,11 @@ class Watcher:
         with self._lock:
             self._works.append(work)
             self._some.set()
+
+    def count(self, more):
+        """So many more works run."""
+        with self._lock:
+            self.running += more
 
     def close(self):
         """When the client is closed, so that all works end."""
@@ -342,7 +368,8 @@ class Watcher:
             with self._lock:
                 works = list(self._works)
             start = time.perf_counter()
-            over = {id(work) for work in works if work.look()}
+            over = _joined(works)
+            over |= {id(work) for work in works if id(work) not in over and work.look()}
             with self._lock:
                 self._works = [work for work in self._works if id(work) not in over]
                 if not self._works:
@@ -355,55 +382,17 @@ class Watcher:
                 time.sleep(max(_LOOK_SECONDS, 4 * took))
 
 
-# --- several futures -----------------------------------------------------------------------------
-
-
-def _check_futures(what, futures):
-    futures = list(futures)
-    for future in futures:
-        if not isinstance(future, Future):
-            raise TgTypeError(f"{what}: expected futures, got {type(future).__name__}")
-    return futures
-
-
-def as_completed(futures, *, timeout=None, with_results=False):
-    """Futures in the order in which they end; with_results: pairs (future, result), and what has
-    failed raises. timeout: seconds for all of them, then it is a TimeoutError."""
-    futures = _check_futures("as_completed", futures)
-    until = None if timeout is None else time.monotonic() + timeout
-    ended = queue.SimpleQueue()
-    for future in futures:
-        future.add_done_callback(ended.put)
-    for _ in futures:
-        try:
-            future = ended.get(timeout=None if until is None else max(0, until - time.monotonic()))
-        except queue.Empty:
-            raise TimeoutError(f"as_completed: not all have ended after {timeout:g} s") from None
-        yield (future, future.result()) if with_results else future
-
-
-DoneAndNotDone = namedtuple("DoneAndNotDone", "done not_done")
-
-
-def wait(futures, timeout=None, return_when="ALL_COMPLETED"):
-    """Waits for all futures, or for "FIRST_COMPLETED": two sets, done and not_done. timeout:
-    seconds, then it is a TimeoutError."""
-    futures = _check_futures("wait", futures)
-    if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
-        raise TgValueError("wait: return_when must be ALL_COMPLETED or FIRST_COMPLETED, got "
-                           f"{return_when!r}")
-    for _ in as_completed(futures, timeout=timeout):
-        if return_when == "FIRST_COMPLETED":
-            break
-    return DoneAndNotDone({f for f in futures if f.done()}, {f for f in futures if not f.done()})
-
-
-def gather(futures):
-    """Results of futures in lists, tuples, sets and dicts, in the same form."""
-    if isinstance(futures, Future):
-        return futures.result()
-    if type(futures) in (list, tuple, set):
-        return type(futures)(gather(future) for future in futures)
-    if type(futures) is dict:
-        return {key: gather(future) for key, future in futures.items()}
-    return futures
+def _joined(works):
+    """Joins those that may begin and be one; gives the ids of those that others do now."""
+    first, over = {}, set()
+    for work in works:
+        kin = work.kin() if work.may_begin() else None
+        if kin is None:
+            continue
+        one = first.setdefault(kin, work)
+        if one is not work:
+            work.join_into(one)
+            over.add(id(work))
+            if one.kin() is None:  # it has as many as may be
+                del first[kin]
+    return over

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One call of a plain function on a cluster: what travels there, and what comes back.
+"""Calls of a plain function on a cluster: what travels there, and what comes back.
 
-The call is a block without inputs. Its result comes back as bytes in a block of a set length: a
-head, and the pickled result or exception. A result that is longer is kept where it was made, the
-block says how long it is, and the call is made again with room for it: if it comes to the process
-that has the result, nothing runs twice.
+Calls are the blocks of an array, one call a block. A result comes back as bytes in a block of a set
+length: a head, and the pickled result or exception. A result that is longer is kept where it was
+made, the block says how long it is, and the call is made again with room for it: if it comes to the
+process that has the result, nothing runs twice.
 """
 
 import pickle
@@ -13,78 +13,81 @@ import traceback
 
 import numpy as np
 
-from ._call import FailedThere
-from .errors import TgTypeError, TgUserError
+from ._call import FailedThere, dumps, loads
+from .errors import TgTypeError, TgUnsupportedError, TgUserError
 
-__all__ = ["Task", "opened", "room_for"]
+__all__ = ["HEAD_BYTES", "Calls", "opened", "room_for"]
 
 _VALUE, _ERROR, _LONGER = range(3)
 _HEAD = struct.Struct("<qq")  # which of the three, bytes
-#: Room for a result before it is known to need more.
-ROOM = 1 << 16
-#: What waits to be asked for once more.
+HEAD_BYTES = _HEAD.size
+#: Results that wait to be asked for once more, by call.
 _waiting = {}
-_WAITING_MAX = 8
+_WAITING_BYTES = 64 << 20
 
 
-class Task:
-    """A function with its arguments, as a block function."""
+class Calls:
+    """A function with the arguments of each block, as a block function."""
 
-    def __init__(self, function, args, kwargs, key, room):
-        self.call = (function, args, kwargs)
-        self.key = key
+    def __init__(self, name, common, each, room):
+        """common: the function and its keyword arguments, pickled; each: a pair for each block,
+        bytes that stand for this call alone and its positional arguments, pickled; room: bytes of a
+        block."""
+        self.__name__ = name
+        self.common = common
+        self.each = each
         self.room = room
-        self.__name__ = getattr(function, "__name__", repr(function))
 
-    def __call__(self):
-        made = _waiting.pop(self.key, None) or self.make()
+    def __call__(self, block, block_id):
+        call, args = self.each[block_id[0]]
+        made = _waiting.pop(call, None) or self.make(args)
         which, data = made
-        if len(data) > self.room - _HEAD.size:
-            while len(_waiting) >= _WAITING_MAX:
-                del _waiting[next(iter(_waiting))]
-            _waiting[self.key] = made
+        if len(data) > self.room - HEAD_BYTES:
+            _keep(call, made)
             which, data = _LONGER, struct.pack("<q", len(data))
-        block = np.zeros(self.room, np.uint8)
-        block[:_HEAD.size] = np.frombuffer(_HEAD.pack(which, len(data)), np.uint8)
-        block[_HEAD.size:_HEAD.size + len(data)] = np.frombuffer(data, np.uint8)
-        return block
+        out = np.zeros(self.room, np.uint8)
+        out[:HEAD_BYTES] = np.frombuffer(_HEAD.pack(which, len(data)), np.uint8)
+        out[HEAD_BYTES:HEAD_BYTES + len(data)] = np.frombuffer(data, np.uint8)
+        return out
 
-    def make(self):
+    def make(self, args):
         """What the function gives, or raises, as bytes."""
-        function, args, kwargs = self.call
         try:
-            return _VALUE, _pickled(function(*args, **kwargs))
+            function, kwargs = loads(self.common, self.__name__)
+            return _VALUE, _result(function(*loads(args, self.__name__), **kwargs))
         except Exception as error:
             trace = traceback.format_exc()
             try:
-                return _ERROR, _pickled((error, trace))
+                return _ERROR, dumps((error, trace), self.__name__)
             except Exception:  # it refers to what cannot travel
                 plain = TgUserError(f"{self.__name__}: {type(error).__name__}: {error}")
-                return _ERROR, _pickled((plain, trace))
+                return _ERROR, pickle.dumps((plain, trace))
 
 
-def _pickled(value):
+def _result(value):
     try:
-        import cloudpickle
-    except ImportError:
-        cloudpickle = pickle
-    try:
-        return cloudpickle.dumps(value)
-    except Exception as error:
+        return dumps(value, "it")
+    except TgUnsupportedError as error:
         raise TgTypeError(f"a result of type {type(value).__name__} cannot be sent back: "
-                          f"{error}") from error
+                          f"{error.__cause__}") from error
+
+
+def _keep(call, made):
+    _waiting[call] = made
+    while len(_waiting) > 1 and sum(len(data) for _, data in _waiting.values()) > _WAITING_BYTES:
+        del _waiting[next(iter(_waiting))]
 
 
 def room_for(block):
     """The room that a result needs which did not fit; 0: it is there."""
     which, _ = _HEAD.unpack_from(block)
-    return _HEAD.size + struct.unpack_from("<q", block, _HEAD.size)[0] if which == _LONGER else 0
+    return HEAD_BYTES + struct.unpack_from("<q", block, HEAD_BYTES)[0] if which == _LONGER else 0
 
 
 def opened(block):
     """The result in a block; raises what the function has raised."""
     which, size = _HEAD.unpack_from(block)
-    value = pickle.loads(block[_HEAD.size:_HEAD.size + size])
+    value = pickle.loads(block[HEAD_BYTES:HEAD_BYTES + size])
     if which == _ERROR:
         error, trace = value
         error.__cause__ = FailedThere(trace)

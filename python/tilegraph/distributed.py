@@ -10,7 +10,9 @@
 """
 
 from ._client import Client, current
-from ._futures import Future, as_completed, wait
+from ._completed import as_completed, progress, wait
+from ._futures import Future
 from ._local_cluster import LocalCluster, Worker
 
-__all__ = ["Client", "Future", "LocalCluster", "Worker", "as_completed", "current", "wait"]
+__all__ = ["Client", "Future", "LocalCluster", "Worker", "as_completed", "current", "progress",
+           "wait"]

@@ -100,6 +100,9 @@ tg__computation_release(tg_computation *computation)
         tg_error error = { .code = TG_ERR_CANCELLED };
         settle(computation, TG_ERR_CANCELLED, &error); /* nobody waited for it */
         (void)pthread_mutex_destroy(&computation->settle_lock);
+        if (computation->arrived != NULL) {
+            tg_free(NULL, computation->arrived, (size_t)computation->run->plan->tasks.count + 1);
+        }
         tg_running_destroy(computation->run);
         tg_gathered_destroy(computation->gathered);
         tg_free(NULL, computation, sizeof *computation);
@@ -185,6 +188,22 @@ tg_computation_progress(const tg_computation *computation, int64_t *tasks_done, 
     }
     *tasks_done = done;
     *tasks = count;
+}
+
+void
+tg_computation_arrived(const tg_computation *computation, size_t target, size_t count,
+                       uint8_t *there)
+{
+    const tg_plan_core *plan = computation->run->plan;
+    if (computation->arrived != NULL && target < plan->target_count) {
+        const tg_stage *stage = &plan->stages[plan->targets[target].stage];
+        for (size_t i = 0; i < count && (int64_t)i < stage->tiles; i++) {
+            uint32_t task = plan->task_of_slot[stage->slot + i];
+            bool here = task != UINT32_MAX && atomic_load_explicit(&computation->arrived[task],
+                                                                   memory_order_acquire) != 0;
+            there[i] = here ? 1 : there[i];
+        }
+    }
 }
 
 tg_status

@@ -22,6 +22,7 @@ struct tg_computation {
     tg_job *job;           /* here, or */
     tg_remote_job *remote; /* on a cluster */
     tg_gathered *gathered; /* what is told of it there; NULL: it runs here */
+    atomic_uchar *arrived; /* there, by task: its tile is in the memory of its target */
     tg_request request;
     int64_t start_ns;
     int64_t queued_ns, waited_ns; /* for room; written before the job may run */

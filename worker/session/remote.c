@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/array/scratch.h"
+#include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 #include "worker/exec/part.h"
 #include "worker/session/computation.h"
@@ -83,6 +84,8 @@ tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, tg_compu
              "again");
     TG_TRY(tg__computation_take(computation, plan, err));
     TG_TRY(take_results(computation->run, err));
+    computation->arrived = tg_calloc(NULL, (size_t)plan->core->tasks.count + 1, 1);
+    TG_CHECK(computation->arrived != NULL, err, TG_ERR_MEMORY, "no memory to compute");
     atomic_fetch_add(&computation->references, 1); /* the job's */
     status = remote->ops->start(remote, computation, &computation->remote, err);
     if (status != TG_OK) {
@@ -184,6 +187,7 @@ tg__remote_deliver(tg_computation *computation, uint32_t task, tg_buffer *conten
         status = write_to_sink(run, plan->targets[stage->target].sink, &box, &tile, err);
     } else {
         copy_to_target(&run->targets[stage->target], stage->root, &box, &tile);
+        atomic_store_explicit(&computation->arrived[task], 1, memory_order_release);
     }
     atomic_fetch_add(&run->tasks_run, 1);
 out:
