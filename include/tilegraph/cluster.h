@@ -98,6 +98,9 @@ TG_API TG_MUST_USE tg_status tg_client_ask(tg_client *client, const char *what, 
  * the quarter. What has ended is the user's, as ever.
  * The limit and the number of threads stay as they are meanwhile: tg_session_configure refuses.
  *
+ * Its worker reads plans as the session does: what tg_session_set_plan_root and
+ * tg_session_set_plan_functions allowed before, in a new session no functions of users'.
+ *
  * Beyond this host an address needs keys, which are made; they are in the join file, which only its
  * owner can read. Others who have it may run jobs here as well.
  *

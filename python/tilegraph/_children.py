@@ -15,7 +15,7 @@ from ._call import MARK, Call, rebuild
 from ._engine import check, ffi, lib
 from .errors import TgMemoryError, TgUserError
 
-__all__ = ["call", "configure", "dtype_of", "enabled", "stats", "stop"]
+__all__ = ["call", "configure", "dtype_of", "enabled", "in_plans", "stats", "stop"]
 
 #: Whether functions run in children now.
 enabled = False
@@ -60,6 +60,15 @@ def _open():
             check(lib.tg_children_open(options, out, err), err)
             _pool = out[0]
     return _pool
+
+
+def in_plans(group):
+    """A tg_plan_functions: plans that this process reads may call Python functions, in children.
+    group: their number for `stop`."""
+    functions = ffi.new("tg_plan_functions *")
+    functions.struct_size = ffi.sizeof("tg_plan_functions")
+    functions.children, functions.group = _pool or _open(), group
+    return functions
 
 
 def _made(data, call):
@@ -141,10 +150,11 @@ def error_of(message):
     return rebuild(parts[1], parts[2], text) or TgUserError(text.rstrip())
 
 
-def stop():
-    """Kills the children that run a function now."""
+def stop(group=0):
+    """Kills the children that run a function of that group now; if it is not 0, its functions never
+    run again."""
     if _pool is not None:
-        lib.tg_children_stop(_pool, 0)
+        lib.tg_children_stop(_pool, group)
 
 
 def stats():

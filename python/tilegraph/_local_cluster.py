@@ -19,7 +19,6 @@ import weakref
 from pathlib import Path
 
 from . import config
-from ._engine import check, ffi, lib
 from .errors import TgIOError, TgTypeError, TgValueError
 
 __all__ = ["LocalCluster", "Worker"]
@@ -97,7 +96,8 @@ class LocalCluster:
             n_workers = max(1, cores // (threads_per_worker or 4))
         self.name = name
         self.threads_per_worker = threads_per_worker or max(1, cores // max(1, n_workers))
-        self.memory_limit = (_bytes(memory_limit) if memory_limit is not None
+        self.memory_limit = (config.parse("memory_limit", memory_limit, "LocalCluster")
+                             if memory_limit is not None
                              else config.get("memory_limit") // max(1, n_workers))
         self._allow_python = allow_python
         self._numbers = itertools.count()
@@ -186,6 +186,12 @@ class LocalCluster:
             os.kill(worker.pid, signal.SIGTERM)
         del self._workers[n:]
 
+    def get_client(self, **options):
+        """A Client of it; options are those of Client."""
+        from ._client import Client
+
+        return Client(self, **options)
+
     def close(self):
         """Ends all processes and removes their files; computations there are cancelled."""
         self._finalizer()
@@ -208,15 +214,6 @@ def _check_count(what, n, least):
         raise TgTypeError(f"LocalCluster: {what} must be a whole number, got {n!r}")
     if n is not None and n < least:
         raise TgValueError(f"LocalCluster: {what} must be >= {least}, got {n}")
-
-
-def _bytes(value):
-    out = ffi.new("int64_t *")
-    err = ffi.new("tg_error *")
-    check(lib.tg_parse_bytes(str(value).encode(), out, err), err)
-    if out[0] < 1:
-        raise TgValueError(f"LocalCluster: memory_limit must be positive, got {value!r}")
-    return out[0]
 
 
 def _close(clients, processes, alive, alive_end):

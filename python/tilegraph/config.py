@@ -74,7 +74,7 @@ class set:  # noqa: A001 (the name is Dask's)
     def __init__(self, **settings):
         for key in settings:
             _known(key, "tilegraph.config.set")
-        values = {key: _parse(key, value, "tilegraph.config.set") for key, value in
+        values = {key: parse(key, value, "tilegraph.config.set") for key, value in
                   settings.items()}
         with _lock:
             self._before = {key: _given.get(key) for key in values}
@@ -166,7 +166,7 @@ def _sources():
     path, values = _file()
     for key, value in values.items():
         _known(key, path)
-        found[key] = (_parse(key, value, path), path)
+        found[key] = (parse(key, value, path), path)
     for name in os.environ:
         if not name.startswith("TG_") or name in _OTHER_VARIABLES:
             continue
@@ -179,7 +179,7 @@ def _sources():
                 + _hint(name, [*("TG_" + k.upper() for k in KEYS), "TG_CONFIG"])
             )
         if os.environ[name]:
-            found[key] = (_parse(key, os.environ[name], name), name)
+            found[key] = (parse(key, os.environ[name], name), name)
     return found
 
 
@@ -216,7 +216,7 @@ def _hint(name, names):
     return (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(names)}")
 
 
-def _parse(key, value, place):
+def parse(key, value, place):
     """A setting as a number or bool; None stays None."""
     if value is None:
         return None

@@ -142,6 +142,7 @@ open_worker(tg_listener *listener, const tg_listen_options *options, int64_t byt
     if (tg_session_plan_root(listener->session, root)) {
         TG_TRY(tg_session_set_plan_root(listener->work, root, err));
     }
+    TG_TRY(tg_session_set_plan_functions(listener->work, listener->session->plan_functions, err));
     (void)snprintf(name, sizeof name, "session-%ld", (long)getpid());
     tg_worker_options worker = { .session = listener->work,
                                  .shared = listener->shared,
