@@ -140,8 +140,8 @@ TG_API void tg_computation_progress(const tg_computation *computation, int64_t *
                                     int64_t *tasks);
 /* What of a target's memory is there already, while a cluster computes the rest: there[i] becomes 1
  * for each of the first `count` tiles, in C order, that has arrived; others are left as they are.
- * Tiles of a target that is made by map_blocks are its chunks. In one process nothing arrives before
- * the end. */
+ * Tiles of a target that is made by map_blocks are its chunks. In one process nothing arrives
+ * before the end. */
 TG_API void tg_computation_arrived(const tg_computation *computation, size_t target, size_t count,
                                    uint8_t *there);
 /* Memory of one result, once done: shared, released with tg_result_release. */

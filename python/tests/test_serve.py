@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tilegraph as tg
-from tilegraph import _engine, errors
+from tilegraph import _engine, distributed, errors
 from tilegraph._run import Computation
 
 
@@ -152,3 +152,22 @@ def test_memory_for_results():
         _blurred(1000).compute()
     with pytest.raises(errors.TgValueError, match="results"):
         tg.serve(result_memory="1 TiB")
+
+
+def test_python_functions_run_in_children(server):
+    x = tg.ones((8, 8), chunks=4).map_blocks(lambda block: block + os.getpid(), dtype="f8")
+    assert set(np.unique(x.compute())).isdisjoint({os.getpid() + 1})
+    with distributed.Client(server.join_file) as client:
+        assert client.gather(client.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
+        client.submit(time.sleep, 600)
+    start = time.monotonic()
+    server.close()
+    assert time.monotonic() - start < 5
+
+
+def test_python_functions_are_refused_where_others_can_connect():
+    x = tg.ones((8, 8), chunks=4).map_blocks(lambda block: block + 1, dtype="f8")
+    with tg.serve("tcp://127.0.0.1:0"), pytest.raises(errors.TgUnsupportedError, match="python"):
+        x.compute()
+    with tg.serve("tcp://127.0.0.1:0", allow_python=True):
+        assert x.sum().compute() == 128

@@ -201,7 +201,7 @@ class Client:
         futures = _futures.PersistWork(self, arrays).start().futures
         return futures[0] if len(arrays) == 1 else futures
 
-    def submit(self, function, *args, **kwargs):
+    def submit(self, func, *args, **kwargs):
         """Calls a plain function there, in a child process of a worker (--allow-python), and
         returns a Future. It may be called more than once, should its worker die.
 
@@ -215,14 +215,14 @@ class Client:
         made again); key, pure, priority, fifo_timeout, batch_size and allow_other_workers change
         nothing here; workers, resources, actor and actors are refused.
         """
-        function = self._function("submit", function, kwargs)
+        function = self._function("submit", func, kwargs)
         return self._start(function, [args])[0]
 
-    def map(self, function, *sequences, **kwargs):
-        """A list with a Future for each call of function with one element of each sequence; see
-        `submit`. All calls go there in one plan, or a few."""
-        function = self._function("map", function, kwargs)
-        return self._start(function, list(zip(*sequences)))
+    def map(self, func, *iterables, **kwargs):
+        """A list with a Future for each call of func with one element of each iterable; see
+        `submit`. All calls go there in one plan, or a few; each future ends with its own call."""
+        function = self._function("map", func, kwargs)
+        return self._start(function, list(zip(*iterables)))
 
     @staticmethod
     def _function(what, function, kwargs):
@@ -251,7 +251,7 @@ class Client:
             work.start()
         return futures
 
-    def scatter(self, data, broadcast=False, direct=None, hash=True):  # noqa: A002
+    def scatter(self, data, workers=None, broadcast=False, direct=None, hash=True):  # noqa: A002
         """Futures of things that are there already: of one, or of each in a list, tuple or dict.
         The data stays in this process, and travels with each call that uses it; the other arguments
         are for Dask's sake."""
@@ -267,7 +267,7 @@ class Client:
         leaves out those in lists, tuples and sets that have none."""
         return gather(futures, errors)
 
-    def cancel(self, futures, force=False):
+    def cancel(self, futures, *, force=False):
         """Gives up futures. force is for Dask's sake: nobody else has them."""
         for future in _several(futures):
             future.cancel()

@@ -100,10 +100,10 @@ class as_completed:  # noqa: N801
 DoneAndNotDone = namedtuple("DoneAndNotDone", "done not_done")
 
 
-def wait(futures, timeout=None, return_when="ALL_COMPLETED"):
+def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     """Waits for all futures, or for "FIRST_COMPLETED": two sets, done and not_done. timeout:
     seconds, then it is a TimeoutError."""
-    futures = _check_futures("wait", futures)
+    futures = _check_futures("wait", fs)
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise TgValueError("wait: return_when must be ALL_COMPLETED or FIRST_COMPLETED, got "
                            f"{return_when!r}")
@@ -141,8 +141,9 @@ class _All:
         return sum(done for done, _ in each), sum(tasks for _, tasks in each)
 
 
-def progress(*futures):
-    """Shows how far futures are, until all have ended. Ctrl-C ends the bar, not the work."""
+def progress(*futures, notebook=None, multi=True, complete=True):
+    """Shows how far futures are, until all have ended. Ctrl-C ends the bar, not the work. The other
+    arguments are for Dask's sake."""
     from .diagnostics import ProgressBar
 
     found, bar = [], ProgressBar()

@@ -109,15 +109,14 @@ class Future:
             if not told.wait(timeout):
                 raise TimeoutError(f"{self._name}: no result after {timeout:g} s")
 
-    def add_done_callback(self, function):
-        """Calls function(future) when it has ended, in a thread of the client's; at once if it has.
-        """
+    def add_done_callback(self, fn):
+        """Calls fn(future) when it has ended, in a thread of the client's; at once if it has."""
         with self._lock:
             now = self._outcome is not None
             if not now:
-                self._callbacks.append(function)
+                self._callbacks.append(fn)
         if now:
-            function(self)
+            fn(self)
 
     def progress(self):
         """Tasks that are done, and all tasks, of all that is computed in the same pass."""
