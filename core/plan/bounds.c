@@ -18,6 +18,29 @@ tg_plan_given_head(int ndim)
     return ((int64_t)(1 + ndim) * 8 + 63) / 64 * 64;
 }
 
+static void
+growth_of(const tg_stage *stage, tg_plan_growth *out)
+{
+    bool known = tg_array_is_known(stage->root);
+    bool dynamic = (stage->root->op->flags & TG_OP_DYNAMIC) != 0;
+    int64_t scratch = stage->scratch_bytes > 0 ? tg_pool_charge(stage->scratch_bytes) : 0;
+    bool made = stage->kind == TG_STAGE_TILE || stage->kind == TG_STAGE_FINISH;
+    bool states = dynamic && stage->kind != TG_STAGE_TILE;
+    *out = (tg_plan_growth){ .depends = states || (made && !known),
+                             .out_guess = stage->out_guess,
+                             .need_guess = stage->need_guess,
+                             .fixed = scratch };
+    /* As predict.c counts: a state beside a copy of those it is made of, and before the finish one
+     * more; a result of unknown length twice, for it gets a head. */
+    out->times = stage->kind == TG_STAGE_COMBINE || stage->kind == TG_STAGE_FINISH ? 2 : 0;
+    if (made && !known) {
+        out->times += 2;
+        out->more = tg_plan_given_head(stage->root->ndim);
+    } else if (made) {
+        out->fixed += 2 * tg_pool_charge(stage->out_bytes);
+    }
+}
+
 tg_status
 tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out, tg_error *err)
 {
@@ -27,9 +50,10 @@ tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out, tg_error *err
                              .out_bytes = tg_calloc(NULL, count, sizeof *out->out_bytes),
                              .need_bytes = tg_calloc(NULL, count, sizeof *out->need_bytes),
                              .target = tg_calloc(NULL, count, sizeof *out->target),
-                             .kept = tg_calloc(NULL, count, sizeof *out->kept) };
+                             .kept = tg_calloc(NULL, count, sizeof *out->kept),
+                             .growth = tg_calloc(NULL, count, sizeof *out->growth) };
     TG_CHECK(out->out_bytes != NULL && out->need_bytes != NULL && out->target != NULL &&
-                 out->kept != NULL,
+                 out->kept != NULL && out->growth != NULL,
              err, TG_ERR_MEMORY, "no memory for the bounds of %u stages", count);
     for (uint32_t s = 0; s < count; s++) {
         const tg_stage *stage = &plan->stages[s];
@@ -39,6 +63,7 @@ tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out, tg_error *err
         out->need_bytes[s] = stage->need_bytes;
         out->target[s] = stage->target;
         out->kept[s] = tg_plan_is_kept(plan, stage);
+        growth_of(stage, &out->growth[s]);
     }
 out:
     if (status != TG_OK) {
@@ -54,6 +79,7 @@ tg_plan_bounds_fini(tg_plan_bounds *bounds)
     tg_free(NULL, bounds->need_bytes, bounds->stage_count * sizeof *bounds->need_bytes);
     tg_free(NULL, bounds->target, bounds->stage_count * sizeof *bounds->target);
     tg_free(NULL, bounds->kept, bounds->stage_count * sizeof *bounds->kept);
+    tg_free(NULL, bounds->growth, bounds->stage_count * sizeof *bounds->growth);
     *bounds = (tg_plan_bounds){ 0 };
 }
 
@@ -63,9 +89,12 @@ tg_plan_bounds_least(const tg_plan_core *plan, const tg_plan_bounds *bounds)
     const tg_tasks *tasks = &plan->tasks;
     int64_t least = 0;
     for (uint32_t t = 0; t < tasks->count; t++) {
-        int64_t bytes = bounds->need_bytes[plan->stage_of_task[t]];
+        uint16_t own = plan->stage_of_task[t];
+        const tg_plan_growth *growth = bounds->growth;
+        int64_t bytes = growth[own].depends ? growth[own].need_guess : bounds->need_bytes[own];
         for (uint64_t e = tasks->pred_start[t]; e < tasks->pred_start[t + 1]; e++) {
-            bytes += bounds->out_bytes[plan->stage_of_task[tasks->preds[e]]];
+            uint16_t s = plan->stage_of_task[tasks->preds[e]];
+            bytes += growth[s].depends ? growth[s].out_guess : bounds->out_bytes[s];
         }
         least = tg_max_i64(least, bytes);
     }

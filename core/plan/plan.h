@@ -73,6 +73,8 @@ typedef struct tg_stage {
     int64_t cut_bytes;   /* upper bound of what cutting one of the tiles it reads takes */
     int64_t out_bytes;   /* upper bound of one tile or state */
     int64_t need_bytes;  /* upper bound of all that one running task takes from the pool */
+    int64_t out_guess, need_guess; /* these two as they are expected: less, where sizes depend on
+                                      the data */
     uint32_t local_count;
     tg_local *locals; /* oldest first; the root is last */
     uint32_t *arg_index;
@@ -167,6 +169,15 @@ bool tg_plan_edge_box(const tg_plan_core *plan, uint32_t reader, uint32_t maker,
 enum { TG_TRIM_LEVELS = 16 };
 int tg_trim_level(int64_t full, int64_t rest);
 
+/* A stage whose sizes depend on the data, so that their bounds may be far beyond what they are. */
+typedef struct tg_plan_growth {
+    bool depends;                  /* else nothing here counts */
+    int64_t out_guess, need_guess; /* what is expected in place of out_bytes and need_bytes */
+    /* Once its inputs are there a task takes at most fixed + times * tg_pool_charge(more + their
+     * bytes), and in any case `fixed`. times 0: inputs tell nothing. */
+    int64_t fixed, more, times;
+} tg_plan_growth;
+
 /* What whoever runs tasks one by one has to know of the stages: by stage, upper bounds. */
 typedef struct tg_plan_bounds {
     uint32_t stage_count;
@@ -175,13 +186,15 @@ typedef struct tg_plan_bounds {
     int64_t *need_bytes; /* all that a running task takes from the pool, its result included */
     int32_t *target;     /* the target that the stage completes, or TG_NO_TARGET */
     uint8_t *kept;       /* 1: its tiles are a result, and stay until they are dropped */
+    tg_plan_growth *growth;
 } tg_plan_bounds;
 /* Of a plan that is shared. On success tg_plan_bounds_fini is due; it accepts a zeroed struct. */
 TG_MUST_USE tg_status tg_plan_bounds_make(const tg_plan_core *plan, tg_plan_bounds *out,
                                           tg_error *err);
 void tg_plan_bounds_fini(tg_plan_bounds *bounds);
 /* What the largest task takes with the tiles that it reads: with less nobody can run the plan, and
- * with that much, and a disk for the other tiles, anybody. */
+ * with that much, and a disk for the other tiles, anybody. Sizes that depend on the data are
+ * counted as they are expected: whoever runs such a task finds out. */
 int64_t tg_plan_bounds_least(const tg_plan_core *plan, const tg_plan_bounds *bounds);
 /* A shared plan keeps the tiles of this stage as a result. */
 bool tg_plan_is_kept(const tg_plan_core *plan, const tg_stage *stage);

@@ -219,6 +219,17 @@ measure(tg_plan_core *plan, bool any_data, int64_t *kept)
     }
 }
 
+/* What was measured is what is expected. */
+static void
+note_guesses(tg_plan_core *plan)
+{
+    for (uint32_t s = 0; s < plan->stage_count; s++) {
+        tg_stage *stage = &plan->stages[s];
+        stage->out_guess = tg_pool_charge(stage->out_bytes);
+        stage->need_guess = stage->need_bytes;
+    }
+}
+
 /* Stored chunks and bytes that the sources of a stage deliver for one tile. */
 static void
 count_reads(tg_plan_core *plan, const tg_stage *stage, const tg_layout *layout)
@@ -386,9 +397,13 @@ predict_memory(tg_planner *planner, tg_error *err)
     TG_CHECK(kept != NULL, err, TG_ERR_MEMORY, "no memory to plan");
     if (planner->any_data) {
         measure(plan, false, kept);
+        note_guesses(plan);
         TG_TRY(simulate(plan, kept, false, &expected, err));
     }
     measure(plan, planner->any_data, kept);
+    if (!planner->any_data) {
+        note_guesses(plan);
+    }
     TG_TRY(simulate(plan, kept, true, &bound, err));
     if (!planner->any_data && plan->edge_bytes != NULL) {
         keep(plan, kept);

@@ -172,6 +172,42 @@ def test_resume_goes_on_across_clusters(client, stores, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["l.zarr", "x.zarr"]
 
 
+# --- small workers -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small_cluster():
+    with LocalCluster(2, 1, "48 MiB", allow_python=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """A volume of 64 MiB."""
+    path = tmp_path_factory.mktemp("noise") / "v.zarr"
+    tg.to_zarr(values((256, 256, 256), "float32", 5, special=False), path, chunks=64)
+    return tg.open(path)
+
+
+@pytest.mark.parametrize("objects", [0.001, 0.1])
+def test_tables_that_could_be_larger_than_a_worker(small_cluster, noise, objects, tmp_path):
+    """What label might need at most is three times what a worker has: that is no reason."""
+    order = tg.percentile(noise[0], 100 * objects).compute()
+    labels = tg.ndimage.label(noise < order)[0]
+    with Client(small_cluster), tg.diagnostics.Profiler() as p:
+        labels.to_zarr(tmp_path / "l.zarr", chunks=64)
+    assert p.peak_bytes <= 48 << 20
+    identical(tg.open(tmp_path / "l.zarr").compute(), labels.compute())
+
+
+def test_what_really_is_larger_than_a_worker_fails(noise):
+    """All of it is selected: that it does not fit is only seen when it is there."""
+    with LocalCluster(2, 1, "128 MiB", allow_python=False) as cluster, Client(cluster):
+        with pytest.raises(MemoryError, match="depends on the data: give each worker more"):
+            noise[noise == noise].sum().compute()
+        identical(tg.ones(5).sum().compute(), 5.0)
+
+
 # --- clients -------------------------------------------------------------------------------------
 
 

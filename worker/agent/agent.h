@@ -22,8 +22,12 @@
  *
  *     tiles in memory + what started tasks may need + fetches and loads under way <= memory_limit
  *
- * counted with what a stage may need at most, until a tile's size is known. Where something does
- * not fit, what is cold goes: the tile read latest next by the tasks that are assigned here. One
+ * counted with what a stage may need at most, until a tile's size is known. Of stages whose sizes
+ * depend on the data (`growth`) that may be far beyond the limit: their tasks are counted with what
+ * their inputs, which are there, let them take, or alone with all that these leave; one that takes
+ * more finds no room, and FAILED says so. Their tiles are fetched into what is expected; a longer
+ * one is not taken in, but tells its size, and has its room the next time. Where something does not
+ * fit, what is cold goes: the tile read latest next by the tasks that are assigned here. One
  * that is on disk already, or is a copy of another worker's, is forgotten (and fetched again);
  * another is spilled. Nothing goes that a started task reads.
  *   - A tile on disk is loaded when the task that reads it is about to start.
@@ -68,6 +72,7 @@
  * tried again. Too little memory to go on with what is known is no error: the deadline says when it
  * is tried again.
  */
+#include "core/plan/plan.h"
 #include "core/wire/message.h"
 
 typedef struct tg_agent tg_agent;
@@ -93,6 +98,7 @@ typedef struct tg_agent_job {
     const int64_t *out_bytes;  /* by stage: upper bound of a tile */
     const int64_t *need_bytes; /* by stage: upper bound of what a running task takes, with its tile,
                                   without the tiles that it reads */
+    const tg_plan_growth *growth; /* by stage; NULL: no size depends on the data */
 } tg_agent_job;
 
 typedef enum tg_agent_event_kind {
@@ -103,7 +109,8 @@ typedef enum tg_agent_event_kind {
     TG_AGENT_FAILED,       /* job, task, code, text, flag: it may pass another time */
     TG_AGENT_FETCHED,      /* job, task, bytes: it came; TG_DO_KEEP puts it into the table, and
                               without that it is let go */
-    TG_AGENT_FETCH_FAILED, /* job, task */
+    TG_AGENT_FETCH_FAILED, /* job, task; bytes: it has so many, more than it was fetched into; or 0
+                            */
     TG_AGENT_SPILLED,      /* job, task, bytes: on disk, and still in memory */
     TG_AGENT_SPILL_FAILED, /* job, task */
     TG_AGENT_LOADED,       /* job, task: in memory, and still on disk */
@@ -129,7 +136,8 @@ typedef struct tg_agent_event {
 
 typedef enum tg_agent_action_kind {
     TG_DO_SAY,    /* message: to the scheduler */
-    TG_DO_START,  /* job, task, flag: alone. All it reads is in the table */
+    TG_DO_START,  /* job, task, flag: alone; may_exceed: it has all the room there is, and nobody
+                     knows whether that is enough. All it reads is in the table */
     TG_DO_FETCH,  /* job, task, peer, address, bytes (at most) */
     TG_DO_CANCEL, /* job, task: the fetch is not needed any more; it is answered all the same */
     TG_DO_KEEP,   /* job, task: what was fetched goes into the table */
@@ -143,7 +151,7 @@ typedef enum tg_agent_action_kind {
 
 typedef struct tg_agent_action {
     tg_agent_action_kind kind;
-    bool flag;
+    bool flag, may_exceed;
     uint32_t task;
     uint64_t job, peer;
     int64_t bytes;

@@ -118,7 +118,7 @@ check_memory(const tg_agent *agent)
     for (size_t i = 0; i < agent->run_count; i++) {
         const tg__run *run = &agent->runs[i];
         MUST(started(&run->work->tile[run->task]), "what runs was not started");
-        need += run->work->spec.need_bytes[run->work->spec.stage[run->task]];
+        need += run->need;
     }
     MUST(held == agent->held_bytes && load == agent->load_bytes && need == agent->need_bytes &&
              flight == agent->flight_bytes && leaving == agent->leaving_bytes &&

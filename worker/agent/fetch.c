@@ -172,7 +172,7 @@ tg__agent_fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t 
 }
 
 bool
-tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t)
+tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes)
 {
     bool ok = tg__agent_room_for(agent, 1);
     if (ok) {
@@ -180,7 +180,7 @@ tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t)
         (void)tg__agent_heap_pop(&work->fetches);
         far->bits = TG__FLYING;
         far->from = far->take != 0 ? far->take : far->holder;
-        far->bytes = work->spec.out_bytes[work->spec.stage[t]];
+        far->bytes = bytes;
         agent->flight_bytes += far->bytes;
         agent->flying++;
         work->under_way++;
@@ -406,9 +406,12 @@ tg__agent_on_fetch_failed(tg_agent *agent, tg__work *work, const tg_agent_event 
     tg__far *far = tg__agent_far_find(agent, work, t);
     bool cancelled = (far->bits & TG__CANCELLED) != 0;
     uint64_t wanted_from = far->take != 0 ? far->take : far->holder;
+    bool longer = event->bytes > far->bytes && tg__agent_is_guess(agent, work, t) &&
+                  event->bytes <= work->spec.out_bytes[work->spec.stage[t]];
+    far->size = longer ? event->bytes : far->size;
     far->bits = 0;
     if (!is_over(agent, work, far)) {
-        if (!cancelled && wanted_from == far->from && is_wanted(work, far)) {
+        if (!cancelled && !longer && wanted_from == far->from && is_wanted(work, far)) {
             tg__agent_note_lost(work, t, far->from);
             far->holder = far->holder != far->from ? far->holder : 0;
             far->take = 0;

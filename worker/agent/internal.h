@@ -81,6 +81,7 @@ typedef struct tg__far {
     uint64_t take;   /* to be taken from; 0: not */
     uint64_t from;   /* whom it is being fetched from */
     int64_t bytes;   /* that are reserved for it then */
+    int64_t size;    /* as its holder has said; 0: it has not */
     uint8_t bits;
 } tg__far;
 
@@ -109,7 +110,7 @@ struct tg__work {
     bool dropped;
     bool say_held;               /* all that is here */
     bool told_started;           /* the last STARTED was not empty */
-    int64_t need_most, out_most; /* of its stages */
+    int64_t need_most, out_most; /* of its stages, or as expected; and of tiles that are here */
     tg__tile *tile;
     uint32_t todo;      /* assigned and not started: WAITING and READY; LOADING too: not begun */
     uint32_t under_way; /* that the shell has not answered */
@@ -127,6 +128,7 @@ struct tg__work {
 typedef struct tg__run {
     tg__work *work;
     uint32_t task;
+    int64_t need; /* what it is counted with */
 } tg__run;
 
 typedef struct tg__peer {
@@ -295,7 +297,7 @@ void tg__agent_fetch_cancel(tg_agent *agent, tg__work *work, uint32_t t);
 void tg__agent_note_lost(tg__work *work, uint32_t t, uint64_t holder);
 /* What is to be fetched first; false: nothing. */
 bool tg__agent_fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key);
-bool tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t);
+bool tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes);
 bool tg__agent_peer_reserve(tg_agent *agent, uint64_t id, const char *address);
 
 /* --- memory.c -----------------------------------------------------------------------------------
@@ -312,6 +314,19 @@ tg__agent_fits(const tg_agent *agent, int64_t bytes)
 {
     return bytes <= agent->options.memory_limit - tg__agent_used(agent);
 }
+
+/* size.c */
+/* NULL: the sizes of the stage do not depend on the data. */
+const tg_plan_growth *tg__agent_growth(const tg__work *work, uint32_t stage);
+/* What a task takes beside its inputs: at most, when they are all here; else at least. */
+int64_t tg__agent_need(const tg_agent *agent, const tg__work *work, uint32_t t);
+/* It has all the room there is, and may take more. */
+bool tg__agent_is_short(const tg_agent *agent, const tg__work *work, uint32_t t);
+/* What a tile of another worker is fetched into, and whether that may be too little. */
+int64_t tg__agent_fetch_bytes(const tg_agent *agent, const tg__work *work, uint32_t t);
+bool tg__agent_is_guess(const tg_agent *agent, const tg__work *work, uint32_t t);
+/* What it has at least. */
+int64_t tg__agent_least_bytes(const tg_agent *agent, const tg__work *work, uint32_t t);
 
 /* Makes room by what is read later than `reader` of the job, or by anything (work NULL). True: it
  * is there now; false: not yet, or not at all. */

@@ -64,7 +64,7 @@ static int64_t
 needs(const tg_agent *agent, const tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
-    int64_t bytes = work->spec.need_bytes[work->spec.stage[t]];
+    int64_t bytes = tg__agent_need(agent, work, t);
     for (uint64_t e = g->pred_start[t]; agent->disk_bytes != 0 && e < g->pred_start[t + 1]; e++) {
         const tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
         bytes += held->bits & (TG__MEMORY | TG__LOADING_IT) ? 0 : held->bytes;
@@ -85,8 +85,9 @@ begin(tg_agent *agent, tg__work *work, uint32_t t)
         task->life = TG__LOADING;
         task->count = 0;
         agent->alone = (task->flags & TG__ALONE) != 0;
-        agent->need_bytes += work->spec.need_bytes[work->spec.stage[t]];
-        agent->runs[agent->run_count++] = (tg__run){ .work = work, .task = t };
+        int64_t need = tg__agent_need(agent, work, t);
+        agent->need_bytes += need;
+        agent->runs[agent->run_count++] = (tg__run){ .work = work, .task = t, .need = need };
         tg__agent_pin(agent, work, t);
         for (uint64_t e = g->pred_start[t]; agent->disk_bytes != 0 && e < g->pred_start[t + 1];
              e++) {
@@ -147,7 +148,8 @@ may_fetch(const tg_agent *agent, int64_t bytes)
          agent->flying != 0 && agent->options.spill_bytes != 0 && i < agent->work_count; i++) {
         largest = tg_max_i64(largest, agent->works[i]->out_most);
     }
-    return largest <= agent->options.memory_limit - agent->flight_bytes - bytes;
+    return agent->flying == 0 ||
+           largest <= agent->options.memory_limit - agent->flight_bytes - bytes;
 }
 
 /* Idle threads' share of the memory is not for fetches, as long as anything is under way. */
@@ -164,11 +166,11 @@ fetch_all(tg_agent *agent)
             continue;
         }
         while (fits && more && !work->dropped && tg__agent_fetch_first(agent, work, &t, &key)) {
-            int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
+            int64_t bytes = tg__agent_fetch_bytes(agent, work, t);
             more = tg__agent_fits(agent, bytes) && tg__agent_fits(agent, bytes + share) &&
                    may_fetch(agent, bytes);
             fits = more || !tg__agent_idle(agent);
-            if (more && !tg__agent_fetch_begin(agent, work, t)) {
+            if (more && !tg__agent_fetch_begin(agent, work, t, bytes)) {
                 tg__agent_postpone(agent);
                 more = false;
             }
@@ -236,16 +238,16 @@ fail(tg_agent *agent, tg__work *work, uint32_t t, bool may_pass, const char *tex
     return message != NULL ? GOES_ON : WAITS;
 }
 
-/* What a task takes with all its inputs, and of that what own tiles are held already. */
+/* What a task takes at least with all its inputs, and of that what own tiles are held already. */
 static int64_t
 alone_bytes(const tg_agent *agent, const tg__work *work, uint32_t t, int64_t *own)
 {
     const tg_tasks *g = work->spec.tasks;
-    int64_t bytes = work->spec.need_bytes[work->spec.stage[t]];
+    int64_t bytes = tg__agent_need(agent, work, t);
     for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
         uint32_t p = g->preds[e];
         const tg__held *held = tg__agent_held_find(agent, work, p);
-        bytes += held != NULL ? held->bytes : work->spec.out_bytes[work->spec.stage[p]];
+        bytes += held != NULL ? held->bytes : tg__agent_least_bytes(agent, work, p);
         *own += held != NULL && work->tile[p].state == TG__OWN ? held->bytes : 0;
     }
     return bytes;
@@ -323,11 +325,14 @@ static luck
 fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
 {
     luck way = WAITS;
-    int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
+    int64_t bytes = tg__agent_fetch_bytes(agent, work, t);
+    int64_t left = agent->options.memory_limit - tg__agent_used(agent);
     if (!may_fetch(agent, bytes)) {
         way = WAITS; /* for those that fly */
     } else if (tg__agent_make_room(agent, bytes, work, reader)) {
-        way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
+        way = tg__agent_fetch_begin(agent, work, t, bytes) ? GOES_ON : WAITS;
+    } else if (tg__agent_idle(agent) && left > 0 && tg__agent_is_guess(agent, work, t)) {
+        way = tg__agent_fetch_begin(agent, work, t, left) ? GOES_ON : WAITS;
     } else if (tg__agent_idle(agent)) {
         way = blocked(agent, work, reader);
     }
@@ -338,10 +343,10 @@ fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
 static luck
 take_last(tg_agent *agent, tg__work *work, uint32_t t)
 {
-    int64_t bytes = work->spec.out_bytes[work->spec.stage[t]];
+    int64_t bytes = tg__agent_fetch_bytes(agent, work, t);
     luck way = WAITS;
     if (may_fetch(agent, bytes) && tg__agent_make_room(agent, bytes, work, UINT32_MAX)) {
-        way = tg__agent_fetch_begin(agent, work, t) ? GOES_ON : WAITS;
+        way = tg__agent_fetch_begin(agent, work, t, bytes) ? GOES_ON : WAITS;
     }
     return way;
 }

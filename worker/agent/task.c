@@ -50,6 +50,7 @@ tg__agent_run_remove(tg_agent *agent, const tg__work *work, uint32_t t)
     while (agent->runs[at].work != work || agent->runs[at].task != t) {
         at++; /* it is there */
     }
+    agent->need_bytes -= agent->runs[at].need;
     agent->runs[at] = agent->runs[--agent->run_count];
     agent->alone = agent->alone && agent->run_count != 0;
 }
@@ -58,7 +59,6 @@ tg__agent_run_remove(tg_agent *agent, const tg__work *work, uint32_t t)
 static void
 release(tg_agent *agent, tg__work *work, uint32_t t)
 {
-    agent->need_bytes -= work->spec.need_bytes[work->spec.stage[t]];
     agent->changes++;
     tg__agent_run_remove(agent, work, t);
     tg__agent_unpin(agent, work, t);
@@ -217,7 +217,9 @@ tg__agent_launch(tg_agent *agent, tg__work *work, uint32_t t)
     work->tile[t].life = TG__RUNNING;
     work->todo--;
     work->under_way++;
-    tg__agent_do(agent, TG_DO_START, work, t)->flag = (work->tile[t].flags & TG__ALONE) != 0;
+    tg_agent_action *action = tg__agent_do(agent, TG_DO_START, work, t);
+    action->flag = (work->tile[t].flags & TG__ALONE) != 0;
+    action->may_exceed = tg__agent_is_short(agent, work, t);
 }
 
 /* The readers of an own tile that is needed no longer here. */

@@ -156,6 +156,7 @@ tg__agent_tile_here(tg_agent *agent, tg__work *work, uint32_t t, tg__state state
         agent->load_bytes += bytes - held->bytes;
     }
     held->bytes = bytes;
+    work->out_most = tg_max_i64(work->out_most, bytes);
     held->bits |= TG__MEMORY;
     agent->held_bytes += bytes;
     agent->changes++;

@@ -91,8 +91,11 @@ tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err)
     if (event->spec != NULL) {
         work->spec = *event->spec;
         for (uint32_t s = 0; s < work->spec.stage_count; s++) {
-            work->need_most = tg_max_i64(work->need_most, work->spec.need_bytes[s]);
-            work->out_most = tg_max_i64(work->out_most, work->spec.out_bytes[s]);
+            const tg_plan_growth *growth = tg__agent_growth(work, s);
+            work->need_most = tg_max_i64(
+                work->need_most, growth != NULL ? growth->need_guess : work->spec.need_bytes[s]);
+            work->out_most = tg_max_i64(work->out_most, growth != NULL ? growth->out_guess
+                                                                       : work->spec.out_bytes[s]);
         }
         work->tile = tg_calloc(NULL, work->spec.tasks->count, sizeof *work->tile);
         TG_CHECK(work->tile != NULL || work->spec.tasks->count == 0, err, TG_ERR_MEMORY,
@@ -140,7 +143,7 @@ drop_runs(tg_agent *agent, tg__work *work)
     for (size_t i = 0; i < agent->run_count; i++) {
         tg__run run = agent->runs[i];
         if (run.work == work && work->tile[run.task].life == TG__LOADING) {
-            agent->need_bytes -= work->spec.need_bytes[work->spec.stage[run.task]];
+            agent->need_bytes -= run.need;
             work->tile[run.task].life = TG__NONE;
             tg__agent_unpin(agent, work, run.task);
         } else {

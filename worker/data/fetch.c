@@ -118,7 +118,8 @@ tg_fetcher_end(tg_fetcher *f, tg_fetch_end *out)
                                .fetch = fetch->want,
                                .status = fetch->status,
                                .buffer = fetch->buffer,
-                               .shared = fetch->shared };
+                               .shared = fetch->shared,
+                               .total = fetch->status == TG_ERR_LIMIT ? fetch->total : 0 };
         if (fetch->status != TG_OK) {
             (void)tg_fail(&out->error, fetch->status, "the tile of task %u: %s", fetch->want.task,
                           fetch->why);
@@ -315,6 +316,7 @@ learn_total(tg_fetcher *f, tg__fetch *fetch, uint64_t total)
     uint8_t *state = &fetch->one;
     uint64_t parts = total == 0 ? 1 : (total - 1) / f->options.part_bytes + 1;
     if (total > (uint64_t)fetch->want.bytes_max || parts > UINT32_MAX) {
+        fetch->total = total;
         fail_fetch(f, fetch, TG_ERR_LIMIT,
                    "its holder has %llu bytes of it, the plan says %lld at most",
                    (unsigned long long)total, (long long)fetch->want.bytes_max);
@@ -413,6 +415,7 @@ take_shared(tg_fetcher *f, tg__fetch *fetch, int64_t now_ns, const tg_data_frame
         return;
     }
     if (frame->total > (uint64_t)fetch->want.bytes_max) {
+        fetch->total = frame->total;
         fail_fetch(f, fetch, TG_ERR_LIMIT,
                    "its holder shares %llu bytes, the plan says %lld at most",
                    (unsigned long long)frame->total, (long long)fetch->want.bytes_max);

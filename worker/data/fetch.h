@@ -82,6 +82,7 @@ typedef struct tg_fetch_end {
     tg_error error;
     tg_buffer *buffer; /* given; NULL after a failure */
     bool shared;       /* it is mapped memory of the holder */
+    uint64_t total;    /* TG_ERR_LIMIT: bytes that the tile has; 0: it is not known */
 } tg_fetch_end;
 
 typedef struct tg_fetcher_stats {

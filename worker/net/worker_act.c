@@ -14,9 +14,10 @@
 #include "worker/net/worker_measure.h"
 
 /* What finds no memory is tried again after so long, and so often: buffers that are still being
- * sent to others are beside the agent's books, and go by themselves. */
+ * sent to others are beside the agent's books, and go by themselves. What may take more than there
+ * is is tried less often. */
 #define AGAIN_NS ((int64_t)50000000)
-enum { TRIES = 100 };
+enum { TRIES = 100, TRIES_OF_LARGE = 10 };
 
 /* -- the inbox ------------------------------------------------------------------------------- */
 
@@ -187,6 +188,8 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
         /* One that is mapped costs nothing here, until its holder has gone: it may be all that is
          * left of the tile then, so it is counted from the beginning. */
         event.bytes = tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
+    } else if (end->total > 0 && end->total <= (uint64_t)TG_ARRAY_BYTES_MAX) {
+        event.bytes = tg_pool_charge((int64_t)end->total);
     }
     worker->arrived = end->buffer;
     tg__worker_step(worker, &event);
@@ -290,7 +293,7 @@ act(tg_worker *worker, const tg_agent_action *action)
         tg__worker_say(worker, action->message);
         break;
     case TG_DO_START:
-        start(worker, job, action->task, 0);
+        start(worker, job, action->task, action->may_exceed ? TRIES - TRIES_OF_LARGE : 0);
         break;
     case TG_DO_FETCH:
         fetch(worker, action);
@@ -381,21 +384,27 @@ try_again(tg_worker *worker, int64_t now_ns)
 static void
 take_ran(tg_worker *worker, const tg_worker_news *news)
 {
-    bool ok = news->status == TG_OK;
+    bool ok = news->status == TG_OK, starved = news->status == TG_ERR_MEMORY;
+    const tg_worker_job *job = news->whose;
+    bool depends = job->bounds.growth[job->plan->stage_of_task[news->task]].depends;
+    char text[sizeof news->text + 100];
     news->whose->measure.started--;
-    if (news->status == TG_ERR_MEMORY && news->tries < TRIES && !news->whose->dropped) {
+    if (starved && news->tries < TRIES && !job->dropped) {
         put_off(worker, news);
         return;
     }
+    (void)snprintf(text, sizeof text, "%s%s", news->text,
+                   starved && depends ? "; how much it takes depends on the data: give each worker "
+                                        "more memory"
+                                      : "");
     tg__worker_step(worker, &(tg_agent_event){ .kind = ok ? TG_AGENT_ENDED : TG_AGENT_FAILED,
                                                .job = news->job,
                                                .task = news->task,
                                                .bytes = news->bytes,
                                                .busy_ns = news->busy_ns,
                                                .code = news->status,
-                                               .text = news->text,
-                                               .flag = news->status == TG_ERR_IO ||
-                                                       news->status == TG_ERR_MEMORY });
+                                               .text = text,
+                                               .flag = starved || news->status == TG_ERR_IO });
 }
 
 static void

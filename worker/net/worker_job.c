@@ -299,7 +299,8 @@ expand(tg_worker_job *job, tg_error *err)
                                 .stage_count = job->plan->stage_count,
                                 .kept = job->bounds.kept,
                                 .out_bytes = job->bounds.out_bytes,
-                                .need_bytes = job->bounds.need_bytes };
+                                .need_bytes = job->bounds.need_bytes,
+                                .growth = job->bounds.growth };
 out:
     return status;
 }

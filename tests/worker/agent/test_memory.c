@@ -376,6 +376,115 @@ test_freed_while_loading(void **state)
     graph_end(&g);
 }
 
+/* --- sizes that depend on the data --------------------------------------------------------------
+ */
+
+#define MIB ((int64_t)1 << 20)
+
+/* Bounds far beyond the limit of 64 MiB, and an agent that is told so. */
+static void
+make_unsure(script *s, script_graph *g, tg_plan_growth growth[4])
+{
+    for (int i = 0; i < 4; i++) {
+        g->out_bytes[i] = 100 * MIB;
+        g->need_bytes[i] = 200 * MIB;
+        growth[i] = (tg_plan_growth){
+            .depends = true, .out_guess = MIB, .need_guess = 2 * MIB, .fixed = MIB
+        };
+    }
+    growth[1].times = 2;
+    tg_agent_job spec = script_spec(g);
+    spec.growth = growth;
+    script_begin(
+        s, (tg_agent_options){ .threads = 2, .memory_limit = 64 * MIB, .spill_bytes = 99 * MIB });
+    script_do(s, (tg_agent_event){ .kind = TG_AGENT_JOB, .job = 1, .spec = &spec });
+}
+
+/* Nothing is known of a task without inputs: it has all the room there is. Of one with inputs the
+ * most is known that they let it take. */
+static void
+test_bounds_beyond_the_limit(void **state)
+{
+    tg_plan_growth growth[4];
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 2);
+    make_unsure(&s, &g, growth);
+    script_assign(&s, 1, 0, 3);
+    assert_true(script_find(&s, TG_DO_START, 0)->may_exceed);
+    assert_false(script_does(&s, TG_DO_START, 1)); /* though there are two threads */
+    assert_int_equal(used(&s), 64 * MIB);
+    script_of(&s, TG_AGENT_ENDED, 1, 0, 4 * MIB);
+    assert_true(script_does(&s, TG_DO_SPILL, 0)); /* all the room */
+    script_of(&s, TG_AGENT_SPILLED, 1, 0, 4 * MIB);
+    assert_true(script_find(&s, TG_DO_START, 1)->may_exceed);
+    script_of(&s, TG_AGENT_ENDED, 1, 1, 8 * MIB);
+    assert_true(script_does(&s, TG_DO_LOAD, 0));
+    script_of(&s, TG_AGENT_LOADED, 1, 0, 0);
+    assert_false(script_find(&s, TG_DO_START, 2)->may_exceed);
+    assert_int_equal(used(&s), 4 * MIB + 8 * MIB + MIB + 2 * tg_pool_charge(12 * MIB));
+    script_of(&s, TG_AGENT_ENDED, 1, 2, 10 * MIB);
+    assert_int_equal(used(&s), 0);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* A tile is fetched into what is expected; one that is longer tells its size and is not lost. */
+static void
+test_a_fetch_learns_the_size(void **state)
+{
+    tg_plan_growth growth[4];
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 1);
+    make_unsure(&s, &g, growth);
+    script_assign(&s, 1, 1, 2);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 1, 9);
+    assert_int_equal(script_find(&s, TG_DO_FETCH, 0)->bytes, MIB);
+    script_of(&s, TG_AGENT_FETCH_FAILED, 1, 0, 20 * MIB);
+    assert_null(script_says(&s, TG_MESSAGE_LOST));
+    assert_int_equal(script_find(&s, TG_DO_FETCH, 0)->bytes, 20 * MIB);
+    assert_int_equal(used(&s), 20 * MIB);
+    script_of(&s, TG_AGENT_FETCHED, 1, 0, 20 * MIB);
+    assert_true(script_does(&s, TG_DO_START, 1));
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* Its size is known, and there is no way: the task fails, and the text has the bytes. */
+static void
+test_a_size_that_does_not_fit(void **state)
+{
+    tg_plan_growth growth[4];
+    script_graph g;
+    script s;
+    char enough[32];
+    (void)state;
+    graph_pairs(&g, 1);
+    make_unsure(&s, &g, growth);
+    script_assign(&s, 1, 1, 2);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 1, 9);
+    script_of(&s, TG_AGENT_FETCH_FAILED, 1, 0, 70 * MIB);
+    const tg_message *failed = script_says(&s, TG_MESSAGE_FAILED);
+    assert_non_null(failed);
+    (void)snprintf(enough, sizeof enough, "takes %lld bytes", (long long)(71 * MIB));
+    assert_non_null(strstr(failed->text, enough));
+    assert_false(failed->flag);
+    script_end(&s);
+    graph_end(&g);
+    /* More than the plan says: no such tile; it is made again. */
+    graph_pairs(&g, 1);
+    make_unsure(&s, &g, growth);
+    script_assign(&s, 1, 1, 2);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 1, 9);
+    script_of(&s, TG_AGENT_FETCH_FAILED, 1, 0, 101 * MIB);
+    assert_non_null(script_says(&s, TG_MESSAGE_LOST));
+    script_end(&s);
+    graph_end(&g);
+}
+
 int
 main(void)
 {
@@ -393,6 +502,9 @@ main(void)
         cmocka_unit_test(test_no_disk),
         cmocka_unit_test(test_two_wait_for_each_other),
         cmocka_unit_test(test_freed_while_loading),
+        cmocka_unit_test(test_bounds_beyond_the_limit),
+        cmocka_unit_test(test_a_fetch_learns_the_size),
+        cmocka_unit_test(test_a_size_that_does_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
