@@ -29,8 +29,8 @@
  * origin and step, or all boundaries. `tables` and `scratch` are bytes that sources and sinks take,
  * as it was known to the writer: they serve readers who open neither. `stored`: whether the target
  * went to a store; binary: it did, and these tiles are there already (`written` of
- * tg_plan_target). A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and stage,
- * `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not there:
+ * tg_plan_target). A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and
+ * stage, `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not there:
  * they follow from the choices, for a million tiles from a few hundred bytes. With no stages the
  * message is expressions alone.
  *

@@ -49,7 +49,7 @@ class Client:
         compute there.
     options: those of LocalCluster, when there is no cluster.
 
-    From its making until `close` all other computations of this process run there: `compute`, `persist`,
+    From its making until `close` all computations of this process run there: `compute`, `persist`,
     `to_zarr`, `save`. Afterwards they run where they did before. Results are the same bytes.
     Files must have the same paths on all hosts; arrays in memory of more than 16 MiB reach workers
     of this host only. Formats other than Zarr are written by this process, and so is `store` into

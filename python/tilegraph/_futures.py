@@ -18,8 +18,8 @@ __all__ = ["ArrayWork", "Future", "PersistWork", "Watcher", "Work", "done"]
 
 # Between two looks at what runs.
 _LOOK_SECONDS = 0.002
-# Works that run at a time: beyond the first number calls wait for the next look, so that those which
-# are submitted one by one become one work; a scheduler takes 256 jobs of a client.
+# Works that run at a time: beyond the first number calls wait for the next look, so that those
+# which are submitted one by one become one work; a scheduler takes 256 jobs of a client.
 _BUSY = 4
 _RUNNING_MAX = 200
 
