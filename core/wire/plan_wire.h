@@ -30,9 +30,9 @@
  * as it was known to the writer: they serve readers who open neither. `stored`: whether the target
  * went to a store; binary: it did, and these tiles are there already (`written` of
  * tg_plan_target). A stage is a tg_stage_choice (core/plan/choice.h): `reads` are pairs of node and
- * stage, `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not there:
- * they follow from the choices, for a million tiles from a few hundred bytes. With no stages the
- * message is expressions alone.
+ * stage, `tiles` origin and step per axis. Both are binary integers. Tasks and their order are not
+ * there: they follow from the choices, for a million tiles from a few hundred bytes. With no stages
+ * the message is expressions alone.
  *
  * Reading builds every node with tg_apply: op, parameters and shapes are checked as if a user had
  * called it; tg_plan_expand checks the choices. Nothing of the message is believed before.
