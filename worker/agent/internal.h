@@ -320,8 +320,9 @@ tg__agent_fits(const tg_agent *agent, int64_t bytes)
 const tg_plan_growth *tg__agent_growth(const tg__work *work, uint32_t stage);
 /* What a task takes beside its inputs: at most, when they are all here; else at least. */
 int64_t tg__agent_need(const tg_agent *agent, const tg__work *work, uint32_t t);
-/* It has all the room there is, and may take more. */
-bool tg__agent_is_short(const tg_agent *agent, const tg__work *work, uint32_t t);
+int64_t tg__agent_need_least(const tg_agent *agent, const tg__work *work, uint32_t t);
+/* A run that may take more than it is counted with. */
+bool tg__agent_may_exceed(const tg_agent *agent, const tg__work *work, uint32_t t);
 /* What a tile of another worker is fetched into, and whether that may be too little. */
 int64_t tg__agent_fetch_bytes(const tg_agent *agent, const tg__work *work, uint32_t t);
 bool tg__agent_is_guess(const tg_agent *agent, const tg__work *work, uint32_t t);

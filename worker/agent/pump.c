@@ -59,12 +59,12 @@ first_ready(tg__work *work, uint32_t *t)
     return found;
 }
 
-/* All that it needs beside the inputs that are in memory. */
+/* What it needs of inputs that are on disk. */
 static int64_t
-needs(const tg_agent *agent, const tg__work *work, uint32_t t)
+loads(const tg_agent *agent, const tg__work *work, uint32_t t)
 {
     const tg_tasks *g = work->spec.tasks;
-    int64_t bytes = tg__agent_need(agent, work, t);
+    int64_t bytes = 0;
     for (uint64_t e = g->pred_start[t]; agent->disk_bytes != 0 && e < g->pred_start[t + 1]; e++) {
         const tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
         bytes += held->bits & (TG__MEMORY | TG__LOADING_IT) ? 0 : held->bytes;
@@ -72,8 +72,16 @@ needs(const tg_agent *agent, const tg__work *work, uint32_t t)
     return bytes;
 }
 
+/* All that it needs beside the inputs that are in memory. */
+static int64_t
+needs(const tg_agent *agent, const tg__work *work, uint32_t t)
+{
+    return tg__agent_need(agent, work, t) + loads(agent, work, t);
+}
+
+/* Counted with so much, beside its inputs. */
 static bool
-begin(tg_agent *agent, tg__work *work, uint32_t t)
+begin(tg_agent *agent, tg__work *work, uint32_t t, int64_t need)
 {
     const tg_tasks *g = work->spec.tasks;
     tg__tile *task = &work->tile[t];
@@ -85,7 +93,6 @@ begin(tg_agent *agent, tg__work *work, uint32_t t)
         task->life = TG__LOADING;
         task->count = 0;
         agent->alone = (task->flags & TG__ALONE) != 0;
-        int64_t need = tg__agent_need(agent, work, t);
         agent->need_bytes += need;
         agent->runs[agent->run_count++] = (tg__run){ .work = work, .task = t, .need = need };
         tg__agent_pin(agent, work, t);
@@ -131,7 +138,7 @@ start_all(tg_agent *agent)
             more = false;
         } else {
             fits = tg__agent_fits(agent, needs(agent, work, t));
-            more = fits && begin(agent, work, t);
+            more = fits && begin(agent, work, t, tg__agent_need(agent, work, t));
             agent->ring = more ? work->next : agent->ring;
         }
     }
@@ -310,8 +317,11 @@ start_oldest(tg_agent *agent, tg__work *work, uint32_t t)
                                         tg__agent_idle(agent) ? NULL : work, t);
         tg__agent_unpin(agent, work, t);
         agent->changes++; /* these may go again, for others */
+        int64_t left = agent->options.memory_limit - tg__agent_used(agent) - loads(agent, work, t);
         if (fits) {
-            way = begin(agent, work, t) ? GOES_ON : WAITS;
+            way = begin(agent, work, t, tg__agent_need(agent, work, t)) ? GOES_ON : WAITS;
+        } else if (tg__agent_idle(agent) && left >= tg__agent_need_least(agent, work, t)) {
+            way = begin(agent, work, t, left) ? GOES_ON : WAITS;
         } else if (tg__agent_idle(agent)) {
             way = blocked(agent, work, t);
         }

@@ -60,14 +60,25 @@ tg__agent_need(const tg_agent *agent, const tg__work *work, uint32_t t)
     return need;
 }
 
+int64_t
+tg__agent_need_least(const tg_agent *agent, const tg__work *work, uint32_t t)
+{
+    const tg_plan_growth *growth = tg__agent_growth(work, work->spec.stage[t]);
+    return growth != NULL ? growth->fixed : tg__agent_need(agent, work, t);
+}
+
 bool
-tg__agent_is_short(const tg_agent *agent, const tg__work *work, uint32_t t)
+tg__agent_may_exceed(const tg_agent *agent, const tg__work *work, uint32_t t)
 {
     uint32_t stage = work->spec.stage[t];
-    int64_t inputs = 0;
     const tg_plan_growth *growth = tg__agent_growth(work, stage);
+    int64_t inputs = 0;
+    size_t at = 0;
+    while (agent->runs[at].work != work || agent->runs[at].task != t) {
+        at++; /* it is there */
+    }
     return growth != NULL && input_bytes(agent, work, t, &inputs) &&
-           bound_of(work, stage, growth, inputs) > agent->options.memory_limit - inputs;
+           bound_of(work, stage, growth, inputs) > agent->runs[at].need;
 }
 
 static int64_t

@@ -219,7 +219,7 @@ tg__agent_launch(tg_agent *agent, tg__work *work, uint32_t t)
     work->under_way++;
     tg_agent_action *action = tg__agent_do(agent, TG_DO_START, work, t);
     action->flag = (work->tile[t].flags & TG__ALONE) != 0;
-    action->may_exceed = tg__agent_is_short(agent, work, t);
+    action->may_exceed = tg__agent_may_exceed(agent, work, t);
 }
 
 /* The readers of an own tile that is needed no longer here. */

@@ -430,6 +430,27 @@ test_bounds_beyond_the_limit(void **state)
     graph_end(&g);
 }
 
+/* Tiles that cannot go leave less: it is run with that, rather than not at all. */
+static void
+test_no_disk_for_what_is_unsure(void **state)
+{
+    tg_plan_growth growth[4];
+    script_graph g;
+    script s;
+    (void)state;
+    graph_sum(&g, 2);
+    make_unsure(&s, &g, growth);
+    script_assign(&s, 1, 0, 3);
+    script_of(&s, TG_AGENT_ENDED, 1, 0, 4 * MIB);
+    script_of(&s, TG_AGENT_SPILL_FAILED, 1, 0, 0);
+    assert_true(script_find(&s, TG_DO_START, 1)->may_exceed);
+    assert_int_equal(used(&s), 64 * MIB);
+    script_of(&s, TG_AGENT_ENDED, 1, 1, 8 * MIB);
+    assert_false(script_find(&s, TG_DO_START, 2)->may_exceed);
+    script_end(&s);
+    graph_end(&g);
+}
+
 /* A tile is fetched into what is expected; one that is longer tells its size and is not lost. */
 static void
 test_a_fetch_learns_the_size(void **state)
@@ -503,6 +524,7 @@ main(void)
         cmocka_unit_test(test_two_wait_for_each_other),
         cmocka_unit_test(test_freed_while_loading),
         cmocka_unit_test(test_bounds_beyond_the_limit),
+        cmocka_unit_test(test_no_disk_for_what_is_unsure),
         cmocka_unit_test(test_a_fetch_learns_the_size),
         cmocka_unit_test(test_a_size_that_does_not_fit),
     };
