@@ -88,7 +88,7 @@ typedef struct tg__job {
     size_t place;                 /* in the queue, from 1; 0: has nothing to assign */
     int64_t progress_ns, told_ns; /* STUCK was said */
     uint64_t retries, deaths;
-    tg__note *notes; /* by task */
+    tg__note *notes;              /* by task */
     size_t note_count, notes_capacity;
     tg__twin *twins;
     size_t twin_count, twins_capacity;
@@ -144,7 +144,7 @@ struct tg_sched {
     size_t queue_count, queue_capacity;
     tg__take *takes;
     size_t take_count, takes_capacity;
-    int64_t lease_due_ns, stuck_due_ns, straggler_due_ns, begin_due_ns;
+    int64_t lease_due_ns, stuck_due_ns, straggler_due_ns, begin_due_ns, steal_due_ns;
     tg_sched_action *actions;
     size_t action_count, actions_capacity;
     bool messages;
@@ -323,8 +323,12 @@ bool tg__assign(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bo
 /* Where its share puts it; also puts it in, or takes it out. The queue has room for all jobs. */
 void tg__queue_update(tg_sched *sched, tg__job *job);
 
-/* --- straggler.c, share.c, watch.c --------------------------------------------------------------
+/* --- steal.c, straggler.c, share.c, watch.c -----------------------------------------------------
  */
+
+/* The worker was looked at: if it has nothing, others may soon be asked for theirs. */
+void tg__steal_soon(tg_sched *sched, uint16_t slot);
+void tg__steal(tg_sched *sched);
 
 /* The other worker of a task with TG__TWIN. */
 tg__twin *tg__twin_find(const tg__job *job, uint32_t t);

@@ -250,6 +250,7 @@ place_worker(tg_sched *sched, uint16_t slot)
         tg__job *job = pick(sched, slot);
         more = job != NULL && give(sched, job, slot);
     }
+    tg__steal_soon(sched, slot);
 }
 
 /* --- the lowest task of a job needs no room -----------------------------------------------------

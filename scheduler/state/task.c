@@ -98,7 +98,6 @@ tg__return(tg_sched *sched, tg__job *job, uint32_t t)
         tg__give_back(sched, job, t);
     }
     job->low = t < job->low ? t : job->low;
-    job->retries++;
 }
 
 void
