@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A scheduler and two workers with a thread each, as processes of this host."""
 
+import collections
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -142,19 +144,58 @@ def foam_cluster():
 # --- faults --------------------------------------------------------------------------------------
 
 
-def heavy():
-    """Some seconds of even work with neighbours, whose tiles stay with who made them."""
+def heavy(path, victim=None, at=None):
+    """Some seconds of even work with neighbours, whose partial sums stay with who made them until
+    the end. The worker `victim` is killed after `at` seconds. Result, seconds, profile."""
     import tilegraph as tg
 
-    z, y, x = (tg.arange(n, chunks=c, dtype="f4").reshape(s) for n, c, s in zip(
-        HEAVY, HEAVY_CHUNKS, ((-1, 1, 1), (-1, 1), (-1,))))
-    return tg.ndimage.median_filter(tg.sin(z * z) + tg.cos(y * x), 5)
+    thread = threading.Timer(at or 0, lambda: os.kill(victim.pid, signal.SIGKILL))
+    with tg.diagnostics.Profiler() as profile:
+        start = time.perf_counter()
+        if victim is not None:
+            thread.start()
+        result = tg.ndimage.median_filter(tg.open(path).astype("f4"), 5).sum(axis=0).compute()
+        seconds = time.perf_counter() - start
+    return result, seconds, profile
 
 
-def timed(work):
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
+def seconds_lost(profile):
+    """Of all tasks that ended more than once, every time but the last. What ran when its worker
+    died is not in it, nor what that had not told yet: they count as slowness of ours."""
+    with tempfile.NamedTemporaryFile() as file:
+        profile.to_chrome_trace(file.name)
+        events = json.load(file)["traceEvents"]
+    runs = collections.defaultdict(list)
+    for event in events:
+        if event["ph"] == "X" and event.get("cat") in ("compute", "read"):
+            runs[event["args"]["task"]].append((event["ts"], event["dur"] * 1e-6))
+    return sum(duration for of_task in runs.values() for _, duration in sorted(of_task)[:-1])
+
+
+def kill_recovery():
+    """Of two workers with a thread each one is killed half-way, and nobody comes in its place. What
+    was not done by then is left to one thread, at the pace that is measured with one worker; so is
+    what has to be done again."""
+    path = foam_input()
+    rounds = []
+    for _ in range(3):
+        with cluster(1):
+            expected, alone, _ = heavy(path)
+        with cluster(2) as made:
+            _, plain, _ = heavy(path)
+            at = plain / 2
+            got, killed, profile = heavy(path, made.workers[0], at)
+        if not np.array_equal(got, expected):
+            return [harness.result("kill_recovery", note="failed: another result")]
+        if profile.retries == 0:
+            return [harness.result("kill_recovery", note="failed: nothing was lost")]
+        lost = seconds_lost(profile)
+        rounds.append((killed - (at + (1 - at / plain) * alone + lost), plain, alone, killed, lost))
+    excess, plain, alone, killed, lost = (statistics.median(column) for column in zip(*rounds))
+    return [harness.result("kill_recovery", excess, floor=SECONDS_TO_RECOVER, unit="s", kind="most",
+                           note=f"beyond the half before, the other half on one thread, and "
+                                f"{lost:.2f} s done twice; {killed:.2f} s, undisturbed "
+                                f"{plain:.2f}, one worker {alone:.2f}")]
 
 
 # --- start ---------------------------------------------------------------------------------------
