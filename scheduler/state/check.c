@@ -154,17 +154,19 @@ check_worker(const tg_sched *sched, uint16_t slot)
 {
     const char *broken = NULL;
     const tg__worker *w = &sched->worker[slot];
-    uint32_t outstanding = 0, held = 0;
+    uint32_t outstanding = 0, ready = 0, held = 0;
     int64_t load[TG__CLASSES] = { 0 };
     for (size_t i = 0; i < sched->jobs.count; i++) {
         const tg__part *part = &sched->jobs.entries[i].as.job->part[slot];
         for (int class = 0; class < TG__CLASSES; class ++) {
             outstanding += part->count[class];
+            ready += class != TG__BLOCKED ? part->count[class] : 0;
             load[class] += part->load[class];
         }
         held += part->held;
     }
-    MUST(outstanding == w->outstanding && held == w->held, "the counts of a worker are wrong");
+    MUST(outstanding == w->outstanding && ready == w->ready && held == w->held,
+         "the counts of a worker are wrong");
     for (int class = 0; class < TG__CLASSES; class ++) {
         MUST(load[class] == w->load[class], "the load of a worker is wrong");
     }

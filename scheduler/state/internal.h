@@ -88,7 +88,7 @@ typedef struct tg__job {
     size_t place;                 /* in the queue, from 1; 0: has nothing to assign */
     int64_t progress_ns, told_ns; /* STUCK was said */
     uint64_t retries, deaths;
-    tg__note *notes;              /* by task */
+    tg__note *notes; /* by task */
     size_t note_count, notes_capacity;
     tg__twin *twins;
     size_t twin_count, twins_capacity;
@@ -110,6 +110,7 @@ typedef struct tg__worker {
     uint32_t threads;
     int64_t memory_bytes, heard_ns;
     uint32_t outstanding; /* assigned, of all jobs */
+    uint32_t ready;       /* those of them that are not blocked */
     uint32_t held;        /* tiles, of all jobs */
     int64_t load[TG__CLASSES];
     uint64_t stamp;
@@ -267,6 +268,13 @@ tg__able(const tg__worker *w)
     return w->alive && !w->draining && !w->full && !w->reserved;
 }
 
+/* Threads with nothing to run, but for what may be given to them. */
+static inline uint32_t
+tg__spare_threads(const tg__worker *w)
+{
+    return tg__able(w) && w->ready < w->threads ? w->threads - w->ready : 0;
+}
+
 static inline bool
 tg__fits(const tg__job *job, const tg__worker *w)
 {
@@ -326,7 +334,7 @@ void tg__queue_update(tg_sched *sched, tg__job *job);
 /* --- steal.c, straggler.c, share.c, watch.c -----------------------------------------------------
  */
 
-/* The worker was looked at: if it has nothing, others may soon be asked for theirs. */
+/* The worker was looked at: if threads of it have nothing, others may soon be asked for theirs. */
 void tg__steal_soon(tg_sched *sched, uint16_t slot);
 void tg__steal(tg_sched *sched);
 

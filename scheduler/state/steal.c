@@ -1,40 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker that finds nothing in homes while others have ready tasks that wait for their threads:
- * half of those of the one with the most is called back, and given out again like all that returns.
+ * Threads that find nothing in homes, while ready tasks wait for the threads of another worker: a
+ * share of what waits at the one with the most is called back, and given out again like all that
+ * returns, to whoever has nothing first.
  *
  * Credit keeps queues of workers short, but it goes by what tasks took so far, and tasks that wait
- * for others were assigned without it: behind a stage of small tasks a worker may have all the
- * large ones of the next. The wait before calling back is there for tasks so small that asking
- * takes longer than doing them, and for the answers to what was called back before.
+ * for others are assigned without it: behind a stage of small tasks a worker may have all the large
+ * ones of the next; and one whose whole home waits for a single tile of another has nothing to do
+ * till that comes. The wait before calling back is there for tasks so small that asking takes
+ * longer than doing them, and for the answers to what was called back before.
  */
 #include "core/base/size.h"
 #include "scheduler/state/internal.h"
 
 #define IDLE_NS ((int64_t)20000000)
 
-static bool
-is_idle(const tg__worker *w)
-{
-    return tg__able(w) && w->outstanding == 0;
-}
-
 void
 tg__steal_soon(tg_sched *sched, uint16_t slot)
 {
-    if (is_idle(&sched->worker[slot]) && sched->jobs.count != 0) {
+    if (sched->jobs.count != 0 && tg__spare_threads(&sched->worker[slot]) != 0) {
         sched->steal_due_ns = tg_min_i64(sched->steal_due_ns, sched->now_ns + IDLE_NS);
     }
 }
 
-/* Threads of those that have nothing, and may have something of this job. */
+/* Threads that may have something of this job, and have nothing. */
 static uint32_t
 idle_threads(const tg_sched *sched, const tg__job *job)
 {
     uint32_t threads = 0;
     for (uint16_t slot = 0; slot < sched->slot_count; slot++) {
         const tg__worker *w = &sched->worker[slot];
-        threads += is_idle(w) && tg__fits(job, w) ? w->threads : 0;
+        threads += tg__fits(job, w) ? tg__spare_threads(w) : 0;
     }
     return threads;
 }

@@ -37,6 +37,7 @@ tg__count(tg_sched *sched, tg__job *job, uint16_t slot, tg__class class, int32_t
     w->load[class] += part->load[class] - old;
     if (class != TG__BLOCKED) {
         job->load += part->load[class] - old;
+        w->ready += (uint32_t)delta;
     }
     w->outstanding += (uint32_t)delta;
     job->assigned += (uint32_t)delta;

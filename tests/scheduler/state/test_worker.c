@@ -191,6 +191,37 @@ test_idle_worker_steals(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* All that the second worker was assigned waits for a tile of the first, which has much to do
+ * before: it gets a share of that, though it is not without tasks. */
+static void
+test_blocked_worker_steals(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range back = { 4, 6 };
+    (void)state;
+    memset(&g, 0, sizeof g);
+    for (uint32_t t = 0; t < 12; t++) { /* the first; its readers; those of the last of these */
+        (void)script_add(&g, 0, t > 0 ? 1 : 0, (uint32_t[]){ t < 6 ? 0 : 5 });
+    }
+    script_freeze(&g);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_join(&s, 2, 1);
+    script_submit(&s, 1, &g);
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 1, 0, 6));
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 6, 12));
+    script_done(&s, 1, 1, 0, 1, 1000);
+    s.now_ns = SECOND / 50;
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_true(script_said(&s, TG_ACTION_REVOKE, 1, 4, 6));
+    assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 2);
+    script_do(&s, script_event(TG_EVENT_REVOKED, 1, 1, &back));
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 4, 5));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* One task hangs at the end: an idle worker gets it too, and the slower of the two is revoked. */
 static void
 doubled(script *s, script_graph *g)
@@ -338,6 +369,7 @@ main(void)
         cmocka_unit_test(test_taken_just_in_time),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_idle_worker_steals),
+        cmocka_unit_test(test_blocked_worker_steals),
         cmocka_unit_test(test_straggler_loses),
         cmocka_unit_test(test_straggler_dies),
         cmocka_unit_test(test_loser_learns_where_the_tile_is),
