@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "benchmarks/micro/data_end.h"
+#include "scheduler/net/zap.h"
 
 enum { BEATS_MAX = 1 << 20 };
 #define PASS_BYTES ((size_t)32 << 20)
@@ -129,6 +130,7 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "bench_beats [MiB per tile [seconds]]\n");
         return 2;
     }
+    tg_zmq_keep_memory(); /* as tgworker does */
     load(seconds);
     return EXIT_SUCCESS;
 }

@@ -268,6 +268,7 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "bench_transfer [MiB per tile [rounds [name]]]\n");
         return 2;
     }
+    tg_zmq_keep_memory(); /* as tgworker does */
     rate(rounds, argc > 3 ? argv[3] : NULL);
     return EXIT_SUCCESS;
 }
