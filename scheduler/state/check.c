@@ -181,7 +181,7 @@ tg_sched_check(const tg_sched *sched)
 {
     const char *broken = NULL;
     size_t bytes = sched->slot_capacity * sizeof(tg__part);
-    uint32_t suspects = 0, returned = 0, workers = 0;
+    uint32_t suspects = 0, returned = 0, workers = 0, outstanding = 0;
     tg__part *part = NULL;
     for (size_t i = 0; i < sched->jobs.count; i++) {
         const tg__job *job = sched->jobs.entries[i].as.job;
@@ -200,7 +200,9 @@ tg_sched_check(const tg_sched *sched)
         broken = check_worker(sched, slot);
         MUST(broken == NULL, broken);
         workers += sched->worker[slot].alive;
+        outstanding += sched->worker[slot].outstanding;
     }
+    MUST(outstanding == sched->outstanding, "workers do not add up");
     MUST(workers == sched->alive && workers == sched->workers.count, "workers do not add up");
     MUST(sched->look_count == 0, "a worker was not looked at");
 out:

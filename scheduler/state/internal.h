@@ -140,6 +140,7 @@ struct tg_sched {
     uint32_t reserved, draining;
     uint64_t stamp;
     uint32_t suspects, returned; /* over all jobs */
+    uint32_t outstanding;        /* over all workers */
     tg__index workers, jobs;
     tg__job **queue; /* jobs with something to assign: a heap */
     size_t queue_count, queue_capacity;

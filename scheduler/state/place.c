@@ -250,7 +250,6 @@ place_worker(tg_sched *sched, uint16_t slot)
         tg__job *job = pick(sched, slot);
         more = job != NULL && give(sched, job, slot);
     }
-    tg__steal_soon(sched, slot);
 }
 
 /* --- the lowest task of a job needs no room -----------------------------------------------------
@@ -324,6 +323,9 @@ tg__place(tg_sched *sched, uint64_t job_id)
                 place_worker(sched, sched->look[i]);
             }
         }
+    }
+    for (size_t i = 0; i < sched->look_count; i++) { /* when all have what they get */
+        tg__steal_soon(sched, sched->look[i]);
     }
     sched->look_count = 0;
     for (size_t i = 0; all && i < sched->jobs.count; i++) {

@@ -18,7 +18,8 @@
 void
 tg__steal_soon(tg_sched *sched, uint16_t slot)
 {
-    if (sched->jobs.count != 0 && tg__spare_threads(&sched->worker[slot]) != 0) {
+    const tg__worker *w = &sched->worker[slot];
+    if (sched->outstanding > w->outstanding && tg__spare_threads(w) != 0) {
         sched->steal_due_ns = tg_min_i64(sched->steal_due_ns, sched->now_ns + IDLE_NS);
     }
 }

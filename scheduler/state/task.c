@@ -40,6 +40,7 @@ tg__count(tg_sched *sched, tg__job *job, uint16_t slot, tg__class class, int32_t
         w->ready += (uint32_t)delta;
     }
     w->outstanding += (uint32_t)delta;
+    sched->outstanding += (uint32_t)delta;
     job->assigned += (uint32_t)delta;
 }
 
