@@ -96,8 +96,7 @@ hold(int fd, size_t bytes)
         tg_data_message m;
         move(fd, m.header, sizeof m.header, false);
         move(fd, &m.payload_bytes, sizeof m.payload_bytes, false);
-        if (tg_tile_server_receive(server, 0, 1, NULL, false, m.header, sizeof m.header, &err) !=
-            TG_OK) {
+        if (tg_tile_server_receive(server, 0, 1, NULL, m.header, sizeof m.header, &err) != TG_OK) {
             fail("request");
         }
         while (tg_tile_server_next(server, 0, &m)) {

@@ -143,12 +143,6 @@ tg_port_server(tg_port *port)
     return port->server;
 }
 
-const tg_fetcher *
-tg_port_fetcher(const tg_port *port)
-{
-    return port->fetcher;
-}
-
 /* -- connections ------------------------------------------------------------------------------ */
 
 static bool
@@ -285,7 +279,7 @@ tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame)
             tg_port_gone(port, from->peer);
         }
     } else if (port->server != NULL) {
-        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from, false,
+        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from,
                                         frame->head, frame->head_bytes, &err);
         if (status != TG_OK) {
             tg_tile_server_gone(port->server, reader_number(from));
