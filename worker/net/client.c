@@ -377,11 +377,11 @@ dial(tg_client *client, const char *where, tg_net_options *options, tg_error *er
 {
     tg_status status = TG_OK;
     tg_net_security security = { 0 };
-    char address[TG_NET_ADDRESS_MAX];
-    TG_TRY(tg__join_resolve(where, &security, address, err));
+    tg_join_addresses addresses;
+    TG_TRY(tg__join_resolve(where, &security, &addresses, err));
     options->security = &security;
     TG_TRY(tg_net_create(options, &client->net, err));
-    status = tg_net_connect(client->net, address, err);
+    status = tg_net_connect(client->net, addresses.list, addresses.count, err);
 out:
     tg_keys_forget(&security.connect);
     return status;
