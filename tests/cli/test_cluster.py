@@ -140,6 +140,7 @@ def test_doctor_finds_faults(home):
                      few.stdout)
     nobody = visit(home, "--cluster", f"tcp://127.0.0.1:{home.free_port()}", code=1)
     assert nobody["scheduler"][0] == "fault" and "no scheduler answered" in nobody["scheduler"][1]
+    assert "cannot be reached: Connection refused: does tgscheduler run" in nobody["ports"][1]
 
 
 def test_doctor_tries_the_ports_of_workers(home):

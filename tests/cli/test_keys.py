@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 tg = pytest.importorskip("tilegraph")
+pytest.importorskip("tilegraph.errors")
 
 
 @pytest.fixture
@@ -58,6 +59,20 @@ def compute(join, rows=512):
         array = tg.from_array(data, chunks=(64, 64))
         got = client.compute(tg.ndimage.gaussian_filter(array, sigma=3)).result(timeout=40)
     np.testing.assert_array_equal(got, expected, strict=True)
+
+
+def test_a_viewer_may_look(home, own_address, make_key):
+    eye = make_key()
+    allow(home, "eye", eye[0], "viewer")
+    home.scheduler("--listen", f"tcp://{own_address}:0")
+    home.worker("--name", "one")
+    join = join_as(home, "eye", eye)
+    assert "one" in home.tg("status", "--cluster", join)
+    assert "one" in home.tg("dump", "--cluster", join)
+    result = home.run("tg", "doctor", "--cluster", join)
+    assert "ok       scheduler" in result.stdout and "as the scheduler's" in result.stdout
+    session = pytest.raises(tg.errors.TgUnsupportedError, tg.distributed.Client, str(join))
+    assert "it is one for viewers, who may only ask" in str(session.value)
 
 
 def test_keys_of_their_own(home, own_address, make_key):

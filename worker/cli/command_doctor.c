@@ -143,6 +143,54 @@ look_at_ports(visit *v, tg_json_piece workers)
     }
 }
 
+/* Nobody has answered: is there a way at all? */
+static void
+look_at_address(visit *v, const char *address)
+{
+    const char *problem = tg_reach(address);
+    if (problem != NULL) {
+        tell(v, FAULT, "ports",
+             "%.*s cannot be reached: %s: does tgscheduler run there, and does a firewall let its "
+             "port through?",
+             (int)strcspn(address, " "), address, problem);
+    }
+}
+
+/* Those of the join file, or the one that was given. */
+static void
+look_at_addresses(visit *v)
+{
+    char line[512];
+    bool given = strstr(v->where, "://") != NULL;
+    FILE *file = given ? NULL : fopen(v->where, "r");
+    if (given) {
+        look_at_address(v, v->where);
+    }
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "endpoint ", 9) == 0) {
+            look_at_address(v, line + 9);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+static void
+look_at_version(visit *v, tg_json_piece status)
+{
+    tg_json_piece there = tg_json_text_get(status, "version");
+    const char *ours = tg_version_string();
+    if (there.bytes == strlen(ours) + 2 && memcmp(there.text + 1, ours, strlen(ours)) == 0) {
+        tell(v, OK, "version", "%s, as the scheduler's", ours);
+    } else {
+        tell(v, FAULT, "version",
+             "this is tilegraph %s, the scheduler %.*s: install the same version on both", ours,
+             (int)there.bytes, there.text);
+    }
+}
+
 static void
 look_at_scheduler(visit *v)
 {
@@ -157,6 +205,7 @@ look_at_scheduler(visit *v)
     int64_t answered = tg_cluster_unix_ns();
     if (status != TG_OK) {
         tell(v, FAULT, "scheduler", "%s", err.message);
+        look_at_addresses(v);
     } else {
         tg_json_piece answer = { text, strlen(text) }, member;
         tg_json_piece list = tg_json_text_get(answer, "workers");
@@ -172,6 +221,7 @@ look_at_scheduler(visit *v)
                            "tgworker --cluster %s",
              workers, v->where);
         look_at_ports(v, list);
+        look_at_version(v, answer);
         look_at_clock(v, answer, asked, answered);
     }
     tg_text_free(text);
@@ -315,7 +365,6 @@ run(const tg_command_args *args)
     visit v = { .disk = args->options[LOCAL_DIRECTORY] };
     v.disk = v.disk != NULL ? v.disk : "/tmp";
     tg_cluster_where(args->options[CLUSTER], v.where);
-    tell(&v, OK, "version", "%s", tg_version_string());
     if (strstr(v.where, "://") == NULL) {
         look_at_join_file(&v);
     }

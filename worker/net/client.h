@@ -99,6 +99,7 @@ struct tg_client {
     pthread_t thread;
     bool runs; /* the thread */
     char where[TG_NET_PATH_MAX + 1];
+    bool ask_only;     /* a tool: it does not attach */
     int64_t worker_ns; /* for a first worker to come */
     pthread_mutex_t lock;
     pthread_cond_t news; /* anything that somebody may wait for has changed */
