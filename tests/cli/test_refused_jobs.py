@@ -62,6 +62,16 @@ def test_a_source_that_a_worker_does_not_see(home, cluster):
         assert words in text
 
 
+def test_a_source_that_is_another_one_by_now(home, cluster):
+    path = str(home.path / "scan.zarr")
+    tg.from_array(np.zeros((64, 64)), chunks=(32, 32)).to_zarr(path)
+    array = tg.open(path) + 1
+    tg.from_array(np.zeros((80, 64), np.int8), chunks=(32, 32)).to_zarr(path, overwrite=True)
+    text = refused(cluster, array, tg.errors.TgValueError)
+    for words in ("worker small on ", path, "not the array that it was", "open it again"):
+        assert words in text
+
+
 def test_a_function_that_workers_do_not_allow(cluster):
     array = tg.map_blocks(lambda block: block + 1, tg.ones((64, 64), chunks=(32, 32)))
     text = refused(cluster, array, tg.errors.TgUnsupportedError)
