@@ -51,7 +51,7 @@ work(int fd, const void *what)
         pthread_create(&thread, NULL, compute, &over) != 0) {
         fail("a worker");
     }
-    try(tg_net_connect(e.net, known.scheduler, &err), "connect");
+    try(tg_net_connect(e.net, &(const char *){ known.scheduler }, 1, &err), "connect");
     try(tg_alive_watch_create(tg_net_loop(e.net), fd, stop, &e, &e.watch, &err), "watch");
     e.from = known.other;
     e.left = UINT64_MAX;

@@ -120,7 +120,7 @@ read_source(tg__decoder *r, tg_scope *scope, const tg_wire_opener *opener,
     if (tg__wire_opens(opener)) {
         TG_TRY(opener->open(opener->ctx, format, uri, &source, err));
         TG_CHECK(is_as_described(source, &extent, stored, random_access), err, TG_ERR_VALUE,
-                 "%s: is not the array that it was when the plan was made", uri);
+                 "%s: is not the array that it was when the plan was made: open it again", uri);
     } else {
         TG_CHECK(stored != NULL, err, TG_ERR_FORMAT, "%s: a stored array without chunks", uri);
         source = tg__ghost_source(format, uri, extent.dtype, extent.ndim, extent.shape, stored,

@@ -46,7 +46,8 @@ typedef struct tg_message {
     uint32_t task;   /* or the number of a target; how many tasks ended; how many workers */
     tg_status code;
     bool flag; /* ASSIGN: alone; FAILED: may pass; SUBMIT: outlives the client; FULL: is
-                  full; TARGET: a result that the client fetches; HAPPENED: a worker has died */
+                  full; TARGET: a result that the client fetches; HAPPENED: a worker has died;
+                  ADMIT: from now on, or no longer */
     uint32_t threads;
     int64_t memory; /* bytes */
     int64_t lease_ns;

@@ -170,10 +170,12 @@ read_op(reader *r, const msgpack_object *name, const msgpack_object *version, bo
     TG_TRY(tg__want_text(&r->decoder, name, 128, "name of an op", &text, &length, err));
     TG_TRY(tg__want_number(version, UINT32_MAX, "version of an op", &number, err));
     *out = tg_registry_find(tg_context_registry(r->context), text);
-    TG_CHECK(*out != NULL, err, TG_ERR_UNSUPPORTED, "op '%s' is not known here", text);
+    TG_CHECK(*out != NULL, err, TG_ERR_UNSUPPORTED,
+             "op '%s' is not known here: run one version of tilegraph on all hosts", text);
     TG_CHECK((*out)->version == number, err, TG_ERR_UNSUPPORTED,
-             "op '%s' has version %u here, and %" PRIu64 " in the plan", text, (*out)->version,
-             number);
+             "op '%s' has version %u here, and %" PRIu64 " in the plan: run one version of "
+             "tilegraph on all hosts",
+             text, (*out)->version, number);
     TG_CHECK(((*out)->flags & TG_OP_LOCAL) == 0 || has_data, err, TG_ERR_UNSUPPORTED,
              "op '%s' belongs to one process and cannot be sent", text);
     TG_CHECK((*out)->cls != TG_CLASS_COMPOSITE, err, TG_ERR_FORMAT,

@@ -43,6 +43,8 @@ typedef struct tg_connect_options {
     size_t struct_size;
     double timeout_seconds; /* for the scheduler to answer; 0: 10 */
     double worker_seconds;  /* for a first worker to come, when something is computed; 0: 30 */
+    bool ask_only;          /* nothing is computed there: the key of a viewer is enough, and the
+                               scheduler may be of another version */
 } tg_connect_options;
 
 /* `where`: "tcp://host:port", "ipc://path", or the path of a join file. From now on computations of

@@ -26,7 +26,7 @@ typedef struct tg_sink tg_sink;
 typedef struct tg_session_options {
     size_t struct_size;   /* sizeof(tg_session_options) */
     int threads;          /* 0: one per core that the process may use */
-    int64_t memory_limit; /* bytes; 0: half of what the process may really use (cgroup, RAM) */
+    int64_t memory_limit; /* bytes; 0: half of tg_memory_available */
 } tg_session_options;
 
 /* options NULL: defaults, which TG_THREADS and TG_MEMORY_LIMIT ("2GiB") of the environment change.
@@ -44,6 +44,9 @@ TG_API TG_MUST_USE tg_status tg_session_configure(tg_session *session, int threa
 TG_API void tg_session_memory(tg_session *session, int64_t *used_bytes, int64_t *kept_bytes);
 /* Gives the kept memory back to the system. */
 TG_API void tg_session_trim(tg_session *session);
+/* Bytes that this process may really use: the least of the host's memory, what its control groups
+ * allow and what ulimit -v leaves. `by` (may be NULL with room 0) gets who says so. */
+TG_API int64_t tg_memory_available(char *by, size_t room);
 /* Parses "2GiB", "500 MB", "1.5e9": bytes. TG_ERR_VALUE otherwise. */
 TG_API TG_MUST_USE tg_status tg_parse_bytes(const char *text, int64_t *bytes, tg_error *err);
 

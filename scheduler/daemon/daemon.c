@@ -11,10 +11,10 @@
 #include "core/array/array.h"
 #include "core/mem/alloc.h"
 #include "core/wire/expand.h"
+#include "scheduler/daemon/join_file.h"
 #include "scheduler/daemon/journal_file.h"
 #include "scheduler/net/endpoint.h"
 #include "scheduler/net/flood.h"
-#include "scheduler/net/keys_file.h"
 #include "scheduler/net/watch.h"
 #include "scheduler/net/zap.h"
 #include "scheduler/server/server.h"
@@ -44,7 +44,7 @@ struct tg_daemon {
     char folder[TG_NET_PATH_MAX + 1], join_file[TG_NET_PATH_MAX + 1];
     char addresses[TG_JOIN_ENDPOINTS_MAX][TG_NET_ADDRESS_MAX];
     size_t address_count;
-    bool joinable; /* the join file was written */
+    tg_join_file *joining;
     tg_journal_file *journal;
     tg_alive_watch *watch;
     tg_flood log;
@@ -230,6 +230,12 @@ record(void *ctx, const void *bytes, size_t count)
     }
 }
 
+static const char *
+key_of(void *ctx, uint64_t peer)
+{
+    return tg_net_user(((const tg_daemon *)ctx)->net, peer);
+}
+
 static int64_t
 unix_ns(void *ctx)
 {
@@ -413,6 +419,7 @@ open_server(tg_daemon *daemon, tg_error *err)
                                                  .dropped = drop_expansion,
                                                  .record = daemon->options.journal != NULL ? record
                                                                                            : NULL,
+                                                 .key = key_of,
                                                  .unix_ns = unix_ns },
                                   .sched = { .lease_ns = daemon->options.lease_ns } };
     TG_TRY(tg_server_create(&options, &daemon->server, err));
@@ -467,7 +474,7 @@ prepare(tg_daemon *daemon, tg_error *err)
                                   daemon->folder) < sizeof daemon->join_file,
                  err, TG_ERR_VALUE, "the path of the cluster's folder is too long");
     }
-    TG_TRY(tg__keys_folders_make(daemon->join_file, err));
+    TG_TRY(tg_join_file_take(daemon->join_file, &daemon->joining, err));
     TG_TRY(needs_keys(options, &keys, err));
     daemon->security.insecure = options->insecure;
     if (keys) {
@@ -514,8 +521,7 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
         tg_web_pages pages = { .ctx = daemon, .metrics = show_metrics, .healthy = is_healthy };
         TG_TRY(tg_web_open(tg_net_loop(daemon->net), options->web, &pages, &daemon->web, err));
     }
-    TG_TRY(tg_join_write(daemon->join_file, &daemon->join, err));
-    daemon->joinable = true;
+    TG_TRY(tg_join_file_write(daemon->joining, &daemon->join, err));
     *out = daemon;
     daemon = NULL;
 out:
@@ -537,9 +543,6 @@ void
 tg_daemon_destroy(tg_daemon *daemon)
 {
     if (daemon != NULL) {
-        if (daemon->joinable && daemon->security.listen.public_key[0] == 0) {
-            (void)unlink(daemon->join_file); /* with keys it is good for the next one */
-        }
         if (daemon->has_thread) {
             (void)pthread_mutex_lock(&daemon->lock);
             daemon->closing = true;
@@ -558,6 +561,8 @@ tg_daemon_destroy(tg_daemon *daemon)
         if (daemon->context != NULL) {
             tg_context_destroy(daemon->context);
         }
+        /* With keys it is good for the next one. */
+        tg_join_file_release(daemon->joining, daemon->security.listen.public_key[0] != 0);
         tg_zap_close(daemon->security.allowed);
         tg_keys_forget(&daemon->security.listen);
         tg_keys_forget(&daemon->join.client);

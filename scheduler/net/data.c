@@ -143,7 +143,7 @@ tg_data_connect(tg_data *d, const char *address, tg_route *out, tg_error *err)
     uint32_t at = 0;
     tg_socket_options options = options_of(d);
     TG_TRY(find_place(d, &at, err));
-    TG_TRY(tg_socket_connect(&d->places[at].socket, address, &options, err));
+    TG_TRY(tg_socket_connect(&d->places[at].socket, &address, 1, &options, err));
     added(d, at);
     *out = (tg_route){ .place = at, .line = d->places[at].uses };
 out:
@@ -256,6 +256,9 @@ hand_up(tg_data *d, uint32_t at, zmq_msg_t parts[PARTS], int count)
         if (known && d->security.listen.public_key[0] != '\0') {
             known =
                 tg_zap_read_user(zmq_msg_gets(&parts[HEAD], "User-Id"), &frame.user, &frame.roles);
+            /* By now the key may have been taken from the list. */
+            frame.roles = known ? tg_zap_roles(d->security.allowed, frame.user) : 0;
+            known = frame.roles != 0;
         }
     }
     if (count == PARTS) {
@@ -293,12 +296,11 @@ read_events(tg_data *d, uint32_t at)
     tg_socket_event event = TG_SOCKET_UP;
     while (event != TG_SOCKET_NOTHING && d->places[at].socket.zmq != NULL) {
         tg_socket *s = &d->places[at].socket;
-        bool was_up = s->up;
         event = tg_socket_next_event(s, &line, text, sizeof text);
         tg_route route = { .place = at, .line = s->dialled ? d->places[at].uses : line };
         if (event == TG_SOCKET_REFUSED) {
             d->user.refused(d->user.ctx, s->dialled, text);
-        } else if (event == TG_SOCKET_CUT || (s->dialled && was_up && !s->up)) {
+        } else if (event == TG_SOCKET_CUT) {
             d->user.cut(d->user.ctx, &route);
         } else if (event == TG_SOCKET_UP) {
             d->blocked = true; /* who was told "later" may go on */

@@ -392,6 +392,7 @@ tg_hub_up(tg_hub *hub, const tg_route *route)
         if (p->dialled && p->route.transport == route->transport &&
             p->route.place == route->place) {
             p->blocked_until = INT64_MIN;
+            p->down_ns = 0;
             tg_link_urge(p->link);
             tg__hub_mark(hub, p);
         }
@@ -403,9 +404,10 @@ tg_hub_cut(tg_hub *hub, int64_t now_ns, const tg_route *route)
 {
     for (size_t i = 0; i < hub->count; i++) {
         tg__peer *p = hub->all[i];
-        if (!p->dialled && p->route.transport == route->transport &&
-            p->route.place == route->place && p->route.line == route->line &&
-            p->cut_at == INT64_MAX) {
+        bool there = p->route.transport == route->transport && p->route.place == route->place;
+        if (there && p->dialled && p->down_ns == 0) {
+            p->down_ns = now_ns;
+        } else if (there && !p->dialled && p->route.line == route->line && p->cut_at == INT64_MAX) {
             p->cut_at = now_ns + hub->options.grace_ns;
             hub->deadline = tg_min_i64(hub->deadline, p->cut_at);
         }
@@ -431,6 +433,20 @@ tg_hub_peers(const tg_hub *hub)
         met += hub->all[i]->met;
     }
     return met;
+}
+
+const char *
+tg_hub_user(tg_hub *hub, uint64_t number)
+{
+    const tg__peer *p = tg__hub_find(hub, number);
+    return p != NULL ? p->user : "";
+}
+
+int64_t
+tg_hub_down_ns(tg_hub *hub, uint64_t number)
+{
+    const tg__peer *p = tg__hub_find(hub, number);
+    return p != NULL ? p->down_ns : 0;
 }
 
 bool

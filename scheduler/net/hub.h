@@ -81,7 +81,8 @@ void tg_hub_receive(tg_hub *hub, int64_t now_ns, const tg_route *route, const ch
                     unsigned roles, const void *frame, size_t bytes);
 /* The connection that was dialled is up: knock, or go on. */
 void tg_hub_up(tg_hub *hub, const tg_route *route);
-/* A connection of a listener is closed; its peers have the grace to come back. */
+/* A connection is closed: peers of a listener have the grace to come back; one that was dialled is
+ * knocked at until its lease is over. */
 void tg_hub_cut(tg_hub *hub, int64_t now_ns, const tg_route *route);
 
 /* TG_ERR_NOT_FOUND: no such peer, it is gone or going; TG_ERR_LIMIT: the message is larger than a
@@ -101,6 +102,11 @@ void tg_hub_leave(tg_hub *hub);
 
 /* Peers that are met. */
 size_t tg_hub_peers(const tg_hub *hub);
+/* The user that a peer came as: his public key, "" where none was asked for, or for no such peer.
+ */
+const char *tg_hub_user(tg_hub *hub, uint64_t peer);
+/* Since when the connection to a peer that was dialled is down; 0: it is not. */
+int64_t tg_hub_down_ns(tg_hub *hub, uint64_t peer);
 /* Everything that was said has arrived. */
 bool tg_hub_quiet(const tg_hub *hub);
 /* Frames sent a second time, and frames that were dropped as stale, foreign or malformed. */

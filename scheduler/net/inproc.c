@@ -191,10 +191,16 @@ inproc_listen(tg_transport *transport, const char *address, char *actual, size_t
 }
 
 static tg_status
-inproc_connect(tg_transport *transport, const char *address, tg_route *route, tg_error *err)
+inproc_connect(tg_transport *transport, const char *const *addresses, size_t count, tg_route *route,
+               tg_error *err)
 {
+    tg_status status = TG_OK;
     *route = (tg_route){ 0 };
-    return add_place((inproc *)transport, address, false, &route->place, err);
+    TG_CHECK(count == 1, err, TG_ERR_VALUE, "%s: a peer in this process has one address",
+             addresses[0]);
+    status = add_place((inproc *)transport, addresses[0], false, &route->place, err);
+out:
+    return status;
 }
 
 /* The route of a listener names its other end by transport (line) and place (id). */

@@ -233,6 +233,14 @@ data_frame(void *ctx, const tg_net_frame *frame)
     }
 }
 
+/* Whoever refuses us there, it is not the cluster. */
+static void
+data_refused(void *ctx, bool dialled, const char *text)
+{
+    (void)dialled;
+    tell_trouble(ctx, false, text);
+}
+
 static void
 data_room(void *ctx)
 {
@@ -424,13 +432,13 @@ out:
 }
 
 tg_status
-tg_net_connect(tg_net *net, const char *address, tg_error *err)
+tg_net_connect(tg_net *net, const char *const *addresses, size_t count, tg_error *err)
 {
     tg_status status = TG_OK;
     carrier *c = NULL;
     tg_route route;
-    TG_TRY(carrier_of(net, address, &c, err));
-    TG_TRY(c->transport->calls->connect(c->transport, address, &route, err));
+    TG_TRY(carrier_of(net, addresses[0], &c, err));
+    TG_TRY(c->transport->calls->connect(c->transport, addresses, count, &route, err));
     route.transport = c->index;
     TG_TRY(tg_hub_dial(net->hub, tg_net_now_ns(), &route, err));
 out:
@@ -545,6 +553,18 @@ tg_net_stop(tg_net *net)
     tg_net_wake(net);
 }
 
+const char *
+tg_net_user(const tg_net *net, uint64_t peer)
+{
+    return tg_hub_user(net->hub, peer);
+}
+
+int64_t
+tg_net_down_ns(const tg_net *net, uint64_t peer)
+{
+    return tg_hub_down_ns(net->hub, peer);
+}
+
 uint64_t
 tg_net_self(const tg_net *net)
 {
@@ -573,7 +593,7 @@ open_data(tg_net *net, tg_error *err)
                           .frame = data_frame,
                           .room = data_room,
                           .cut = data_cut,
-                          .refused = tell_trouble,
+                          .refused = data_refused,
                           .watch = net_watch };
     TG_TRY(check_process(net, err));
     if (net->data == NULL) {

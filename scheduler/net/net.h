@@ -8,7 +8,7 @@
  *     tg_net_options options = { .ctx = me, .message = on_message, .gone = on_gone, ... };
  *     tg_net_create(&options, &net, &err);
  *     tg_net_listen(net, "tcp://127.0.0.1:0", address, sizeof address, &err);
- *     tg_net_connect(net, "tcp://127.0.0.1:8786", &err);       met() brings the peer's number
+ *     tg_net_connect(net, &address, 1, &err);                  met() brings the peer's number
  *     tg_net_send(net, peer, &message, &err);                  in a callback, or before run
  *     tg_net_run(net, &err);                                   until tg_net_stop
  *
@@ -22,7 +22,8 @@
  *
  * Bulk data has its own sockets and I/O threads, so that heartbeats do not wait behind tiles.
  * Frames there have a head and a body of up to TG_DATA_BODY_MAX, sent without a copy; they come in
- * order, and are lost when a connection ends, which data_cut says. TG_SENT_LATER is the
+ * order, and are lost when a connection ends, which data_cut says. Frames of a key that was taken
+ * from the list of those who may connect are dropped from then on. TG_SENT_LATER is the
  * back-pressure: nothing was taken, data_room says when to try again.
  *
  * Who may connect without keys: endpoint.h. Keys: keys.h, zap.h.
@@ -81,8 +82,10 @@ void tg_net_destroy(tg_net *net);
 /* `actual` gets what others connect to; port 0: any free one. */
 TG_MUST_USE tg_status tg_net_listen(tg_net *net, const char *address, char *actual, size_t room,
                                     tg_error *err);
-/* Comes back at once; goes on trying until the net is destroyed. */
-TG_MUST_USE tg_status tg_net_connect(tg_net *net, const char *address, tg_error *err);
+/* To one process that may have several addresses, of one transport: whichever answers. Comes back
+ * at once; goes on trying until the net is destroyed. */
+TG_MUST_USE tg_status tg_net_connect(tg_net *net, const char *const *addresses, size_t count,
+                                     tg_error *err);
 /* The message is on its way at the end of the turn. Errors: those of tg_hub_send. */
 TG_MUST_USE tg_status tg_net_send(tg_net *net, uint64_t peer, const tg_message *message,
                                   tg_error *err);
@@ -96,6 +99,9 @@ TG_MUST_USE tg_status tg_net_turn(tg_net *net, int64_t wait_ns, tg_error *err);
 void tg_net_wake(tg_net *net);
 void tg_net_stop(tg_net *net);
 
+/* See tg_hub_user, tg_hub_down_ns. */
+const char *tg_net_user(const tg_net *net, uint64_t peer);
+int64_t tg_net_down_ns(const tg_net *net, uint64_t peer);
 uint64_t tg_net_self(const tg_net *net);
 /* The clock of tick(), leases and timelines. */
 int64_t tg_net_now_ns(void);

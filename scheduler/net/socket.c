@@ -14,17 +14,20 @@
 #include <zmq.h>
 
 #include "core/base/size.h"
+#include "core/mem/alloc.h"
 #include "scheduler/net/zap.h"
 
 enum {
     ZAP_ENFORCE_DOMAIN = 93, /* in the header of draft builds only, but there in all since 4.3 */
-    EVENTS = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+    EVENTS = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
     CURVE_BYTES = 64, /* what encryption adds to a frame, and a little */
     PROBE_MS = 5000
 };
 #define REFUSED_NS ((int64_t)1000000000)
+#define TRY_NS     ((int64_t)2000000000) /* for one of several addresses */
+#define NEXT_NS    ((int64_t)100000000)  /* where nobody listens */
 
 static bool
 set_int(void *zmq, int option, int value)
@@ -145,6 +148,7 @@ tg_socket_close(tg_socket *socket)
     if (socket->monitor != NULL) {
         (void)zmq_close(socket->monitor);
     }
+    tg_free(NULL, socket->urls, socket->url_count * sizeof *socket->urls);
     memset(socket, 0, sizeof *socket);
 }
 
@@ -184,6 +188,13 @@ explain(bool dialled, const char *url, uint16_t event, uint32_t value, char *tex
     }
 }
 
+/* When to look elsewhere, should the connection not come up. */
+static int64_t
+give_time(const tg_socket *socket)
+{
+    return socket->url_count > 1 ? (int64_t)uv_hrtime() + TRY_NS : 0;
+}
+
 /* libzmq does not connect again to who has refused it; but its keys may be mended meanwhile. */
 static void
 connect_again(tg_socket *socket)
@@ -192,9 +203,24 @@ connect_again(tg_socket *socket)
         socket->again_ns = 0;
         if (!socket->up) {
             (void)zmq_disconnect(socket->zmq, socket->url);
+            socket->tried++;
+            socket->at = socket->at + 1 < socket->url_count ? socket->at + 1 : 0;
+            memcpy(socket->url, socket->urls[socket->at], sizeof socket->url);
             (void)zmq_connect(socket->zmq, socket->url);
+            socket->again_ns = give_time(socket);
         }
     }
+}
+
+/* True: it is to be told, as no other address is left to try first. */
+static bool
+was_refused(tg_socket *socket)
+{
+    bool last = !socket->dialled || socket->tried + 1 >= socket->url_count;
+    if (socket->dialled) {
+        socket->again_ns = (int64_t)uv_hrtime() + (last ? REFUSED_NS : 0);
+    }
+    return last;
 }
 
 tg_socket_event
@@ -211,19 +237,25 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
         (void)zmq_recv(socket->monitor, address, sizeof address, ZMQ_DONTWAIT);
         memcpy(&kind, event, sizeof kind);
         memcpy(&value, event + sizeof kind, sizeof value);
-        if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        if (kind == ZMQ_EVENT_CONNECT_RETRIED) {
+            socket->again_ns = socket->url_count > 1 && !socket->up
+                                   ? tg_min_i64(socket->again_ns, (int64_t)uv_hrtime() + NEXT_NS)
+                                   : socket->again_ns;
+        } else if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             socket->up = true;
+            socket->again_ns = 0;
+            socket->tried = 0;
             happened = socket->dialled ? TG_SOCKET_UP : TG_SOCKET_NOTHING;
         } else if (kind == ZMQ_EVENT_DISCONNECTED) {
+            socket->again_ns = socket->up ? give_time(socket) : socket->again_ns;
+            happened = socket->dialled && !socket->up ? TG_SOCKET_NOTHING : TG_SOCKET_CUT;
             socket->up = false;
             *line = value;
-            happened = socket->dialled ? TG_SOCKET_NOTHING : TG_SOCKET_CUT;
         } else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && socket->probed) {
             socket->probed = false; /* that was our own key of nobody */
         } else if (kind != 0) {
             explain(socket->dialled, socket->url, kind, value, text, room);
-            socket->again_ns = socket->dialled ? (int64_t)uv_hrtime() + REFUSED_NS : 0;
-            happened = TG_SOCKET_REFUSED;
+            happened = was_refused(socket) ? TG_SOCKET_REFUSED : TG_SOCKET_NOTHING;
         }
     }
     return happened;
@@ -359,15 +391,38 @@ out:
     return status;
 }
 
-tg_status
-tg_socket_connect(tg_socket *socket, const char *address, const tg_socket_options *options,
-                  tg_error *err)
+/* Each address is looked at before any is tried. */
+static tg_status
+read_addresses(tg_socket *socket, const char *const *addresses, size_t count,
+               const tg_net_security *security, tg_endpoint *first, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_endpoint endpoint;
+    TG_CHECK(count > 0, err, TG_ERR_VALUE, "there is no address to connect to");
+    socket->urls = tg_calloc(NULL, count, sizeof *socket->urls);
+    TG_CHECK(socket->urls != NULL, err, TG_ERR_MEMORY, "no memory for another connection");
+    socket->url_count = count;
+    for (size_t i = 0; i < count; i++) {
+        TG_TRY(tg_endpoint_parse(addresses[i], &endpoint, err));
+        TG_TRY(tg_endpoint_check(&endpoint, false, security, err));
+        memcpy(socket->urls[i], endpoint.url, sizeof socket->urls[i]);
+        bool ipv6 = endpoint.ipv6 || (i > 0 && first->ipv6);
+        *first = i == 0 ? endpoint : *first;
+        first->ipv6 = ipv6;
+    }
+out:
+    return status;
+}
+
+tg_status
+tg_socket_connect(tg_socket *socket, const char *const *addresses, size_t count,
+                  const tg_socket_options *options, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_endpoint endpoint;
+    tg_socket wanted = { 0 };
     memset(socket, 0, sizeof *socket);
-    TG_TRY(tg_endpoint_parse(address, &endpoint, err));
-    TG_TRY(tg_endpoint_check(&endpoint, false, options->security, err));
+    TG_TRY(read_addresses(&wanted, addresses, count, options->security, &endpoint, err));
     TG_TRY(open_socket(socket, ZMQ_DEALER, &endpoint, options, err));
     socket->dialled = true;
     if (endpoint.server_key[0] != '\0') {
@@ -377,9 +432,14 @@ tg_socket_connect(tg_socket *socket, const char *address, const tg_socket_option
     }
     TG_CHECK(zmq_connect(socket->zmq, endpoint.url) == 0, err, TG_ERR_VALUE,
              "%s: nobody can be reached there: %s", endpoint.url, zmq_strerror(zmq_errno()));
+    socket->urls = wanted.urls;
+    socket->url_count = wanted.url_count;
+    socket->again_ns = give_time(socket);
+    wanted = (tg_socket){ 0 };
 out:
     if (status != TG_OK) {
         tg_socket_close(socket);
     }
+    tg_free(NULL, wanted.urls, wanted.url_count * sizeof *wanted.urls);
     return status;
 }

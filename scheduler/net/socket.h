@@ -33,9 +33,11 @@ typedef struct tg_socket {
     bool dialled;
     bool probed;      /* a listening one: the first refusal is that of our own trial */
     bool up;          /* a dialled one: the connection is there */
-    int64_t again_ns; /* when to connect again after a refusal; 0: not */
-    uint64_t inode;   /* of the file of an ipc socket that listens; 0: there is none */
-    char url[TG_ENDPOINT_MAX + 1];
+    int64_t again_ns; /* when to connect again, to the next address if there are several; 0: not */
+    char (*urls)[TG_ENDPOINT_MAX + 1]; /* to connect to, in turn */
+    size_t url_count, at, tried;       /* tried: others than the first, since it was up */
+    uint64_t inode;                /* of the file of an ipc socket that listens; 0: there is none */
+    char url[TG_ENDPOINT_MAX + 1]; /* of a dialled one: at which it is now */
 } tg_socket;
 
 typedef struct tg_socket_options {
@@ -50,14 +52,18 @@ typedef struct tg_socket_options {
 TG_MUST_USE tg_status tg_socket_listen(tg_socket *socket, const char *address,
                                        const tg_socket_options *options, char *actual, size_t room,
                                        tg_error *err);
-TG_MUST_USE tg_status tg_socket_connect(tg_socket *socket, const char *address,
-                                        const tg_socket_options *options, tg_error *err);
+/* To whichever of these answers: one after the other, a few seconds each, and on from there when
+ * the connection is lost. A refusal is told once all of them have been tried. All have the same
+ * key, or none. */
+TG_MUST_USE tg_status tg_socket_connect(tg_socket *socket, const char *const *addresses,
+                                        size_t count, const tg_socket_options *options,
+                                        tg_error *err);
 void tg_socket_close(tg_socket *socket);
 
 typedef enum tg_socket_event {
     TG_SOCKET_NOTHING,
-    TG_SOCKET_UP,
-    TG_SOCKET_CUT,
+    TG_SOCKET_UP,  /* of a dialled one */
+    TG_SOCKET_CUT, /* a connection was there, and is not any more */
     TG_SOCKET_REFUSED
 } tg_socket_event;
 

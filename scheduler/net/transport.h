@@ -44,7 +44,8 @@ typedef struct tg_transport_user {
                   const void *frame, size_t bytes);
     /* A connection that was dialled is up, for the first time or again. */
     void (*up)(void *ctx, const tg_route *route);
-    /* A connection of a listener is closed: place and line of the route say which. */
+    /* A connection is closed: place and line of the route say which one of a listener, the place
+     * alone which one that was dialled. */
     void (*cut)(void *ctx, const tg_route *route);
     /* The other end would not have us, or somebody was refused here. */
     void (*refused)(void *ctx, bool dialled, const char *text);
@@ -61,9 +62,10 @@ typedef struct tg_transport_calls {
     /* `actual` gets the address to connect to, with the port that was chosen for 0. */
     tg_status (*listen)(tg_transport *transport, const char *address, char *actual, size_t room,
                         tg_error *err);
-    /* Comes back at once; the connection is made, and made again, in the background. */
-    tg_status (*connect)(tg_transport *transport, const char *address, tg_route *route,
-                         tg_error *err);
+    /* Comes back at once; the connection is made, and made again, in the background, to whichever
+     * of these addresses answers. */
+    tg_status (*connect)(tg_transport *transport, const char *const *addresses, size_t count,
+                         tg_route *route, tg_error *err);
     tg_sent (*send)(tg_transport *transport, const tg_route *route, const void *frame,
                     size_t bytes);
     /* Hands up what came in, until the clock (uv_hrtime) says so; true: there is more. */

@@ -124,15 +124,24 @@ read_request(void *socket, request *r)
     return read;
 }
 
+/* A key stands there once. Lock held. */
+static unsigned
+roles_in(const tg_zap_domain *domain, const char *key)
+{
+    unsigned roles = 0;
+    for (size_t i = 0; roles == 0 && i < domain->count; i++) {
+        roles = strcmp(domain->list[i].key, key) == 0 ? domain->list[i].roles : 0;
+    }
+    return roles;
+}
+
 static unsigned
 roles_of(process *p, const char *domain, const char *key)
 {
     unsigned roles = 0;
     (void)pthread_mutex_lock(&p->lock);
     for (const tg_zap_domain *d = p->domains; d != NULL; d = d->next) {
-        for (size_t i = 0; strcmp(d->name, domain) == 0 && i < d->count; i++) {
-            roles |= strcmp(d->list[i].key, key) == 0 ? d->list[i].roles : 0;
-        }
+        roles |= strcmp(d->name, domain) == 0 ? roles_in(d, key) : 0;
     }
     (void)pthread_mutex_unlock(&p->lock);
     return roles;
@@ -294,6 +303,30 @@ unlock:
     (void)pthread_mutex_unlock(&p->lock);
 out:
     return status;
+}
+
+unsigned
+tg_zap_roles(const tg_zap_domain *domain, const char *key)
+{
+    process *p = NULL;
+    unsigned roles = 0;
+    if (this_process(&p, NULL) == TG_OK) {
+        (void)pthread_mutex_lock(&p->lock);
+        roles = roles_in(domain, key);
+        (void)pthread_mutex_unlock(&p->lock);
+    }
+    return roles;
+}
+
+void
+tg_zap_clear(tg_zap_domain *domain)
+{
+    process *p = NULL;
+    if (this_process(&p, NULL) == TG_OK) {
+        (void)pthread_mutex_lock(&p->lock);
+        domain->count = 0;
+        (void)pthread_mutex_unlock(&p->lock);
+    }
 }
 
 bool

@@ -36,6 +36,10 @@ const char *tg_zap_name(const tg_zap_domain *domain);
  * connected with it stays so until the connection ends. */
 TG_MUST_USE tg_status tg_zap_allow(tg_zap_domain *domain, const char *key, unsigned roles,
                                    tg_error *err);
+/* What a key may be by the list as it is now; 0: it is not there. */
+unsigned tg_zap_roles(const tg_zap_domain *domain, const char *key);
+/* Nobody is on the list any more. */
+void tg_zap_clear(tg_zap_domain *domain);
 /* Of a frame's User-Id; false: it is none of ours. */
 bool tg_zap_read_user(const char *user_id, const char **key, unsigned *roles);
 

@@ -89,13 +89,14 @@ out:
 }
 
 static tg_status
-zmq_connect_to(tg_transport *transport, const char *address, tg_route *route, tg_error *err)
+zmq_connect_to(tg_transport *transport, const char *const *addresses, size_t count, tg_route *route,
+               tg_error *err)
 {
     tg_status status = TG_OK;
     zmq_transport *t = (zmq_transport *)transport;
     tg_socket_options options = options_of(t);
-    TG_TRY(check_room(t, address, err));
-    TG_TRY(tg_socket_connect(&t->sockets[t->count], address, &options, err));
+    TG_TRY(check_room(t, addresses[0], err));
+    TG_TRY(tg_socket_connect(&t->sockets[t->count], addresses, count, &options, err));
     *route = (tg_route){ .place = t->count };
     added(t);
 out:

@@ -4,14 +4,22 @@
  * Prometheus). Answers go in parts, as plans come.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "core/mem/text.h"
 #include "scheduler/server/internal.h"
 
 /* An answer must fit into what a link may have under way. */
 #define ANSWER_BYTES_MAX ((size_t)32 << 20)
+
+/* What an answer is reckoned to take, and how much of that may be taken at once, beyond which who
+ * asks waits: 100 answers, or 64 MiB, a second. */
+#define ANSWER_NS ((int64_t)10000000)
+#define BYTE_NS   ((int64_t)15)
+#define DEBT_NS   ((int64_t)500000000)
 
 static const char *const lives[] = { "collecting", "submitted", "expanding", "running", "over" };
 
@@ -50,7 +58,8 @@ status_job(const tg_server *server, const tg__order *order, tg_text *out)
     tg_sched_progress is = { 0 };
     const tg__peer *client = tg__peer_find(server, order->client);
     (void)tg_sched_progress_of(server->sched, order->id, &is);
-    tg_text_add(out, "{\"id\": %" PRIu64 ", \"client\": %" PRIu64 ", \"client_name\": ", order->id,
+    tg_text_add(out,
+                "{\"id\": %" PRIu64 ", \"client\": %" PRIu64 ", \"client_name\": ", order->label,
                 order->client);
     tg_text_json(out, client != NULL ? client->name : "");
     tg_text_add(out,
@@ -257,6 +266,7 @@ static const struct {
     { "dump", answer_dump },
     { "metrics", answer_metrics },
 };
+enum { ANSWERS = sizeof answers / sizeof *answers };
 
 static void
 send_answer(tg_server *server, uint64_t id, const char *name, const tg_text *out)
@@ -273,36 +283,132 @@ send_answer(tg_server *server, uint64_t id, const char *name, const tg_text *out
     }
 }
 
+static tg_status
+find_answer(const char *what, size_t *which, tg_error *err)
+{
+    tg_status status = TG_OK;
+    *which = 0;
+    while (*which < ANSWERS && strcmp(what, answers[*which].name) != 0) {
+        ++*which;
+    }
+    TG_CHECK(*which < ANSWERS, err, TG_ERR_VALUE,
+             "there is no answer to %.50s: ask for status, dump or metrics", what);
+out:
+    return status;
+}
+
 tg_status
 tg_server_answer(tg_server *server, const char *what, tg_text *out, tg_error *err)
 {
     tg_status status = TG_OK;
-    size_t which = 0, count = sizeof answers / sizeof *answers;
-    while (which < count && strcmp(what, answers[which].name) != 0) {
-        which++;
-    }
-    TG_CHECK(which < count, err, TG_ERR_VALUE,
-             "there is no answer to %.50s: ask for status, dump or metrics", what);
+    size_t which = 0;
+    TG_TRY(find_answer(what, &which, err));
     answers[which].write(server, out);
     TG_CHECK(!out->failed, err, TG_ERR_MEMORY, "the scheduler has no memory to answer %s", what);
 out:
     return status;
 }
 
+/* -- not too often ---------------------------------------------------------------------------- */
+
 tg_status
 tg__hear_ask(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_text out = { 0 };
+    size_t which = 0;
     (void)peer;
-    TG_TRY(tg_server_answer(server, m->name != NULL ? m->name : "nothing", &out, err));
-    TG_CHECK(out.used <= ANSWER_BYTES_MAX, err, TG_ERR_LIMIT,
-             "the answer to %s has %zu bytes, at most %zu are sent", m->name, out.used,
-             ANSWER_BYTES_MAX);
-    send_answer(server, id, m->name, &out);
+    TG_TRY(find_answer(m->name != NULL ? m->name : "nothing", &which, err));
+    tg__entry *entry = tg__index_find(&server->asking, id);
+    if (entry == NULL) {
+        TG_CHECK(TG_GROW(server->asking.entries, server->asking.count, 1), err, TG_ERR_MEMORY,
+                 "the scheduler has no memory to answer %s", m->name);
+        entry = tg__index_add(&server->asking, id);
+        entry->as.slot = 0;
+    }
+    entry->as.slot |= (uint16_t)(1U << which);
+    server->answer_due_ns = server->answers_paid_ns - DEBT_NS;
 out:
-    tg_text_fini(&out);
     return status;
+}
+
+void
+tg__answers_forget(tg_server *server, uint64_t id)
+{
+    if (tg__index_find(&server->asking, id) != NULL) {
+        tg__index_remove(&server->asking, id);
+    }
+}
+
+/* Of those who wait for one of these answers the next one in turn: the first behind the last, or
+ * the first of all. */
+static tg__entry *
+next_asking(const tg_server *server, unsigned wanted)
+{
+    tg__entry *first = NULL, *behind = NULL;
+    for (size_t i = server->asking.count; i-- > 0;) {
+        tg__entry *entry = &server->asking.entries[i];
+        first = (entry->as.slot & wanted) != 0 ? entry : first;
+        behind = (entry->as.slot & wanted) != 0 && entry->id > server->answered ? entry : behind;
+    }
+    return behind != NULL ? behind : first;
+}
+
+/* To all who wait for it, in turn, as far as it goes. Gives the bytes. */
+static size_t
+send_to_all(tg_server *server, size_t which, const tg_text *out)
+{
+    size_t bytes = 0;
+    tg__entry *next = next_asking(server, 1U << which);
+    while (next != NULL && (bytes == 0 || bytes + out->used <= ANSWER_BYTES_MAX)) {
+        server->answered = next->id;
+        next->as.slot &= (uint16_t) ~(1U << which);
+        if (next->as.slot == 0) {
+            tg__index_remove(&server->asking, next->id);
+        }
+        send_answer(server, server->answered, answers[which].name, out);
+        bytes += out->used;
+        next = next_asking(server, 1U << which);
+    }
+    return bytes;
+}
+
+/* One kind of answer, the one that the next in turn wants. */
+static void
+answer_next(tg_server *server)
+{
+    tg_error err;
+    tg_text out = { 0 };
+    size_t which = 0, bytes = 0;
+    const tg__entry *next = next_asking(server, UINT_MAX);
+    uint64_t id = next->id;
+    while ((next->as.slot >> which & 1) == 0) {
+        which++;
+    }
+    tg_status status = tg_server_answer(server, answers[which].name, &out, &err);
+    if (status == TG_OK && out.used > ANSWER_BYTES_MAX) {
+        status = tg_fail(&err, TG_ERR_LIMIT, "the answer to %s has %zu bytes, at most %zu are sent",
+                         answers[which].name, out.used, ANSWER_BYTES_MAX);
+    }
+    if (status == TG_OK) {
+        bytes = send_to_all(server, which, &out);
+    } else {
+        server->answered = id;
+        tg__answers_forget(server, id);
+        tg__peer_expel(server, id, err.message);
+    }
+    tg_text_fini(&out);
+    server->answers_paid_ns =
+        tg_max_i64(server->answers_paid_ns, server->now_ns) + ANSWER_NS + (int64_t)bytes * BYTE_NS;
+}
+
+void
+tg__answers_send(tg_server *server)
+{
+    while (server->asking.count > 0 && server->now_ns >= server->answers_paid_ns - DEBT_NS) {
+        answer_next(server);
+    }
+    server->answer_due_ns =
+        server->asking.count > 0 ? server->answers_paid_ns - DEBT_NS : INT64_MAX;
 }
 
 size_t

@@ -18,6 +18,7 @@ typedef struct tg__peer {
     bool worker;
     bool leaving; /* a worker that the state could not yet be told has gone */
     char *name, *address;
+    char *key; /* that it came with; "": it needed none */
     uint32_t threads;
     int64_t memory;                 /* limit */
     int64_t used, spilled, busy_ns; /* the last BEAT */
@@ -44,6 +45,7 @@ typedef enum tg__order_life {
 /* A job, as a client ordered it. */
 typedef struct tg__order {
     uint64_t id, client; /* 0: nobody's */
+    uint64_t label;      /* what tools are told instead of the number, which is a secret */
     tg__order_life life;
     bool persist;   /* outlives its client */
     bool cancelled; /* the state, or the expansion, has not taken it yet */
@@ -82,9 +84,12 @@ struct tg_server {
     int64_t now_ns;
     tg__index peers, orders;
     uint32_t clients;
-    uint64_t turn;
+    uint64_t turn, label;
     tg__order *expanding; /* NULL: none */
-    int64_t progress_due_ns, keep_due_ns, retry_due_ns;
+    int64_t progress_due_ns, keep_due_ns, retry_due_ns, answer_due_ns;
+    tg__index asking;        /* peers; `slot`: which answers they wait for, a bit each */
+    uint64_t answered;       /* the peer that was answered last */
+    int64_t answers_paid_ns; /* until when answers have taken their share of the time */
     uint64_t used[TG__USED];
     size_t used_next;
     tg_range batch[TG__BATCH];
@@ -123,6 +128,14 @@ void tg__peer_expired(tg_server *server, uint64_t id);
 void tg__peer_free(tg__peer *peer);
 /* To all clients. */
 void tg__cluster_changed(tg_server *server);
+
+/* --- admit.c ------------------------------------------------------------------------------------
+ */
+
+/* It is in the books: workers let it fetch tiles; if it is one, it hears whom it lets in. */
+void tg__admit(tg_server *server, const tg__peer *peer);
+/* Before it leaves them. */
+void tg__admit_no_more(tg_server *server, const tg__peer *peer);
 
 /* --- order.c ------------------------------------------------------------------------------------
  */
@@ -189,6 +202,14 @@ typedef struct tg__happening {
 void tg__happened(tg_server *server, tg__order *order, const tg__happening *what);
 /* Of all jobs. */
 void tg__happened_to_all(tg_server *server, const tg__happening *what);
+
+/* --- answer.c: what tools ask for ---------------------------------------------------------------
+ */
+
+/* Answers what may be answered by now. */
+void tg__answers_send(tg_server *server);
+/* It has gone. */
+void tg__answers_forget(tg_server *server, uint64_t id);
 
 /* --- handlers -----------------------------------------------------------------------------------
  */

@@ -30,6 +30,7 @@ tg__order_add(tg_server *server, uint64_t id)
                            : NULL;
     if (order != NULL) {
         order->id = id;
+        order->label = ++server->label;
         tg__index_add(&server->orders, id)->as.item = order;
     }
     return order;
@@ -275,6 +276,7 @@ submit(tg_server *server, tg__order *order, const tg_sched_job *given, tg_error 
     TG_TRY(take_tasks(server, order, given, err));
     TG_TRY(tg__record_begin(server, order, given, err));
     spec.client = order->client;
+    spec.label = order->label;
     spec.priority = order->priority;
     spec.again = order->restored;
     spec.ended = order->restored ? order->safe : NULL;

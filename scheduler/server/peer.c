@@ -23,6 +23,7 @@ tg__peer_free(tg__peer *peer)
     if (peer != NULL) {
         tg__server_text_free(peer->name);
         tg__server_text_free(peer->address);
+        tg__server_text_free(peer->key);
         tg_free(NULL, peer, sizeof *peer);
     }
 }
@@ -30,6 +31,7 @@ tg__peer_free(tg__peer *peer)
 static void
 remove_peer(tg_server *server, tg__peer *peer)
 {
+    tg__admit_no_more(server, peer);
     server->clients -= !peer->worker;
     tg__index_remove(&server->peers, peer->id);
     tg__peer_free(peer);
@@ -91,6 +93,7 @@ static tg_status
 add_peer(tg_server *server, uint64_t id, const tg_message *m, tg__peer **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    const tg_server_callbacks *call = &server->options.callbacks;
     tg__peer *peer = tg_calloc(NULL, 1, sizeof *peer);
     *out = NULL;
     bool ok = peer != NULL && TG_GROW(server->peers.entries, server->peers.count, 1);
@@ -101,7 +104,8 @@ add_peer(tg_server *server, uint64_t id, const tg_message *m, tg__peer **out, tg
         peer->memory = m->memory;
         peer->name = tg__server_text(m->name != NULL ? m->name : "");
         peer->address = tg__server_text(m->address != NULL ? m->address : "");
-        ok = peer->name != NULL && peer->address != NULL;
+        peer->key = tg__server_text(call->key != NULL ? call->key(call->ctx, id) : "");
+        ok = peer->name != NULL && peer->address != NULL && peer->key != NULL;
     }
     TG_CHECK(ok, err, TG_ERR_MEMORY, "the scheduler has no memory for another peer");
     tg__index_add(&server->peers, id)->as.item = peer;
@@ -133,6 +137,7 @@ tg__hear_join(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *
              m->threads, m->memory);
     TG_TRY(add_peer(server, id, m, &peer, err));
     welcome(server, id); /* before what the state has for it */
+    tg__admit(server, peer);
     status = tg__server_step(server,
                              &(tg_sched_event){ .kind = TG_EVENT_WORKER_JOINED,
                                                 .worker = id,
@@ -160,6 +165,7 @@ tg__hear_attach(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
              server->clients);
     TG_TRY(add_peer(server, id, m, &peer, err));
     welcome(server, id);
+    tg__admit(server, peer);
     tg_message say = cluster(server);
     tg__server_send(server, id, &say);
 out:

@@ -55,6 +55,7 @@ tg_server_create(const tg_server_options *options, tg_server **out, tg_error *er
     TG_CHECK(server != NULL, err, TG_ERR_MEMORY, "no memory for a server");
     set_options(server, options);
     server->progress_due_ns = server->keep_due_ns = server->retry_due_ns = INT64_MAX;
+    server->answer_due_ns = INT64_MAX;
     tg_message_writer_init(&server->record);
     TG_TRY(tg_sched_create(&server->options.sched, &server->sched, err));
     *out = server;
@@ -77,6 +78,7 @@ tg_server_destroy(tg_server *server)
         }
         tg__index_fini(&server->orders);
         tg__index_fini(&server->peers);
+        tg__index_fini(&server->asking);
         tg_message_writer_fini(&server->record);
         tg_free(NULL, server, sizeof *server);
     }
@@ -207,6 +209,9 @@ end(tg_server *server)
     if (server->now_ns >= server->progress_due_ns) {
         tg__orders_progress(server);
     }
+    if (server->now_ns >= server->answer_due_ns) {
+        tg__answers_send(server);
+    }
 }
 
 void
@@ -235,6 +240,7 @@ tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
 {
     begin(server, now_ns);
     tg__peer *who = tg__peer_find(server, peer);
+    tg__answers_forget(server, peer);
     if (who != NULL && !who->leaving) {
         char *name = who->worker ? tg__server_text(who->name) : NULL;
         tg__peer_forget(server, who);
@@ -261,6 +267,7 @@ int64_t
 tg_server_deadline(const tg_server *server)
 {
     int64_t due = tg_min_i64(tg_sched_deadline(server->sched), server->progress_due_ns);
+    due = tg_min_i64(due, server->answer_due_ns);
     return tg_min_i64(due, tg_min_i64(server->keep_due_ns, server->retry_due_ns));
 }
 

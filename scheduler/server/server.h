@@ -29,6 +29,15 @@
  * what results there are, and whether it has finished. So a client that lost its scheduler says
  * everything again, and the job goes on where it is known, and begins anew where it is not.
  *
+ * Keys. Workers let those fetch tiles whom the server vouches for: ADMIT names the key of each peer
+ * that has joined or attached, and takes it back when the last peer with that key is gone. The
+ * number of a job is as good as a key to its tiles, and to the job itself when it has no client:
+ * it is told to its client and to workers alone; answers to tools count jobs from 1.
+ *
+ * Tools. Whoever asks, and how often: answers take a bounded share of the scheduler. What asks for
+ * more than that waits, and one answer is made for all who wait for it; a question that is asked
+ * again meanwhile is one question.
+ *
  * Workers get the parts of the plan and the targets before all else about a job. Neighbouring
  * ranges go in one message.
  *
@@ -68,6 +77,9 @@ typedef struct tg_server_callbacks {
     void (*dropped)(void *ctx, uint64_t job);
     /* A record for the journal; NULL: there is none. */
     void (*record)(void *ctx, const void *bytes, size_t count);
+    /* The public key that a peer came with, "" where none was asked for; valid during the call.
+     * NULL: nobody needs one. */
+    const char *(*key)(void *ctx, uint64_t peer);
     /* The time of day, which answers to tools say and nothing here depends on; NULL: 0. */
     int64_t (*unix_ns)(void *ctx);
 } tg_server_callbacks;

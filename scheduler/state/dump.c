@@ -48,7 +48,7 @@ dump_worker(const tg_sched *sched, uint16_t slot, text *out)
         w->held);
     for (size_t i = 0; i < w->run_count; i++) {
         add(out, "%s{\"job\": %" PRIu64 ", \"task\": %" PRIu32 ", \"since_ns\": %" PRId64 "}",
-            i == 0 ? "" : ", ", w->runs[i].job->id, w->runs[i].task, w->runs[i].since_ns);
+            i == 0 ? "" : ", ", w->runs[i].job->spec.label, w->runs[i].task, w->runs[i].since_ns);
     }
     add(out, "]}");
 }
@@ -105,7 +105,7 @@ dump_job(const tg_sched *sched, const tg__job *job, text *out)
         "{\"id\": %" PRIu64 ", \"client\": %" PRIu64 ", \"priority\": %g, \"tasks\": %" PRIu32
         ", \"ended\": %" PRIu32 ", \"assigned\": %" PRIu32 ", \"low\": %" PRIu32
         ", \"progress_ns\": %" PRId64 ", \"states\": [",
-        job->id, job->spec.client, job->spec.priority, job->spec.tasks->count, job->ended,
+        job->spec.label, job->spec.client, job->spec.priority, job->spec.tasks->count, job->ended,
         job->assigned, job->low, job->progress_ns);
     dump_tasks(sched, job, out);
     dump_notes(sched, job, out);

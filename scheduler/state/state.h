@@ -88,6 +88,7 @@ typedef struct tg_sched_options {
 /* What the scheduler has to know of a job's plan. Arrays are borrowed as the graph is. */
 typedef struct tg_sched_job {
     uint64_t client;
+    uint64_t label;        /* the job's number in dumps */
     double priority;       /* > 0; 0: 1 */
     const tg_tasks *tasks; /* frozen */
     const uint16_t *stage; /* by task */

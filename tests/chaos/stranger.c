@@ -78,7 +78,8 @@ main(int argc, char **argv)
     s.works = strcmp(argv[2], "worker") == 0;
     s.version = argv[3];
     if (tg_net_create(&options, &s.net, &err) != TG_OK ||
-        tg_net_connect(s.net, argv[1], &err) != TG_OK || tg_net_run(s.net, &err) != TG_OK) {
+        tg_net_connect(s.net, &(const char *){ argv[1] }, 1, &err) != TG_OK ||
+        tg_net_run(s.net, &err) != TG_OK) {
         fprintf(stderr, "stranger: %s\n", err.message);
         return EXIT_FAILURE;
     }

@@ -109,8 +109,8 @@ def test_doctor(home):
     home.worker()
     lines = visit(home, "--local-directory", home.path)
     assert lines["workers"] == ("ok", "1")
-    assert set(lines) == {"version", "join file", "scheduler", "workers", "clock", "open files",
-                          "threads", "memory", "huge pages", "spill disk"}
+    assert set(lines) == {"version", "join file", "scheduler", "workers", "ports", "clock",
+                          "open files", "threads", "memory", "huge pages", "spill disk"}
     for what in ("version", "join file", "scheduler", "clock"):
         assert lines[what][0] == "ok", lines[what]
     assert str(home.path) in lines["spill disk"][1]
@@ -134,9 +134,27 @@ def test_doctor_finds_faults(home):
     assert lines["spill disk"][0] == "fault" and "--local-directory" in lines["spill disk"][1]
     few = home.run("/bin/sh", "-c", f"ulimit -n 200; {home.bin}/tg doctor")
     assert few.returncode == 1 and "fault    open files  200" in few.stdout
-    assert "ulimit -n" in few.stdout
+    assert "have the hard limit raised" in few.stdout and "LimitNOFILE" in few.stdout
+    few = home.run("/bin/sh", "-c", f"ulimit -Sn 200; {home.bin}/tg doctor")
+    assert re.search(r"fault    open files  200: enough for some 66 peers: do: ulimit -n \d+",
+                     few.stdout)
     nobody = visit(home, "--cluster", f"tcp://127.0.0.1:{home.free_port()}", code=1)
     assert nobody["scheduler"][0] == "fault" and "no scheduler answered" in nobody["scheduler"][1]
+    assert "cannot be reached: Connection refused: does tgscheduler run" in nobody["ports"][1]
+
+
+def test_doctor_tries_the_ports_of_workers(home):
+    home.scheduler("--listen", "tcp://127.0.0.1:0")
+    home.worker("--name", "one")
+    assert visit(home)["ports"] == ("ok", "tiles of 1 worker can be fetched from here")
+    for _ in range(5):  # one that has died is known for a second, and its port is closed
+        home.worker("--name", "dead").kill()
+        result = home.run("tg", "doctor")
+        if "ports" in result.stdout and "fault" in result.stdout:
+            break
+    text = next(line for line in result.stdout.splitlines() if "ports" in line)
+    assert text.startswith("fault") and "worker \"dead\" cannot be reached at tcp://127" in text
+    assert "Connection refused" in text and "--listen tcp://ADDRESS:PORT" in text
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no tmpfs")

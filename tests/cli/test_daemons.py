@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -30,6 +31,21 @@ def test_defaults_find_each_other(home):
     scheduler.send_signal(signal.SIGTERM)
     assert scheduler.wait(30) == 0
     assert not home.join.exists()
+
+
+def test_a_worker_that_leaves_does_not_wait_for_a_dead_scheduler(home):
+    for wait in (0, 20):  # the scheduler dies just before it, or some time
+        scheduler, _ = home.scheduler("--listen", "tcp://127.0.0.1:0")
+        worker = home.worker()
+        scheduler.kill()
+        scheduler.wait()
+        if wait:
+            home.wait_for(lambda: "the scheduler is gone" in worker.log())
+        begun = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+        assert time.monotonic() - begun < 10
+        assert "leaving" in worker.log()
 
 
 def test_join_file_through_standard_input(home):
@@ -104,6 +120,30 @@ def test_port_in_use(home):
     web = home.running[0].log().split("http://")[1].split("/")[0]
     text = fails(home, "tgscheduler", "--web", web, "--cluster", "second")
     assert web in text and "another program listens there" in text and "another port" in text
+
+
+def test_a_second_scheduler_of_one_name(home):
+    first, address = home.scheduler("--listen", "tcp://127.0.0.1:0")
+    text = fails(home, "tgscheduler", "--listen", "tcp://127.0.0.1:0")
+    assert f"{home.join}: the join file of a scheduler that runs already (process {first.pid} on " \
+        in text
+    assert "stop that one, or give this one a name" in text and "--cluster NAME" in text
+    assert address in home.join.read_text()  # it is still the first one's
+    home.worker()
+    first.kill()
+    first.wait()
+    _, second = home.scheduler("--listen", "tcp://127.0.0.1:0")  # a dead one's is taken over
+    assert second in home.join.read_text()
+
+
+def test_all_addresses_of_a_join_file_are_tried(home):
+    addresses = [f"tcp://127.0.0.1:{home.free_port()}", f"ipc://{home.path}/s"]
+    home.scheduler("--listen", ",".join(addresses))
+    assert [line.split()[1] for line in home.join.read_text().splitlines()[1:]] == addresses
+    text = home.join.read_text().replace("\n", "\nendpoint ipc:///tmp/no-such-socket\n", 1)
+    home.join.write_text(text.replace(addresses[0], f"tcp://127.0.0.1:{home.free_port()}"))
+    home.worker()  # the last of three
+    assert "1 worker " in home.tg("status")
 
 
 @pytest.mark.parametrize("address, words", [

@@ -138,7 +138,7 @@ play(tg_fetcher *f, tg_tile_server *s, const uint8_t *data, size_t size)
         tg_error err = { 0 };
         tg_status status =
             (how & TO_SERVER) != 0
-                ? tg_tile_server_receive(s, now_ns, how >> 6, NULL, true, header, whole, &err)
+                ? tg_tile_server_receive(s, now_ns, how >> 6, NULL, header, whole, &err)
                 : tg_fetcher_receive(f, now_ns, HOLDER, header, whole, payload, bytes, &err);
         TG_ASSERT(status == TG_OK || err.message[0] != '\0');
         if ((how & FORGET) != 0) {

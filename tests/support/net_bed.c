@@ -197,7 +197,7 @@ node *
 bed_connect(bed *b, const char *address)
 {
     node *n = bed_node(b, &b->client_security);
-    if (tg_net_connect(n->net, address, &b->err) != TG_OK) {
+    if (tg_net_connect(n->net, &(const char *){ address }, 1, &b->err) != TG_OK) {
         fail_msg("%s", b->err.message);
     }
     return n;

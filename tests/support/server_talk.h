@@ -149,11 +149,13 @@ static inline tg_server_options
 talk_options(talk *t, const tg_server_options *options, bool journal)
 {
     tg_server_options o = options != NULL ? *options : (tg_server_options){ 0 };
+    const char *(*key)(void *ctx, uint64_t peer) = o.callbacks.key;
     o.callbacks = (tg_server_callbacks){ .ctx = t,
                                          .send = talk_on_send,
                                          .expel = talk_on_expel,
                                          .expand = talk_on_expand,
                                          .dropped = talk_on_dropped,
+                                         .key = key,
                                          .record = journal ? talk_on_record : NULL };
     o.version = "1.2.3";
     return o;

@@ -27,9 +27,10 @@ tg_status
 tg_cluster_open(const char *where, tg_session **out, tg_error *err)
 {
     tg_session_options options = { .struct_size = sizeof options, .threads = 1 };
+    tg_connect_options asking = { .struct_size = sizeof asking, .ask_only = true };
     tg_status status = tg_session_open(&options, out, err);
     if (status == TG_OK) {
-        status = tg_session_connect(*out, where, NULL, err);
+        status = tg_session_connect(*out, where, &asking, err);
     }
     if (status != TG_OK) {
         tg_session_close(*out);

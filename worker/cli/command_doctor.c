@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "worker/cli/cluster.h"
+#include "worker/cli/reach.h"
 #include "worker/cli/report.h"
 
 enum { CLUSTER, LOCAL_DIRECTORY };
@@ -40,6 +41,8 @@ enum { FILES_MIN = 1024, FILES_GOOD = 4096 };
 /* Logs of hosts whose clocks differ by more are hard to read side by side. */
 #define CLOCK_GOOD_S 1.0
 #define TMPFS        0x01021994 /* statfs(2) */
+/* Of workers whose ports are tried, and of those that are told: each may take as long. */
+enum { PORTS_MAX = 64, PORTS_BAD_MAX = 5 };
 
 static void __attribute__((format(printf, 4, 5)))
 tell(visit *v, verdict is, const char *what, const char *format, ...)
@@ -110,6 +113,84 @@ look_at_clock(visit *v, tg_json_piece status, int64_t asked_ns, int64_t answered
     }
 }
 
+/* Results are fetched from the workers themselves, and by them from each other. */
+static void
+look_at_ports(visit *v, tg_json_piece workers)
+{
+    tg_json_piece worker;
+    int tried = 0, bad = 0;
+    for (size_t at = 0;
+         tried < PORTS_MAX && bad < PORTS_BAD_MAX && tg_json_text_next(workers, &at, NULL, &worker);
+         tried++) {
+        char address[TG_CLUSTER_PATH_MAX + 1];
+        tg_json_piece text = tg_json_text_get(worker, "address");
+        tg_json_piece name = tg_json_text_get(worker, "name");
+        (void)snprintf(address, sizeof address, "%.*s", text.bytes > 2 ? (int)text.bytes - 2 : 0,
+                       text.bytes > 2 ? text.text + 1 : "");
+        const char *problem = tg_reach(address);
+        if (problem != NULL) {
+            bad++;
+            address[strcspn(address, " ")] = '\0';
+            tell(v, FAULT, "ports",
+                 "worker %.*s cannot be reached at %s: %s: its results cannot be fetched: let this "
+                 "port through, or give it another address: tgworker --listen tcp://ADDRESS:PORT",
+                 (int)name.bytes, name.text, address, problem);
+        }
+    }
+    if (tried > 0 && bad == 0) {
+        tell(v, OK, "ports", "tiles of %d worker%s can be fetched from here", tried,
+             tried == 1 ? "" : "s");
+    }
+}
+
+/* Nobody has answered: is there a way at all? */
+static void
+look_at_address(visit *v, const char *address)
+{
+    const char *problem = tg_reach(address);
+    if (problem != NULL) {
+        tell(v, FAULT, "ports",
+             "%.*s cannot be reached: %s: does tgscheduler run there, and does a firewall let its "
+             "port through?",
+             (int)strcspn(address, " "), address, problem);
+    }
+}
+
+/* Those of the join file, or the one that was given. */
+static void
+look_at_addresses(visit *v)
+{
+    char line[512];
+    bool given = strstr(v->where, "://") != NULL;
+    FILE *file = given ? NULL : fopen(v->where, "r");
+    if (given) {
+        look_at_address(v, v->where);
+    }
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "endpoint ", 9) == 0) {
+            look_at_address(v, line + 9);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+static void
+look_at_version(visit *v, tg_json_piece status)
+{
+    tg_json_piece there = tg_json_text_get(status, "version");
+    const char *ours = tg_version_string();
+    if (there.bytes == strlen(ours) + 2 && memcmp(there.text + 1, ours, strlen(ours)) == 0) {
+        tell(v, OK, "version", "%s, as the scheduler's", ours);
+    } else {
+        tell(v, FAULT, "version",
+             "this is tilegraph %s, the scheduler %.*s: install the same version on both", ours,
+             (int)there.bytes, there.text);
+    }
+}
+
 static void
 look_at_scheduler(visit *v)
 {
@@ -124,6 +205,7 @@ look_at_scheduler(visit *v)
     int64_t answered = tg_cluster_unix_ns();
     if (status != TG_OK) {
         tell(v, FAULT, "scheduler", "%s", err.message);
+        look_at_addresses(v);
     } else {
         tg_json_piece answer = { text, strlen(text) }, member;
         tg_json_piece list = tg_json_text_get(answer, "workers");
@@ -138,6 +220,8 @@ look_at_scheduler(visit *v)
                          : "%d: start some: "
                            "tgworker --cluster %s",
              workers, v->where);
+        look_at_ports(v, list);
+        look_at_version(v, answer);
         look_at_clock(v, answer, asked, answered);
     }
     tg_text_free(text);
@@ -153,91 +237,45 @@ look_at_files(visit *v)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     unsigned long long now = limit.rlim_cur, most = limit.rlim_max;
     if (now < FILES_GOOD) {
+        char raise[64] = "";
+        if (most > now) {
+            (void)snprintf(raise, sizeof raise, ": do: ulimit -n %llu",
+                           most < FILES_GOOD ? most : FILES_GOOD);
+        }
         tell(v, now < FILES_MIN ? FAULT : WARNING, "open files",
-             "%llu: enough for some %llu peers: do: ulimit -n %llu%s", now, now / 3,
-             most < FILES_GOOD ? most : FILES_GOOD,
-             most < FILES_GOOD ? ", and have the hard limit raised in /etc/security/limits.conf"
-                               : "");
+             "%llu: enough for some %llu peers%s%s", now, now / 3, raise,
+             most < FILES_GOOD
+                 ? ": have the hard limit raised, in /etc/security/limits.conf, or by "
+                   "LimitNOFILE= of a service"
+                 : "");
     } else {
         tell(v, OK, "open files", "%llu", now);
     }
 }
 
-/* memory.max of a control group; -1: it has none. */
-static int64_t
-limit_of_group(const char *group)
-{
-    char path[768], number[32] = "";
-    int64_t bytes = -1;
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    FILE *file = fopen(path, "r");
-    if (file != NULL) {
-        (void)!fgets(number, sizeof number, file);
-        number[strcspn(number, "\n")] = '\0';
-        bytes = tg_command_read_int(number, 1, INT64_MAX, &bytes) ? bytes : -1; /* "max" */
-        (void)fclose(file);
-    }
-    return bytes;
-}
-
-/* The smallest limit of our control group and those above it, and which has it; -1: none. */
-static int64_t
-limit_of_groups(char *name, size_t room)
-{
-    char line[512] = "";
-    int64_t smallest = -1;
-    bool more = false;
-    FILE *file = fopen("/proc/self/cgroup", "r");
-    while (file != NULL && !more && fgets(line, sizeof line, file) != NULL) {
-        more = strncmp(line, "0::/", 4) == 0;
-    }
-    char *group = line + 3;
-    line[strcspn(line, "\n")] = '\0';
-    while (more) {
-        int64_t bytes = limit_of_group(group);
-        if (bytes >= 0 && (smallest < 0 || bytes < smallest)) {
-            smallest = bytes;
-            (void)snprintf(name, room, "%s", group);
-        }
-        char *slash = strrchr(group, '/');
-        more = slash != NULL;
-        if (more) {
-            *slash = '\0';
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return smallest;
-}
-
 static void
 look_at_memory(visit *v)
 {
-    char size[32], ours[32], limit[32], group[512] = "";
+    char all[32], ours[32], by[256];
     tg_error err;
     tg_session *session = NULL;
-    tg_session_options options = { .struct_size = sizeof options };
-    int64_t ram = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    int64_t allowed = limit_of_groups(group, sizeof group);
-    if (tg_session_open(&options, &session, &err) != TG_OK) {
+    int64_t available = tg_memory_available(by, sizeof by);
+    if (tg_session_open(NULL, &session, &err) != TG_OK) {
         tell(v, FAULT, "memory", "%s", err.message);
         return;
     }
     int64_t used = tg_session_memory_limit(session);
     tell(v, OK, "threads", "a worker here has %d", tg_session_threads(session));
     tg_session_close(session);
-    (void)tg_report_bytes(size, sizeof size, ram);
+    (void)tg_report_bytes(all, sizeof all, available);
     (void)tg_report_bytes(ours, sizeof ours, used);
-    (void)tg_report_bytes(limit, sizeof limit, allowed);
-    if (allowed >= 0 && allowed < ram && used > allowed / 10 * 9) {
+    if (used > available / 10 * 9) {
         tell(v, FAULT, "memory",
-             "a worker would use %s, and control group %s allows %s: give it less: --memory-limit",
-             ours, group, limit);
+             "a worker would use %s, and %s allows %s: it would be killed: give it less: "
+             "--memory-limit, or TG_MEMORY_LIMIT",
+             ours, by, all);
     } else {
-        tell(v, OK, "memory", "a worker here uses %s of %s%s%s", ours, size,
-             allowed >= 0 && allowed < ram ? "; its control group allows " : "",
-             allowed >= 0 && allowed < ram ? limit : "");
+        tell(v, OK, "memory", "a worker here uses %s of %s (%s)", ours, all, by);
     }
 }
 
@@ -327,7 +365,6 @@ run(const tg_command_args *args)
     visit v = { .disk = args->options[LOCAL_DIRECTORY] };
     v.disk = v.disk != NULL ? v.disk : "/tmp";
     tg_cluster_where(args->options[CLUSTER], v.where);
-    tell(&v, OK, "version", "%s", tg_version_string());
     if (strstr(v.where, "://") == NULL) {
         look_at_join_file(&v);
     }

@@ -176,7 +176,7 @@ add_request(tg_tile_server *s, tg__reader *p, int64_t now_ns, const tg_data_fram
 }
 
 tg_status
-tg_tile_server_receive(tg_tile_server *s, int64_t now_ns, uint64_t peer, void *route, bool remote,
+tg_tile_server_receive(tg_tile_server *s, int64_t now_ns, uint64_t peer, void *route,
                        const void *header, size_t header_bytes, tg_error *err)
 {
     tg_status status = TG_OK;
@@ -191,9 +191,8 @@ tg_tile_server_receive(tg_tile_server *s, int64_t now_ns, uint64_t peer, void *r
     }
     p->route = route;
     if (get.host != 0) { /* who cannot map does not say it again */
-        p->elsewhere = get.host != s->options.host;
+        p->remote = get.host != s->options.host;
     }
-    p->remote = remote || p->elsewhere;
     p->rate = get.rate != 0 ? get.rate : p->rate;
     add_request(s, p, now_ns, &get);
 out:

@@ -87,11 +87,10 @@ TG_MUST_USE tg_status tg_tile_server_create(const tg_tile_server_options *option
                                             tg_tile_server **out, tg_error *err);
 void tg_tile_server_destroy(tg_tile_server *server);
 
-/* A GET came in. `remote`: it is known that the reader is on another host, so that packing may pay.
- * A reader that says so itself needs no such knowledge. */
+/* A GET came in. */
 TG_MUST_USE tg_status tg_tile_server_receive(tg_tile_server *server, int64_t now_ns, uint64_t peer,
-                                             void *route, bool remote, const void *header,
-                                             size_t header_bytes, tg_error *err);
+                                             void *route, const void *header, size_t header_bytes,
+                                             tg_error *err);
 /* The next answer; false: none for now. */
 bool tg_tile_server_next(tg_tile_server *server, int64_t now_ns, tg_data_message *out);
 /* Look the tile up again for those who wait for it. False: nobody does. */

@@ -24,8 +24,8 @@ typedef struct tg__request {
 typedef struct tg__reader {
     uint64_t peer;
     void *route;
-    bool remote, gone;
-    bool elsewhere; /* it said that it is on another host */
+    bool remote; /* it said that it is on another host */
+    bool gone;
     uint64_t rate;
     tg__request *first, *last;
     size_t count;

@@ -90,6 +90,15 @@ give_up(tg_client *client, tg_status code, const char *text)
 }
 
 static void
+welcomed(tg_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    client->welcome = true;
+    (void)pthread_cond_broadcast(&client->news);
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+static void
 met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
 {
     tg_client *client = ctx;
@@ -98,6 +107,10 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     client->scheduler = peer;
     client->lost_ns = 0;
+    if (client->ask_only) { /* who only asks needs no welcome */
+        welcomed(client);
+        return;
+    }
     (void)gethostname(name, sizeof name - 32);
     size_t used = strlen(name);
     (void)snprintf(name + used, sizeof name - used, "/%ld", (long)getpid());
@@ -377,11 +390,11 @@ dial(tg_client *client, const char *where, tg_net_options *options, tg_error *er
 {
     tg_status status = TG_OK;
     tg_net_security security = { 0 };
-    char address[TG_NET_ADDRESS_MAX];
-    TG_TRY(tg__join_resolve(where, &security, address, err));
+    tg_join_addresses addresses;
+    TG_TRY(tg__join_resolve(where, &security, &addresses, err));
     options->security = &security;
     TG_TRY(tg_net_create(options, &client->net, err));
-    status = tg_net_connect(client->net, address, err);
+    status = tg_net_connect(client->net, addresses.list, addresses.count, err);
 out:
     tg_keys_forget(&security.connect);
     return status;

@@ -99,6 +99,7 @@ struct tg_client {
     pthread_t thread;
     bool runs; /* the thread */
     char where[TG_NET_PATH_MAX + 1];
+    bool ask_only;     /* a tool: it does not attach */
     int64_t worker_ns; /* for a first worker to come */
     pthread_mutex_t lock;
     pthread_cond_t news; /* anything that somebody may wait for has changed */
@@ -148,8 +149,6 @@ bool tg__client_job_turn(tg_client_job *job, int64_t now_ns);
 /* A tile came, or not. */
 void tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end);
 void tg__client_job_delivered(tg_client_job *job, const tg_delivery *delivery);
-/* A worker has died. */
-void tg__client_job_lost(tg_client_job *job, uint64_t worker);
 /* client_measure.c: all by the loop. */
 /* MEASURED, TIMELINE, HAPPENED; false: it is something else. */
 bool tg__client_measured(tg_client_job *job, const tg_message *message);

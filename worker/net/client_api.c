@@ -202,8 +202,8 @@ create_client(tg_session *session)
     return client;
 }
 
-tg_status
-tg_client_open(tg_session *session, const char *where, tg_client **out, tg_error *err)
+static tg_status
+open_client(tg_session *session, const char *where, bool ask_only, tg_client **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_client *client = create_client(session);
@@ -212,12 +212,19 @@ tg_client_open(tg_session *session, const char *where, tg_client **out, tg_error
     TG_CHECK(where != NULL && where[0] != 0 && strlen(where) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
              "connect: give an address (tcp://host:port, ipc://path) or the path of a join file");
     memcpy(client->where, where, strlen(where) + 1);
+    client->ask_only = ask_only;
     TG_TRY(tg__client_begin(client, err));
     *out = client;
     client = NULL;
 out:
     tg_client_release(client);
     return status;
+}
+
+tg_status
+tg_client_open(tg_session *session, const char *where, tg_client **out, tg_error *err)
+{
+    return open_client(session, where, false, out, err);
 }
 
 void
@@ -260,7 +267,7 @@ tg_session_connect(tg_session *session, const char *where, const tg_connect_opti
     TG_CHECK(given == NULL || given->struct_size == sizeof *given, err, TG_ERR_VALUE,
              "tg_connect_options.struct_size is %zu, this library's is %zu",
              given != NULL ? given->struct_size : 0, sizeof *given);
-    TG_TRY(tg_client_open(session, where, &client, err));
+    TG_TRY(open_client(session, where, given != NULL && given->ask_only, &client, err));
     if (given != NULL && given->timeout_seconds > 0) {
         seconds = given->timeout_seconds;
     }

@@ -258,16 +258,6 @@ tg__client_job_hears(tg_client_job *job, const tg_message *message)
     }
 }
 
-void
-tg__client_job_lost(tg_client_job *job, uint64_t worker)
-{
-    for (uint32_t t = 0; t < job->tasks; t++) {
-        if (job->holder[t] == worker) {
-            job->holder[t] = 0; /* it will be made again, and offered anew */
-        }
-    }
-}
-
 /* -- results --------------------------------------------------------------------------------- */
 
 static int64_t

@@ -9,60 +9,99 @@
 #include "scheduler/net/endpoint.h"
 #include "scheduler/net/zap.h"
 
+static void
+add(tg_join_addresses *out, const char *endpoint, const char *key)
+{
+    char *text = out->text[out->count];
+    (void)snprintf(text, TG_NET_ADDRESS_MAX, "%s%s%s", endpoint, key[0] != 0 ? " " : "", key);
+    out->list[out->count++] = text;
+}
+
 tg_status
-tg__join_resolve(const char *where, tg_net_security *security, char *address, tg_error *err)
+tg__join_resolve(const char *where, tg_net_security *security, tg_join_addresses *out,
+                 tg_error *err)
 {
     tg_status status = TG_OK;
     tg_join join;
+    out->count = 0;
     TG_CHECK(where != NULL && where[0] != 0 && strlen(where) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
              "give an address (tcp://host:port, ipc://path) or the path of a join file");
     if (strstr(where, "://") != NULL) {
         TG_CHECK(strlen(where) < TG_NET_ADDRESS_MAX, err, TG_ERR_VALUE, "%s: too long an address",
                  where);
-        memcpy(address, where, strlen(where) + 1);
+        add(out, where, "");
     } else {
         TG_TRY(tg_join_read(where, &join, err));
         security->connect = join.client;
-        (void)snprintf(address, TG_NET_ADDRESS_MAX, "%s%s%s", join.endpoints[0],
-                       join.server_key[0] != 0 ? " " : "", join.server_key);
+        for (size_t i = 0; i < join.endpoint_count; i++) {
+            add(out, join.endpoints[i], join.server_key);
+        }
         tg_keys_forget(&join.client);
     }
 out:
     return status;
 }
 
+/* Beside the scheduler's socket, in a folder that is as private. */
+static tg_status
+own_ipc(const tg_endpoint *scheduler, char *address, tg_error *err)
+{
+    tg_status status = TG_OK;
+    uint64_t number = 0;
+    const char *slash = strrchr(scheduler->path, '/');
+    int folder = slash != NULL ? (int)(slash - scheduler->path) : 0;
+    TG_CHECK(getrandom(&number, sizeof number, 0) == (ssize_t)sizeof number, err, TG_ERR_IO,
+             "the system gives no random numbers");
+    (void)snprintf(address, TG_NET_ADDRESS_MAX, "ipc://%.*s/w%016llx", folder, scheduler->path,
+                   (unsigned long long)number);
+out:
+    return status;
+}
+
+/* Where others than this host reach the scheduler, tiles must be in their reach too, even when this
+ * worker itself is beside it. */
+static tg_status
+own_address(const tg_join_addresses *scheduler, char *address, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_endpoint first = { .path = "" }, endpoint;
+    bool beyond = false, found = false;
+    for (size_t i = 0; i < scheduler->count && !found; i++) {
+        TG_TRY(tg_endpoint_parse(scheduler->list[i], &endpoint, err));
+        first = i == 0 ? endpoint : first;
+        if (endpoint.reach > TG_REACH_HOST) {
+            beyond = true;
+            found = tg_endpoint_own(scheduler->list[i], address, TG_NET_ADDRESS_MAX, err) == TG_OK;
+        }
+    }
+    if (beyond) {
+        status = found ? TG_OK : err->code;
+    } else if (first.path[0] != 0) {
+        status = own_ipc(&first, address, err);
+    } else {
+        (void)snprintf(address, TG_NET_ADDRESS_MAX, "tcp://127.0.0.1:0");
+    }
+out:
+    return status;
+}
+
 tg_status
-tg__join_data_address(const char *wish, const char *scheduler, tg_net_security *security,
-                      char *address, tg_error *err)
+tg__join_data_address(const char *wish, const tg_join_addresses *scheduler,
+                      tg_net_security *security, char *address, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_endpoint endpoint;
-    uint64_t number = 0;
     if (wish != NULL) {
         TG_CHECK(strlen(wish) < TG_NET_ADDRESS_MAX, err, TG_ERR_VALUE, "%s: too long an address",
                  wish);
         memcpy(address, wish, strlen(wish) + 1);
     } else {
-        TG_TRY(tg_endpoint_parse(scheduler, &endpoint, err));
-        if (endpoint.reach <= TG_REACH_HOST && endpoint.path[0] != 0) {
-            const char *slash = strrchr(endpoint.path, '/');
-            int folder = slash != NULL ? (int)(slash - endpoint.path) : 0;
-            TG_CHECK(getrandom(&number, sizeof number, 0) == (ssize_t)sizeof number, err, TG_ERR_IO,
-                     "the system gives no random numbers");
-            (void)snprintf(address, TG_NET_ADDRESS_MAX, "ipc://%.*s/w%016llx", folder,
-                           endpoint.path, (unsigned long long)number);
-        } else if (endpoint.reach <= TG_REACH_HOST) {
-            (void)snprintf(address, TG_NET_ADDRESS_MAX, "tcp://127.0.0.1:0");
-        } else {
-            TG_TRY(tg_endpoint_own(scheduler, address, TG_NET_ADDRESS_MAX, err));
-        }
+        TG_TRY(own_address(scheduler, address, err));
     }
     TG_TRY(tg_endpoint_parse(address, &endpoint, err));
     if (endpoint.reach > TG_REACH_HOST && security->connect.public_key[0] != 0) {
         TG_TRY(tg_keys_make(&security->listen, err));
-        TG_TRY(tg_zap_open(&security->allowed, err));
-        status = tg_zap_allow(security->allowed, security->connect.public_key,
-                              TG_ROLE_CLIENT | TG_ROLE_WORKER, err);
+        status = tg_zap_open(&security->allowed, err);
     }
 out:
     return status;

@@ -2,22 +2,30 @@
 #ifndef TG_WORKER_JOIN_H
 #define TG_WORKER_JOIN_H
 /*
- * What: where a cluster is, as users say it: an address, or a join file with keys; and where a
- * worker's own tiles can be fetched.
+ * What: where a cluster is, as users say it: an address, or a join file with addresses and keys;
+ * and where a worker's own tiles can be fetched.
  *
  * Ownership: the caller's; keys are cleared by tg_keys_forget, the list of who may connect by
  * tg_zap_close. Threads: any. Errors: TG_ERR_VALUE, and those of reading the file.
  */
 #include "scheduler/net/net.h"
 
-/* Texts in which a "://" stands are addresses. `address` of TG_NET_ADDRESS_MAX gets what to connect
- * to; `security` the keys to do it with, none for an address. */
-TG_MUST_USE tg_status tg__join_resolve(const char *where, tg_net_security *security, char *address,
-                                       tg_error *err);
-/* Where to listen for those who fetch tiles: as wished, or by ipc where the scheduler is reached by
- * ipc, and by tcp at this host's own address otherwise. With keys, who has the join file may
- * connect: `security` gets keys to listen with, and the list. */
-TG_MUST_USE tg_status tg__join_data_address(const char *wish, const char *scheduler,
+/* The addresses of one scheduler, as tg_net_connect wants them. */
+typedef struct tg_join_addresses {
+    size_t count;
+    const char *list[TG_JOIN_ENDPOINTS_MAX]; /* into `text` */
+    char text[TG_JOIN_ENDPOINTS_MAX][TG_NET_ADDRESS_MAX];
+} tg_join_addresses;
+
+/* Texts in which a "://" stands are addresses. `out` gets what to connect to; `security` the keys
+ * to do it with, none for an address. */
+TG_MUST_USE tg_status tg__join_resolve(const char *where, tg_net_security *security,
+                                       tg_join_addresses *out, tg_error *err);
+/* Where to listen for those who fetch tiles, into TG_NET_ADDRESS_MAX bytes: as wished; or by tcp at
+ * this host's own address when others than this host reach the scheduler; else by ipc or loopback
+ * as the scheduler does. Beyond this host, and with keys, `security` gets a pair to listen with,
+ * and a list of who may connect on which nobody is yet. */
+TG_MUST_USE tg_status tg__join_data_address(const char *wish, const tg_join_addresses *scheduler,
                                             tg_net_security *security, char *address,
                                             tg_error *err);
 

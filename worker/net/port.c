@@ -18,6 +18,7 @@
 #define SILENT_NS       ((int64_t)20000000000)
 #define CUT_NS          ((int64_t)1000000000)
 #define CHECK_NS        ((int64_t)250000000)
+#define SEND_NS         ((int64_t)5000000) /* in one turn */
 #define SERVE_BYTES_MAX ((size_t)128 << 20)
 
 typedef struct held {
@@ -141,12 +142,6 @@ tg_tile_server *
 tg_port_server(tg_port *port)
 {
     return port->server;
-}
-
-const tg_fetcher *
-tg_port_fetcher(const tg_port *port)
-{
-    return port->fetcher;
 }
 
 /* -- connections ------------------------------------------------------------------------------ */
@@ -285,7 +280,7 @@ tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame)
             tg_port_gone(port, from->peer);
         }
     } else if (port->server != NULL) {
-        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from, false,
+        status = tg_tile_server_receive(port->server, now_ns, reader_number(from), from,
                                         frame->head, frame->head_bytes, &err);
         if (status != TG_OK) {
             tg_tile_server_gone(port->server, reader_number(from));
@@ -410,15 +405,29 @@ next_message(tg_port *port, int64_t now_ns, tg_data_message *out)
            (port->server != NULL && tg_tile_server_next(port->server, now_ns, out));
 }
 
-void
-tg_port_send(tg_port *port, int64_t now_ns)
+/* Parts for slow lines are packed as they are made, a few ms for each, by the loop: after SEND_NS
+ * it sees to its other duties. True: there may be more to send. */
+static bool
+send_some(tg_port *port, int64_t now_ns)
 {
     tg_data_message message;
-    while (next_message(port, now_ns, &message)) {
+    int64_t end = tg_net_now_ns() + SEND_NS;
+    bool late = false;
+    while (!late && next_message(port, now_ns, &message)) {
         line *to = message.route;
         if (to->first != NULL || !send_one(port, to, &message)) {
             hold(to, &message);
         }
+        late = tg_net_now_ns() > end;
+    }
+    return late;
+}
+
+void
+tg_port_send(tg_port *port, int64_t now_ns)
+{
+    if (send_some(port, now_ns)) {
+        tg_net_wake(port->options.net); /* the next turn goes on */
     }
 }
 
@@ -428,10 +437,10 @@ tg_port_turn(tg_port *port, int64_t now_ns)
     tg_fetch_end end;
     int64_t silent = find_silent(port, now_ns);
     send_held(port);
-    tg_port_send(port, now_ns);
+    bool more = send_some(port, now_ns);
     while (tg_fetcher_end(port->fetcher, &end)) {
         port->options.ended(port->options.ctx, &end);
     }
-    int64_t next = tg_min_i64(silent, tg_fetcher_deadline(port->fetcher));
+    int64_t next = more ? now_ns : tg_min_i64(silent, tg_fetcher_deadline(port->fetcher));
     return port->server != NULL ? tg_min_i64(next, tg_tile_server_deadline(port->server)) : next;
 }

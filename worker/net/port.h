@@ -61,6 +61,5 @@ int64_t tg_port_turn(tg_port *port, int64_t now_ns);
 
 /* NULL: nothing is served. */
 tg_tile_server *tg_port_server(tg_port *port);
-const tg_fetcher *tg_port_fetcher(const tg_port *port);
 
 #endif

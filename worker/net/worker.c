@@ -16,6 +16,9 @@
 #include "worker/net/worker_inside.h"
 #include "worker/net/worker_measure.h"
 
+/* For a scheduler that is gone while we leave. */
+#define ALONE_NS ((int64_t)3000000000)
+
 static void
 note(tg_worker *worker, const char *text)
 {
@@ -73,13 +76,18 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     tg_worker *worker = ctx;
     char line[400];
     if (peer == worker->scheduler) {
-        (void)snprintf(line, sizeof line, "the scheduler is gone: %s (%s)", tg_gone_name(why),
-                       text);
-        note(worker, line);
+        if (!worker->ended) { /* it closes the link of who has said goodbye */
+            (void)snprintf(line, sizeof line, "the scheduler is gone: %s (%s)", tg_gone_name(why),
+                           text);
+            note(worker, line);
+        }
         worker->scheduler = 0;
         worker->clock = (tg_clock_sync){ 0 };
         worker->joined = false;
         worker->lost_ns = tg_clock_ns();
+        if (worker->security.allowed != NULL) { /* nobody vouches for them any more */
+            tg_zap_clear(worker->security.allowed);
+        }
         tg__worker_jobs_drop(worker);
     }
 }
@@ -96,6 +104,18 @@ welcomed(tg_worker *worker)
     }
 }
 
+/* Somebody whom the scheduler knows may fetch tiles, or no longer. */
+static void
+admit(tg_worker *worker, const tg_message *message)
+{
+    tg_error err;
+    unsigned roles = message->flag ? TG_ROLE_CLIENT | TG_ROLE_WORKER : 0;
+    if (worker->security.allowed != NULL && tg_key_is_valid(message->name) &&
+        tg_zap_allow(worker->security.allowed, message->name, roles, &err) != TG_OK) {
+        note(worker, err.message); /* he stays outside, and his jobs wait */
+    }
+}
+
 static void
 heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
 {
@@ -105,6 +125,9 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
         welcomed(worker);
+        break;
+    case TG_MESSAGE_ADMIT:
+        admit(worker, message);
         break;
     case TG_MESSAGE_CLOCK:
         tg_clock_sync_take(&worker->clock, (int64_t)message->total, message->time_ns,
@@ -207,6 +230,24 @@ check_death(tg_worker *worker, int64_t now_ns)
     return death;
 }
 
+/* Who leaves and has nobody to say who takes its tiles does not wait for him for long: one that is
+ * started again, or a line that was cut, is back by then. Gives when that will be over. */
+static int64_t
+check_leave(tg_worker *worker, int64_t now_ns)
+{
+    int64_t end = INT64_MAX;
+    int64_t since =
+        worker->scheduler == 0 ? worker->lost_ns : tg_net_down_ns(worker->net, worker->scheduler);
+    if (worker->leaving && since != 0) {
+        end = since + ALONE_NS;
+        if (now_ns >= end) {
+            note(worker, "the scheduler is gone: nobody can take what is here");
+            tg__worker_end(worker, TG_OK, "left");
+        }
+    }
+    return end;
+}
+
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
@@ -223,6 +264,7 @@ tick(void *ctx, int64_t now_ns)
         begin_to_leave(worker);
     }
     next = tg_min_i64(next, check_death(worker, now_ns));
+    next = tg_min_i64(next, check_leave(worker, now_ns));
     if (!worker->ended && tg_agent_deadline(worker->agent) <= now_ns) {
         tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_TIME });
     }
@@ -276,9 +318,10 @@ open_net(tg_worker *worker, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_worker_options *options = &worker->options;
-    char address[TG_NET_ADDRESS_MAX], listen[TG_NET_ADDRESS_MAX];
-    TG_TRY(tg__join_resolve(options->cluster, &worker->security, address, err));
-    TG_TRY(tg__join_data_address(options->listen, address, &worker->security, listen, err));
+    tg_join_addresses scheduler;
+    char listen[TG_NET_ADDRESS_MAX];
+    TG_TRY(tg__join_resolve(options->cluster, &worker->security, &scheduler, err));
+    TG_TRY(tg__join_data_address(options->listen, &scheduler, &worker->security, listen, err));
     tg_net_options net = { .security = &worker->security,
                            .ctx = worker,
                            .met = met,
@@ -295,7 +338,7 @@ open_net(tg_worker *worker, tg_error *err)
         TG_TRY(tg_alive_watch_create(tg_net_loop(worker->net), options->alive_fd, not_alive, worker,
                                      &worker->watch, err));
     }
-    status = tg_net_connect(worker->net, address, err);
+    status = tg_net_connect(worker->net, scheduler.list, scheduler.count, err);
 out:
     return status;
 }
@@ -400,10 +443,4 @@ tg_worker_drain(tg_worker *worker)
 {
     atomic_store(&worker->drain, true);
     tg_net_wake(worker->net);
-}
-
-const char *
-tg_worker_address(const tg_worker *worker)
-{
-    return worker->address;
 }

@@ -15,7 +15,8 @@
  *     worker_job.c     one job: its plan, from bytes to a part that runs
  *
  * A scheduler that was started again is somebody new: what the former's jobs had here is let go,
- * and the worker introduces itself anew. Without a scheduler for the death timeout it ends.
+ * and the worker introduces itself anew. Without a scheduler for the death timeout it ends;
+ * when it is about to leave, after 3 s.
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.
@@ -52,7 +53,5 @@ TG_MUST_USE tg_status tg_worker_run(tg_worker *worker, tg_error *err);
 void tg_worker_stop(tg_worker *worker);
 /* As SIGTERM. */
 void tg_worker_drain(tg_worker *worker);
-/* Where its tiles are fetched. */
-const char *tg_worker_address(const tg_worker *worker);
 
 #endif

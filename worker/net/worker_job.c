@@ -316,6 +316,12 @@ tg__worker_expand(void *ctx, tg_crew_token token, int thread)
     if (job->status != TG_OK) { /* a file that is not here, say: which worker is it? */
         (void)gethostname(host, sizeof host - 1);
         tg__error_prefix(&job->error, "worker %s on %s", worker->name, host);
+        size_t used = strlen(job->error.message);
+        (void)snprintf(job->error.message + used, sizeof job->error.message - used, "%s",
+                       job->status == TG_ERR_NOT_FOUND
+                           ? ": workers and the program must see it at the same path: use a shared "
+                             "file system"
+                           : "");
     }
     tg__worker_tell(worker, &(tg_worker_news){ .kind = TG_NEWS_EXPANDED, .whose = job });
 }

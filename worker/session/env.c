@@ -1,70 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Cores and memory of this process, and the two variables of the environment. */
+/* The two variables of the environment, and numbers of bytes as people write them. */
 #include "worker/session/env.h"
 
-#include <ctype.h>
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "core/base/limits.h"
 #include "tilegraph/session.h"
-
-/* The first number (or none: "max") of a small file; -1 when it is not there. */
-static int64_t
-read_number(const char *path, int64_t *second)
-{
-    char text[64] = { 0 };
-    int64_t value = -1;
-    FILE *file = fopen(path, "r");
-    if (file != NULL) {
-        if (fgets(text, sizeof text, file) != NULL && isdigit((unsigned char)text[0])) {
-            char *rest = NULL;
-            value = strtoll(text, &rest, 10);
-            if (second != NULL) {
-                *second = strtoll(rest, NULL, 10);
-            }
-        }
-        (void)fclose(file);
-    }
-    return value;
-}
-
-int
-tg_env_cores(void)
-{
-    cpu_set_t set;
-    int cores = 1;
-    int64_t period = 0;
-    int64_t quota = read_number("/sys/fs/cgroup/cpu.max", &period);
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        cores = CPU_COUNT(&set);
-    } else {
-        cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    if (quota > 0 && period > 0 && (quota + period - 1) / period < cores) {
-        cores = (int)((quota + period - 1) / period);
-    }
-    cores = cores < 1 ? 1 : cores;
-    return cores > TG_THREADS_MAX ? TG_THREADS_MAX : cores;
-}
+#include "worker/session/limits.h"
 
 int64_t
-tg_env_memory(void)
+tg_memory_available(char *by, size_t room)
 {
-    static const char *const files[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.high",
-                                         "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
-    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        int64_t limit = read_number(files[i], NULL);
-        bytes = limit > 0 && limit < bytes ? limit : bytes;
+    tg_limits limits;
+    tg_limits_read("", &limits);
+    if (room > 0) {
+        (void)snprintf(by, room, "%s", limits.memory_by);
     }
-    return bytes;
+    return limits.memory;
 }
 
 tg_status

@@ -183,6 +183,10 @@ tg__plan_there(tg_session *session, tg_remote *remote, size_t count, const tg_ta
     *out = NULL;
     TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
     status = make_plan(count, targets, &options, out, err);
+    if (status == TG_ERR_MEMORY) { /* whose limit is it? */
+        tg__error_prefix(err, "the smallest worker of the cluster has too little memory (tgworker "
+                              "--memory-limit)");
+    }
 out:
     return status;
 }

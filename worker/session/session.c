@@ -11,6 +11,7 @@
 #include "tilegraph/plan.h"
 #include "worker/child/plan_functions.h"
 #include "worker/session/env.h"
+#include "worker/session/limits.h"
 #include "worker/session/paths.h"
 #include "worker/session/remote.h"
 
@@ -34,6 +35,7 @@ tg_session_open(const tg_session_options *options, tg_session **out, tg_error *e
     const tg_op *const *ops = NULL;
     int threads = 0;
     int64_t limit = 0;
+    tg_limits machine;
     tg_session *session = tg_calloc(NULL, 1, sizeof *session);
     *out = NULL;
     TG_CHECK(session != NULL, err, TG_ERR_MEMORY, "no memory for a session");
@@ -46,8 +48,9 @@ tg_session_open(const tg_session_options *options, tg_session **out, tg_error *e
         threads = options->threads != 0 ? options->threads : threads;
         limit = options->memory_limit != 0 ? options->memory_limit : limit;
     }
-    threads = threads != 0 ? threads : tg_env_cores();
-    limit = limit != 0 ? limit : tg_env_memory() / 2;
+    tg_limits_read("", &machine);
+    threads = threads != 0 ? threads : machine.cores;
+    limit = limit != 0 ? limit : machine.memory / 2;
     TG_TRY(check(threads, limit, err));
     session->threads = threads;
     session->memory_limit = limit;

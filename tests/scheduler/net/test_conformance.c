@@ -416,7 +416,7 @@ too_few_files_refuse_newcomers_and_disturb_nobody(void **state)
     int made = 0;
     node *last = bed_node(&b, &b.client_security);
     while (status == TG_OK && made < 100) {
-        status = tg_net_connect(last->net, server->address, &b.err);
+        status = tg_net_connect(last->net, &(const char *){ server->address }, 1, &b.err);
         made++;
         bed_turn(&b);
     }

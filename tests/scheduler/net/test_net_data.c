@@ -198,6 +198,30 @@ a_stranger_gets_no_data(void **state)
     bed_close(&b);
 }
 
+/* A key that is taken from the list is worth nothing from then on, though its connection stands. */
+static void
+a_key_that_is_taken_back_gets_nothing_more(void **state)
+{
+    bed b;
+    node *server, *client;
+    tg_route route;
+    (void)state;
+    open_data(&b, BED_CURVE, &server, &client, &route);
+    const char *key = b.client_security.connect.public_key;
+    server->on_data = serve;
+    bed_until(&b, ask(client, &route, 100) == TG_SENT);
+    bed_until(&b, client->data_frames == 1);
+    tg_zap_clear(b.allowed);
+    assert_int_equal(tg_zap_roles(b.allowed, key), 0);
+    assert_int_equal(ask(client, &route, 100), TG_SENT);
+    bed_turn_for(&b, 200 * MS);
+    assert_int_equal(client->data_frames, 1);
+    assert_int_equal(tg_zap_allow(b.allowed, key, TG_ROLE_WORKER, &b.err), TG_OK);
+    assert_int_equal(ask(client, &route, 100), TG_SENT);
+    bed_until(&b, client->data_frames == 2);
+    bed_close(&b);
+}
+
 /* -- heartbeats beside bulk ----------------------------------------------------------------- */
 
 static tg_route pumped;
@@ -239,7 +263,7 @@ control_is_not_delayed_while_data_flows(void **state)
         assert_int_equal(
             tg_net_listen(server->net, "tcp://127.0.0.1:0", address, sizeof address, &b.err),
             TG_OK);
-        assert_int_equal(tg_net_connect(client->net, address, &b.err), TG_OK);
+        assert_int_equal(tg_net_connect(client->net, &(const char *){ address }, 1, &b.err), TG_OK);
         bed_until(&b, client->met_count == 1);
         server->on_data = serve_again;
         server->echo = true;
@@ -279,6 +303,7 @@ main(void)
         cmocka_unit_test(a_full_connection_says_later_and_loses_nothing),
         cmocka_unit_test(who_asks_learns_that_the_other_end_is_gone),
         cmocka_unit_test(a_stranger_gets_no_data),
+        cmocka_unit_test(a_key_that_is_taken_back_gets_nothing_more),
         cmocka_unit_test(control_is_not_delayed_while_data_flows),
     };
     return cmocka_run_group_tests(tests, NULL, bed_rest);

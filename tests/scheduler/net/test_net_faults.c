@@ -172,7 +172,7 @@ an_unknown_key_is_refused_and_says_what_to_do(void **state)
     tg_net_security stranger = { 0 };
     assert_int_equal(tg_keys_make(&stranger.connect, &b.err), TG_OK);
     node *n = bed_node(&b, &stranger);
-    assert_int_equal(tg_net_connect(n->net, server->address, &b.err), TG_OK);
+    assert_int_equal(tg_net_connect(n->net, &(const char *){ server->address }, 1, &b.err), TG_OK);
     bed_until(&b, n->trouble_count > 0 && server->trouble_count > 0);
     assert_non_null(strstr(n->trouble, "refuses our key"));
     assert_int_equal(n->met_count + server->met_count, 0);
@@ -182,6 +182,53 @@ an_unknown_key_is_refused_and_says_what_to_do(void **state)
                      TG_OK);
     bed_until(&b, n->met_count == 1 && server->met_count == 1);
     assert_int_equal(server->roles, TG_ROLE_CLIENT | TG_ROLE_VIEWER);
+    bed_close(&b);
+}
+
+/* Of several addresses the one that answers counts, and another one when that answers no more. */
+static void
+addresses_are_tried_in_turn(void **state)
+{
+    bed b;
+    char dead[TG_NET_ADDRESS_MAX];
+    (void)state;
+    bed_open(&b, BED_TCP, 0);
+    node *first = bed_listen(&b), *second = bed_listen(&b);
+    (void)snprintf(dead, sizeof dead, "ipc:///tmp/tg-no-such-socket-%ld", (long)getpid());
+    const char *addresses[] = { dead, first->address, second->address };
+    node *n = bed_node(&b, &b.client_security);
+    assert_int_equal(tg_net_connect(n->net, addresses, 3, &b.err), TG_OK);
+    bed_until(&b, n->met_count == 1 && first->met_count == 1);
+    bed_remove(first);
+    bed_until(&b, n->met_count == 2 && second->met_count == 1);
+    assert_int_equal(n->gone_count, 1);
+    assert_int_equal(n->trouble_count, 0);
+    const char *wrong[] = { second->address, "nonsense" };
+    assert_int_equal(tg_net_connect(n->net, wrong, 2, &b.err), TG_ERR_VALUE);
+    bed_close(&b);
+}
+
+/* What one of them says of our key is told only when no other one takes it. */
+static void
+a_refusal_is_told_when_all_addresses_were_tried(void **state)
+{
+    bed b, other;
+    char there[TG_NET_ADDRESS_MAX];
+    (void)state;
+    bed_open(&b, BED_CURVE, 0);
+    bed_open(&other, BED_CURVE, 0);
+    other.server_security.listen = b.server_security.listen; /* of which our key is not known */
+    node *refuses = bed_listen(&other), *takes = bed_listen(&b);
+    (void)snprintf(there, sizeof there, "%s", takes->address);
+    const char *addresses[] = { refuses->address, there };
+    node *n = bed_node(&b, &b.client_security);
+    assert_int_equal(tg_net_connect(n->net, addresses, 2, &b.err), TG_OK);
+    bed_until(&b, n->met_count == 1);
+    assert_int_equal(n->trouble_count, 0);
+    bed_remove(takes);
+    bed_until(&b, n->trouble_count > 0);
+    assert_non_null(strstr(n->trouble, "refuses our key"));
+    bed_close(&other);
     bed_close(&b);
 }
 
@@ -419,6 +466,8 @@ main(void)
         cmocka_unit_test(a_server_that_was_killed_and_started_again_resets_its_clients),
         cmocka_unit_test(a_link_that_is_half_open_ends_with_the_lease),
         cmocka_unit_test(an_unknown_key_is_refused_and_says_what_to_do),
+        cmocka_unit_test(addresses_are_tried_in_turn),
+        cmocka_unit_test(a_refusal_is_told_when_all_addresses_were_tried),
         cmocka_unit_test(keys_where_none_are_wanted_and_none_where_they_are),
         cmocka_unit_test(without_our_check_of_keys_nothing_listens),
         cmocka_unit_test(another_version_is_refused_and_told_which_is_spoken),

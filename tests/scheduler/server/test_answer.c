@@ -68,7 +68,9 @@ test_status(void **state)
     const json_t *jobs = json_object_get(root, "jobs");
     assert_int_equal(json_array_size(jobs), 2);
     const json_t *job = json_array_get(jobs, 0);
-    assert_int_equal(number(job, "id"), 5);
+    /* The number of a job is its client's secret: who knows it can fetch its tiles. */
+    assert_int_equal(number(job, "id"), 1);
+    assert_int_equal(number(json_array_get(jobs, 1), "id"), 2);
     assert_int_equal(number(job, "tasks"), 4);
     assert_int_equal(number(job, "ended"), 1);
     assert_string_equal(json_string_value(json_object_get(job, "state")), "running");
@@ -191,6 +193,70 @@ test_who_is_in_this_process_gets_the_same(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+static void
+ask(talk *t, uint64_t peer, const char *name)
+{
+    talk_say(t, peer, (tg_message){ .kind = TG_MESSAGE_ASK, .name = name });
+}
+
+/* Answers since talk_clear. */
+static size_t
+answered(const talk *t, uint64_t peer)
+{
+    return talk_words(t, peer, TG_MESSAGE_ANSWER);
+}
+
+static void
+test_who_asks_all_the_time_waits(void **state)
+{
+    talk t;
+    (void)state;
+    talk_begin(&t, NULL);
+    talk_join(&t, 1, 1);
+    for (int i = 0; i < 1000; i++) {
+        ask(&t, 50, "status");
+    }
+    size_t at_once = answered(&t, 50);
+    assert_in_range(at_once, 10, 100);
+    assert_true(tg_server_deadline(t.server) < t.now_ns + SECOND / 10);
+    ask(&t, 51, "status"); /* others wait too, and one answer is made for both */
+    ask(&t, 52, "metrics");
+    assert_int_equal(answered(&t, 51) + answered(&t, 52), 0);
+    talk_clear(&t);
+    talk_time(&t, SECOND / 50);
+    assert_int_equal(answered(&t, 50), 1); /* to 900 questions */
+    assert_int_equal(answered(&t, 51), 1);
+    talk_time(&t, SECOND / 50);
+    assert_int_equal(answered(&t, 50) + answered(&t, 51), 2);
+    assert_int_equal(answered(&t, 52), 1);
+    assert_int_equal(t.expelled, 0);
+    talk_clear(&t);
+    talk_time(&t, 10 * SECOND);
+    assert_int_equal(t.count, 0);
+    ask(&t, 50, "status"); /* and then it is as it was */
+    assert_int_equal(answered(&t, 50), 1);
+    talk_end(&t);
+}
+
+static void
+test_who_has_gone_is_not_answered(void **state)
+{
+    talk t;
+    (void)state;
+    talk_begin(&t, NULL);
+    for (int i = 0; i < 1000; i++) {
+        ask(&t, 50, "dump");
+    }
+    ask(&t, 51, "dump");
+    talk_gone(&t, 50);
+    talk_clear(&t);
+    talk_time(&t, SECOND);
+    assert_int_equal(answered(&t, 50), 0);
+    assert_int_equal(answered(&t, 51), 1);
+    assert_int_equal(tg_server_deadline(t.server), INT64_MAX);
+    talk_end(&t);
+}
+
 int
 main(void)
 {
@@ -200,6 +266,8 @@ main(void)
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_long_answers_come_in_parts),
         cmocka_unit_test(test_other_questions_have_no_answer),
+        cmocka_unit_test(test_who_asks_all_the_time_waits),
+        cmocka_unit_test(test_who_has_gone_is_not_answered),
         cmocka_unit_test(test_who_is_in_this_process_gets_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,7 +101,7 @@ ask(int64_t now_ns, uint64_t peer, uint64_t request, uint64_t offset, uint32_t c
                           .offset = offset,
                           .count = count };
     tg_data_seal(&get, header);
-    return tg_tile_server_receive(s, now_ns, peer, NULL, false, header, sizeof header, &err);
+    return tg_tile_server_receive(s, now_ns, peer, NULL, header, sizeof header, &err);
 }
 
 static void
@@ -322,10 +322,11 @@ send_part(bool remote, uint64_t rate, size_t bytes, tg_data_message *m, tg_data_
                           .request = ++request,
                           .job = JOB,
                           .count = (uint32_t)bytes,
-                          .rate = rate };
+                          .rate = rate,
+                          .host = remote ? 77 : 0 };
     tg_data_seal(&get, header);
-    assert_int_equal(tg_tile_server_receive(s, 0, 1, NULL, remote, header, sizeof header, &err),
-                     TG_OK);
+    assert_int_equal(
+        tg_tile_server_receive(s, 0, remote ? 1 : 2, NULL, header, sizeof header, &err), TG_OK);
     assert_true(next(0, m, f));
     assert_int_equal(f->kind, TG_DATA_PART);
     return f->packing;
@@ -377,10 +378,21 @@ parts_are_packed_for_slow_lines_only(void **state)
 }
 
 static void
+trim_nothing(tg_shared_reader *reader)
+{
+    (void)reader;
+}
+
+/* A reader of another host: it says so, and is never offered anything to map. */
+static void
 packed_parts_arrive_as_they_were(void **state)
 {
     tg_fetcher *f = NULL;
-    tg_fetcher_options options = { .pool = pool, .part_bytes = 128 << 10 };
+    tg_fetcher_options options = { .pool = pool,
+                                   .part_bytes = 128 << 10,
+                                   .host = 77,
+                                   .reader = (tg_shared_reader *)&tile,
+                                   .trim = trim_nothing };
     tg_fetch fetch = { .job = JOB, .from = 1, .bytes_max = 2 << 20, .deadline_ns = INT64_MAX };
     tg_fetch_end end = { 0 };
     uint64_t id = 0;
@@ -394,7 +406,7 @@ packed_parts_arrive_as_they_were(void **state)
         while (!tg_fetcher_end(f, &end)) {
             while (tg_fetcher_next(f, now, &m)) {
                 assert_int_equal(
-                    tg_tile_server_receive(s, now, 1, NULL, true, m.header, sizeof m.header, &err),
+                    tg_tile_server_receive(s, now, 1, NULL, m.header, sizeof m.header, &err),
                     TG_OK);
             }
             assert_true(tg_tile_server_next(s, now, &m));
@@ -579,8 +591,8 @@ serve_reader(uint64_t host, int rounds)
     size_t bytes = 0;
     while (read_all(back[0], m.header, sizeof m.header) &&
            read_all(back[0], &bytes, sizeof bytes)) {
-        assert_int_equal(
-            tg_tile_server_receive(s, 0, 1, NULL, false, m.header, sizeof m.header, &err), TG_OK);
+        assert_int_equal(tg_tile_server_receive(s, 0, 1, NULL, m.header, sizeof m.header, &err),
+                         TG_OK);
         while (tg_tile_server_next(s, 0, &m)) {
             write_message(there[1], &m);
             free_message(&m);

@@ -257,7 +257,7 @@ land(flying f)
         holder *h = &w.holders[f.to - READERS];
         h->now_ns = w.now_ns;
         if (!h->dead) {
-            status = tg_tile_server_receive(h->server, w.now_ns, (uint64_t)f.from + 1, NULL, false,
+            status = tg_tile_server_receive(h->server, w.now_ns, (uint64_t)f.from + 1, NULL,
                                             f.header, sizeof f.header, &err);
         }
     } else {

@@ -62,7 +62,7 @@ begin(bool shares)
                                       .host = 1 };
     tg_fetcher_options reads = { .pool = w.pool,
                                  .part_bytes = PART,
-                                 .host = shares ? 1 : 0,
+                                 .host = shares ? 1 : 2,
                                  .reader = w.reader,
                                  .map = tg_shared_map,
                                  .trim = tg_shared_trim };
@@ -111,9 +111,9 @@ fetch_once(int64_t *now_ns)
     while (!tg_fetcher_end(w.fetcher, &done)) {
         assert_true(++rounds < 20);
         while (tg_fetcher_next(w.fetcher, *now_ns, &m)) {
-            assert_int_equal(tg_tile_server_receive(w.server, *now_ns, 2, NULL, true, m.header,
-                                                    sizeof m.header, &err),
-                             TG_OK);
+            assert_int_equal(
+                tg_tile_server_receive(w.server, *now_ns, 2, NULL, m.header, sizeof m.header, &err),
+                TG_OK);
         }
         *now_ns += 1000000;
         while (tg_tile_server_next(w.server, *now_ns, &m)) {

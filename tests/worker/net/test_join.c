@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "scheduler/net/endpoint.h"
 #include "scheduler/net/flood.h"
 #include "scheduler/net/zap.h"
 #include "worker/net/join.h"
@@ -17,40 +19,89 @@ test_addresses_and_nonsense(void **state)
 {
     tg_error err;
     tg_net_security security = { 0 };
-    char address[TG_NET_ADDRESS_MAX], longest[TG_NET_PATH_MAX + 8];
+    tg_join_addresses found;
+    char longest[TG_NET_PATH_MAX + 8];
     (void)state;
-    assert_int_equal(tg__join_resolve("tcp://127.0.0.1:9", &security, address, &err), TG_OK);
-    assert_string_equal(address, "tcp://127.0.0.1:9");
-    assert_int_equal(tg__join_resolve("", &security, address, &err), TG_ERR_VALUE);
-    assert_int_equal(tg__join_resolve(NULL, &security, address, &err), TG_ERR_VALUE);
-    assert_int_not_equal(tg__join_resolve("no/such/join", &security, address, &err), TG_OK);
+    assert_int_equal(tg__join_resolve("tcp://127.0.0.1:9", &security, &found, &err), TG_OK);
+    assert_int_equal(found.count, 1);
+    assert_string_equal(found.list[0], "tcp://127.0.0.1:9");
+    assert_int_equal(tg__join_resolve("", &security, &found, &err), TG_ERR_VALUE);
+    assert_int_equal(tg__join_resolve(NULL, &security, &found, &err), TG_ERR_VALUE);
+    assert_int_not_equal(tg__join_resolve("no/such/join", &security, &found, &err), TG_OK);
     assert_non_null(strstr(err.message, "no/such/join"));
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = 0;
-    assert_int_equal(tg__join_resolve(longest, &security, address, &err), TG_ERR_VALUE);
+    assert_int_equal(tg__join_resolve(longest, &security, &found, &err), TG_ERR_VALUE);
+}
+
+static void
+test_a_join_file_gives_all_its_addresses(void **state)
+{
+    tg_error err;
+    tg_net_security security = { 0 };
+    tg_join_addresses found;
+    char second[TG_NET_ADDRESS_MAX];
+    tg_key_pair server;
+    tg_join join = { .endpoint_count = 2,
+                     .endpoints = { "ipc:///tmp/c/socket", "tcp://10.0.0.5:8786" } };
+    (void)state;
+    assert_int_equal(tg_keys_make(&server, &err), TG_OK);
+    assert_int_equal(tg_keys_make(&join.client, &err), TG_OK);
+    memcpy(join.server_key, server.public_key, sizeof join.server_key);
+    assert_int_equal(tg_join_write("join", &join, &err), TG_OK);
+    assert_int_equal(tg__join_resolve("join", &security, &found, &err), TG_OK);
+    assert_int_equal(found.count, 2);
+    (void)snprintf(second, sizeof second, "tcp://10.0.0.5:8786 %s", server.public_key);
+    assert_string_equal(found.list[1], second);
+    assert_string_equal(security.connect.secret_key, join.client.secret_key);
+}
+
+/* Where a worker of a scheduler with this address listens. */
+static void
+listens(const char *wish, const char *scheduler, char *address)
+{
+    tg_error err;
+    tg_net_security security = { 0 };
+    tg_join_addresses at = { .count = 1, .list = { scheduler } };
+    assert_int_equal(tg__join_data_address(wish, &at, &security, address, &err), TG_OK);
+    assert_null(security.allowed); /* nobody else can reach it */
 }
 
 static void
 test_tiles_are_where_the_scheduler_is(void **state)
 {
-    tg_error err;
-    tg_net_security security = { 0 };
     char address[TG_NET_ADDRESS_MAX], other[TG_NET_ADDRESS_MAX];
     (void)state;
-    assert_int_equal(tg__join_data_address(NULL, "ipc:///tmp/c/socket", &security, address, &err),
-                     TG_OK);
+    listens(NULL, "ipc:///tmp/c/socket", address);
     assert_memory_equal(address, "ipc:///tmp/c/w", 14);
-    assert_int_equal(tg__join_data_address(NULL, "ipc:///tmp/c/socket", &security, other, &err),
-                     TG_OK);
+    listens(NULL, "ipc:///tmp/c/socket", other);
     assert_string_not_equal(address, other);
-    assert_int_equal(tg__join_data_address(NULL, "tcp://127.0.0.1:8786", &security, address, &err),
-                     TG_OK);
+    listens(NULL, "tcp://127.0.0.1:8786", address);
     assert_string_equal(address, "tcp://127.0.0.1:0");
-    assert_int_equal(tg__join_data_address("tcp://127.0.0.1:77", "ipc:///tmp/c/socket", &security,
-                                           address, &err),
-                     TG_OK);
+    listens("tcp://127.0.0.1:77", "ipc:///tmp/c/socket", address);
     assert_string_equal(address, "tcp://127.0.0.1:77");
-    assert_null(security.allowed); /* nobody else can reach any of these */
+}
+
+/* A worker beside the scheduler reaches it by ipc, and those of other hosts must reach the worker.
+ * Nobody may, before the scheduler has vouched for him: not even who has the same key. */
+static void
+test_tiles_are_in_reach_of_all_who_reach_the_scheduler(void **state)
+{
+    tg_error err;
+    tg_net_security security = { 0 };
+    tg_join_addresses at = { .count = 2, .list = { "ipc:///tmp/c/socket", "tcp://10.0.0.5:8786" } };
+    char address[TG_NET_ADDRESS_MAX];
+    (void)state;
+    if (tg_endpoint_own(at.list[1], address, sizeof address, &err) != TG_OK ||
+        strncmp(address, "tcp://127.", 10) == 0) {
+        skip(); /* this host has no network */
+    }
+    assert_int_equal(tg_keys_make(&security.connect, &err), TG_OK);
+    assert_int_equal(tg__join_data_address(NULL, &at, &security, address, &err), TG_OK);
+    assert_memory_equal(address, "tcp://", 6);
+    assert_non_null(security.allowed);
+    assert_int_equal(tg_zap_roles(security.allowed, security.connect.public_key), 0);
+    tg_zap_close(security.allowed);
 }
 
 static int lines;
@@ -85,7 +136,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_and_nonsense),
+        cmocka_unit_test(test_a_join_file_gives_all_its_addresses),
         cmocka_unit_test(test_tiles_are_where_the_scheduler_is),
+        cmocka_unit_test(test_tiles_are_in_reach_of_all_who_reach_the_scheduler),
         cmocka_unit_test(test_a_flood_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TG_CLI_REACH_H
+#define TG_CLI_REACH_H
+/*
+ * What: whether somebody listens at an address, and the way there is open: a connection is made
+ * and closed. For tg doctor; all else speaks through scheduler/net.
+ *
+ * Ownership: the text is static. Threads: the main one. Errors: in words.
+ */
+
+/* NULL: it can be reached. "tcp://host:port", a key behind it is passed over; any other address is
+ * of this host, and not tried. Takes at most 2 s, and what looking up the name takes. */
+const char *tg_reach(const char *address);
+
+#endif
