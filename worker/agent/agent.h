@@ -73,7 +73,7 @@
 typedef struct tg_agent tg_agent;
 
 typedef struct tg_agent_options {
-    uint64_t self;        /* the number of this worker; not 0 */
+    uint64_t self;        /* the number of this worker; 0: TG_AGENT_RESTART brings it */
     uint32_t threads;     /* that run tasks */
     int64_t memory_limit; /* for tiles and tasks; 0: none */
     int64_t spill_bytes;  /* on disk at most; 0: nothing is spilled */
@@ -110,14 +110,14 @@ typedef enum tg_agent_event_kind {
     TG_AGENT_LOAD_FAILED,  /* job, task: what was on disk is not what was written */
     TG_AGENT_WANTED,       /* job, task: another one asks for a tile that is TG_AGENT_ON_DISK */
     TG_AGENT_DRAIN,        /* it shall leave as soon as its tiles are with others */
-    TG_AGENT_RESTART,      /* there is a new scheduler, or the old one takes it for a new worker */
+    TG_AGENT_RESTART,      /* worker: it is that one now, for a new scheduler or the old one */
     TG_AGENT_TIME,         /* nothing but the time */
     TG_AGENT_EVENTS
 } tg_agent_event_kind;
 
 typedef struct tg_agent_event {
     tg_agent_event_kind kind;
-    uint64_t job;
+    uint64_t job, worker;
     uint32_t task;
     const tg_agent_job *spec;
     const tg_message *message;

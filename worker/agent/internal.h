@@ -338,7 +338,7 @@ tg__agent_handler tg__agent_on_ended, tg__agent_on_failed, tg__agent_on_fetched,
 tg__agent_handler tg__agent_on_spilled, tg__agent_on_spill_failed, tg__agent_on_loaded,
     tg__agent_on_load_failed, tg__agent_on_wanted;
 tg_status tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err);
-tg_status tg__agent_on_restart(tg_agent *agent, tg_error *err);
+tg_status tg__agent_on_restart(tg_agent *agent, const tg_agent_event *event, tg_error *err);
 
 typedef tg_status tg__agent_hearer(tg_agent *agent, tg__work *work, const tg_message *message,
                                    tg_error *err);

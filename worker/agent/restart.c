@@ -58,7 +58,7 @@ forget_places(tg_agent *agent)
 }
 
 tg_status
-tg__agent_on_restart(tg_agent *agent, tg_error *err)
+tg__agent_on_restart(tg_agent *agent, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     TG_CHECK(tg__agent_room_for(agent, actions_of(agent)), err, TG_ERR_MEMORY,
@@ -75,6 +75,7 @@ tg__agent_on_restart(tg_agent *agent, tg_error *err)
         }
     }
     forget_places(agent);
+    agent->options.self = event->worker;
     agent->flush_at_ns = INT64_MAX;
     agent->say_full = agent->full;
     agent->say_drain = agent->leave = false;
