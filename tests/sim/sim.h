@@ -37,7 +37,7 @@ typedef enum sim_bug {
     SIM_DROP_LOST,   /* workers do not say that a tile is lost */
     SIM_DROP_ENDS,   /* nor, now and then, that tasks have ended */
     SIM_OLD_WORDS,   /* a new scheduler hears what a worker had to say to the former */
-    SIM_OLD_NUMBER,  /* a worker speaks of itself by the number that it had there */
+    SIM_OWN_NUMBER,  /* a worker speaks of itself by a number that nobody else knows */
     SIM_FALSE_HELD,  /* it says that it holds tiles which it has freed */
     SIM_BUGS
 } sim_bug;

@@ -126,7 +126,7 @@ cancel(sim_world *w, sim_event *e)
     client->gone = true;
     client->number = 0;
     if (number != 0) {
-        sim_sched_misses(w, number, 1);
+        sim_sched_misses(w, number, w->options->delay_ns + 1);
     }
 }
 

@@ -53,7 +53,7 @@ sim_draw(uint64_t seed)
     o.jump = draw(&rng, 1);
     o.journal = sim_chance(&rng, 0.7);
     o.torn = sim_unit(&rng) * 0.5;
-    o.grace_ns = 1 + (int64_t)(sim_unit(&rng) * 1e9);
+    o.grace_ns = (int64_t)(2e8 + sim_unit(&rng) * 1e9);
     return o;
 }
 
@@ -276,9 +276,15 @@ sim_faults_end(sim_world *w)
 {
     w->quiet = true;
     sim_trace(w, "faults are over");
-    w->hangs_until = 0;
     if (w->server == NULL) {
         sim_sched_start(w);
+    }
+    bool takes = false;
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        takes = takes || !w->host[i].draining;
+    }
+    if (!takes) { /* nobody would take what they hold */
+        sim_crash(w, &w->host[0], false);
     }
     for (uint32_t i = 0; i < w->host_count; i++) {
         sim_host *host = &w->host[i];

@@ -65,7 +65,7 @@ put(sim_world *w, sim_host *host, uint64_t id, bool up, const void *frame, size_
         e->task = host->cuts;
         if (!up) {
             e->host = e->job;
-            e->id = host->id;
+            e->id = sim_session_of(w, id)->id;
         }
         e->frame = malloc(bytes);
         memcpy(e->frame, frame, bytes);

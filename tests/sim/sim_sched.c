@@ -54,6 +54,14 @@ trace_word(sim_world *w, const char *way, uint64_t peer, const tg_message *m)
               (unsigned)m->worker, m->flag ? " !" : "");
 }
 
+/* Of who had it alone before it is said only later that he is given up. */
+static void
+note_alone(sim_job *job, uint32_t t, uint64_t peer)
+{
+    job->unlucky[t] += job->alone[t] != 0 && job->alone[t] != peer && peer != 0;
+    job->alone[t] = peer;
+}
+
 static void
 on_send(void *ctx, uint64_t peer, const tg_message *m)
 {
@@ -64,7 +72,7 @@ on_send(void *ctx, uint64_t peer, const tg_message *m)
         trace_word(w, "->", peer, m);
         for (size_t i = 0; m->kind == TG_MESSAGE_ASSIGN && i < m->range_count; i++) {
             for (uint32_t t = m->ranges[i].lo; t < m->ranges[i].hi; t++) {
-                w->job[m->job - 1].alone[t] = m->flag ? peer : 0;
+                note_alone(&w->job[m->job - 1], t, m->flag ? peer : 0);
             }
         }
         if (!said_is_tampered(w, peer, m)) {

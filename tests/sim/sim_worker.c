@@ -36,12 +36,13 @@ judge(sim_world *w, sim_host *host)
     }
 }
 
-/* What was to run alone here does not. */
+/* What was to run alone here does not, or its tile was here. */
 static void
 note_given_back(sim_host *host, const tg_message *m)
 {
     bool back = m->kind == TG_MESSAGE_FAILED && m->task == host->alone_task;
-    for (size_t i = 0; m->kind == TG_MESSAGE_REVOKED && i < m->range_count; i++) {
+    bool ranges = m->kind == TG_MESSAGE_REVOKED || m->kind == TG_MESSAGE_DONE;
+    for (size_t i = 0; ranges && i < m->range_count; i++) {
         back = back || (host->alone_task >= m->ranges[i].lo && host->alone_task < m->ranges[i].hi);
     }
     if (back && m->job == host->alone_job) {
@@ -264,6 +265,13 @@ make_agent(sim_world *w, sim_host *host)
     }
 }
 
+/* By which its agent speaks of itself. */
+static uint64_t
+number_of(const sim_world *w, const sim_host *host)
+{
+    return w->options->bug == SIM_OWN_NUMBER ? host->number + ((uint64_t)1 << 32) : host->number;
+}
+
 static void
 say_join(sim_world *w, sim_host *host)
 {
@@ -293,19 +301,17 @@ note_orphans(const sim_world *w, sim_host *host)
 void
 sim_worker_dial(sim_world *w, sim_host *host)
 {
-    uint64_t former = host->number;
-    sim_bug bug = w->options->bug;
     sim_link_stop(host);
     sim_link_start(w, host);
     sim_trace(w, "worker %u dials again: it is %u now", (unsigned)host->id, (unsigned)host->number);
     note_orphans(w, host);
     say_join(w, host);
-    host->late = bug == SIM_OLD_WORDS;
+    host->late = w->options->bug == SIM_OLD_WORDS;
     if (!host->late) {
         (void)sim_worker_step(
             w, host,
             (tg_agent_event){ .kind = TG_AGENT_RESTART,
-                              .worker = bug == SIM_OLD_NUMBER ? former : host->number });
+                              .worker = number_of(w, host) });
     }
     if (host->draining) {
         (void)sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_DRAIN });
@@ -332,7 +338,7 @@ sim_worker_start(sim_world *w, sim_host *host)
     sim_link_start(w, host);
     say_join(w, host);
     (void)sim_worker_step(
-        w, host, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = host->number });
+        w, host, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = number_of(w, host) });
     sim_host_sends(w, host);
 }
 

@@ -36,7 +36,8 @@ enum {
     TG__FREED = 2, /* the tile was made here, and forgotten by itself */
     TG__HEAPED = 4,
     TG__ALONE = 8,
-    TG__ORPHAN = 16 /* it runs, and no scheduler of today has assigned it */
+    TG__ORPHAN = 16, /* it runs, and no scheduler of today has assigned it */
+    TG__SAID = 32    /* and of its tile that one was told that it is here, when it was */
 };
 
 typedef struct tg__tile {

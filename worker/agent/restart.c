@@ -35,8 +35,10 @@ forget_orders(tg_agent *agent, tg__work *work)
         if (!has_begun(task)) {
             tg__agent_give_up(agent, work, t);
         }
-        task->flags |= task->life == TG__RUNNING ? TG__ORPHAN : 0;
-        task->flags &= (uint8_t)~TG__FREED; /* nobody believes that it is here */
+        task->flags &= (uint8_t) ~(TG__FREED | TG__SAID); /* nobody believes that it is here */
+        if (task->life == TG__RUNNING) {
+            task->flags |= task->state == TG__OWN ? TG__ORPHAN | TG__SAID : TG__ORPHAN;
+        }
     }
 }
 

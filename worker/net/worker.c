@@ -51,11 +51,12 @@ tg__worker_end(tg_worker *worker, tg_status status, const char *text)
 
 /* -- the scheduler --------------------------------------------------------------------------- */
 
+/* One path for the first scheduler and the next: what is here is said, if anything is. Before that
+ * the agent was heard by nobody, and hears nothing of this one. */
 static void
 met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
 {
     tg_worker *worker = ctx;
-    (void)self;
     (void)roles;
     worker->scheduler = peer;
     worker->lost_ns = 0;
@@ -65,6 +66,10 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
                                           .text = tg_version_string(),
                                           .threads = worker->threads,
                                           .memory = worker->memory });
+    tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = self });
+    if (worker->leaving) {
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
+    }
 }
 
 static void
@@ -80,19 +85,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         worker->clock = (tg_clock_sync){ 0 };
         worker->joined = false;
         worker->lost_ns = tg_clock_ns();
-        tg__worker_jobs_drop(worker);
-    }
-}
-
-/* One path for the first scheduler and the next: what is here is said, if anything is. */
-static void
-welcomed(tg_worker *worker)
-{
-    worker->joined = true;
-    note(worker, "joined the cluster");
-    tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_RESTART });
-    if (worker->leaving) {
-        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
+        tg__worker_jobs_forget(worker);
     }
 }
 
@@ -104,7 +97,8 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     (void)roles;
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
-        welcomed(worker);
+        worker->joined = true;
+        note(worker, "joined the cluster");
         break;
     case TG_MESSAGE_CLOCK:
         tg_clock_sync_take(&worker->clock, (int64_t)message->total, message->time_ns,
@@ -253,8 +247,7 @@ open_agent(tg_worker *worker, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_worker_options *options = &worker->options;
-    tg_agent_options agent = { .self = tg_net_self(worker->net),
-                               .threads = worker->threads,
+    tg_agent_options agent = { .threads = worker->threads,
                                .memory_limit = worker->memory };
     if (options->directory != NULL) {
         tg_spill_options spill = { .directory = options->directory,
