@@ -350,8 +350,10 @@ tg__orders_progress(tg_server *server)
 void
 tg__orders_expire(tg_server *server)
 {
-    int64_t next = INT64_MAX;
-    for (size_t i = server->orders.count; i-- > 0;) {
+    /* Called so much later than asked for, this process was paused, and clients could not come. */
+    bool paused = server->now_ns - server->keep_due_ns > server->options.grace_ns;
+    int64_t next = paused ? server->now_ns + server->options.grace_ns : INT64_MAX;
+    for (size_t i = server->orders.count; !paused && i-- > 0;) {
         tg__order *order = server->orders.entries[i].as.item;
         int64_t due = alone_until(server, order);
         if (due > server->now_ns) {

@@ -260,9 +260,19 @@ jumped(sim_world *w, sim_event *e)
     }
 }
 
+static void
+over(sim_world *w, sim_event *e)
+{
+    (void)e;
+    if (!w->quiet) {
+        sim_faults_end(w);
+    }
+}
+
 void
 sim_faults_begin(sim_world *w)
 {
+    (void)sim_after(w, w->options->safety_ns, over);
     if (w->options->jump > 0) {
         (void)sim_after(w, 1, jumped);
     }

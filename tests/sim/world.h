@@ -197,6 +197,7 @@ struct sim_world {
     uint32_t client_count;
     int64_t memory_bytes; /* of a worker; some have half */
     bool quiet;           /* faults are over */
+    bool clean;           /* nothing is left of any job */
     bool failed;
     char (*lines)[160]; /* the last words */
     size_t line_count;

@@ -36,6 +36,26 @@ test_lease(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* After SIGSTOP the first word that was read once had all other workers declared dead. */
+static void
+test_a_pause_of_its_own_is_held_against_nobody(void **state)
+{
+    script s;
+    (void)state;
+    script_begin(&s, &(tg_sched_options){ .lease_ns = 10 * SECOND });
+    script_join(&s, 1, 1);
+    script_join(&s, 2, 1);
+    s.now_ns = 60 * SECOND;
+    script_do(&s, word(TG_EVENT_WORKER_HEARD, 1));
+    assert_null(script_find(&s, TG_ACTION_EXPEL, 2));
+    s.now_ns = tg_sched_deadline(s.sched); /* a quarter of the lease to be read */
+    assert_true(s.now_ns <= 63 * SECOND);
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_null(script_find(&s, TG_ACTION_EXPEL, 1));
+    assert_non_null(script_find(&s, TG_ACTION_EXPEL, 2));
+    script_end(&s);
+}
+
 /* A chain of which worker 1 has made the first half. */
 static void
 half_a_chain(script *s, script_graph *g)
@@ -294,6 +314,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_pause_of_its_own_is_held_against_nobody),
         cmocka_unit_test(test_lease),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_taker_dies),
