@@ -296,7 +296,7 @@ tg_server_expanded(tg_server *server, int64_t now_ns, uint64_t job, const tg_sch
     tg_error err = { 0 };
     tg__order *order = server->expanding;
     TG_ASSERT(order != NULL && order->id == job);
-    server->now_ns = tg_max_i64(server->now_ns, now_ns);
+    tg__server_begin(server, now_ns);
     server->expanding = NULL;
     if (spec == NULL) {
         err = *error;
@@ -350,10 +350,8 @@ tg__orders_progress(tg_server *server)
 void
 tg__orders_expire(tg_server *server)
 {
-    /* Called so much later than asked for, this process was paused, and clients could not come. */
-    bool paused = server->now_ns - server->keep_due_ns > server->options.grace_ns;
-    int64_t next = paused ? server->now_ns + server->options.grace_ns : INT64_MAX;
-    for (size_t i = server->orders.count; !paused && i-- > 0;) {
+    int64_t next = INT64_MAX;
+    for (size_t i = server->orders.count; i-- > 0;) {
         tg__order *order = server->orders.entries[i].as.item;
         int64_t due = alone_until(server, order);
         if (due > server->now_ns) {

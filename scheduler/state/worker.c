@@ -204,7 +204,7 @@ tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
             tg__blame(job, slot);
             tg__lineage_worker(sched, job, slot);
             tg__queue_update(sched, job);
-            part->planned = false;
+            part->planned = part->past = false;
         }
     }
     bury(sched, slot);

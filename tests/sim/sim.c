@@ -296,7 +296,7 @@ look(sim_world *w, sim_event *e)
 static void
 clean_up(sim_world *w)
 {
-    int64_t end = w->now + 10 * SECOND;
+    int64_t end = w->now + 20 * SECOND;
     (void)sim_after(w, SECOND / 4, look);
     while (!w->clean && !w->failed && w->now < end) {
         happen(w);

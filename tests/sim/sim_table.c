@@ -422,8 +422,8 @@ sim_table_leave(sim_world *w, sim_host *host)
         const sim_part *part = &host->part[j];
         for (uint32_t t = 0; part->tile != NULL && !part->dropped && t < part->job->tasks.count;
              t++) {
-            if (part->tile[t] & SIM_ORPHAN) {
-                continue; /* this scheduler may not know of it */
+            if ((part->tile[t] & SIM_ORPHAN) || is_read_by_started(part, t)) {
+                continue; /* this scheduler knows nothing of what the former has begun */
             }
             /* What it has taken from others may not be known to be there yet. */
             bool holds =
