@@ -56,11 +56,8 @@ submit(sim_world *w, sim_job *job)
 {
     const sim_client *client = &w->client[job->client];
     say(w, client,
-        &(tg_message){ .kind = TG_MESSAGE_PLAN,
-                       .job = job->id,
-                       .total = 1,
-                       .bytes = "p",
-                       .byte_count = 1 });
+        &(tg_message){
+            .kind = TG_MESSAGE_PLAN, .job = job->id, .total = 1, .bytes = "p", .byte_count = 1 });
     say(w, client,
         &(tg_message){ .kind = TG_MESSAGE_SUBMIT, .job = job->id, .priority = job->priority });
     job->life = SIM_SENT;
@@ -149,10 +146,8 @@ say_handed(sim_world *w, const sim_job *job, uint32_t t)
     if (job->life == SIM_SENT) {
         tg_range one = { t, t + 1 };
         say(w, &w->client[job->client],
-            &(tg_message){ .kind = TG_MESSAGE_HANDED,
-                           .job = job->id,
-                           .ranges = &one,
-                           .range_count = 1 });
+            &(tg_message){
+                .kind = TG_MESSAGE_HANDED, .job = job->id, .ranges = &one, .range_count = 1 });
     }
 }
 
@@ -291,8 +286,8 @@ told_arrives(sim_world *w, sim_event *e)
     tg_message_reader reader;
     const tg_message *m = NULL;
     tg_message_reader_init(&reader, e->frame, e->frame_bytes);
-    if (sim_client_of(w, e->peer) != NULL &&
-        tg_message_reader_next(&reader, &m, NULL) == TG_OK && m != NULL) {
+    if (sim_client_of(w, e->peer) != NULL && tg_message_reader_next(&reader, &m, NULL) == TG_OK &&
+        m != NULL) {
         hears(w, m, e->peer);
     }
     tg_message_reader_fini(&reader);

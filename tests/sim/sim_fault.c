@@ -66,13 +66,14 @@ sim_describe(const sim_options *o, char *text, size_t bytes)
         "crash %.2f (silent %.2f restart %.2f) cut %.2f stall %.2f pause %.2f slow %.2f "
         "join %.2f drain %.2f full %.2f rot %.3f peer %.3f memory %.1f spill %d harsh %d flaky "
         "%.3f poison %.2f fatal %.2f "
-        "cancel %.2f persist %.2f down %.2f (journal %d torn %.2f grace %.0f ms) hang %.2f jump %.2f "
+        "cancel %.2f persist %.2f down %.2f (journal %d torn %.2f grace %.0f ms) hang %.2f jump "
+        "%.2f "
         "safety %.0f s",
         (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
         (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent, o->restart,
         o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->rot, o->peer, o->memory,
-        o->spill, o->harsh, o->flaky, o->poison, o->fatal, o->cancel, o->persist,
-        o->down, o->journal, o->torn, (double)o->grace_ns / 1e6, o->hang, o->jump,
+        o->spill, o->harsh, o->flaky, o->poison, o->fatal, o->cancel, o->persist, o->down,
+        o->journal, o->torn, (double)o->grace_ns / 1e6, o->hang, o->jump,
         (double)o->safety_ns / 1e9);
 }
 
@@ -233,9 +234,8 @@ static void
 next_strike(sim_world *w, uint32_t kind)
 {
     const sim_options *o = w->options;
-    const double rates[STRIKES] = {
-        o->crash, o->cut, o->stall, o->pause, o->drain, o->full, o->join, o->down, o->hang
-    };
+    const double rates[STRIKES] = { o->crash, o->cut,  o->stall, o->pause, o->drain,
+                                    o->full,  o->join, o->down,  o->hang };
     if (rates[kind] > 0) {
         double wait = -log(1 - sim_unit(&w->rng)) / rates[kind];
         sim_event *e = sim_after(w, (int64_t)(fmin(wait, 1e6) * 1e9), struck);

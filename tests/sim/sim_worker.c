@@ -219,8 +219,8 @@ static bool
 dial_late(sim_world *w, sim_host *host)
 {
     host->late = false;
-    return sim_worker_step(
-        w, host, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = host->number });
+    return sim_worker_step(w, host,
+                           (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = host->number });
 }
 
 bool
@@ -250,8 +250,7 @@ sim_worker_hears(sim_world *w, sim_host *host, const tg_message *m)
 static void
 make_agent(sim_world *w, sim_host *host)
 {
-    tg_agent_options options = { .threads = host->threads,
-                                 .batch_ns = w->options->batch_ns + 1 };
+    tg_agent_options options = { .threads = host->threads, .batch_ns = w->options->batch_ns + 1 };
     if (w->options->memory > 0) {
         options.memory_limit = host->memory_bytes;
         options.spill_bytes = w->options->spill ? (int64_t)1 << 40 : 0;
@@ -309,9 +308,7 @@ sim_worker_dial(sim_world *w, sim_host *host)
     host->late = w->options->bug == SIM_OLD_WORDS;
     if (!host->late) {
         (void)sim_worker_step(
-            w, host,
-            (tg_agent_event){ .kind = TG_AGENT_RESTART,
-                              .worker = number_of(w, host) });
+            w, host, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = number_of(w, host) });
     }
     if (host->draining) {
         (void)sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_DRAIN });

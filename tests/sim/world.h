@@ -91,9 +91,9 @@ enum {
 
 /* A job in a worker's shell. */
 typedef struct sim_part {
-    sim_job *job;  /* NULL: no plan */
-    bool dropped;  /* DROP was said */
-    bool again;    /* it comes anew, and waits for CLOSE; what is said of it is kept */
+    sim_job *job; /* NULL: no plan */
+    bool dropped; /* DROP was said */
+    bool again;   /* it comes anew, and waits for CLOSE; what is said of it is kept */
     tg_message_writer backlog;
     uint8_t *tile; /* by task */
     uint64_t *value, *fetched;
@@ -177,8 +177,8 @@ struct sim_world {
     size_t queue_count, queue_capacity;
     tg_server *server; /* NULL: it is down */
     tg_server_options server_options;
-    uint64_t epoch;    /* how many there have been */
-    bool listening;    /* it lets peers in */
+    uint64_t epoch; /* how many there have been */
+    bool listening; /* it lets peers in */
     int64_t hangs_until;
     unsigned char *journal;
     size_t journal_bytes, journal_capacity;
@@ -187,7 +187,7 @@ struct sim_world {
     sim_host *host;
     uint32_t host_count;
     uint64_t next_worker, next_id; /* of a link */
-    sim_session *session; /* by id */
+    sim_session *session;          /* by id */
     uint64_t session_count;
     uint64_t *dirty; /* ids of sessions with words to be sent */
     size_t dirty_count, dirty_capacity;

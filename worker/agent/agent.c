@@ -24,8 +24,7 @@ tg_agent_create(const tg_agent_options *options, tg_agent **out, tg_error *err)
                  options->batch_ns >= 0 && options->beat_ns >= 0 && options->retry_ns >= 0 &&
                  options->patience_ns >= 0,
              err, TG_ERR_VALUE,
-             "a worker has 1 to %d threads, and neither limits nor times below 0",
-             TG_THREADS_MAX);
+             "a worker has 1 to %d threads, and neither limits nor times below 0", TG_THREADS_MAX);
     agent = tg_calloc(NULL, 1, sizeof *agent);
     TG_CHECK(agent != NULL, err, TG_ERR_MEMORY, "no memory for a worker");
     tg_agent_options *o = &agent->options;

@@ -48,10 +48,13 @@
  * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once, LOST
  * behind the ends that were not said yet: the tile may be among them.
  *
- * Another scheduler. What was assigned, or was to be fetched, given back and said, is forgotten;
- * what runs goes on. Plans stay, and tiles that were made here: they are said as HELD, of each job
- * at least an empty list, so that it is dropped if nobody knows it any more. The end of a task that
- * runs is said as HELD too, unless it was assigned again meanwhile: then as DONE.
+ * Another scheduler. The shell says so right behind JOIN, before it hears anything of the new one;
+ * what the agent says while there is none goes nowhere. What was assigned, or was to be fetched,
+ * given back and said, is forgotten; what runs goes on. Plans stay, and tiles that were made here:
+ * they are said as HELD, of each job at least an empty list, so that it is dropped if nobody knows
+ * it any more. The tile of a task that runs is said as HELD too when it ends, unless the task was
+ * assigned again meanwhile: then it is DONE. Of no tile this is said twice: see keep_made in
+ * task.c.
  *
  * What the shell does. It carries out actions in their order, before the next step. Each START,
  * FETCH, SPILL and LOAD is answered by exactly one event, also when the job was dropped meanwhile.

@@ -247,8 +247,7 @@ open_agent(tg_worker *worker, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_worker_options *options = &worker->options;
-    tg_agent_options agent = { .threads = worker->threads,
-                               .memory_limit = worker->memory };
+    tg_agent_options agent = { .threads = worker->threads, .memory_limit = worker->memory };
     if (options->directory != NULL) {
         tg_spill_options spill = { .directory = options->directory,
                                    .bytes_max = options->spill_bytes > 0

@@ -99,6 +99,29 @@ test_drain(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* The taker has the tile already, from a time before it joined anew, and its word of that crosses
+ * the TAKE. It was told to free it, and its answer to the TAKE was believed. */
+static void
+test_a_taker_that_holds_it_already(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range rest = { 4, 8 }, tile = { 3, 4 };
+    (void)state;
+    half_a_chain(&s, &g);
+    script_do(&s, word(TG_EVENT_WORKER_DRAINS, 1));
+    script_do(&s, script_event(TG_EVENT_REVOKED, 1, 1, &rest));
+    script_join(&s, 2, 1);
+    assert_true(script_said(&s, TG_ACTION_TAKE, 2, 3, 4));
+    script_do(&s, script_event(TG_EVENT_WORKER_HOLDS, 2, 1, &tile));
+    assert_null(script_find(&s, TG_ACTION_FREE, 2));
+    script_done(&s, 2, 1, 3, 4, 0);
+    assert_null(script_find(&s, TG_ACTION_FREE, 2));
+    assert_true(script_said(&s, TG_ACTION_FREE, 1, 3, 4));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* The taker dies: another takes. The taker cannot reach the holder: the tile is made again. */
 static void
 test_taker_dies(void **state)
@@ -317,6 +340,7 @@ main(void)
         cmocka_unit_test(test_a_pause_of_its_own_is_held_against_nobody),
         cmocka_unit_test(test_lease),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_a_taker_that_holds_it_already),
         cmocka_unit_test(test_taker_dies),
         cmocka_unit_test(test_taken_just_in_time),
         cmocka_unit_test(test_full_disk),
