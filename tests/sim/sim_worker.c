@@ -283,14 +283,14 @@ say_join(sim_world *w, sim_host *host)
                                  .memory = host->memory_bytes });
 }
 
-/* What runs was assigned by somebody else. */
+/* What runs was assigned by somebody else, and what is here was made for somebody else. */
 static void
 note_orphans(const sim_world *w, sim_host *host)
 {
     for (uint32_t j = 0; j < w->job_count; j++) {
         sim_part *part = &host->part[j];
         for (uint32_t t = part->lo; part->tile != NULL && t < part->hi; t++) {
-            part->tile[t] |= part->tile[t] & SIM_STARTED ? SIM_ORPHAN : 0;
+            part->tile[t] |= part->tile[t] & (SIM_STARTED | SIM_MADE) ? SIM_ORPHAN : 0;
         }
         forget_backlog(part);
     }

@@ -86,7 +86,7 @@ enum {
     SIM_FETCHING = 16,
     SIM_SPILLING = 32,
     SIM_LOADING = 64,
-    SIM_ORPHAN = 128 /* runs, or has run, for a scheduler that is gone */
+    SIM_ORPHAN = 128 /* was begun for a scheduler that is gone */
 };
 
 /* A job in a worker's shell. */
