@@ -292,8 +292,8 @@ sim_faults_end(sim_world *w)
     bool takes = false;
     for (uint32_t i = 0; i < w->host_count; i++) {
         const sim_host *host = &w->host[i];
-        takes = takes || host->id == 0 ||
-                (!host->draining && host->memory_bytes >= w->memory_bytes);
+        takes =
+            takes || host->id == 0 || (!host->draining && host->memory_bytes >= w->memory_bytes);
     }
     if (!takes) { /* nobody would take what they hold */
         sim_crash(w, &w->host[0], false);

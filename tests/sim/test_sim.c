@@ -73,7 +73,7 @@ test_planted_bugs_are_found(void **state)
 {
     (void)state;
     for (int bug = SIM_NO_BUG + 1; bug < SIM_BUGS; bug++) {
-        assert_int_not_equal(seeds_to_find((sim_bug)bug, 100), 0);
+        assert_int_not_equal(seeds_to_find((sim_bug)bug, 1000), 0);
     }
 }
 
