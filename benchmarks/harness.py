@@ -83,7 +83,8 @@ def machine_class():
 
 
 def machine():
-    return f"{machine_class()}, {THREADS} threads used, Python {platform.python_version()}"
+    return (f"{machine_class()}, {THREADS} threads used, Python {platform.python_version()}, "
+            f"load {os.getloadavg()[0]:.1f} before")
 
 
 # --- processes ----------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A whole cluster with nothing to do: a scheduler, workers and this client, each a process, and
- * tasks that are empty. They are tiles of 64 bytes, each by a call that does nothing, and a maximum
- * over them, so that there is a result: one task for each 1,000 or so.
+ * tasks that are empty. They are tiles of 64 bytes, each by a call that only marks it, and the sum
+ * of the marks, which must be the number of tiles: one task for each 1,000 or so.
  *
  *     bench_cluster tasks [tasks [repeats [workers]]]
  *         one line a repeat: tasks, seconds from the start to the result
  *     bench_cluster submit [tasks [repeats [workers]]]
- *         tasks, bytes of the plan as it is sent, seconds from the computation's start to the
+ *         tasks, bytes of the plan as it is sent, seconds from starting the plan to the
  *         scheduler's word that it has the job, seconds from then to the first task that has ended
  */
 #include <inttypes.h>
@@ -17,18 +17,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/array/array.h"
 #include "core/array/grid.h"
-#include "core/wire/plan_wire.h"
 #include "ops/registry.h"
 #include "scheduler/daemon/daemon.h"
 #include "tilegraph/cluster.h"
-#include "tilegraph/session.h"
+#include "tilegraph/plan.h"
+#include "worker/exec/clock.h"
 #include "worker/net/worker.h"
-#include "worker/session/computation.h"
 
 enum { CELLS = 64, OPS_MAX = 1024, WORKERS_MAX = 16 };
 
@@ -38,9 +36,7 @@ static char join[sizeof folder + 8];
 static double
 now_s(void)
 {
-    struct timespec t = { 0 };
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return (double)tg_clock_ns() * 1e-9;
 }
 
 static void
@@ -88,8 +84,8 @@ static tg_status
 idle_run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
 {
     (void)run, (void)in, (void)err;
-    *(unsigned char *)out->data = 1; /* what else is in the tile does not matter: 1 is the most */
-    memset((unsigned char *)out->data + 1, 0, CELLS - 1);
+    memset(out->data, 0, CELLS);
+    *(unsigned char *)out->data = 1;
     return TG_OK;
 }
 
@@ -239,7 +235,7 @@ build(tg_scope *scope, int64_t tasks)
     };
     tg_array *zeros = tg_apply(scope, "full", 0, NULL, 4, full);
     tg_array *idle = tg_apply(scope, "idle", 1, &zeros, 0, NULL);
-    return tg_apply(scope, "max", 1, &idle, 0, NULL);
+    return tg_apply(scope, "sum", 1, &idle, 0, NULL);
 }
 
 static void
@@ -259,77 +255,111 @@ wait_for_workers(tg_session *session, int workers)
     }
 }
 
-/* One computation, which it cancels when a first task has ended and only that is of interest. */
-static void
-measure(tg_session *session, tg_array *array, bool submit)
+static tg_plan *
+make_plan(tg_session *session, tg_array *array, uint64_t *marks)
 {
     tg_error err;
-    unsigned char result = 0;
-    tg_target target = { .array = array, .data = &result };
+    tg_plan *plan = NULL;
+    tg_target target = { .array = array, .data = marks };
+    if (tg_plan_create(session, 1, &target, &plan, &err) != TG_OK) {
+        fail("plan", &err);
+    }
+    return plan;
+}
+
+static tg_computation *
+start(tg_session *session, tg_plan *plan)
+{
+    tg_error err;
     tg_computation *computation = NULL;
-    tg_wire_bytes plan = { 0 };
+    if (tg_plan_start(session, plan, &computation, &err) != TG_OK) {
+        fail("start", &err);
+    }
+    return computation;
+}
+
+/* What a plan takes until the scheduler has it: serializing, sending, its word. The computation is
+ * cancelled when a first task has ended. */
+static void
+submit(tg_session *session, tg_array *array)
+{
+    tg_error err;
+    uint64_t marks = 0;
+    tg_plan *plan = make_plan(session, array, &marks);
+    void *bytes = NULL;
+    size_t size = 0;
     char *text = NULL;
     bool done = false;
     int64_t ended = 0, tasks = 0;
-    if (tg_compute_start(session, 1, &target, &computation, &err) != TG_OK) {
-        fail("start", &err);
+    double begin = now_s();
+    tg_computation *computation = start(session, plan);
+    /* The link keeps the order: an answer to what is asked behind it says that it is there. */
+    if (tg_session_ask(session, "status", &text, &err) != TG_OK) {
+        fail("status", &err);
     }
-    double start = now_s(), accepted = 0;
-    if (submit) {
-        /* The link keeps the order: an answer to what is asked behind it says that it is there. */
-        if (tg_session_ask(session, "status", &text, &err) != TG_OK) {
-            fail("status", &err);
+    double accepted = now_s();
+    if (strstr(text, "\"jobs\": []") != NULL) {
+        fprintf(stderr, "bench_cluster: the scheduler answers, and has no job\n");
+        exit(EXIT_FAILURE);
+    }
+    tg_text_free(text);
+    while (ended == 0 && !done) {
+        if (tg_computation_wait(computation, 1000000, &done, &err) != TG_OK) {
+            fail("the computation", &err);
         }
-        accepted = now_s();
-        if (strstr(text, "\"jobs\": []") != NULL) {
-            fprintf(stderr, "bench_cluster: the scheduler answers, and has no job\n");
-            exit(EXIT_FAILURE);
-        }
-        tg_text_free(text);
-        while (ended == 0 && !done) {
-            if (tg_computation_wait(computation, 1000000, &done, &err) != TG_OK) {
-                fail("the computation", &err);
-            }
-            tg_computation_progress(computation, &ended, &tasks);
-        }
-        double first = now_s();
-        if (tg_wire_write_plan(computation->run->plan, NULL, &plan, &err) != TG_OK) {
-            fail("plan", &err);
-        }
-        printf("%" PRId64 " %zu %.6f %.6f\n", tasks, plan.size, accepted - start, first - accepted);
-        tg_wire_bytes_fini(&plan);
-        tg_computation_cancel(computation);
-        if (tg_computation_wait(computation, -1, &done, &err) == TG_OK) {
-            fprintf(stderr, "bench_cluster: it had ended before it was cancelled\n");
-        }
-    } else {
-        while (!done) {
-            if (tg_computation_wait(computation, -1, &done, &err) != TG_OK) {
-                fail("the computation", &err);
-            }
-        }
-        double end = now_s();
         tg_computation_progress(computation, &ended, &tasks);
-        if (result != 1 || ended != tasks) {
-            fprintf(stderr, "bench_cluster: a wrong result: %d\n", result);
-            exit(EXIT_FAILURE);
-        }
-        printf("%" PRId64 " %.6f\n", tasks, end - start);
     }
-    (void)fflush(stdout);
+    double first = now_s();
+    if (tg_plan_to_bytes(plan, &bytes, &size, &err) != TG_OK) {
+        fail("plan", &err);
+    }
+    printf("%" PRId64 " %zu %.6f %.6f\n", tasks, size, accepted - begin, first - accepted);
+    tg_plan_bytes_free(bytes, size);
+    tg_computation_cancel(computation);
+    if (tg_computation_wait(computation, -1, &done, &err) == TG_OK) {
+        fprintf(stderr, "bench_cluster: it had ended before it was cancelled\n");
+    }
     tg_computation_destroy(computation);
+    tg_plan_destroy(plan);
+}
+
+/* All of it: planning, sending, the tasks, the result. */
+static void
+compute(tg_session *session, tg_array *array, int64_t tiles)
+{
+    tg_error err;
+    uint64_t marks = 0;
+    bool done = false;
+    int64_t ended = 0, tasks = 0;
+    double begin = now_s();
+    tg_plan *plan = make_plan(session, array, &marks);
+    tg_computation *computation = start(session, plan);
+    while (!done) {
+        if (tg_computation_wait(computation, -1, &done, &err) != TG_OK) {
+            fail("the computation", &err);
+        }
+    }
+    double end = now_s();
+    tg_computation_progress(computation, &ended, &tasks);
+    if (marks != (uint64_t)tiles || ended != tasks || tasks < tiles) {
+        fprintf(stderr, "bench_cluster: a wrong result: %" PRIu64 "\n", marks);
+        exit(EXIT_FAILURE);
+    }
+    printf("%" PRId64 " %.6f\n", tasks, end - begin);
+    tg_computation_destroy(computation);
+    tg_plan_destroy(plan);
 }
 
 int
 main(int argc, char **argv)
 {
-    bool submit = argc > 1 && strcmp(argv[1], "submit") == 0;
+    bool submits = argc > 1 && strcmp(argv[1], "submit") == 0;
     int64_t tasks = argc > 2 ? atoll(argv[2]) : 200000;
     int repeats = argc > 3 ? atoi(argv[3]) : 3, workers = argc > 4 ? atoi(argv[4]) : 2;
     pid_t pids[WORKERS_MAX + 1];
     int pipe_end = -1;
     tg_error err;
-    if (argc < 2 || (!submit && strcmp(argv[1], "tasks") != 0) || tasks < 1 || workers < 1 ||
+    if (argc < 2 || (!submits && strcmp(argv[1], "tasks") != 0) || tasks < 1 || workers < 1 ||
         workers > WORKERS_MAX) {
         fprintf(stderr, "bench_cluster tasks|submit [tasks [repeats [workers]]]\n");
         return 2;
@@ -346,7 +376,12 @@ main(int argc, char **argv)
         fail("build", tg_scope_error(scope));
     }
     for (int i = 0; i < repeats; i++) {
-        measure(session, array, submit);
+        if (submits) {
+            submit(session, array);
+        } else {
+            compute(session, array, tasks);
+        }
+        (void)fflush(stdout);
     }
     tg_scope_destroy(scope);
     tg_session_close(session);

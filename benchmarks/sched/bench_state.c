@@ -3,8 +3,10 @@
  * The scheduler's state by itself.
  *
  *     bench_state alone [tasks [repeats]]
- *         tasks with three dependencies on 16 model workers that answer at once; one line a repeat:
- *         tasks a second, bytes per task (the graph's, the state's)
+ *         tasks with three dependencies on 16 model workers that answer at once; two lines a
+ *         repeat, for workers that answer what they were assigned as it came, up to hundreds of
+ *         tasks, and for some that answer each task by itself: tasks in an answer at most, tasks a
+ *         second, bytes per task (the graph's, the state's at its largest)
  *     bench_state efficiency
  *         10 ms tasks in virtual time; a line each for 64 and 1,000 workers: workers, efficiency,
  *         tasks, and steps of the scheduler
@@ -12,12 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/base/size.h"
 #include "scheduler/state/state.h"
 #include "tests/sim/sim.h"
+#include "worker/exec/clock.h"
 
-enum { WORKERS = 16, DEPENDENCIES = 3, STRIP = 1000, RANGES = 1 << 12 };
+enum { WORKERS = 16, DEPENDENCIES = 3, STRIP = 1000, RANGES = 1 << 12, BYTES_EVERY = 256 };
 
 /* What a worker was assigned and has not answered. */
 typedef struct queue {
@@ -32,16 +35,9 @@ typedef struct bench {
     uint8_t *ended;
     uint16_t *stage;
     int64_t now_ns, bytes;
+    uint32_t at_once; /* tasks in one answer, at most */
     bool finished;
 } bench;
-
-static double
-now_s(void)
-{
-    struct timespec t = { 0 };
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* Strips of tasks, each of which reads the three before it in its strip. */
 static tg_status
@@ -86,7 +82,7 @@ is_ready(const bench *b, tg_range range)
     return ready;
 }
 
-/* Answers one range that is ready, if there is one. */
+/* Answers the first range that is ready, or the begin of it, if there is one. */
 static tg_status
 answer(bench *b, uint64_t w, tg_error *err)
 {
@@ -98,8 +94,13 @@ answer(bench *b, uint64_t w, tg_error *err)
     }
     if (at < q->count) {
         tg_range range = q->range[at];
-        q->count--;
-        memmove(&q->range[at], &q->range[at + 1], (q->count - at) * sizeof *q->range);
+        if (range.hi - range.lo > b->at_once) {
+            range.hi = range.lo + b->at_once;
+            q->range[at].lo = range.hi;
+        } else {
+            q->count--;
+            memmove(&q->range[at], &q->range[at + 1], (q->count - at) * sizeof *q->range);
+        }
         memset(b->ended + range.lo, 1, range.hi - range.lo);
         status = step(b,
                       (tg_sched_event){ .kind = TG_EVENT_DONE,
@@ -116,18 +117,21 @@ static tg_status
 work(bench *b, tg_error *err)
 {
     tg_status status = TG_OK;
-    b->bytes = tg_sched_bytes(b->sched);
-    for (uint64_t w = 0; status == TG_OK && !b->finished; w = (w + 1) % WORKERS) {
-        status = answer(b, w, err);
+    for (uint64_t i = 0; status == TG_OK && !b->finished; i++) {
+        if (i % BYTES_EVERY == 0) {
+            b->bytes = tg_max_i64(b->bytes, tg_sched_bytes(b->sched));
+        }
+        status = answer(b, i % WORKERS, err);
     }
     return status;
 }
 
 static tg_status
-alone(uint32_t count, tg_error *err)
+alone(uint32_t count, uint32_t at_once, tg_error *err)
 {
     bench *b = calloc(1, sizeof *b);
     uint8_t kept = 0;
+    b->at_once = at_once;
     tg_tasks_init(&b->tasks);
     b->ended = calloc(count, 1);
     b->stage = calloc(count, sizeof *b->stage);
@@ -142,15 +146,16 @@ alone(uint32_t count, tg_error *err)
                                         .memory_bytes = 1 << 30 },
                       err);
     }
-    double start = now_s();
+    int64_t start = tg_clock_ns();
     if (status == TG_OK) {
         status = step(
             b, (tg_sched_event){ .kind = TG_EVENT_JOB_SUBMITTED, .job = 1, .spec = &spec }, err);
     }
     status = status == TG_OK ? work(b, err) : status;
-    double seconds = now_s() - start;
+    double seconds = (double)(tg_clock_ns() - start) * 1e-9;
     if (status == TG_OK) {
-        printf("%.0f %.1f %.1f\n", count / seconds, (double)tg_tasks_bytes(&b->tasks) / count,
+        printf("%u %.0f %.1f %.1f\n", at_once, count / seconds,
+               (double)tg_tasks_bytes(&b->tasks) / count + (double)sizeof *b->stage,
                (double)b->bytes / count);
     }
     tg_sched_destroy(b->sched);
@@ -194,7 +199,7 @@ main(int argc, char **argv)
         uint32_t tasks = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000000;
         long repeats = argc > 3 ? strtol(argv[3], NULL, 10) : 5;
         for (long i = 0; ok && i < repeats; i++) {
-            ok = alone(tasks, &err) == TG_OK;
+            ok = alone(tasks, UINT32_MAX, &err) == TG_OK && alone(tasks, 1, &err) == TG_OK;
         }
     } else if (ok && strcmp(argv[1], "efficiency") == 0) {
         ok = efficiency(64, 400) && efficiency(1000, 400);

@@ -3,6 +3,9 @@
 #include "scheduler/net/zap.h"
 
 #include <errno.h>
+#if defined(__GLIBC__)
+#    include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +78,15 @@ tg_zmq_context(void **out, tg_error *err)
     tg_status status = this_process(&p, err);
     *out = status == TG_OK ? p->context : NULL;
     return status;
+}
+
+void
+tg_zmq_keep_memory(void)
+{
+#if defined(__GLIBC__)
+    (void)mallopt(M_MMAP_THRESHOLD, 8 << 20);  /* frames of data have 4 MiB at most, */
+    (void)mallopt(M_TRIM_THRESHOLD, 32 << 20); /* and 16 of 1 MiB wait in each direction */
+#endif
 }
 
 /* -- the handler ---------------------------------------------------------------------------- */

@@ -24,6 +24,10 @@ typedef struct tg_zap_domain tg_zap_domain;
 /* Threads of the context: the first is for control alone, the others for data. */
 enum { TG_ZMQ_CONTROL_AFFINITY = 1, TG_ZMQ_DATA_AFFINITY = 2 | 4 };
 TG_MUST_USE tg_status tg_zmq_context(void **out, tg_error *err);
+/* For programs of our own, at their start: memory that the C library has got for frames stays with
+ * it. libzmq asks for that of each frame anew, and glibc would give it back to the system after
+ * each few: half of what a gigabyte by TCP takes of the processors (measured) is getting pages. */
+void tg_zmq_keep_memory(void);
 
 TG_MUST_USE tg_status tg_zap_open(tg_zap_domain **out, tg_error *err);
 void tg_zap_close(tg_zap_domain *domain);

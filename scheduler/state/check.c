@@ -154,17 +154,19 @@ check_worker(const tg_sched *sched, uint16_t slot)
 {
     const char *broken = NULL;
     const tg__worker *w = &sched->worker[slot];
-    uint32_t outstanding = 0, held = 0;
+    uint32_t outstanding = 0, ready = 0, held = 0;
     int64_t load[TG__CLASSES] = { 0 };
     for (size_t i = 0; i < sched->jobs.count; i++) {
         const tg__part *part = &sched->jobs.entries[i].as.job->part[slot];
         for (int class = 0; class < TG__CLASSES; class ++) {
             outstanding += part->count[class];
+            ready += class != TG__BLOCKED ? part->count[class] : 0;
             load[class] += part->load[class];
         }
         held += part->held;
     }
-    MUST(outstanding == w->outstanding && held == w->held, "the counts of a worker are wrong");
+    MUST(outstanding == w->outstanding && ready == w->ready && held == w->held,
+         "the counts of a worker are wrong");
     for (int class = 0; class < TG__CLASSES; class ++) {
         MUST(load[class] == w->load[class], "the load of a worker is wrong");
     }
@@ -179,7 +181,7 @@ tg_sched_check(const tg_sched *sched)
 {
     const char *broken = NULL;
     size_t bytes = sched->slot_capacity * sizeof(tg__part);
-    uint32_t suspects = 0, returned = 0, workers = 0;
+    uint32_t suspects = 0, returned = 0, workers = 0, outstanding = 0;
     tg__part *part = NULL;
     for (size_t i = 0; i < sched->jobs.count; i++) {
         const tg__job *job = sched->jobs.entries[i].as.job;
@@ -198,7 +200,9 @@ tg_sched_check(const tg_sched *sched)
         broken = check_worker(sched, slot);
         MUST(broken == NULL, broken);
         workers += sched->worker[slot].alive;
+        outstanding += sched->worker[slot].outstanding;
     }
+    MUST(outstanding == sched->outstanding, "workers do not add up");
     MUST(workers == sched->alive && workers == sched->workers.count, "workers do not add up");
     MUST(sched->look_count == 0, "a worker was not looked at");
 out:

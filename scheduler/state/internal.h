@@ -111,6 +111,7 @@ typedef struct tg__worker {
     uint32_t threads;
     int64_t memory_bytes, heard_ns;
     uint32_t outstanding; /* assigned, of all jobs */
+    uint32_t ready;       /* those of them that are not blocked */
     uint32_t held;        /* tiles, of all jobs */
     int64_t load[TG__CLASSES];
     uint64_t stamp;
@@ -140,12 +141,13 @@ struct tg_sched {
     uint32_t reserved, draining;
     uint64_t stamp;
     uint32_t suspects, returned; /* over all jobs */
+    uint32_t outstanding;        /* over all workers */
     tg__index workers, jobs;
     tg__job **queue; /* jobs with something to assign: a heap */
     size_t queue_count, queue_capacity;
     tg__take *takes;
     size_t take_count, takes_capacity;
-    int64_t lease_due_ns, stuck_due_ns, straggler_due_ns, begin_due_ns;
+    int64_t lease_due_ns, stuck_due_ns, straggler_due_ns, begin_due_ns, steal_due_ns;
     tg_sched_action *actions;
     size_t action_count, actions_capacity;
     bool messages;
@@ -268,6 +270,13 @@ tg__able(const tg__worker *w)
     return w->alive && !w->draining && !w->full && !w->reserved;
 }
 
+/* Threads with nothing to run, but for what may be given to them. */
+static inline uint32_t
+tg__spare_threads(const tg__worker *w)
+{
+    return tg__able(w) && w->ready < w->threads ? w->threads - w->ready : 0;
+}
+
 static inline bool
 tg__fits(const tg__job *job, const tg__worker *w)
 {
@@ -324,8 +333,12 @@ bool tg__assign(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bo
 /* Where its share puts it; also puts it in, or takes it out. The queue has room for all jobs. */
 void tg__queue_update(tg_sched *sched, tg__job *job);
 
-/* --- straggler.c, share.c, watch.c --------------------------------------------------------------
+/* --- steal.c, straggler.c, share.c, watch.c -----------------------------------------------------
  */
+
+/* The worker was looked at: if threads of it have nothing, others may soon be asked for theirs. */
+void tg__steal_soon(tg_sched *sched, uint16_t slot);
+void tg__steal(tg_sched *sched);
 
 /* The other worker of a task with TG__TWIN. */
 tg__twin *tg__twin_find(const tg__job *job, uint32_t t);

@@ -46,6 +46,8 @@ leave_worker(tg_sched *sched, tg__job *job, uint16_t slot)
     for (int class = 0; class < TG__CLASSES; class ++) {
         w->load[class] -= part->load[class];
         w->outstanding -= part->count[class];
+        sched->outstanding -= part->count[class];
+        w->ready -= class != TG__BLOCKED ? part->count[class] : 0;
     }
     w->held -= part->held;
     for (size_t i = 0; i < w->run_count; i++) {

@@ -28,6 +28,7 @@ un_end(tg_sched *sched, tg__job *job, uint32_t t)
     }
     task->wait = wait;
     job->ended--;
+    job->retries++;
     tg__return(sched, job, t);
     return wanted;
 }
@@ -39,6 +40,7 @@ tg__lineage_worker(tg_sched *sched, tg__job *job, uint16_t slot)
         tg__task *task = &job->task[t];
         tg__life life = tg__life_of(task);
         if (life == TG__ASSIGNED && task->owner == slot) {
+            job->retries++;
             tg__unassign(sched, job, t);
         } else if (life == TG__ENDED &&
                    (task->flags & TG__HELD ? task->owner == slot : task->need != 0)) {

@@ -170,8 +170,8 @@ give_returned(tg_sched *sched, tg__job *job, uint16_t slot, uint32_t limit)
 
 /*
  * How many tasks of a class to give at once; 0: none. What there is room for; but of the last ones
- * a share only, so that all workers end together (a thread that is idle may always have one), and
- * of the room a part only, if other jobs want it too.
+ * a share only, so that all workers end together (a thread that has nothing to run may always have
+ * one), and of the room a part only, if other jobs want it too.
  */
 static uint32_t
 portion(const tg_sched *sched, const tg__job *job, uint16_t slot, tg__class class)
@@ -194,7 +194,7 @@ portion(const tg_sched *sched, const tg__job *job, uint16_t slot, tg__class clas
         if (sched->queue_count > 1) {
             n = tg_min_i64(n, tg_max_i64(credit_of(sched, w) / job->cost / 8, 1));
         }
-        n = tg_min_i64(n, tg_max_i64(share, w->threads) - has);
+        n = tg_min_i64(n, tg_max_i64(share - has, tg__spare_threads(w)));
     }
     return n > 0 ? (uint32_t)tg_min_i64(n, left) : 0;
 }
@@ -315,9 +315,17 @@ tg__place(tg_sched *sched, uint64_t job_id)
         sched->threads += tg__able(&sched->worker[slot]) ? sched->worker[slot].threads : 0;
         tg__look(sched, slot);
     }
-    for (size_t i = 0; i < sched->look_count; i++) {
-        sched->worker[sched->look[i]].looked = false;
-        place_worker(sched, sched->look[i]);
+    for (int spare = 1; spare >= 0; spare--) { /* who has nothing to run goes first */
+        for (size_t i = 0; i < sched->look_count; i++) {
+            tg__worker *w = &sched->worker[sched->look[i]];
+            if (w->looked && (spare == 0 || tg__spare_threads(w) != 0)) {
+                w->looked = false;
+                place_worker(sched, sched->look[i]);
+            }
+        }
+    }
+    for (size_t i = 0; i < sched->look_count; i++) { /* when all have what they get */
+        tg__steal_soon(sched, sched->look[i]);
     }
     sched->look_count = 0;
     for (size_t i = 0; all && i < sched->jobs.count; i++) {

@@ -296,6 +296,7 @@ tg__on_failed(tg_sched *sched, const tg_sched_event *event, tg_error *err)
             fail_job(sched, job, event);
             job = NULL;
         } else if (mine) {
+            job->retries++;
             tg__unassign(sched, job, t);
         } else {
             tg__twin_remove(sched, job, twin);

@@ -58,7 +58,7 @@ tg_sched_create(const tg_sched_options *options, tg_sched **out, tg_error *err)
              "no memory for a scheduler");
     set_options(sched, options);
     sched->lease_due_ns = sched->stuck_due_ns = sched->straggler_due_ns = INT64_MAX;
-    sched->begin_due_ns = INT64_MAX;
+    sched->begin_due_ns = sched->steal_due_ns = INT64_MAX;
     *out = sched;
     sched = NULL;
 out:
@@ -168,6 +168,7 @@ tg_sched_deadline(const tg_sched *sched)
 {
     int64_t due = tg_min_i64(sched->lease_due_ns, sched->stuck_due_ns);
     due = tg_min_i64(due, tg_min_i64(sched->straggler_due_ns, sched->begin_due_ns));
+    due = tg_min_i64(due, sched->steal_due_ns);
     return sched->postponed ? tg_min_i64(due, sched->now_ns + second / 100) : due;
 }
 

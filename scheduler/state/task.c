@@ -37,8 +37,10 @@ tg__count(tg_sched *sched, tg__job *job, uint16_t slot, tg__class class, int32_t
     w->load[class] += part->load[class] - old;
     if (class != TG__BLOCKED) {
         job->load += part->load[class] - old;
+        w->ready += (uint32_t)delta;
     }
     w->outstanding += (uint32_t)delta;
+    sched->outstanding += (uint32_t)delta;
     job->assigned += (uint32_t)delta;
 }
 
@@ -98,7 +100,6 @@ tg__return(tg_sched *sched, tg__job *job, uint32_t t)
         tg__give_back(sched, job, t);
     }
     job->low = t < job->low ? t : job->low;
-    job->retries++;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is due by time: leases that are over, jobs that do not move, stragglers. Each knows when it
- * is due at the earliest, so that most steps look at three numbers.
+ * What is due by time: leases that are over, jobs that do not move, stragglers, idle workers. Each
+ * knows when it is due at the earliest, so that most steps look at a few numbers.
  */
 #include <inttypes.h>
 
@@ -111,5 +111,8 @@ tg__watch(tg_sched *sched)
     }
     if (sched->now_ns >= sched->straggler_due_ns) {
         tg__stragglers(sched);
+    }
+    if (sched->now_ns >= sched->steal_due_ns) {
+        tg__steal(sched);
     }
 }

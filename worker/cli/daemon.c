@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "scheduler/net/zap.h"
 #include "worker/cli/man.h"
 
 int
@@ -27,6 +28,7 @@ tg_daemon_main(const tg_command *command, int argc, char **argv)
     if (code == TG_EXIT_OK && help) {
         tg_command_print_help(command);
     } else if (code == TG_EXIT_OK) {
+        tg_zmq_keep_memory();
         code = command->run(&args);
     }
     return code;

@@ -196,6 +196,75 @@ test_full_disk(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* All tasks waited for the first, on the only worker: one that comes later gets half of those that
+ * have to wait for a thread, and none of them counts as done again. */
+static void
+test_idle_worker_steals(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_sched_progress progress;
+    tg_range back = { 5, 9 };
+    (void)state;
+    memset(&g, 0, sizeof g);
+    for (uint32_t t = 0; t < 9; t++) {
+        (void)script_add(&g, 0, t > 0 ? 1 : 0, (uint32_t[]){ 0 });
+    }
+    script_freeze(&g);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_submit(&s, 1, &g);
+    script_done(&s, 1, 1, 0, 1, 1000);
+    script_join(&s, 2, 1);
+    assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 0);
+    s.now_ns = tg_sched_deadline(s.sched);
+    assert_int_equal(s.now_ns, SECOND / 50);
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_true(script_said(&s, TG_ACTION_REVOKE, 1, 5, 9));
+    assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 4);
+    script_do(&s, script_event(TG_EVENT_REVOKED, 1, 1, &back));
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 5, 9));
+    assert_true(script_said(&s, TG_ACTION_LOCATE, 2, 0, 1));
+    assert_true(tg_sched_progress_of(s.sched, 1, &progress));
+    assert_int_equal(progress.retries, 0);
+    s.now_ns += SECOND; /* nobody is idle: nobody is asked for anything more */
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 0);
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
+/* All that the second worker was assigned waits for a tile of the first, which has much to do
+ * before: it gets a share of that, though it is not without tasks. */
+static void
+test_blocked_worker_steals(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range back = { 4, 6 };
+    (void)state;
+    memset(&g, 0, sizeof g);
+    for (uint32_t t = 0; t < 12; t++) { /* the first; its readers; those of the last of these */
+        (void)script_add(&g, 0, t > 0 ? 1 : 0, (uint32_t[]){ t < 6 ? 0 : 5 });
+    }
+    script_freeze(&g);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_join(&s, 2, 1);
+    script_submit(&s, 1, &g);
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 1, 0, 6));
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 6, 12));
+    script_done(&s, 1, 1, 0, 1, 1000);
+    s.now_ns = SECOND / 50;
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_true(script_said(&s, TG_ACTION_REVOKE, 1, 4, 6));
+    assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 2);
+    script_do(&s, script_event(TG_EVENT_REVOKED, 1, 1, &back));
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 4, 5));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* One task hangs at the end: an idle worker gets it too, and the slower of the two is revoked. */
 static void
 doubled(script *s, script_graph *g)
@@ -344,6 +413,8 @@ main(void)
         cmocka_unit_test(test_taker_dies),
         cmocka_unit_test(test_taken_just_in_time),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_idle_worker_steals),
+        cmocka_unit_test(test_blocked_worker_steals),
         cmocka_unit_test(test_straggler_loses),
         cmocka_unit_test(test_straggler_dies),
         cmocka_unit_test(test_loser_learns_where_the_tile_is),
