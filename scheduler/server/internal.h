@@ -103,6 +103,8 @@ struct tg_server {
 /* --- server.c -----------------------------------------------------------------------------------
  */
 
+/* It is called. */
+void tg__server_begin(tg_server *server, int64_t now_ns);
 void tg__server_send(tg_server *server, uint64_t peer, const tg_message *message);
 /* The event is taken, and its actions are carried out. TG_ERR_MEMORY: nothing has changed. */
 TG_MUST_USE tg_status tg__server_step(tg_server *server, const tg_sched_event *event,

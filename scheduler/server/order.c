@@ -298,7 +298,7 @@ tg_server_expanded(tg_server *server, int64_t now_ns, uint64_t job, const tg_sch
     tg_error err = { 0 };
     tg__order *order = server->expanding;
     TG_ASSERT(order != NULL && order->id == job);
-    server->now_ns = tg_max_i64(server->now_ns, now_ns);
+    tg__server_begin(server, now_ns);
     server->expanding = NULL;
     if (spec == NULL) {
         err = *error;

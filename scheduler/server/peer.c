@@ -234,13 +234,10 @@ tg__peer_expel(tg_server *server, uint64_t id, const char *why)
 void
 tg__peer_expired(tg_server *server, uint64_t id)
 {
-    static const char why[] = "the scheduler has not heard of you within the lease: you count as "
-                              "dead, and your work has gone to others; join anew";
     tg__peer *peer = tg__peer_find(server, id);
     if (peer != NULL) {
-        if (!peer->leaving) {
-            tg__server_send(server, id, &(tg_message){ .kind = TG_MESSAGE_REFUSED, .text = why });
-            close_peer(server, id, why);
+        if (!peer->leaving) { /* its link ends, without REFUSED: should it live, it joins anew */
+            close_peer(server, id, "it was not heard of within the lease, and counts as dead");
         }
         server->counts.left++;
         tg__happened_to_all(server,

@@ -309,7 +309,7 @@ tg_server_restore(tg_server *server, int64_t now_ns, const void *bytes, size_t c
     size_t length = 0;
     *good = 0;
     tg_message_reader_init(&reader, NULL, 0);
-    server->now_ns = tg_max_i64(server->now_ns, now_ns);
+    tg__server_begin(server, now_ns);
     while (tg_journal_next(&journal, &payload, &length)) {
         tg_message_reader_fini(&reader);
         tg_message_reader_init(&reader, payload, length);

@@ -189,9 +189,14 @@ out:
 /* --- time ---------------------------------------------------------------------------------------
  */
 
-static void
-begin(tg_server *server, int64_t now_ns)
+void
+tg__server_begin(tg_server *server, int64_t now_ns)
 {
+    /* It was asleep, or this process paused: then clients may be about to come back. */
+    bool slept = now_ns - server->now_ns > server->options.grace_ns;
+    if (slept && server->keep_due_ns <= now_ns) {
+        server->keep_due_ns = now_ns + server->options.grace_ns;
+    }
     server->now_ns = tg_max_i64(server->now_ns, now_ns);
 }
 
@@ -220,7 +225,7 @@ tg_server_message(tg_server *server, int64_t now_ns, uint64_t peer, unsigned rol
 {
     tg_status status = TG_OK;
     tg_error err = { 0 };
-    begin(server, now_ns);
+    tg__server_begin(server, now_ns);
     tg__peer *who = tg__peer_find(server, peer);
     server->counts.messages++;
     if (who == NULL || !who->leaving) {
@@ -238,7 +243,7 @@ tg_server_message(tg_server *server, int64_t now_ns, uint64_t peer, unsigned rol
 void
 tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
 {
-    begin(server, now_ns);
+    tg__server_begin(server, now_ns);
     tg__peer *who = tg__peer_find(server, peer);
     tg__answers_forget(server, peer);
     if (who != NULL && !who->leaving) {
@@ -256,7 +261,7 @@ tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
 void
 tg_server_time(tg_server *server, int64_t now_ns)
 {
-    begin(server, now_ns);
+    tg__server_begin(server, now_ns);
     if (tg__server_step(server, &(tg_sched_event){ .kind = TG_EVENT_TIME }, NULL) != TG_OK) {
         tg__server_retry(server);
     }

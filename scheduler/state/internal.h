@@ -51,6 +51,7 @@ typedef struct tg__part {
     uint32_t held;             /* tiles */
     int64_t load[TG__CLASSES]; /* ns of work that the counts stand for */
     bool planned;              /* it has the plan */
+    bool past; /* it had a part before: what has ended there then counts with it, not here */
 } tg__part;
 
 typedef struct tg__note {

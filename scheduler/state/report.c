@@ -387,8 +387,9 @@ holds(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
         /* Which of its readers have ended, the worker does not know. */
         task->flags |= task->flags & TG__HELD ? TG__SHARED : 0;
         tg__lineage_spare(sched, job, t);
-    } else if (!(task->flags & TG__HELD) && runs(job, t, slot)) {
-        /* It was assigned it meanwhile, and will say DONE. */
+    } else if (runs(job, t, slot) || twin_at(job, t, slot) != NULL ||
+               (sched->take_count != 0 && tg__take_find(sched, job, t, slot) != NULL)) {
+        /* It was assigned it meanwhile, or asked to take it, and will say DONE. */
     } else if (!(task->flags & TG__HELD) || task->owner != slot) {
         tg__free_surplus(sched, job, t, slot);
     }
@@ -413,7 +414,7 @@ tg__on_holds(tg_sched *sched, const tg_sched_event *event, tg_error *err)
         actions += job->part[i].held;
     }
     TG_TRY(tg__out_reserve(sched, actions, err));
-    job->part[slot].planned = true;
+    job->part[slot].planned = job->part[slot].past = true;
     for (size_t i = 0; i < event->range_count; i++) {
         for (uint32_t t = event->ranges[i].lo; t < event->ranges[i].hi; t++) {
             holds(sched, job, t, slot);

@@ -260,8 +260,9 @@ tg__end(tg_sched *sched, tg__job *job, uint32_t t, uint16_t slot)
     }
     tg__set_life(task, TG__ENDED);
     /* Of a tile that is made again a reader may have ended there before it was, and the word of it
-     * may be under way: then the worker does not know either when it is needed no more. */
-    bool shared = (task->flags & TG__EXTRA) != 0;
+     * may be under way: then the worker does not know either when it is needed no more. So it is
+     * with one that had a part in the job before. */
+    bool shared = (task->flags & TG__EXTRA) != 0 || job->part[slot].past;
     task->flags &= (uint8_t) ~(TG__EXTRA | TG__SHARED);
     task->owner = slot;
     job->ended++;

@@ -8,11 +8,20 @@
 #include "core/base/size.h"
 #include "scheduler/state/internal.h"
 
+/* Called so much later than asked for, this process was paused (SIGSTOP, a laptop's lid): what the
+ * workers said meanwhile is still to be read. */
+static bool
+was_paused(const tg_sched *sched)
+{
+    return sched->now_ns - sched->lease_due_ns > sched->options.lease_ns / 4;
+}
+
 static void
 leases(tg_sched *sched)
 {
-    int64_t next = INT64_MAX;
-    for (uint16_t slot = 0; slot < sched->slot_count; slot++) {
+    bool paused = was_paused(sched);
+    int64_t next = paused ? sched->now_ns + sched->options.lease_ns / 4 : INT64_MAX;
+    for (uint16_t slot = 0; !paused && slot < sched->slot_count; slot++) {
         if (sched->worker[slot].alive) {
             int64_t due = sched->worker[slot].heard_ns + sched->options.lease_ns;
             if (due <= sched->now_ns && tg__worker_lose(sched, slot, true, NULL) != TG_OK) {

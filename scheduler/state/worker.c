@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "scheduler/state/internal.h"
 
@@ -104,7 +105,7 @@ tg__on_joined(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     tg__index_add(&sched->workers, event->worker)->as.slot = slot;
     sched->alive++;
     sched->look_all = true; /* not it alone: it may be the first that a job fits on */
-    sched->lease_due_ns = 0;
+    sched->lease_due_ns = tg_min_i64(sched->lease_due_ns, sched->now_ns);
     tg__drain_scan_all(sched);
 out:
     return status;
@@ -203,7 +204,7 @@ tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
             tg__blame(job, slot);
             tg__lineage_worker(sched, job, slot);
             tg__queue_update(sched, job);
-            part->planned = false;
+            part->planned = part->past = false;
         }
     }
     bury(sched, slot);

@@ -2,16 +2,21 @@
 #ifndef TG_SIM_SIM_H
 #define TG_SIM_SIM_H
 /*
- * What: a whole cluster in one thread, from one seed: the real scheduler's state and the real
- * agents of workers, which talk by real messages over real links; and models of threads, disks,
- * clients and the network, under a virtual clock. Faults are injected for a while (safety), then
- * they stop and all jobs must end within a bound (liveness).
+ * What: a whole cluster in one thread, from one seed: the real scheduler (scheduler/server, with
+ * its state and its journal) and the real agents of workers, which talk by real messages over real
+ * links; and models of threads, disks, clients and the network, under a virtual clock. Faults are
+ * injected for a while (safety), then they stop and all jobs must end within a bound (liveness).
  *
- * There is no time of day: what is simulated sees one clock, which never goes back, as the daemons
- * see CLOCK_MONOTONIC. Nothing they decide depends on another, so jumps of it are no fault to draw.
+ * A scheduler that crashes comes back under another number, with what its journal holds, or with
+ * nothing; a torn tail of the journal may be lost. Workers keep their tiles and say what they hold,
+ * clients say again what they want.
  *
- * What is checked: tg_sched_check and tg_agent_check after every step; every value that is
- * computed, fetched, read from disk and handed over is that of the serial run; the memory law, by
+ * The time of day jumps, and is asked for; what is simulated goes by another clock, which never
+ * goes back, as the daemons go by CLOCK_MONOTONIC. That jumps change nothing is a test.
+ *
+ * What is checked: tg_server_check and tg_agent_check after every step; every value that is
+ * computed, fetched, read from disk and handed over is that of the serial run; what is said to be
+ * in a store is there; the memory law, by
  * the shell's own count; what a task reads is there while it runs; a task that is assigned alone is
  * alone; a worker that is dismissed holds nothing; an innocent task is never blamed; every job ends
  * as it must, and then nothing is left of it, neither with the scheduler nor on any worker, in
@@ -31,6 +36,9 @@ typedef enum sim_bug {
     SIM_DROP_DROP,   /* a job is not dropped by one worker */
     SIM_DROP_LOST,   /* workers do not say that a tile is lost */
     SIM_DROP_ENDS,   /* nor, now and then, that tasks have ended */
+    SIM_OLD_WORDS,   /* a new scheduler hears what a worker had to say to the former */
+    SIM_OWN_NUMBER,  /* a worker speaks of itself by a number that nobody else knows */
+    SIM_FALSE_HELD,  /* it says that it holds tiles which it has freed */
     SIM_BUGS
 } sim_bug;
 
@@ -50,6 +58,12 @@ typedef struct sim_options {
     bool harsh;       /* the network doubles, loses and reorders frames */
     /* Faults a second, over all workers. */
     double crash, cut, stall, pause, slow, join, drain, full;
+    double down;       /* the scheduler crashes, and comes back */
+    double hang;       /* it is paused */
+    double jump;       /* of the time of day */
+    bool journal;      /* it has one */
+    double torn;       /* of its crashes: the end of the journal is lost */
+    int64_t grace_ns;  /* it waits so long for workers, with a journal */
     double silent;     /* of crashes: nobody notices but by the lease */
     double peer;       /* of fetches: the holder cannot be reached */
     double rot;        /* of loads: what was on disk is not what was written */

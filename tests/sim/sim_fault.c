@@ -48,6 +48,12 @@ sim_draw(uint64_t seed)
     o.spill = sim_chance(&rng, 0.85);
     o.harsh = sim_chance(&rng, 0.3);
     o.safety_ns = (int64_t)1000000000 * (2 + sim_below(&rng, 8));
+    o.down = draw(&rng, 0.15);
+    o.hang = draw(&rng, 0.1);
+    o.jump = draw(&rng, 1);
+    o.journal = sim_chance(&rng, 0.7);
+    o.torn = sim_unit(&rng) * 0.5;
+    o.grace_ns = (int64_t)(2e8 + sim_unit(&rng) * 1e9);
     return o;
 }
 
@@ -60,11 +66,14 @@ sim_describe(const sim_options *o, char *text, size_t bytes)
         "crash %.2f (silent %.2f restart %.2f) cut %.2f stall %.2f pause %.2f slow %.2f "
         "join %.2f drain %.2f full %.2f rot %.3f peer %.3f memory %.1f spill %d harsh %d flaky "
         "%.3f poison %.2f fatal %.2f "
-        "cancel %.2f persist %.2f safety %.0f s",
+        "cancel %.2f persist %.2f down %.2f (journal %d torn %.2f grace %.0f ms) hang %.2f jump "
+        "%.2f "
+        "safety %.0f s",
         (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
         (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent, o->restart,
         o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->rot, o->peer, o->memory,
-        o->spill, o->harsh, o->flaky, o->poison, o->fatal, o->cancel, o->persist,
+        o->spill, o->harsh, o->flaky, o->poison, o->fatal, o->cancel, o->persist, o->down,
+        o->journal, o->torn, (double)o->grace_ns / 1e6, o->hang, o->jump,
         (double)o->safety_ns / 1e9);
 }
 
@@ -84,12 +93,6 @@ restart(sim_world *w, const sim_host *host, int64_t delay)
     e->task = (uint32_t)(host - w->host);
 }
 
-static void
-closed(sim_world *w, sim_event *e)
-{
-    sim_client_say(w, e->word, 0);
-}
-
 void
 sim_unlucky(sim_world *w, uint64_t id)
 {
@@ -106,15 +109,13 @@ sim_unlucky(sim_world *w, uint64_t id)
 void
 sim_crash(sim_world *w, sim_host *host, bool silent)
 {
-    sim_session *session = sim_session_of(w, host->id);
-    if (host->open && session->joined && !silent) {
-        sim_event *e = sim_after(w, sim_delay(w), closed);
-        e->word = (tg_sched_event){ .kind = TG_EVENT_WORKER_GONE, .worker = host->id };
+    const sim_session *session = sim_session_of(w, host->number);
+    if (session->link != NULL && session->joined && !silent) {
+        sim_sched_misses(w, host->number, sim_delay(w));
     }
-    sim_unlucky(w, host->id);
+    sim_unlucky(w, host->number);
     sim_trace(w, "worker %u is no more%s", (unsigned)host->id, silent ? ", silently" : "");
     sim_worker_stop(w, host);
-    host->open = false;
     if (w->quiet || sim_chance(&w->rng, w->options->restart)) {
         restart(w, host, (int64_t)(sim_unit(&w->rng) * 1e9));
     }
@@ -161,7 +162,7 @@ pause_it(sim_world *w, sim_host *host)
 static void
 drain(sim_world *w, sim_host *host)
 {
-    if (!host->draining && host->open) {
+    if (!host->draining) {
         host->draining = true;
         if (sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_DRAIN })) {
             sim_host_sends(w, host);
@@ -188,10 +189,27 @@ join(sim_world *w, sim_host *host)
     }
 }
 
+static void
+down(sim_world *w, sim_host *host)
+{
+    (void)host;
+    if (w->server != NULL) {
+        sim_sched_crash(w);
+    }
+}
+
+static void
+hang(sim_world *w, sim_host *host)
+{
+    int64_t until = w->now + while_ns(w);
+    (void)host;
+    w->hangs_until = until > w->hangs_until ? until : w->hangs_until;
+}
+
 typedef void strike(sim_world *w, sim_host *host);
 
-static strike *const strikes[] = { crash, cut, stall, pause_it, drain, fill, join };
-enum { STRIKES = sizeof strikes / sizeof *strikes };
+static strike *const strikes[] = { crash, cut, stall, pause_it, drain, fill, join, down, hang };
+enum { STRIKES = sizeof strikes / sizeof *strikes, NOBODYS = 6 /* from there on: of no host */ };
 
 static void next_strike(sim_world *w, uint32_t kind);
 
@@ -205,7 +223,7 @@ struck(sim_world *w, sim_event *e)
         host = h->id != 0 ? h : NULL;
     }
     if (!w->quiet) {
-        if (host != NULL || strikes[e->task] == join) {
+        if (host != NULL || e->task >= NOBODYS) {
             strikes[e->task](w, host);
         }
         next_strike(w, e->task);
@@ -216,9 +234,8 @@ static void
 next_strike(sim_world *w, uint32_t kind)
 {
     const sim_options *o = w->options;
-    const double rates[STRIKES] = {
-        o->crash, o->cut, o->stall, o->pause, o->drain, o->full, o->join
-    };
+    const double rates[STRIKES] = { o->crash, o->cut,  o->stall, o->pause, o->drain,
+                                    o->full,  o->join, o->down,  o->hang };
     if (rates[kind] > 0) {
         double wait = -log(1 - sim_unit(&w->rng)) / rates[kind];
         sim_event *e = sim_after(w, (int64_t)(fmin(wait, 1e6) * 1e9), struck);
@@ -226,9 +243,39 @@ next_strike(sim_world *w, uint32_t kind)
     }
 }
 
+/* The time of day goes somewhere else, by up to a day, and is asked for. Numbers of its own: the
+ * rest is to be as without. */
+static void
+jumped(sim_world *w, sim_event *e)
+{
+    tg_text status = { 0 };
+    (void)e;
+    w->wall_ns += (int64_t)((sim_unit(&w->wall_rng) - 0.5) * 2 * 86400e9);
+    (void)sim_sched_answer(w, "status", &status);
+    tg_text_fini(&status);
+    if (!w->quiet) {
+        sim_event *next = sim_after(
+            w, (int64_t)(-log(1 - sim_unit(&w->wall_rng)) / w->options->jump * 1e9), jumped);
+        (void)next;
+    }
+}
+
+static void
+over(sim_world *w, sim_event *e)
+{
+    (void)e;
+    if (!w->quiet) {
+        sim_faults_end(w);
+    }
+}
+
 void
 sim_faults_begin(sim_world *w)
 {
+    (void)sim_after(w, w->options->safety_ns, over);
+    if (w->options->jump > 0) {
+        (void)sim_after(w, 1, jumped);
+    }
     for (uint32_t kind = 0; kind < STRIKES; kind++) {
         next_strike(w, kind);
     }
@@ -239,6 +286,18 @@ sim_faults_end(sim_world *w)
 {
     w->quiet = true;
     sim_trace(w, "faults are over");
+    if (w->server == NULL) {
+        sim_sched_start(w);
+    }
+    bool takes = false;
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        const sim_host *host = &w->host[i];
+        takes =
+            takes || host->id == 0 || (!host->draining && host->memory_bytes >= w->memory_bytes);
+    }
+    if (!takes) { /* nobody would take what they hold */
+        sim_crash(w, &w->host[0], false);
+    }
     for (uint32_t i = 0; i < w->host_count; i++) {
         sim_host *host = &w->host[i];
         if (host->id == 0) {

@@ -158,10 +158,12 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
     s.id = malloc((size_t)(stages + 1) * width * sizeof *s.id);
     memset(s.id, 0xff, (size_t)(stages + 1) * width * sizeof *s.id);
     job->id = index + 1;
-    job->client = 1 + index / 2;
+    job->client = index / 2;
     job->stage_count = stages;
     job->stage = calloc(most, sizeof *job->stage);
     job->kept = calloc(stages + 1, 1);
+    job->stored = calloc(stages + 1, 1);
+    job->written = calloc(most, 1);
     job->task_ns = calloc(most, sizeof *job->task_ns);
     job->value = calloc(most, sizeof *job->value);
     job->fails_left = calloc(most, 1);
@@ -182,6 +184,7 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
         /* Mostly the last stage; else it goes to a store, and the job keeps nothing. */
         job->kept[k] =
             !w->options->flat && sim_chance(&w->rng, k + 1 == job->stage_count ? 0.7 : 0.15);
+        job->stored[k] = !job->kept[k] && (k + 1 == job->stage_count || k % 3 == 1);
     }
     draw_sizes(w, job);
     draw_faults(w, job);
@@ -194,6 +197,8 @@ sim_job_free(sim_job *job)
     tg_tasks_fini(&job->tasks);
     free(job->stage);
     free(job->kept);
+    free(job->stored);
+    free(job->written);
     free(job->task_ns);
     free(job->out_bytes);
     free(job->need_bytes);

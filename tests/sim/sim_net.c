@@ -10,11 +10,18 @@
 
 #include "tests/sim/world.h"
 
-/* The scheduler's number on its links. */
-#define SCHEDULER ((uint64_t)1 << 40)
+/* A peer that was not heard of for so long is gone. */
+#define LEASE_NS ((int64_t)1500000000)
 
 static sim_action to_scheduler, to_worker, host_due, session_due;
 static void session_arm(sim_world *w, uint64_t id);
+
+/* The scheduler's number on its links. */
+static uint64_t
+scheduler(const sim_world *w)
+{
+    return ((uint64_t)1 << 40) + w->epoch;
+}
 
 static tg_link *
 make_link(sim_world *w, uint64_t self, uint64_t peer)
@@ -52,11 +59,13 @@ put(sim_world *w, sim_host *host, uint64_t id, bool up, const void *frame, size_
             *last = e->at;
         }
         e->peer = id;
+        e->epoch = w->epoch; /* a connection ends with the process at its end */
+        e->at_sched = up;
         e->job = (uint32_t)(host - w->host);
         e->task = host->cuts;
         if (!up) {
             e->host = e->job;
-            e->id = id;
+            e->id = sim_session_of(w, id)->id;
         }
         e->frame = malloc(bytes);
         memcpy(e->frame, frame, bytes);
@@ -101,10 +110,21 @@ add(sim_world *w, tg_link *link, tg_message_writer *words, const tg_message *mes
 void
 sim_link_start(sim_world *w, sim_host *host)
 {
-    host->link = make_link(w, host->id, 0);
+    host->number = ++w->next_id;
+    sim_session *session = sim_session_of(w, host->number);
+    session->host = (uint32_t)(host - w->host);
+    session->id = host->id;
+    host->link = make_link(w, host->number, 0);
     tg_message_writer_init(&host->words);
     host->armed_ns = INT64_MAX;
-    host->hole_until = 0;
+}
+
+sim_host *
+sim_host_of(sim_world *w, uint64_t number)
+{
+    const sim_session *session = sim_session_of(w, number);
+    sim_host *host = &w->host[session->host];
+    return session->id != 0 && host->id == session->id ? host : NULL;
 }
 
 void
@@ -136,6 +156,26 @@ sim_host_arm(sim_world *w, sim_host *host)
     }
 }
 
+/* It gives up a scheduler that is silent, and says so if it can. */
+static bool
+is_left(sim_world *w, sim_host *host)
+{
+    int64_t since = tg_link_heard_ns(host->link);
+    since = since > host->paused_until ? since : host->paused_until;
+    bool silent = w->options->check && w->now - since > LEASE_NS;
+    if (silent) {
+        unsigned char frame[TG_LINK_HEADER_BYTES];
+        uint64_t peer = tg_link_peer(host->link);
+        tg_link_reset_frame(~host->number, peer, host->number, frame);
+        if (peer != 0) {
+            put(w, host, host->number, true, frame, sizeof frame);
+        }
+        sim_trace(w, "worker %u hears nothing", (unsigned)host->id);
+        sim_worker_dial(w, host);
+    }
+    return silent;
+}
+
 static void
 host_due(sim_world *w, sim_event *e)
 {
@@ -143,6 +183,7 @@ host_due(sim_world *w, sim_event *e)
     bool lives = e->value == host->armed;
     if (lives) {
         host->armed_ns = INT64_MAX;
+        (void)is_left(w, host);
         if (tg_agent_deadline(host->agent) <= w->now) {
             lives = sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_TIME });
         }
@@ -155,7 +196,7 @@ host_due(sim_world *w, sim_event *e)
 void
 sim_host_sends(sim_world *w, sim_host *host)
 {
-    transmit(w, host, host->id, true, host->link, &host->words);
+    transmit(w, host, host->number, true, host->link, &host->words);
     sim_host_arm(w, host);
 }
 
@@ -177,7 +218,10 @@ to_worker(sim_world *w, sim_event *e)
                         &err) != TG_OK) {
         sim_fail(w, "worker %u got a bad frame: %s", (unsigned)host->id, err.message);
     }
-    if (news == TG_LINK_MESSAGE) {
+    if (news == TG_LINK_RESET) {
+        sim_trace(w, "worker %u is told that its link is no more", (unsigned)host->id);
+        sim_worker_dial(w, host);
+    } else if (news == TG_LINK_MESSAGE) {
         tg_message_reader_init(&reader, payload, bytes);
         while (lives && !w->failed && tg_message_reader_next(&reader, &message, &err) == TG_OK &&
                message != NULL) {
@@ -219,13 +263,20 @@ sim_session_close(sim_world *w, uint64_t id)
 }
 
 void
-sim_net_free(sim_world *w)
+sim_sessions_close(sim_world *w)
 {
     for (uint64_t id = 0; id < w->session_count; id++) {
         if (w->session[id].link != NULL) {
             sim_session_close(w, id);
         }
     }
+    w->dirty_count = 0;
+}
+
+void
+sim_net_free(sim_world *w)
+{
+    sim_sessions_close(w);
     free(w->session);
     free(w->dirty);
 }
@@ -285,51 +336,67 @@ session_arm(sim_world *w, uint64_t id)
     at = at > w->now ? at : w->now;
     if (at < session->armed_ns) {
         sim_event *e = sim_after(w, at - w->now, session_due);
+        e->at_sched = true;
         e->peer = id;
         e->value = ++session->armed;
         session->armed_ns = at;
     }
 }
 
-/* Any frame is a sign of life; not each is worth a step. */
+/* The link it was written for is not there. */
 static void
-note_heard(sim_world *w, uint64_t id)
+reset(sim_world *w, const sim_event *e, uint64_t from, uint64_t to)
 {
-    sim_session *session = sim_session_of(w, id);
-    if (session->joined && w->now - session->heard_ns > 100000000) {
-        session->heard_ns = w->now;
-        sim_step(w, &(tg_sched_event){ .kind = TG_EVENT_WORKER_HEARD, .worker = id });
+    unsigned char frame[TG_LINK_HEADER_BYTES];
+    uint64_t self = scheduler(w);
+    tg_link_reset_frame(to == self ? ~self : self, from, to, frame);
+    put(w, &w->host[e->job], e->peer, false, frame, sizeof frame);
+}
+
+/* The end of a link to whom this frame comes from; NULL: there is none. */
+static sim_session *
+find_session(sim_world *w, const sim_event *e)
+{
+    uint64_t from = 0, to = 0;
+    sim_session *session = sim_session_of(w, e->peer);
+    if (tg_link_peek(e->frame, e->frame_bytes, &from, &to, NULL) != TG_OK) {
+        sim_fail(w, "worker %u sent no frame", (unsigned)e->peer);
     }
+    if (session->link == NULL && to == 0 && !session->closed) {
+        session->link = make_link(w, scheduler(w), e->peer);
+        tg_message_writer_init(&session->words);
+        session->armed_ns = INT64_MAX;
+    } else if (session->link == NULL && to != 0) {
+        reset(w, e, from, to);
+    }
+    return session->link != NULL ? session : NULL;
 }
 
 static void
 to_scheduler(sim_world *w, sim_event *e)
 {
-    sim_session *session = sim_session_of(w, e->peer);
     tg_link_news news = TG_LINK_NOTHING;
     tg_message_reader reader;
     const tg_message *message = NULL;
     const void *payload = NULL;
     size_t bytes = 0;
     tg_error err = { 0 };
-    if (session->closed || e->task != w->host[e->job].cuts) {
+    sim_session *session =
+        w->listening && e->task == w->host[e->job].cuts ? find_session(w, e) : NULL;
+    if (session == NULL) {
         return;
-    }
-    if (session->link == NULL) {
-        session->link = make_link(w, SCHEDULER, e->peer);
-        tg_message_writer_init(&session->words);
-        session->host = e->job;
-        session->armed_ns = INT64_MAX;
     }
     if (tg_link_receive(session->link, w->now, e->frame, e->frame_bytes, &news, &payload, &bytes,
                         &err) != TG_OK) {
         sim_fail(w, "worker %u sent a bad frame: %s", (unsigned)e->peer, err.message);
     }
-    note_heard(w, e->peer);
-    if (news == TG_LINK_MESSAGE) {
+    if (news == TG_LINK_RESET) {
+        sim_sched_misses(w, e->peer, 0);
+    } else if (news == TG_LINK_MESSAGE) {
         tg_message_reader_init(&reader, payload, bytes);
         while (!w->failed && !sim_session_of(w, e->peer)->closed &&
                tg_message_reader_next(&reader, &message, &err) == TG_OK && message != NULL) {
+            sim_session_of(w, e->peer)->joined = true;
             sim_sched_hears(w, e->peer, message);
         }
         tg_message_reader_fini(&reader);

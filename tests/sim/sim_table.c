@@ -102,7 +102,7 @@ forget(sim_world *w, sim_host *host, sim_part *part, uint32_t t, bool memory)
         from_disk(host, part, t);
     }
     if (!(part->tile[t] & (SIM_MEMORY | SIM_DISK))) {
-        part->tile[t] &= (uint8_t)~SIM_MADE;
+        part->tile[t] &= (uint8_t) ~(SIM_MADE | (part->tile[t] & SIM_STARTED ? 0 : SIM_ORPHAN));
     }
 }
 
@@ -262,6 +262,7 @@ ended(sim_world *w, sim_event *e)
         step(w, e, TG_AGENT_FAILED,
              (tg_agent_event){ .code = TG_ERR_IO, .text = "a disk is tired", .flag = passes });
     } else {
+        job->written[t] = job->stored[job->stage[t]];
         bool held = job->tasks.succ_start[t + 1] != job->tasks.succ_start[t] ||
                     job->kept[job->stage[t]] != 0;
         if (held && !part->dropped) {
@@ -387,18 +388,31 @@ drop(sim_host *host, sim_part *part)
 static void
 close_part(sim_world *w, sim_host *host, sim_part *part)
 {
+    uint64_t id = part->job->id;
     if (part->under_way != 0 || !part->dropped) {
         sim_fail(w, "worker %u closes job %u, of which something is under way", (unsigned)host->id,
                  (unsigned)part->job->id);
     }
-    part->closed = true;
+    tg_message_writer backlog = part->backlog;
+    bool again = part->again;
+    tg_message_writer_init(&part->backlog);
+    sim_part_free(part);
+    part->again = again;
+    part->backlog = backlog;
+    if (again) { /* the agent is in a step */
+        (void)later(w, host, 0, sim_part_again, id, 0);
+    }
+}
+
+void
+sim_part_free(sim_part *part)
+{
     free(part->tile);
     free(part->value);
     free(part->fetched);
     free(part->lent);
-    part->tile = NULL;
-    part->value = part->fetched = NULL;
-    part->lent = NULL;
+    tg_message_writer_fini(&part->backlog);
+    *part = (sim_part){ 0 };
 }
 
 void
@@ -408,6 +422,9 @@ sim_table_leave(sim_world *w, sim_host *host)
         const sim_part *part = &host->part[j];
         for (uint32_t t = 0; part->tile != NULL && !part->dropped && t < part->job->tasks.count;
              t++) {
+            if ((part->tile[t] & SIM_ORPHAN) || is_read_by_started(part, t)) {
+                continue; /* this scheduler knows nothing of what the former has begun */
+            }
             /* What it has taken from others may not be known to be there yet. */
             bool holds =
                 (part->tile[t] & SIM_MADE) && tg_agent_serves(host->agent, j + 1, t) != TG_AGENT_NO;

@@ -36,17 +36,30 @@ judge(sim_world *w, sim_host *host)
     }
 }
 
-/* What was to run alone here does not. */
+/* What was to run alone here does not, or its tile was here. */
 static void
 note_given_back(sim_host *host, const tg_message *m)
 {
     bool back = m->kind == TG_MESSAGE_FAILED && m->task == host->alone_task;
-    for (size_t i = 0; m->kind == TG_MESSAGE_REVOKED && i < m->range_count; i++) {
+    bool ranges = m->kind == TG_MESSAGE_REVOKED || m->kind == TG_MESSAGE_DONE;
+    for (size_t i = 0; ranges && i < m->range_count; i++) {
         back = back || (host->alone_task >= m->ranges[i].lo && host->alone_task < m->ranges[i].hi);
     }
     if (back && m->job == host->alone_job) {
         host->alone_job = 0;
     }
+}
+
+static void
+say(sim_world *w, sim_host *host, const tg_message *m)
+{
+    tg_message tampered = *m;
+    note_given_back(host, m);
+    if (w->options->bug == SIM_FALSE_HELD && m->kind == TG_MESSAGE_HELD && m->range_count > 1) {
+        tampered.ranges = &(tg_range){ m->ranges[0].lo, m->ranges[m->range_count - 1].hi };
+        tampered.range_count = 1;
+    }
+    sim_host_says(w, host, &tampered);
 }
 
 bool
@@ -69,9 +82,7 @@ sim_worker_step(sim_world *w, sim_host *host, tg_agent_event event)
                   (unsigned)a->job, a->task, a->kind == TG_DO_SAY ? ": says " : "",
                   a->kind == TG_DO_SAY ? tg_message_name(a->message->kind) : "");
         if (a->kind == TG_DO_SAY) {
-            const tg_message *m = a->message;
-            note_given_back(host, m);
-            sim_host_says(w, host, m);
+            say(w, host, a->message);
         } else if (a->kind == TG_DO_LEAVE) {
             leaves = true;
         } else if (a->kind != TG_DO_CANCEL) {
@@ -124,6 +135,94 @@ note_alone(sim_world *w, sim_host *host, const tg_message *m)
     host->alone_task = m->ranges[0].lo;
 }
 
+/* What was said of a job that came anew while the former was not closed. */
+static void
+forget_backlog(sim_part *part)
+{
+    tg_message_writer_fini(&part->backlog);
+    tg_message_writer_init(&part->backlog);
+    part->again = false;
+}
+
+static void
+keep_backlog(sim_world *w, sim_part *part, const tg_message *m)
+{
+    if (m->kind == TG_MESSAGE_DROP) {
+        forget_backlog(part);
+    } else if (m->kind != TG_MESSAGE_PLAN &&
+               tg_message_writer_add(&part->backlog, m, NULL) != TG_OK) {
+        sim_fail(w, "a worker cannot note what is said of a job");
+    }
+}
+
+static bool
+hears_of_tasks(sim_world *w, sim_host *host, const tg_message *m)
+{
+    if (m->kind == TG_MESSAGE_ASSIGN) {
+        sim_part *part = &host->part[m->job - 1];
+        for (size_t i = 0; i < m->range_count; i++) {
+            for (uint32_t t = m->ranges[i].lo; t < m->ranges[i].hi; t++) {
+                part->tile[t] &= (uint8_t)~SIM_ORPHAN;
+            }
+        }
+        if (m->flag) {
+            note_alone(w, host, m);
+        }
+    }
+    return sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = m });
+}
+
+static bool
+hears_of_job(sim_world *w, sim_host *host, const tg_message *m)
+{
+    sim_part *part = &host->part[m->job - 1];
+    bool plan = m->kind == TG_MESSAGE_PLAN, known = part->job != NULL && !part->dropped;
+    bool lives = true;
+    if (part->again) {
+        keep_backlog(w, part, m);
+    } else if (plan && part->job == NULL) {
+        lives = planned(w, host, m->job);
+    } else if (plan && part->dropped) {
+        part->again = true;
+    } else if (!plan && known) {
+        lives = hears_of_tasks(w, host, m);
+    } /* else a plan that is known, or it crossed the end of the job */
+    return lives;
+}
+
+void
+sim_part_again(sim_world *w, sim_event *e)
+{
+    sim_host *host = &w->host[e->host];
+    sim_part *part = &host->part[e->job];
+    if (!part->again || part->job != NULL) {
+        return;
+    }
+    tg_message_reader reader;
+    const tg_message *m = NULL;
+    tg_message_writer said = part->backlog;
+    part->again = false;
+    tg_message_writer_init(&part->backlog);
+    bool lives = planned(w, host, e->job + 1);
+    tg_message_reader_init(&reader, said.bytes, said.size);
+    while (lives && tg_message_reader_next(&reader, &m, NULL) == TG_OK && m != NULL) {
+        lives = hears_of_job(w, host, m);
+    }
+    tg_message_reader_fini(&reader);
+    tg_message_writer_fini(&said);
+    if (lives) {
+        sim_host_sends(w, host);
+    }
+}
+
+static bool
+dial_late(sim_world *w, sim_host *host)
+{
+    host->late = false;
+    return sim_worker_step(w, host,
+                           (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = host->number });
+}
+
 bool
 sim_worker_hears(sim_world *w, sim_host *host, const tg_message *m)
 {
@@ -131,12 +230,14 @@ sim_worker_hears(sim_world *w, sim_host *host, const tg_message *m)
     sim_trace(w, "worker %u hears %s job %u [%u, %u) of %u", (unsigned)host->id,
               tg_message_name(m->kind), (unsigned)m->job, m->range_count ? m->ranges[0].lo : 0,
               m->range_count ? m->ranges[0].hi : 0, (unsigned)m->worker);
-    if (m->kind == TG_MESSAGE_PLAN) {
-        lives = planned(w, host, m->job);
-    } else if (m->kind != TG_MESSAGE_WELCOME) {
-        if (m->kind == TG_MESSAGE_ASSIGN && m->flag) {
-            note_alone(w, host, m);
-        }
+    if (m->kind == TG_MESSAGE_REFUSED) {
+        sim_crash(w, host, true);
+        lives = false;
+    } else if (m->kind == TG_MESSAGE_WELCOME) {
+        lives = !host->late || dial_late(w, host);
+    } else if (m->job != 0) {
+        lives = hears_of_job(w, host, m);
+    } else {
         lives =
             sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = m });
     }
@@ -149,9 +250,7 @@ sim_worker_hears(sim_world *w, sim_host *host, const tg_message *m)
 static void
 make_agent(sim_world *w, sim_host *host)
 {
-    tg_agent_options options = { .self = host->id,
-                                 .threads = host->threads,
-                                 .batch_ns = w->options->batch_ns + 1 };
+    tg_agent_options options = { .threads = host->threads, .batch_ns = w->options->batch_ns + 1 };
     if (w->options->memory > 0) {
         options.memory_limit = host->memory_bytes;
         options.spill_bytes = w->options->spill ? (int64_t)1 << 40 : 0;
@@ -165,11 +264,62 @@ make_agent(sim_world *w, sim_host *host)
     }
 }
 
+/* By which its agent speaks of itself. */
+static uint64_t
+number_of(const sim_world *w, const sim_host *host)
+{
+    return w->options->bug == SIM_OWN_NUMBER ? host->number + ((uint64_t)1 << 32) : host->number;
+}
+
+static void
+say_join(sim_world *w, sim_host *host)
+{
+    sim_host_says(w, host,
+                  &(tg_message){ .kind = TG_MESSAGE_JOIN,
+                                 .name = "simulated",
+                                 .address = "sim://",
+                                 .text = "0",
+                                 .threads = host->threads,
+                                 .memory = host->memory_bytes });
+}
+
+/* What runs was assigned by somebody else, and what is here was made for somebody else. */
+static void
+note_orphans(const sim_world *w, sim_host *host)
+{
+    for (uint32_t j = 0; j < w->job_count; j++) {
+        sim_part *part = &host->part[j];
+        for (uint32_t t = part->lo; part->tile != NULL && t < part->hi; t++) {
+            part->tile[t] |= part->tile[t] & (SIM_STARTED | SIM_MADE) ? SIM_ORPHAN : 0;
+        }
+        forget_backlog(part);
+    }
+    host->alone_job = 0;
+}
+
+void
+sim_worker_dial(sim_world *w, sim_host *host)
+{
+    sim_link_stop(host);
+    sim_link_start(w, host);
+    sim_trace(w, "worker %u dials again: it is %u now", (unsigned)host->id, (unsigned)host->number);
+    note_orphans(w, host);
+    say_join(w, host);
+    host->late = w->options->bug == SIM_OLD_WORDS;
+    if (!host->late) {
+        (void)sim_worker_step(
+            w, host, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = number_of(w, host) });
+    }
+    if (host->draining) {
+        (void)sim_worker_step(w, host, (tg_agent_event){ .kind = TG_AGENT_DRAIN });
+    }
+    sim_host_sends(w, host);
+}
+
 void
 sim_worker_start(sim_world *w, sim_host *host)
 {
-    host->id = ++w->next_id;
-    host->open = true;
+    host->id = ++w->next_worker;
     host->draining = host->disk_full = false;
     host->slow = !w->quiet && sim_chance(&w->rng, w->options->slow) ? 20 : 1;
     host->threads = 1 + sim_below(&w->rng, w->options->threads_max);
@@ -183,13 +333,9 @@ sim_worker_start(sim_world *w, sim_host *host)
     sim_trace(w, "worker %u begins on host %u", (unsigned)host->id, (unsigned)(host - w->host));
     make_agent(w, host);
     sim_link_start(w, host);
-    sim_host_says(w, host,
-                  &(tg_message){ .kind = TG_MESSAGE_JOIN,
-                                 .name = "simulated",
-                                 .address = "sim://",
-                                 .text = "0",
-                                 .threads = host->threads,
-                                 .memory = host->memory_bytes });
+    say_join(w, host);
+    (void)sim_worker_step(
+        w, host, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = number_of(w, host) });
     sim_host_sends(w, host);
 }
 
@@ -197,10 +343,7 @@ void
 sim_worker_stop(sim_world *w, sim_host *host)
 {
     for (uint32_t j = 0; j < w->job_count && host->part != NULL; j++) {
-        free(host->part[j].tile);
-        free(host->part[j].value);
-        free(host->part[j].fetched);
-        free(host->part[j].lent);
+        sim_part_free(&host->part[j]);
     }
     free(host->part);
     free(host->queue);
@@ -209,7 +352,7 @@ sim_worker_stop(sim_world *w, sim_host *host)
     host->part = NULL;
     host->queue = NULL;
     host->agent = NULL;
-    host->id = host->alone_job = 0;
+    host->id = host->number = host->alone_job = 0;
     host->busy = host->started = host->queued = host->queue_capacity = 0;
     host->used_bytes = host->disk_bytes = 0;
     host->armed++;

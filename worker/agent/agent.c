@@ -19,13 +19,12 @@ tg_agent_create(const tg_agent_options *options, tg_agent **out, tg_error *err)
     tg_status status = TG_OK;
     tg_agent *agent = NULL;
     *out = NULL;
-    TG_CHECK(options->self != 0 && options->threads > 0 && options->threads <= TG_THREADS_MAX &&
+    TG_CHECK(options->threads > 0 && options->threads <= TG_THREADS_MAX &&
                  options->memory_limit >= 0 && options->spill_bytes >= 0 &&
                  options->batch_ns >= 0 && options->beat_ns >= 0 && options->retry_ns >= 0 &&
                  options->patience_ns >= 0,
              err, TG_ERR_VALUE,
-             "a worker has a number, 1 to %d threads, and neither limits nor times below 0",
-             TG_THREADS_MAX);
+             "a worker has 1 to %d threads, and neither limits nor times below 0", TG_THREADS_MAX);
     agent = tg_calloc(NULL, 1, sizeof *agent);
     TG_CHECK(agent != NULL, err, TG_ERR_MEMORY, "no memory for a worker");
     tg_agent_options *o = &agent->options;
@@ -162,7 +161,7 @@ handle(tg_agent *agent, const tg_agent_event *event, tg_error *err)
     } else if (event->kind == TG_AGENT_DRAIN) {
         agent->say_drain = true;
     } else if (event->kind == TG_AGENT_RESTART) {
-        TG_TRY(tg__agent_on_restart(agent, err));
+        TG_TRY(tg__agent_on_restart(agent, event, err));
     } else if (event->kind != TG_AGENT_TIME) {
         TG_CHECK((unsigned)event->kind < TG_AGENT_EVENTS && handlers[event->kind] != NULL, err,
                  TG_ERR_VALUE, "an event of no kind");

@@ -52,10 +52,13 @@
  * a BEAT, and what runs (STARTED). REVOKED, FAILED and LOST go at once, LOST
  * behind the ends that were not said yet: the tile may be among them.
  *
- * Another scheduler. What was assigned, or was to be fetched, given back and said, is forgotten;
- * what runs goes on. Plans stay, and tiles that were made here: they are said as HELD, of each job
- * at least an empty list, so that it is dropped if nobody knows it any more. The end of a task that
- * runs is said as HELD too, unless it was assigned again meanwhile: then as DONE.
+ * Another scheduler. The shell says so right behind JOIN, before it hears anything of the new one;
+ * what the agent says while there is none goes nowhere. What was assigned, or was to be fetched,
+ * given back and said, is forgotten; what runs goes on. Plans stay, and tiles that were made here:
+ * they are said as HELD, of each job at least an empty list, so that it is dropped if nobody knows
+ * it any more. The tile of a task that runs is said as HELD too when it ends, unless the task was
+ * assigned again meanwhile: then it is DONE. Of no tile this is said twice: see keep_made in
+ * task.c.
  *
  * What the shell does. It carries out actions in their order, before the next step. Each START,
  * FETCH, SPILL and LOAD is answered by exactly one event, also when the job was dropped meanwhile.
@@ -78,7 +81,7 @@
 typedef struct tg_agent tg_agent;
 
 typedef struct tg_agent_options {
-    uint64_t self;        /* the number of this worker; not 0 */
+    uint64_t self;        /* the number of this worker; 0: TG_AGENT_RESTART brings it */
     uint32_t threads;     /* that run tasks */
     int64_t memory_limit; /* for tiles and tasks; 0: none */
     int64_t spill_bytes;  /* on disk at most; 0: nothing is spilled */
@@ -117,14 +120,14 @@ typedef enum tg_agent_event_kind {
     TG_AGENT_LOAD_FAILED,  /* job, task: what was on disk is not what was written */
     TG_AGENT_WANTED,       /* job, task: another one asks for a tile that is TG_AGENT_ON_DISK */
     TG_AGENT_DRAIN,        /* it shall leave as soon as its tiles are with others */
-    TG_AGENT_RESTART,      /* there is a new scheduler, or the old one takes it for a new worker */
+    TG_AGENT_RESTART,      /* worker: it is that one now, for a new scheduler or the old one */
     TG_AGENT_TIME,         /* nothing but the time */
     TG_AGENT_EVENTS
 } tg_agent_event_kind;
 
 typedef struct tg_agent_event {
     tg_agent_event_kind kind;
-    uint64_t job;
+    uint64_t job, worker;
     uint32_t task;
     const tg_agent_job *spec;
     const tg_message *message;

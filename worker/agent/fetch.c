@@ -255,6 +255,7 @@ take_over(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes)
     }
     tg__agent_tile_here(agent, work, t, TG__OWN, bytes);
     tile->count = tg__agent_succ_count(work, t);
+    tile->flags |= TG__SAID;
     tg__far *far = tg__agent_far_find(agent, work, t);
     if (far != NULL) {
         far->holder = far->take = 0;

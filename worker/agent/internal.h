@@ -36,7 +36,8 @@ enum {
     TG__FREED = 2, /* the tile was made here, and forgotten by itself */
     TG__HEAPED = 4,
     TG__ALONE = 8,
-    TG__ORPHAN = 16 /* it runs, and no scheduler of today has assigned it */
+    TG__ORPHAN = 16, /* it runs, and no scheduler of today has assigned it */
+    TG__SAID = 32    /* and of its tile that one was told that it is here, when it was */
 };
 
 typedef struct tg__tile {
@@ -354,7 +355,7 @@ tg__agent_handler tg__agent_on_ended, tg__agent_on_failed, tg__agent_on_fetched,
 tg__agent_handler tg__agent_on_spilled, tg__agent_on_spill_failed, tg__agent_on_loaded,
     tg__agent_on_load_failed, tg__agent_on_wanted;
 tg_status tg__agent_on_job(tg_agent *agent, const tg_agent_event *event, tg_error *err);
-tg_status tg__agent_on_restart(tg_agent *agent, tg_error *err);
+tg_status tg__agent_on_restart(tg_agent *agent, const tg_agent_event *event, tg_error *err);
 
 typedef tg_status tg__agent_hearer(tg_agent *agent, tg__work *work, const tg_message *message,
                                    tg_error *err);

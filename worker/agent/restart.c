@@ -35,8 +35,10 @@ forget_orders(tg_agent *agent, tg__work *work)
         if (!has_begun(task)) {
             tg__agent_give_up(agent, work, t);
         }
-        task->flags |= task->life == TG__RUNNING ? TG__ORPHAN : 0;
-        task->flags &= (uint8_t)~TG__FREED; /* nobody believes that it is here */
+        task->flags &= (uint8_t) ~(TG__FREED | TG__SAID); /* nobody believes that it is here */
+        if (task->life == TG__RUNNING) {
+            task->flags |= task->state == TG__OWN ? TG__ORPHAN | TG__SAID : TG__ORPHAN;
+        }
     }
 }
 
@@ -58,7 +60,7 @@ forget_places(tg_agent *agent)
 }
 
 tg_status
-tg__agent_on_restart(tg_agent *agent, tg_error *err)
+tg__agent_on_restart(tg_agent *agent, const tg_agent_event *event, tg_error *err)
 {
     tg_status status = TG_OK;
     TG_CHECK(tg__agent_room_for(agent, actions_of(agent)), err, TG_ERR_MEMORY,
@@ -75,6 +77,7 @@ tg__agent_on_restart(tg_agent *agent, tg_error *err)
         }
     }
     forget_places(agent);
+    agent->options.self = event->worker;
     agent->flush_at_ns = INT64_MAX;
     agent->say_full = agent->full;
     agent->say_drain = agent->leave = false;

@@ -170,6 +170,7 @@ tg__agent_hear_assign(tg_agent *agent, tg__work *work, const tg_message *message
                 tg__agent_say_done(agent, work, t, 0);
             } else if (work->tile[t].flags & TG__ORPHAN) { /* it runs already */
                 work->tile[t].flags &= (uint8_t)~TG__ORPHAN;
+                agent->alone = agent->alone || message->flag;
             } else {
                 assign(agent, work, t, message->flag);
             }
@@ -257,6 +258,33 @@ out:
     return status;
 }
 
+/* The tile that a task has made. The end of a task that nobody of today has assigned is no answer:
+ * its tile is said to be here. But of each tile once: FREE may be on the way for what was said
+ * before, and who hears a second word of it first would believe that it is still here. */
+static void
+keep_made(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes)
+{
+    tg__tile *task = &work->tile[t];
+    tg__far *far = tg__agent_far_find(agent, work, t);
+    tg_range *ranges = NULL;
+    if (far != NULL) { /* its end also answers a TAKE */
+        task->flags &= far->take != 0 ? (uint8_t)~TG__ORPHAN : UINT8_MAX;
+        far->take = 0;
+        tg__agent_fetch_cancel(agent, work, t);
+    }
+    bool orphan = (task->flags & TG__ORPHAN) != 0, said = (task->flags & TG__SAID) != 0;
+    bool here = task->state == TG__OWN;
+    tg__agent_tile_here(agent, work, t, TG__OWN, bytes);
+    task->count = tg__agent_succ_count(work, t);
+    if (orphan && said && !here) {
+        tg__agent_tile_gone(agent, work, t);
+    } else if (orphan && !said && !work->say_held) {
+        (void)tg__agent_say(agent, TG_MESSAGE_HELD, work, 1, &ranges);
+        ranges[0] = (tg_range){ t, t + 1 };
+        tg__agent_said(agent, 1);
+    }
+}
+
 tg_status
 tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event, tg_error *err)
 {
@@ -267,8 +295,10 @@ tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event,
     TG_CHECK(event->bytes >= 0 && event->busy_ns >= 0, err, TG_ERR_VALUE,
              "task %" PRIu32 " of job %" PRIu64 " took a negative time or memory", t, work->id);
     TG_CHECK(
-        tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 3) &&
-            tg__agent_held_reserve(agent, 1) && TG_GROW(work->done, work->done_count, 1),
+        tg__agent_room_for(agent, 8 * (uint64_t)tg_tasks_pred_count(work->spec.tasks, t) + 6) &&
+            tg__agent_held_reserve(agent, 1) && TG_GROW(work->done, work->done_count, 1) &&
+            TG_GROW(agent->messages, agent->message_count, 1) &&
+            TG_GROW(agent->ranges, agent->range_count, 1),
         err, TG_ERR_MEMORY, "no memory for the end of a task of job %" PRIu64, work->id);
     work->under_way--;
     task->life = TG__NONE;
@@ -277,20 +307,11 @@ tg__agent_on_ended(tg_agent *agent, tg__work *work, const tg_agent_event *event,
     release(agent, work, t);
     if (!work->dropped) {
         if (tg__agent_succ_count(work, t) != 0 || tg__agent_kept(work, t)) {
-            tg__far *far = tg__agent_far_find(agent, work, t);
-            if (far != NULL) { /* its end also answers a TAKE */
-                task->flags &= far->take != 0 ? (uint8_t)~TG__ORPHAN : UINT8_MAX;
-                far->take = 0;
-                tg__agent_fetch_cancel(agent, work, t);
-            }
-            tg__agent_tile_here(agent, work, t, TG__OWN, event->bytes);
-            task->count = tg__agent_succ_count(work, t);
+            keep_made(agent, work, t, event->bytes);
         }
         inputs_were_read(agent, work, t);
         tg__agent_forget_task(agent, work, t);
-        if (task->flags & TG__ORPHAN) {
-            work->say_held = true;
-        } else {
+        if (!(task->flags & TG__ORPHAN)) {
             tg__agent_say_done(agent, work, t, event->busy_ns);
         }
     }

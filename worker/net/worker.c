@@ -54,11 +54,12 @@ tg__worker_end(tg_worker *worker, tg_status status, const char *text)
 
 /* -- the scheduler --------------------------------------------------------------------------- */
 
+/* One path for the first scheduler and the next: what is here is said, if anything is. Before that
+ * the agent was heard by nobody, and hears nothing of this one. */
 static void
 met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
 {
     tg_worker *worker = ctx;
-    (void)self;
     (void)roles;
     worker->scheduler = peer;
     worker->lost_ns = 0;
@@ -68,6 +69,10 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
                                           .text = tg_version_string(),
                                           .threads = worker->threads,
                                           .memory = worker->memory });
+    tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = self });
+    if (worker->leaving) {
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
+    }
 }
 
 static void
@@ -88,19 +93,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         if (worker->security.allowed != NULL) { /* nobody vouches for them any more */
             tg_zap_clear(worker->security.allowed);
         }
-        tg__worker_jobs_drop(worker);
-    }
-}
-
-/* One path for the first scheduler and the next: what is here is said, if anything is. */
-static void
-welcomed(tg_worker *worker)
-{
-    worker->joined = true;
-    note(worker, "joined the cluster");
-    tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_RESTART });
-    if (worker->leaving) {
-        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
+        tg__worker_jobs_forget(worker);
     }
 }
 
@@ -124,7 +117,8 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     (void)roles;
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
-        welcomed(worker);
+        worker->joined = true;
+        note(worker, "joined the cluster");
         break;
     case TG_MESSAGE_ADMIT:
         admit(worker, message);
@@ -295,9 +289,7 @@ open_agent(tg_worker *worker, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_worker_options *options = &worker->options;
-    tg_agent_options agent = { .self = tg_net_self(worker->net),
-                               .threads = worker->threads,
-                               .memory_limit = worker->memory };
+    tg_agent_options agent = { .threads = worker->threads, .memory_limit = worker->memory };
     if (options->directory != NULL) {
         tg_spill_options spill = { .directory = options->directory,
                                    .bytes_max = options->spill_bytes > 0

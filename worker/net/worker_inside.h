@@ -172,8 +172,9 @@ int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
 /* worker_job.c */
 /* The one that the agent knows. */
 tg_worker_job *tg__worker_job_find(const tg_worker *worker, uint64_t number);
-/* The scheduler that sent them is gone: all is let go, and the next one has it made again. */
-void tg__worker_jobs_drop(tg_worker *worker);
+/* The scheduler that sent them is gone. What the agent does not know yet the next one says again.
+ */
+void tg__worker_jobs_forget(tg_worker *worker);
 /* A message about a job: PLAN, TARGET, and what the agent hears once the plan is known. */
 void tg__worker_job_hears(tg_worker *worker, const tg_message *message);
 /* On the clerk. */

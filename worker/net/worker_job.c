@@ -239,17 +239,13 @@ tg__worker_job_hears(tg_worker *worker, const tg_message *message)
 }
 
 void
-tg__worker_jobs_drop(tg_worker *worker)
+tg__worker_jobs_forget(tg_worker *worker)
 {
     tg_worker_job *job = worker->jobs;
     while (job != NULL) {
         tg_worker_job *next = job->next;
-        if (job->state == TG_WORKER_KNOWN && !job->dropped) {
-            to_agent(worker, &(tg_message){ .kind = TG_MESSAGE_DROP, .job = job->number });
-        } else if (job->state == TG_WORKER_EXPANDING) {
-            job->dropped = true; /* it goes when the clerk is done with it */
-        } else if (job->state != TG_WORKER_KNOWN) {
-            remove_job(job);
+        if (job->state != TG_WORKER_KNOWN && !job->dropped) {
+            drop_early(job);
         }
         job = next;
     }

@@ -153,7 +153,7 @@ test_clients_are_counted(void **state)
 }
 
 static void
-test_a_silent_worker_is_told_and_expelled(void **state)
+test_a_silent_worker_is_expelled_and_may_join_anew(void **state)
 {
     talk t;
     (void)state;
@@ -169,8 +169,11 @@ test_a_silent_worker_is_told_and_expelled(void **state)
     talk_time(&t, SECOND);
     assert_int_equal(t.expelled, 1);
     assert_int_equal(t.expelled_count, 1);
-    assert_non_null(strstr(talk_find(&t, 1, TG_MESSAGE_REFUSED)->text, "lease"));
+    assert_non_null(strstr(t.why, "lease"));
+    assert_null(talk_find(&t, 1, TG_MESSAGE_REFUSED)); /* whoever hears that ends */
     assert_int_equal(talk_find(&t, 9, TG_MESSAGE_CLUSTER)->m.task, 1);
+    talk_join(&t, 3, 1);
+    assert_int_equal(t.expelled_count, 1);
     talk_end(&t);
 }
 
@@ -208,7 +211,7 @@ main(void)
         cmocka_unit_test(test_workers_and_clients_keep_to_their_words),
         cmocka_unit_test(test_a_worker_without_threads_or_memory_is_refused),
         cmocka_unit_test(test_clients_are_counted),
-        cmocka_unit_test(test_a_silent_worker_is_told_and_expelled),
+        cmocka_unit_test(test_a_silent_worker_is_expelled_and_may_join_anew),
         cmocka_unit_test(test_who_drains_is_not_planned_for_and_says_goodbye),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,26 @@ test_lease(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* After SIGSTOP the first word that was read once had all other workers declared dead. */
+static void
+test_a_pause_of_its_own_is_held_against_nobody(void **state)
+{
+    script s;
+    (void)state;
+    script_begin(&s, &(tg_sched_options){ .lease_ns = 10 * SECOND });
+    script_join(&s, 1, 1);
+    script_join(&s, 2, 1);
+    s.now_ns = 60 * SECOND;
+    script_do(&s, word(TG_EVENT_WORKER_HEARD, 1));
+    assert_null(script_find(&s, TG_ACTION_EXPEL, 2));
+    s.now_ns = tg_sched_deadline(s.sched); /* a quarter of the lease to be read */
+    assert_true(s.now_ns <= 63 * SECOND);
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_null(script_find(&s, TG_ACTION_EXPEL, 1));
+    assert_non_null(script_find(&s, TG_ACTION_EXPEL, 2));
+    script_end(&s);
+}
+
 /* A chain of which worker 1 has made the first half. */
 static void
 half_a_chain(script *s, script_graph *g)
@@ -75,6 +95,29 @@ test_drain(void **state)
     script_gone(&s, 1);
     script_done(&s, 2, 1, 5, 8, 0);
     assert_non_null(script_find(&s, TG_ACTION_FINISHED, 0));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
+/* The taker has the tile already, from a time before it joined anew, and its word of that crosses
+ * the TAKE. It was told to free it, and its answer to the TAKE was believed. */
+static void
+test_a_taker_that_holds_it_already(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range rest = { 4, 8 }, tile = { 3, 4 };
+    (void)state;
+    half_a_chain(&s, &g);
+    script_do(&s, word(TG_EVENT_WORKER_DRAINS, 1));
+    script_do(&s, script_event(TG_EVENT_REVOKED, 1, 1, &rest));
+    script_join(&s, 2, 1);
+    assert_true(script_said(&s, TG_ACTION_TAKE, 2, 3, 4));
+    script_do(&s, script_event(TG_EVENT_WORKER_HOLDS, 2, 1, &tile));
+    assert_null(script_find(&s, TG_ACTION_FREE, 2));
+    script_done(&s, 2, 1, 3, 4, 0);
+    assert_null(script_find(&s, TG_ACTION_FREE, 2));
+    assert_true(script_said(&s, TG_ACTION_FREE, 1, 3, 4));
     script_end(&s);
     tg_tasks_fini(&g.tasks);
 }
@@ -363,8 +406,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_pause_of_its_own_is_held_against_nobody),
         cmocka_unit_test(test_lease),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_a_taker_that_holds_it_already),
         cmocka_unit_test(test_taker_dies),
         cmocka_unit_test(test_taken_just_in_time),
         cmocka_unit_test(test_full_disk),

@@ -351,6 +351,61 @@ test_another_scheduler(void **state)
     graph_end(&g);
 }
 
+/* It once said so under a number that no scheduler knew, and waited for ever. */
+static void
+test_a_tile_of_its_own_is_lost_under_its_newest_number(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 1);
+    script_begin(&s, (tg_agent_options){ 0 });
+    script_job(&s, 1, &g);
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 0, 1, 0);
+    script_ended(&s, 1, 0);
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = 70 });
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 1, 2, 0);
+    script_ended(&s, 1, 1);
+    assert_true(script_does(&s, TG_DO_FORGET, 0)); /* by itself */
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 1, 2, 0);
+    assert_int_equal(script_says(&s, TG_MESSAGE_LOST)->task, 0);
+    assert_int_equal(script_says(&s, TG_MESSAGE_LOST)->worker, 70);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* All of them were said again with each task of the former scheduler that ended, and the new one
+ * believed it of those that it had just freed. */
+static void
+test_a_tile_is_said_to_be_held_once(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 3);
+    script_begin(&s, (tg_agent_options){ .threads = 2 });
+    script_job(&s, 1, &g);
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 0, 1, 0);
+    script_ended(&s, 1, 0);
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 2, 3, 0);
+    script_hears(&s, TG_MESSAGE_ASSIGN, 1, 4, 5, 0);
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_RESTART, .worker = 70 });
+    assert_true(script_says_range(&s, TG_MESSAGE_HELD, 0, 1));
+    script_ended(&s, 1, 2);
+    assert_int_equal(script_says(&s, TG_MESSAGE_HELD)->range_count, 1);
+    assert_true(script_says_range(&s, TG_MESSAGE_HELD, 2, 3));
+    script_hears(&s, TG_MESSAGE_TAKE, 1, 4, 5, 9); /* the third still runs */
+    script_of(&s, TG_AGENT_FETCHED, 1, 4, 10);
+    script_time(&s, 1000 * MS);
+    assert_true(script_says_range(&s, TG_MESSAGE_DONE, 4, 5));
+    script_hears(&s, TG_MESSAGE_FREE, 1, 4, 5, 0);
+    script_ended(&s, 1, 4);
+    assert_null(script_says(&s, TG_MESSAGE_HELD));
+    assert_true(script_does(&s, TG_DO_FORGET, 4));
+    script_end(&s);
+    graph_end(&g);
+}
+
 /* A job of which nothing is here, and one that cannot be run here: they may be known no more. */
 static void
 test_another_scheduler_hears_of_every_job(void **state)
@@ -443,6 +498,8 @@ main(void)
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_another_scheduler),
+        cmocka_unit_test(test_a_tile_of_its_own_is_lost_under_its_newest_number),
+        cmocka_unit_test(test_a_tile_is_said_to_be_held_once),
         cmocka_unit_test(test_another_scheduler_hears_of_every_job),
         cmocka_unit_test(test_a_tile_that_is_elsewhere_now_is_fetched_there),
         cmocka_unit_test(test_nonsense_is_refused),
