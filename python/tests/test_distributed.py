@@ -172,6 +172,25 @@ def test_resume_goes_on_across_clusters(client, stores, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["l.zarr", "x.zarr"]
 
 
+def test_relative_paths_are_those_of_the_client(client, tmp_path, monkeypatch):
+    """Workers have working directories of their own."""
+    volume = values(SHAPE, "uint16", 3, special=False)
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    tg.from_array(volume, (10, 16, 26)).to_zarr("v.zarr")
+    x = tg.open("v.zarr")
+    stored = (x + 1).to_zarr("a.zarr", compute=False)
+    assert tg.compute(stored, x.max())[1] == volume.max()
+    (x + 2).to_zarr("../b.zarr", resume=True)
+    identical(tg.open("a.zarr").compute(), volume + np.uint16(1))
+    monkeypatch.chdir(tmp_path)
+    identical(tg.open("b.zarr").compute(), volume + np.uint16(2))
+    client.close()
+    identical(tg.open("in/a.zarr").compute(), volume + np.uint16(1))
+    assert sorted(os.listdir(tmp_path)) == ["b.zarr", "in"]
+    assert sorted(os.listdir(tmp_path / "in")) == ["a.zarr", "v.zarr"]
+
+
 # --- clients -------------------------------------------------------------------------------------
 
 

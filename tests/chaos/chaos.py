@@ -32,6 +32,7 @@ import tilegraph as tg
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cluster as daemons  # noqa: E402
+import hosts  # noqa: E402
 from cluster import Cluster, until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
@@ -44,6 +45,25 @@ SCENARIOS = {}
 def scenario(function):
     SCENARIOS[function.__name__] = function
     return function
+
+
+def on_hosts(function):
+    """A scenario that gets a net of five hosts; in a process of its own, inside a sandbox."""
+    def outside(rng, work):
+        why = hosts.missing()
+        if why is not None:
+            raise Skipped(why)
+        work.save()
+        subprocess.run([*hosts.SANDBOX, sys.executable, __file__, "--only", function.__name__,
+                        "--seed", str(rng.randrange(1 << 30)), "--inside", work.folder], check=True)
+
+    outside.__doc__, outside.inside = function.__doc__, function
+    SCENARIOS[function.__name__] = outside
+    return outside
+
+
+class Skipped(Exception):
+    """It cannot be done here, and why."""
 
 
 # --- the work ------------------------------------------------------------------------------------
@@ -67,6 +87,19 @@ class Work:
         labels, count = tg.ndimage.label(smooth > 0.03)
         return [tg.ndimage.median_filter(self.x, 5), labels, count, smooth.mean(axis=(1, 2)),
                 self.x.cumsum(axis=0), (smooth + self.x.transpose((0, 2, 1))).sum(axis=0)]
+
+    def save(self):
+        """For Work.saved(folder), in another process."""
+        np.savez(self.folder / "expected.npz", *self.expected)
+
+    @classmethod
+    def saved(cls, folder):
+        work = cls.__new__(cls)
+        work.folder, work.x = Path(folder), tg.open(Path(folder) / "input.zarr")
+        with np.load(work.folder / "expected.npz") as arrays:
+            work.expected = list(arrays.values())
+        work._stores = len(list(work.folder.glob("out*")))
+        return work
 
     def run(self, lean=False):
         """On whatever the session computes with; one of the results through a store. lean: without
@@ -219,6 +252,43 @@ def full_disk(rng, work):
         cluster.start_worker(memory="64MiB")
         with cluster.connected():
             work.check(work.run())
+
+
+def crashes(block):
+    import ctypes
+    return ctypes.string_at(8)
+
+
+def never_ends(block):
+    while True:
+        block = block + 1
+
+
+def ends_its_process(block):
+    os._exit(3)
+
+
+@scenario
+def bad_functions(rng, work):
+    """Functions of users' that crash, never end or leave: their jobs fail with the reason; another
+    one goes on, and no worker is lost."""
+    python = ["--allow-python", sys.executable, "--function-timeout", "2"]
+    with Cluster(workers=3, extra=python) as cluster, cluster.connected():
+        job = Job(work)
+        for function, words in ((crashes, "Segmentation fault"), (never_ends, "time limit"),
+                                (ends_its_process, "ended")):
+            bad = tg.map_blocks(function, work.x, dtype="float32")
+            try:
+                tg.compute((bad + 1).sum())
+            except tg.errors.TgUserError as error:
+                assert words in str(error) and function.__name__ in str(error), error
+            else:
+                raise AssertionError(f"{function.__name__} went well")
+        job.finish()
+        good = tg.map_blocks(lambda block: 2 * block, work.x, dtype="float32")
+        assert good.compute().tobytes() == (2 * work.x.compute()).tobytes()
+        assert [w["name"] for w in status()["workers"]] == [w.name for w in cluster.workers]
+        assert all(w.poll() is None for w in cluster.workers), "a worker died of a function"
 
 
 @scenario
@@ -447,6 +517,97 @@ def versions(rng, work):
         assert len(status()["workers"]) == 2
 
 
+@on_hosts
+def partitions(rng, work, net):
+    """Hosts that do not hear each other for a while: two workers, or a worker or the client and the
+    scheduler; for less and for more than the lease. In one direction, in both, or the cable is
+    out."""
+    with Cluster(workers=4, threads=1, lease=3, net=net) as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 4, 20, "workers are there")
+        job = Job(work)
+        for _ in waits(rng, job, 0.3, 4):
+            one = rng.choice([1, 2, 3, 4])
+            other = rng.choice([n for n in (0, 0, 1, 2, 3, 4) if n != one])
+            what = rng.choice(["part", "drop", "drop back", "unplug", "client"])
+            if what == "part":
+                net.part(one, other)
+            elif what == "drop":
+                net.drop(one, other)
+            elif what == "drop back":
+                net.drop(other, one)
+            elif what == "client":
+                net.part(hosts.HERE, 0)
+            else:
+                net.unplug(one)
+            job.join(rng.choice([0.3, 1.5] if what == "client" else [0.3, 1.5, 5.0]))
+            net.plug(one) if what == "unplug" else net.heal()
+        job.finish()
+        work.check(work.run())
+        assert len(status()["workers"]) == 4, "a worker did not come back"
+
+
+@on_hosts
+def a_host_is_lost(rng, work, net):
+    """A host is off the network for good, without a word: nobody closes its connections."""
+    with Cluster(workers=4, threads=1, lease=3, net=net) as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 4, 20, "workers are there")
+        job = Job(work)
+        job.join(rng.uniform(0.1, 0.8))
+        lost = rng.randrange(4)
+        net.unplug(cluster.workers[lost].host)
+        job.finish()
+        cluster.kill(lost)
+
+
+@on_hosts
+def hosts_die(rng, work, net):
+    """Workers of several hosts get SIGKILL, others come; tiles go by tcp, with keys."""
+    with Cluster(workers=4, threads=1, net=net) as cluster, cluster.connected():
+        with tg.diagnostics.Profiler() as profile:
+            work.check(work.run())
+        assert profile.bytes_transferred > 0, "no tile went from host to host"
+        job = Job(work)
+        for _ in waits(rng, job, 0.4, 4):
+            cluster.kill(rng.randrange(len(cluster.workers)))
+            cluster.start_worker()
+        job.finish()
+
+
+@on_hosts
+def workloads(rng, work, net):
+    """The examples foam.py and dti.py, while a host is off the network for a while and a worker is
+    killed: the files of one process."""
+    def run(name, *arguments):
+        out = cluster.folder / f"{name}{len(arguments)}"
+        log = cluster.folder / f"{name}{len(arguments)}.log"
+        with open(log, "wb") as said:
+            return out, subprocess.Popen(
+                [sys.executable, ROOT / "examples" / f"{name}.py", "--out", out, *arguments],
+                stdout=said, stderr=said)
+
+    def files(out, process):
+        assert process.wait(JOB_SECONDS) == 0, f"{out.name} ended with {process.returncode}"
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*")
+                if path.is_file() and path.name not in ("timeline.html", "trace.json")}
+
+    python = ["--allow-python", sys.executable]
+    with Cluster(workers=4, threads=1, lease=3, net=net, extra=python) as cluster:
+        for name in ("foam", "dti"):
+            alone = files(*run(name))
+            there = run(name, "--cluster", cluster.join)
+            time.sleep(rng.uniform(0.5, 1.5))
+            away = rng.choice(range(1, 4))
+            net.unplug(cluster.workers[away].host)
+            cluster.kill(0)
+            cluster.start_worker()
+            time.sleep(rng.choice([0.3, 4]))
+            net.plug(cluster.workers[away - 1].host)
+            there = files(*there)
+            assert alone.keys() == there.keys(), f"{name}: {alone.keys() ^ there.keys()}"
+            differ = [name for name in alone if alone[name] != there[name]]
+            assert alone and not differ, f"{name}: other bytes in {differ}"
+
+
 @scenario
 def all_at_once(rng, work):
     """Kills, pauses, cuts, little memory, and a scheduler that dies, in one job."""
@@ -528,6 +689,7 @@ def main():
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="some scenarios")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)  # the folder of the work: on_hosts
     args = parser.parse_args()
     if args.list:
         for name, function in SCENARIOS.items():
@@ -536,6 +698,10 @@ def main():
     faulthandler.register(signal.SIGUSR1)
     first = args.seed if args.seed is not None else random.SystemRandom().randrange(1_000_000)
     tg.config.set(threads=2)
+    if args.inside is not None:
+        with hosts.Hosts(5) as net:
+            SCENARIOS[args.only[0]].inside(random.Random(first), Work.saved(args.inside), net)
+        return 0
     for seed in range(first, first + args.rounds):
         folder = tempfile.mkdtemp(prefix="tg-chaos-")
         try:
@@ -545,6 +711,8 @@ def main():
                 print(f"{name:18} seed {seed:7} ", end="", flush=True)
                 try:
                     print(f"{run_one(name, seed, work):6.1f} s", flush=True)
+                except Skipped as why:
+                    print(f"skipped: {why}", flush=True)
                 except BaseException:
                     print(f"FAILED; again: make chaos SEED={seed} ONLY={name}", flush=True)
                     raise

@@ -16,8 +16,8 @@
 #include "worker/net/worker_inside.h"
 #include "worker/net/worker_measure.h"
 
-static void
-note(tg_worker *worker, const char *text)
+void
+tg__worker_note(tg_worker *worker, const char *text)
 {
     if (worker->options.log != NULL) {
         tg_flood_log(&worker->notes, tg_clock_ns(), text, worker->options.log, worker->options.ctx);
@@ -75,7 +75,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     if (peer == worker->scheduler) {
         (void)snprintf(line, sizeof line, "the scheduler is gone: %s (%s)", tg_gone_name(why),
                        text);
-        note(worker, line);
+        tg__worker_note(worker, line);
         worker->scheduler = 0;
         worker->clock = (tg_clock_sync){ 0 };
         worker->joined = false;
@@ -89,7 +89,7 @@ static void
 welcomed(tg_worker *worker)
 {
     worker->joined = true;
-    note(worker, "joined the cluster");
+    tg__worker_note(worker, "joined the cluster");
     tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_RESTART });
     if (worker->leaving) {
         tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
@@ -136,7 +136,7 @@ static void
 trouble(void *ctx, bool dialled, const char *text)
 {
     tg_worker *worker = ctx;
-    note(worker, text);
+    tg__worker_note(worker, text);
     if (dialled && worker->scheduler == 0 && !worker->joined) {
         tg__worker_end(worker, TG_ERR_IO, text);
     }
@@ -163,7 +163,7 @@ begin_to_leave(tg_worker *worker)
 {
     if (!worker->leaving) {
         worker->leaving = true;
-        note(worker, "leaving: hands on what it has");
+        tg__worker_note(worker, "leaving: hands on what it has");
         if (worker->joined) {
             tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
         } else {

@@ -286,6 +286,11 @@ act(tg_worker *worker, const tg_agent_action *action)
         if (action->message->kind == TG_MESSAGE_DONE) {
             told = tg__worker_job_find(worker, action->message->job);
             tg__worker_measure_tell(told, tg_clock_ns());
+        } else if (action->message->kind == TG_MESSAGE_FULL) {
+            tg__worker_note(worker, action->message->flag
+                                        ? "the spill disk is full: nothing new is taken until "
+                                          "there is room"
+                                        : "the spill disk has room again");
         }
         tg__worker_say(worker, action->message);
         break;
@@ -434,6 +439,8 @@ take_stored(tg_worker *worker, const tg_worker_news *news)
     if (news->status == TG_OK) {
         tg__worker_measure_aside(tg__worker_job_find(worker, news->job), TG_TIMELINE_SPILL,
                                  news->task, began, now, news->bytes);
+    } else {
+        tg__worker_note(worker, news->text);
     }
 }
 

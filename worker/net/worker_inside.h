@@ -147,6 +147,8 @@ struct tg_worker {
 /* worker.c */
 void tg__worker_say(tg_worker *worker, const tg_message *message);
 void tg__worker_end(tg_worker *worker, tg_status status, const char *text);
+/* For people: into the log. */
+void tg__worker_note(tg_worker *worker, const char *text);
 
 /* worker_act.c: one step of the agent, and all it wants done. */
 void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
