@@ -101,6 +101,9 @@ typedef struct tg_plan_options {
      * results are cold, they are fetched or put on disk.
      */
     bool shared;
+    /* Of a shared plan: memory_limit is that of all processes together, which hold the tiles; this
+     * is what one of them has for a task and the tiles that it reads. 0: no limit of its own. */
+    int64_t task_limit;
 } tg_plan_options;
 
 typedef struct tg_plan_core {
