@@ -542,8 +542,8 @@ def partitions(rng, work, net):
             job.join(rng.choice([0.3, 1.5] if what == "client" else [0.3, 1.5, 5.0]))
             net.plug(one) if what == "unplug" else net.heal()
         job.finish()
+        until(lambda: len(status()["workers"]) == 4, 20, "all workers are back")
         work.check(work.run())
-        assert len(status()["workers"]) == 4, "a worker did not come back"
 
 
 @on_hosts

@@ -149,6 +149,12 @@ tg_port_fetcher(const tg_port *port)
     return port->fetcher;
 }
 
+size_t
+tg_port_wanted(tg_port *port, const void **data, size_t room)
+{
+    return port->reader != NULL ? tg_shared_wanted(port->reader, data, room) : 0;
+}
+
 /* -- connections ------------------------------------------------------------------------------ */
 
 static bool

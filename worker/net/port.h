@@ -59,6 +59,9 @@ void tg_port_send(tg_port *port, int64_t now_ns);
 /* Gives when it wants to be called again. */
 int64_t tg_port_turn(tg_port *port, int64_t now_ns);
 
+/* As tg_shared_wanted. */
+size_t tg_port_wanted(tg_port *port, const void **data, size_t room);
+
 /* NULL: nothing is served. */
 tg_tile_server *tg_port_server(tg_port *port);
 const tg_fetcher *tg_port_fetcher(const tg_port *port);

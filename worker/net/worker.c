@@ -223,6 +223,7 @@ tick(void *ctx, int64_t now_ns)
         begin_to_leave(worker);
     }
     next = tg_min_i64(next, check_death(worker, now_ns));
+    next = tg_min_i64(next, tg__worker_mapped_turn(worker, now_ns));
     if (!worker->ended && tg_agent_deadline(worker->agent) <= now_ns) {
         tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_TIME });
     }
@@ -368,6 +369,7 @@ tg_worker_destroy(tg_worker *worker)
         tg_agent_destroy(worker->agent);
         tg__worker_jobs_free(worker);
         tg_port_destroy(worker->port); /* behind the tiles of others that jobs had mapped */
+        tg_free(NULL, worker->mapped, worker->mapped_capacity * sizeof *worker->mapped);
         tg_free(NULL, worker->thread, worker->threads * sizeof *worker->thread);
         tg_zap_close(worker->security.allowed);
         tg_keys_forget(&worker->security.listen);

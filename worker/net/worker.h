@@ -12,6 +12,7 @@
  *     worker.c         the loop: messages, signals, joining and leaving
  *     worker_act.c     the agent's actions: threads, fetches, disk; and how they end
  *     worker_serve.c   tiles for others
+ *     worker_mapped.c  tiles of others that were mapped, and are wanted back
  *     worker_job.c     one job: its plan, from bytes to a part that runs
  *
  * A scheduler that was started again is somebody new: what the former's jobs had here is let go,

@@ -189,6 +189,7 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
         event.bytes = tg_pool_charge((int64_t)tg_buffer_bytes(end->buffer));
     }
     worker->arrived = end->buffer;
+    worker->arrived_mapped = end->shared;
     tg__worker_step(worker, &event);
     tg_buffer_release(worker->arrived);
     worker->arrived = NULL;
@@ -200,6 +201,8 @@ keep(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
     tg_error err;
     if (tg_part_put(job->part, action->task, worker->arrived, &err) != TG_OK) {
         tg__worker_end(worker, err.code, err.message); /* it was checked: there is no memory */
+    } else if (worker->arrived_mapped) {
+        tg__worker_mapped_add(worker, action->job, action->task, tg_buffer_data(worker->arrived));
     }
 }
 
