@@ -231,13 +231,46 @@ def cuts(rng, work):
             proxy.close()
 
 
+class Pile:
+    """A job that holds all of a volume of 30 MiB at once: of what is there until its mean is known,
+    and of what is added to its transpose."""
+
+    def __init__(self, work):
+        self._work = work
+        parts = -(-30 << 20) // work.x.nbytes
+        big = tg.concatenate([work.x + i for i in range(parts)])
+        self._center = tg.ndimage.gaussian_filter(big, 1.0)
+        part = work.x[:48, :96, :96]
+        side = tg.concatenate([tg.concatenate([part + i, part - i], axis=1) for i in range(4)])
+        self._turned = tg.ndimage.gaussian_filter(side, 1.0)
+        self._expected = self._compute()
+
+    def _compute(self):
+        center, turned = self._center, self._turned
+        return tg.compute(center - center.mean(), turned + turned.transpose((1, 0, 2)))
+
+    def run(self, lean=False):
+        with tg.diagnostics.Profiler() as profile:
+            got = self._compute()
+        self.spilled = profile.bytes_spilled
+        return got
+
+    def check(self, got):
+        for mine, theirs in zip(self._expected, got, strict=True):
+            assert mine.dtype == theirs.dtype and mine.tobytes() == theirs.tobytes(), "other bytes"
+
+
 @scenario
 def little_memory(rng, work):
-    """As little memory as the plan allows, and workers that die with it."""
-    with Cluster(workers=2, memory="18MiB") as cluster, cluster.connected():
-        work.check(work.run(lean=True))
-        job = Job(work, lean=True)
-        for _ in waits(rng, job, 0.5, 2):
+    """Tiles that are held together are more than the memory of all workers, which put them on disk;
+    and workers that die with what they have there."""
+    pile = Pile(work)
+    with Cluster(workers=2, memory="20MiB") as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 2, 20, "workers are there")
+        pile.check(pile.run())
+        assert pile.spilled > 8 << 20, f"only {pile.spilled} bytes were spilled"
+        job = Job(pile)
+        for _ in waits(rng, job, 0.3, 2):
             cluster.kill(rng.randrange(len(cluster.workers)))
             cluster.start_worker()
         job.finish()
@@ -245,13 +278,24 @@ def little_memory(rng, work):
 
 @scenario
 def full_disk(rng, work):
-    """Spill files cannot grow: as on a full disk, what is there must stay in memory, and others
-    do the work. Nothing is lost."""
-    with Cluster(workers=2, memory="18MiB", file_bytes=1 << 20) as cluster:
-        cluster._file_bytes = None
-        cluster.start_worker(memory="64MiB")
+    """Disks for spilled tiles get full in mid-job: their workers take nothing new, say why, and lose
+    nothing; another one does the work."""
+    pile, full = Pile(work), set()
+    with Cluster(workers=2, memory="20MiB", disk_bytes=4 << 20) as cluster:
         with cluster.connected():
-            work.check(work.run())
+            until(lambda: len(status()["workers"]) == 2, 20, "workers are there")
+            job = Job(pile)
+            until(lambda: full.update(w["name"] for w in status()["workers"] if w["full"]) or full
+                  or not job.is_alive(), 60, "a disk is full")
+            cluster.start_worker(memory="128MiB", disk_bytes=1 << 30)
+            job.finish()
+            assert full, "no disk was full"
+            assert pile.spilled > 0, "nothing was spilled"
+            assert status()["lost_tiles"] == 0, "a tile was lost"
+            for name in full:
+                log = cluster.log(name)
+                assert "No space left on device" in log or "File too large" in log, log
+                assert "the spill disk is full: nothing new is taken" in log, log
 
 
 def crashes(block):
@@ -287,7 +331,7 @@ def bad_functions(rng, work):
         job.finish()
         good = tg.map_blocks(lambda block: 2 * block, work.x, dtype="float32")
         assert good.compute().tobytes() == (2 * work.x.compute()).tobytes()
-        assert [w["name"] for w in status()["workers"]] == [w.name for w in cluster.workers]
+        assert {w["name"] for w in status()["workers"]} == {w.name for w in cluster.workers}
         assert all(w.poll() is None for w in cluster.workers), "a worker died of a function"
 
 
