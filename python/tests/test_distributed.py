@@ -191,6 +191,23 @@ def test_relative_paths_are_those_of_the_client(client, tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path / "in")) == ["a.zarr", "v.zarr"]
 
 
+def test_tiles_of_more_than_the_memory_of_all_are_spilled(stores):
+    """Workers of one host map each other's tiles, and give back what its holder wants; else both
+    run out of memory, whatever they spill."""
+    x = tg.concatenate([tg.open(stores / "v.zarr").astype("float32") + i for i in range(100)])
+    smooth = tg.ndimage.gaussian_filter(x, sigma=1)
+    centred = smooth - smooth.mean()
+    expected = centred.compute()
+    with LocalCluster(2, 1, "18 MiB", allow_python=False) as small, Client(small) as client:
+        client.wait_for_workers(2, 30)
+        assert expected.nbytes > 0.7 * 2 * 18 * 2**20
+        with tg.diagnostics.Profiler() as profile:
+            identical(centred.compute(), expected)
+        assert profile.bytes_spilled > 4 * 2**20
+        with pytest.raises(tg.errors.TgMemoryError, match="largest task takes .* give each worker"):
+            tg.ones((2048, 2048, 8), chunks=(2048, 2048, 8)).rechunk((2048, 2048, 4)).sum().compute()
+
+
 # --- clients -------------------------------------------------------------------------------------
 
 

@@ -228,12 +228,11 @@ tg__peer_expel(tg_server *server, uint64_t id, const char *why)
 void
 tg__peer_expired(tg_server *server, uint64_t id)
 {
-    static const char why[] = "the scheduler has not heard of you within the lease: you count as "
-                              "dead, and your work has gone to others; join anew";
+    static const char why[] = "not heard of within the lease: it counts as dead, and its work goes "
+                              "to others, until it joins anew";
     tg__peer *peer = tg__peer_find(server, id);
     if (peer != NULL) {
-        if (!peer->leaving) {
-            tg__server_send(server, id, &(tg_message){ .kind = TG_MESSAGE_REFUSED, .text = why });
+        if (!peer->leaving) { /* not refused: it may join anew, and does when it hears of this */
             close_peer(server, id, why);
         }
         server->counts.left++;

@@ -256,6 +256,35 @@ two_readings_of_one_tile_are_counted(void **state)
     tg_buffer_release(tile);
 }
 
+/* Two holders that waited for each other's readers had no memory, whatever they gave up. */
+static void
+a_reader_is_told_what_is_wanted_back(void **state)
+{
+    holder *h = *state;
+    tg_shared_ref ref[3];
+    tg_buffer *tile[3], *mapped[3];
+    const void *wanted[3] = { NULL };
+    for (int i = 0; i < 3; i++) {
+        tile[i] = make_tile(h, 256 << 10, (uint64_t)i, &ref[i]);
+        assert_int_equal(tg_shared_map(reader, &ref[i], &mapped[i], NULL), TG_OK);
+    }
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 0);
+    assert_false(tg_shared_withdraw(h->shared, &ref[1]));
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 1);
+    assert_ptr_equal(wanted[0], tg_buffer_data(mapped[1]));
+    assert_false(tg_shared_withdraw(h->shared, &ref[0]));
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 2);
+    assert_int_equal(tg_shared_wanted(reader, wanted, 1), 1);
+    for (int i = 0; i < 3; i++) {
+        tg_buffer_release(mapped[i]);
+    }
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(tg_shared_withdraw(h->shared, &ref[i]));
+        tg_buffer_release(tile[i]);
+    }
+}
+
 static void
 readers_of_neighbours_do_not_disturb_each_other(void **state)
 {
@@ -830,6 +859,7 @@ main(void)
         WITH(another_process_reads_a_tile_in_place),
         WITH(what_is_withdrawn_cannot_be_mapped),
         WITH(two_readings_of_one_tile_are_counted),
+        WITH(a_reader_is_told_what_is_wanted_back),
         WITH(readers_of_neighbours_do_not_disturb_each_other),
         WITH(a_tile_is_never_anothers),
         WITH(a_reader_that_is_killed_lets_go),
