@@ -275,11 +275,13 @@ tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_option
                const tg_plan_choice *choice, tg_plan_core **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    int64_t task = 0;
     tg_planner planner = { .choice = choice, .trims = choice->trims && !options->shared };
     TG_TRY(begin(&planner, count, targets, options, err));
     planner.any_data = has_dynamic(&planner);
     TG_TRY(attempt(&planner, err));
-    if (planner.any_data && !fits(planner.plan, 0)) {
+    TG_TRY(task_bytes(planner.plan, &task, err));
+    if (planner.any_data && !fits(planner.plan, task)) {
         planner.plan->enough_bytes = planner.plan->serial_peak_bytes;
         planner.any_data = false;
         TG_TRY(attempt(&planner, err));

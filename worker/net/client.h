@@ -148,8 +148,6 @@ bool tg__client_job_turn(tg_client_job *job, int64_t now_ns);
 /* A tile came, or not. */
 void tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end);
 void tg__client_job_delivered(tg_client_job *job, const tg_delivery *delivery);
-/* A worker has died. */
-void tg__client_job_lost(tg_client_job *job, uint64_t worker);
 /* client_measure.c: all by the loop. */
 /* MEASURED, TIMELINE, HAPPENED; false: it is something else. */
 bool tg__client_measured(tg_client_job *job, const tg_message *message);
