@@ -8,6 +8,7 @@
  */
 #include "worker/net/port.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/size.h"
@@ -43,12 +44,24 @@ struct tg_port {
     tg_tile_server *server;
     line *lines;
     int64_t check_ns; /* when to look for silent holders again */
+    atomic_bool stopped;
 };
 
 static void
 wake(void *ctx)
 {
-    tg_net_wake(((const tg_port *)ctx)->options.net);
+    const tg_port *port = ctx;
+    if (!atomic_load(&port->stopped)) {
+        tg_net_wake(port->options.net);
+    }
+}
+
+void
+tg_port_stop(tg_port *port)
+{
+    if (port != NULL) {
+        atomic_store(&port->stopped, true);
+    }
 }
 
 static tg_tile_answer

@@ -359,6 +359,7 @@ tg_worker_destroy(tg_worker *worker)
         tg_crew_destroy(worker->clerk);
         tg_spill_destroy(worker->spill);
         tg_alive_watch_destroy(worker->watch);
+        tg_port_stop(worker->port);
         tg_net_destroy(worker->net);
         tg__worker_news_free(worker);
         while (worker->fetches != NULL) {
