@@ -467,7 +467,6 @@ def expected():
     return long_job().compute()
 
 
-@pytest.mark.xfail(raises=TimeoutError, reason="fetches from a dead worker are not ended in time")
 def test_a_killed_worker_costs_time_only(expected):
     with LocalCluster(3, 1, "256 MiB", allow_python=False) as cluster, Client(cluster) as client:
         future = client.compute(long_job())

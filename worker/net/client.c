@@ -98,6 +98,7 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     client->scheduler = peer;
     client->lost_ns = 0;
+    client->troubles = 0;
     (void)gethostname(name, sizeof name - 32);
     size_t used = strlen(name);
     (void)snprintf(name + used, sizeof name - used, "/%ld", (long)getpid());
@@ -143,7 +144,8 @@ static void
 trouble(void *ctx, bool dialled, const char *text)
 {
     tg_client *client = ctx;
-    if (dialled && client->scheduler == 0) {
+    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
+    if (dialled && client->scheduler == 0 && ++client->troubles == TG_TROUBLES) {
         give_up(client, TG_ERR_IO, text);
     }
 }

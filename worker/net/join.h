@@ -10,6 +10,9 @@
  */
 #include "scheduler/net/net.h"
 
+/* So often in a row the scheduler may turn us away. */
+enum { TG_TROUBLES = 3 };
+
 /* Texts in which a "://" stands are addresses. `address` of TG_NET_ADDRESS_MAX gets what to connect
  * to; `security` the keys to do it with, none for an address. */
 TG_MUST_USE tg_status tg__join_resolve(const char *where, tg_net_security *security, char *address,

@@ -59,6 +59,7 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     worker->scheduler = peer;
     worker->lost_ns = 0;
+    worker->troubles = 0;
     tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_JOIN,
                                           .name = worker->name,
                                           .address = worker->address,
@@ -137,7 +138,8 @@ trouble(void *ctx, bool dialled, const char *text)
 {
     tg_worker *worker = ctx;
     tg__worker_note(worker, text);
-    if (dialled && worker->scheduler == 0 && !worker->joined) {
+    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
+    if (dialled && worker->scheduler == 0 && !worker->joined && ++worker->troubles == TG_TROUBLES) {
         tg__worker_end(worker, TG_ERR_IO, text);
     }
 }
