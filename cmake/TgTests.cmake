@@ -19,7 +19,7 @@ pkg_check_modules(TG_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 set(TG_TEST_ENVIRONMENT
     "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:strict_string_checks=1:detect_stack_use_after_return=1"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 
 # What every executable for tests and measurements has in common.
 function(tg_internal_executable target source)

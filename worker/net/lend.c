@@ -20,9 +20,6 @@ struct tg_loans {
     loan *first;
 };
 
-/* Address space is cheap, and a file without pages costs nothing. */
-#define FILE_BYTES ((int64_t)1 << 40)
-
 tg_loans *
 tg_loans_create(tg_pool *pool)
 {
@@ -44,7 +41,8 @@ tg_loans_lend(void *ctx, const tg_array *array, tg_shared_ref *out, tg_error *er
     loan *made = tg_calloc(NULL, 1, sizeof *made);
     TG_CHECK(made != NULL, err, TG_ERR_MEMORY, "no memory to lend an array");
     if (loans->shared == NULL) {
-        TG_TRY(tg_shared_create(FILE_BYTES, &loans->shared, err));
+        TG_TRY(
+            tg_shared_create(2 * tg_pool_get_stats(loans->pool).limit_bytes, &loans->shared, err));
     }
     reserved = tg_pool_reserve(loans->pool, (int64_t)bytes);
     TG_CHECK(reserved, err, TG_ERR_MEMORY,
