@@ -107,9 +107,9 @@ void tg_shared_reader_destroy(tg_shared_reader *reader);
 /* Gives a buffer over the tile, which must not be written to. */
 TG_MUST_USE tg_status tg_shared_map(tg_shared_reader *reader, const tg_shared_ref *ref,
                                     tg_buffer **out, tg_error *err);
-/* Tiles that are mapped here though their holders have taken back the offer, and wait for the memory:
- * where they lie here, the first `room` of them. Whoever goes on reading copies them, and releases
- * their buffers. Gives how many. */
+/* Tiles that are mapped here though their holders have taken back the offer, and wait for the
+ * memory: where they lie here, the first `room` of them. Whoever goes on reading copies them, and
+ * releases their buffers. Gives how many. */
 size_t tg_shared_wanted(tg_shared_reader *reader, const void **data, size_t room);
 /* Lets go of the memory of holders that have ended and whose tiles are not read any more. */
 void tg_shared_trim(tg_shared_reader *reader);

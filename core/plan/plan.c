@@ -110,7 +110,7 @@ largest_stage(const tg_plan_core *plan)
     return largest;
 }
 
-/* `least`: the smallest peak of all attempts; `task`: the smallest of what the largest task took. */
+/* `least`: the smallest peak of all attempts; `task`: of what the largest task took. */
 static tg_status
 does_not_fit(const tg_plan_core *plan, int64_t least, int64_t task, tg_error *err)
 {

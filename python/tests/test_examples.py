@@ -55,8 +55,8 @@ def test_on_a_cluster(name, tmp_path):
     """The files have the bytes that one process makes; but for the timeline, which tells of
     times."""
     def files(folder, *arguments):
-        done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", "--out", folder, *arguments],
-                              cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        command = [sys.executable, EXAMPLES / f"{name}.py", "--out", folder, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return {path.relative_to(tmp_path / folder): path.read_bytes()
                 for path in (tmp_path / folder).rglob("*")

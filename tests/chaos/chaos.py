@@ -278,8 +278,8 @@ def little_memory(rng, work):
 
 @scenario
 def full_disk(rng, work):
-    """Disks for spilled tiles get full in mid-job: their workers take nothing new, say why, and lose
-    nothing; another one does the work."""
+    """Disks for spilled tiles get full in mid-job: their workers take nothing new, say why, and
+    lose nothing; another one does the work."""
     pile, full = Pile(work), set()
     with Cluster(workers=2, memory="20MiB", disk_bytes=4 << 20) as cluster:
         with cluster.connected():

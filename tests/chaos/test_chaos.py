@@ -18,8 +18,8 @@ def work(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("name", ["kills", "joins_and_drains", "garbage", "replays", "little_memory",
-                                  "full_disk", "partitions"])
+@pytest.mark.parametrize("name", ["kills", "joins_and_drains", "garbage", "replays",
+                                  "little_memory", "full_disk", "partitions"])
 def test_values_survive(name, work):
     try:
         chaos.run_one(name, 1, work)

@@ -22,7 +22,7 @@ tg__worker_mapped_add(tg_worker *worker, uint64_t job, uint32_t task, const void
     }
 }
 
-/* -- copies -------------------------------------------------------------------------------------- */
+/* -- copies ---------------------------------------------------------------------------------- */
 
 static void
 free_block(void *owner, void *data)
@@ -70,7 +70,7 @@ copy_out(tg_worker *worker, tg_worker_job *job, uint32_t task, const tg_buffer *
     return moved;
 }
 
-/* -- a look at all ------------------------------------------------------------------------------- */
+/* -- a look at all --------------------------------------------------------------------------- */
 
 static bool
 is_among(const void *data, const void *const *wanted, size_t count)
