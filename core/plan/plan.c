@@ -121,20 +121,19 @@ does_not_fit(const tg_plan_core *plan, int64_t least, int64_t task, tg_error *er
     const double tile = (double)(stage->scratch_bytes + stage->out_bytes) / mib;
     const double limit = (double)plan->options.memory_limit / mib;
     bool alone = task > plan->options.task_limit;
-    return alone
-               ? tg_fail(err, TG_ERR_MEMORY,
-                         "the largest task takes %.1f MiB with the tiles that it reads, and a "
-                         "worker may use %.1f MiB; the largest tile is %.1f MiB in %s; give each "
-                         "worker %.1f MiB or more, or use smaller chunks",
-                         (double)task / mib, (double)plan->options.task_limit / mib, tile, label,
-                         (double)task / mib + 0.1)
-               : tg_fail(err, TG_ERR_MEMORY,
-                         "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are "
-                         "results kept in memory, %.1f MiB tables of stores, the largest tile is "
-                         "%.1f MiB in %s; set memory_limit to %.1f MiB or more, write large "
-                         "results to a store, or use smaller chunks",
-                         (double)least / mib, limit, (double)plan->result_bytes / mib,
-                         (double)plan->table_bytes / mib, tile, label, (double)least / mib + 0.1);
+    return alone ? tg_fail(err, TG_ERR_MEMORY,
+                           "the largest task takes %.1f MiB with the tiles that it reads, and a "
+                           "worker may use %.1f MiB; the largest tile is %.1f MiB in %s; give each "
+                           "worker %.1f MiB or more, or use smaller chunks",
+                           (double)task / mib, (double)plan->options.task_limit / mib, tile, label,
+                           (double)task / mib + 0.1)
+                 : tg_fail(err, TG_ERR_MEMORY,
+                           "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are "
+                           "results kept in memory, %.1f MiB tables of stores, the largest tile is "
+                           "%.1f MiB in %s; set memory_limit to %.1f MiB or more, write large "
+                           "results to a store, or use smaller chunks",
+                           (double)least / mib, limit, (double)plan->result_bytes / mib,
+                           (double)plan->table_bytes / mib, tile, label, (double)least / mib + 0.1);
 }
 
 /* What the largest task takes with the tiles that it reads, if there is a limit to that. */

@@ -133,7 +133,7 @@ struct tg_worker {
     uint64_t scheduler; /* 0: not there */
     int64_t lost_ns;    /* since when */
     int64_t leave_ns;   /* when its lifetime is over; INT64_MAX: never */
-    int troubles; /* with the connection, since it last was there */
+    int troubles;       /* with the connection, since it last was there */
     bool joined, leaving, ended;
     tg_status outcome;
     tg_error error;
