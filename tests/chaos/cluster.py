@@ -79,7 +79,7 @@ class Cluster:
 
     def __init__(self, workers=2, threads=1, memory="512MiB", *, listen=None, via=None,
                  journal=False, lease=None, disk_bytes=None, net=None, extra=(), quiet=False):
-        self.folder = Path(tempfile.mkdtemp(prefix="tgc-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"tgc-{os.getpid()}-"))
         self.join = self.folder / "join"
         self._worker_join = self.join
         self._threads, self._memory, self._extra = threads, memory, list(extra)
