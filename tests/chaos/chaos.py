@@ -563,9 +563,9 @@ def versions(rng, work):
 
 @on_hosts
 def partitions(rng, work, net):
-    """Hosts that do not hear each other for a while: two workers, or a worker and the scheduler, for
-    less and for more than the lease, in one direction, in both, or with the cable out; the client
-    for less (a client that is given up loses its jobs)."""
+    """Hosts that do not hear each other for a while: two workers, or a worker and the scheduler,
+    for less and for more than the lease, in one direction, in both, or with the cable out; the
+    client for less (a client that is given up loses its jobs)."""
     with Cluster(workers=4, threads=1, lease=3, net=net) as cluster, cluster.connected():
         until(lambda: len(status()["workers"]) == 4, 20, "workers are there")
         job = Job(work)
