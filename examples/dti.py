@@ -3,22 +3,26 @@
 """Diffusion MRI: from a series of volumes to maps of anisotropy (FA) and diffusivity (MD).
 
     python examples/dti.py [SERIES.nii --bval FILE --bvec FILE] [--out build/dti]
+        [--cluster JOIN-FILE]
 
 The steps of Mehta et al., "Comparative Evaluation of Big-Data Systems on Scientific Image Analytics
 Workloads": a mask of the head from the volumes without diffusion weighting, the noise of each
 volume, non-local means inside the mask, and a tensor fitted to each voxel by a function of ours.
 What comes out: fa.nii.gz and md.nii.gz, where the series is in space.
 
-One expression from file to files: the volumes are never in memory together. The series beside this
+One expression from file to files: the volumes are never in memory together. On a cluster
+(docs/cluster.md, workers with --allow-python) the files have the same bytes. The series beside this
 file is 10 x 10 x 10 voxels of DIPY's test data, a real scan.
 """
 
 import argparse
+import contextlib
 from pathlib import Path
 
 import numpy as np
 
 import tilegraph as tg
+from tilegraph.distributed import Client
 
 ROOT = Path(__file__).resolve().parent.parent
 SERIES = ROOT / "examples" / "data" / "small_64D.nii"
@@ -85,8 +89,14 @@ def main():
     parser.add_argument("--bval", type=Path, help="weightings; else beside the series")
     parser.add_argument("--bvec", type=Path, help="directions; else beside the series")
     parser.add_argument("--out", type=Path, default=ROOT / "build/dti", help="results")
+    parser.add_argument("--cluster", help="compute there: a scheduler's join file, or its address")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    with Client(options.cluster) if options.cluster else contextlib.nullcontext():
+        run(options)
+
+
+def run(options):
     bvals = np.loadtxt(options.bval or options.series.with_suffix(".bval")).ravel()
     bvecs = np.loadtxt(options.bvec or options.series.with_suffix(".bvec"))
     bvecs = bvecs if bvecs.shape == (len(bvals), 3) else bvecs.T  # FSL has it the other way round

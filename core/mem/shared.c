@@ -18,9 +18,9 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "core/base/assert.h"
 #include "core/base/limits.h"
@@ -297,8 +297,11 @@ tg_shared_create(int64_t bytes, tg_shared **out, tg_error *err)
     TG_CHECK(reserve_stretches(s), err, TG_ERR_MEMORY, "no memory for a shared memory");
     size_t begin = round_up(TG_SHARED_SLOT_BYTES, s->page);
     insert_stretch(s, 0, (stretch){ begin, s->bytes - begin });
-    /* Numbers of another process in the same place must not be taken for these. */
-    s->last_number = XXH3_64bits_withSeed(&s->inode, sizeof s->inode, (XXH64_hash_t)getpid());
+    /* Numbers of another process in the same place must not be taken for these; two machines that
+     * were started from one snapshot have such processes, and look like one host. */
+    TG_CHECK(getrandom(&s->last_number, sizeof s->last_number, 0) == sizeof s->last_number, err,
+             TG_ERR_UNSUPPORTED, "shared memory: the system gives no random numbers: %s",
+             strerror(errno));
     for (size_t i = 0; i < TG_SHARED_OFFERS_MAX; i++) {
         s->unused[i] = (uint16_t)(TG_SHARED_OFFERS_MAX - 1 - i);
     }

@@ -28,6 +28,8 @@
  * - A holder that dies leaves what is mapped valid until it is released; then tg_shared_trim gives
  *   its memory back to the system: call it when a holder was given up.
  * - A holder that ends in good order frees its blocks; pages that somebody reads stay with him.
+ * - A holder that needs the memory has it when the reader has looked at tg_shared_wanted: else two
+ *   who keep tiles of each other would both be out of memory, however much they spill.
  * - A holder that frees too early (its agent was told FREE while a reader still runs) only waits
  *   for the memory: the block stays in use, and is counted so, until the last lock is gone.
  *
@@ -105,6 +107,10 @@ void tg_shared_reader_destroy(tg_shared_reader *reader);
 /* Gives a buffer over the tile, which must not be written to. */
 TG_MUST_USE tg_status tg_shared_map(tg_shared_reader *reader, const tg_shared_ref *ref,
                                     tg_buffer **out, tg_error *err);
+/* Tiles that are mapped here though their holders have taken back the offer, and wait for the
+ * memory: where they lie here, the first `room` of them. Whoever goes on reading copies them, and
+ * releases their buffers. Gives how many. */
+size_t tg_shared_wanted(tg_shared_reader *reader, const void **data, size_t room);
 /* Lets go of the memory of holders that have ended and whose tiles are not read any more. */
 void tg_shared_trim(tg_shared_reader *reader);
 

@@ -39,6 +39,7 @@ typedef struct pin {
     tg_shared_reader *reader;
     view *view;
     uint64_t offset, bytes;
+    uint64_t slot, number; /* the offer */
 } pin;
 
 struct tg_shared_reader {
@@ -140,6 +141,12 @@ unlock(const view *v, uint64_t offset, uint64_t bytes)
     }
 }
 
+static uint64_t
+number_in(const view *v, uint64_t slot)
+{
+    return atomic_load((const _Atomic uint64_t *)(const void *)v->base + slot);
+}
+
 /* Locks the tile, then looks whether it is still on offer. Lock held. */
 static tg_status
 lock_tile(const view *v, const tg_shared_ref *ref, tg_error *err)
@@ -156,7 +163,7 @@ lock_tile(const view *v, const tg_shared_ref *ref, tg_error *err)
     TG_CHECK(set_lock(v, F_RDLCK, ref->offset, ref->bytes), err, TG_ERR_IO,
              "shared memory: cannot lock a tile of process %u: %s", ref->pid, strerror(errno));
     __sync_synchronize();
-    number = atomic_load((const _Atomic uint64_t *)(const void *)v->base + ref->slot);
+    number = number_in(v, ref->slot);
     if (number != ref->number || number == 0) {
         unlock(v, ref->offset, ref->bytes);
         status = tg_fail(err, TG_ERR_NOT_FOUND,
@@ -195,7 +202,12 @@ tg_shared_map(tg_shared_reader *r, const tg_shared_ref *ref, tg_buffer **out, tg
     TG_CHECK(p != NULL, err, TG_ERR_MEMORY, "no memory for a mapping");
     TG_TRY(view_get(r, ref, &v, err));
     TG_TRY(lock_tile(v, ref, err));
-    *p = (pin){ .reader = r, .view = v, .offset = ref->offset, .bytes = ref->bytes };
+    *p = (pin){ .reader = r,
+                .view = v,
+                .offset = ref->offset,
+                .bytes = ref->bytes,
+                .slot = ref->slot,
+                .number = ref->number };
     *out = tg_buffer_create_foreign(v->base + ref->offset, (size_t)ref->bytes, p, unpin);
     if (*out == NULL) {
         unlock(v, ref->offset, ref->bytes);
@@ -209,6 +221,22 @@ out:
     (void)pthread_mutex_unlock(&r->lock);
     tg_free(NULL, p, sizeof *p);
     return status;
+}
+
+size_t
+tg_shared_wanted(tg_shared_reader *r, const void **data, size_t room)
+{
+    size_t count = 0;
+    (void)pthread_mutex_lock(&r->lock);
+    for (const view *v = r->views; v != NULL; v = v->next) {
+        for (const pin *p = v->pins; p != NULL && count < room; p = p->next) {
+            if (number_in(v, p->slot) != p->number) {
+                data[count++] = v->base + p->offset;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    return count;
 }
 
 /* Does its holder still have the file open? */

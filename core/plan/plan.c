@@ -111,29 +111,53 @@ largest_stage(const tg_plan_core *plan)
     return largest;
 }
 
-/* `least`: the smallest peak of all attempts. */
+/* `least`: the smallest peak of all attempts; `task`: of what the largest task took. */
 static tg_status
-does_not_fit(const tg_plan_core *plan, int64_t least, tg_error *err)
+does_not_fit(const tg_plan_core *plan, int64_t least, int64_t task, tg_error *err)
 {
     const double mib = 1048576.0;
     const tg_stage *stage = largest_stage(plan);
     char label[128];
     tg_stage_label(stage, label, sizeof label);
-    return tg_fail(err, TG_ERR_MEMORY,
-                   "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
-                   "kept in memory, %.1f MiB tables of stores, the largest tile is %.1f MiB in %s; "
-                   "set memory_limit to "
-                   "%.1f MiB or more, write large results to a store, or use smaller chunks",
-                   (double)least / mib, (double)plan->options.memory_limit / mib,
-                   (double)plan->result_bytes / mib, (double)plan->table_bytes / mib,
-                   (double)(stage->scratch_bytes + stage->out_bytes) / mib, label,
-                   (double)least / mib + 0.1);
+    const double tile = (double)(stage->scratch_bytes + stage->out_bytes) / mib;
+    const double limit = (double)plan->options.memory_limit / mib;
+    bool alone = task > plan->options.task_limit;
+    return alone ? tg_fail(err, TG_ERR_MEMORY,
+                           "the largest task takes %.1f MiB with the tiles that it reads, and a "
+                           "worker may use %.1f MiB; the largest tile is %.1f MiB in %s; give each "
+                           "worker %.1f MiB or more, or use smaller chunks",
+                           (double)task / mib, (double)plan->options.task_limit / mib, tile, label,
+                           (double)task / mib + 0.1)
+                 : tg_fail(err, TG_ERR_MEMORY,
+                           "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are "
+                           "results kept in memory, %.1f MiB tables of stores, the largest tile is "
+                           "%.1f MiB in %s; set memory_limit to %.1f MiB or more, write large "
+                           "results to a store, or use smaller chunks",
+                           (double)least / mib, limit, (double)plan->result_bytes / mib,
+                           (double)plan->table_bytes / mib, tile, label, (double)least / mib + 0.1);
+}
+
+/* What the largest task takes with the tiles that it reads, if there is a limit to that. */
+static tg_status
+task_bytes(const tg_plan_core *plan, int64_t *bytes, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_plan_bounds bounds = { 0 };
+    *bytes = 0;
+    if (plan->options.task_limit > 0) {
+        TG_TRY(tg_plan_bounds_make(plan, &bounds, err));
+        *bytes = tg_plan_bounds_least(plan, &bounds);
+    }
+out:
+    tg_plan_bounds_fini(&bounds);
+    return status;
 }
 
 static bool
-fits(const tg_plan_core *plan)
+fits(const tg_plan_core *plan, int64_t task)
 {
-    return plan->serial_peak_bytes <= plan->options.memory_limit;
+    return plan->serial_peak_bytes <= plan->options.memory_limit &&
+           task <= plan->options.task_limit;
 }
 
 static bool
@@ -161,7 +185,7 @@ find_plan(tg_planner *planner, tg_error *err)
     };
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
-    int64_t least = INT64_MAX;
+    int64_t least = INT64_MAX, task = 0, least_task = INT64_MAX;
     bool done = false;
     for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !done;
          i++) {
@@ -170,15 +194,17 @@ find_plan(tg_planner *planner, tg_error *err)
         planner->recomputes = tries[i].recomputes;
         planner->any_data = tries[i].any_data;
         TG_TRY(attempt(planner, err));
+        TG_TRY(task_bytes(plan, &task, err));
         if (planner->any_data) {
             plan->enough_bytes = plan->serial_peak_bytes;
         } else {
             least = tg_min_i64(least, plan->serial_peak_bytes);
+            least_task = tg_min_i64(least_task, task);
         }
-        done = fits(plan);
+        done = fits(plan, task);
     }
     if (!done) {
-        TG_TRY(does_not_fit(plan, least, err));
+        TG_TRY(does_not_fit(plan, least, least_task, err));
     }
 out:
     return status;
@@ -252,17 +278,19 @@ tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_option
                const tg_plan_choice *choice, tg_plan_core **out, tg_error *err)
 {
     tg_status status = TG_OK;
+    int64_t task = 0;
     tg_planner planner = { .choice = choice, .trims = choice->trims && !options->shared };
     TG_TRY(begin(&planner, count, targets, options, err));
     planner.any_data = has_dynamic(&planner);
     TG_TRY(attempt(&planner, err));
-    if (planner.any_data && !fits(planner.plan)) {
+    TG_TRY(task_bytes(planner.plan, &task, err));
+    if (planner.any_data && !fits(planner.plan, task)) {
         planner.plan->enough_bytes = planner.plan->serial_peak_bytes;
         planner.any_data = false;
         TG_TRY(attempt(&planner, err));
     }
-    if (!fits(planner.plan)) {
-        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, err));
+    if (!fits(planner.plan, 0)) {
+        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, 0, err));
     }
 out:
     return end(&planner, status, out);

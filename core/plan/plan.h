@@ -108,6 +108,11 @@ typedef struct tg_plan_options {
      * results are cold, they are fetched or put on disk.
      */
     bool shared;
+    /* Of a shared plan: memory_limit is that of all processes together, which hold the tiles; this
+     * is what one of them has for a task and the tiles that it reads. 0: no limit of its own. As
+     * with memory_limit, what depends on the data is counted with the most if that fits, else it is
+     * estimated. */
+    int64_t task_limit;
 } tg_plan_options;
 
 typedef struct tg_plan_core {

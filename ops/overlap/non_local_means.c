@@ -77,7 +77,7 @@ out:
     return status;
 }
 
-/* A mask of the first three axes is for every volume. */
+/* A mask of the first three axes is for every volume. In a plan that was read it is so already. */
 static tg_status
 check_mask(tg_infer *infer, tg_error *err)
 {
@@ -85,14 +85,15 @@ check_mask(tg_infer *infer, tg_error *err)
     const tg_array *arr = infer->args[ARR];
     tg_array *mask = infer->args[MASK];
     const int64_t last = -1;
-    bool same = mask->ndim == 3;
-    for (int a = 0; a < 3 && same; a++) {
+    bool read = mask->ndim == 4 && arr->ndim == 4;
+    bool same = mask->ndim == 3 || read;
+    for (int a = 0; a < mask->ndim && same; a++) {
         same = mask->shape[a] == arr->shape[a];
     }
     TG_CHECK(same, err, TG_ERR_VALUE,
              "non_local_means: mask must have 3 axes, as long as the first three of arr");
     mask = tg_scope_cast(infer->scope, mask, TG_DT_BOOL);
-    if (mask != NULL && arr->ndim == 4) {
+    if (mask != NULL && arr->ndim == 4 && !read) {
         mask = tg__build_ints(infer->scope, "expand_dims", mask, "axis", 1, &last);
         mask = mask != NULL
                    ? tg__build_ints(infer->scope, "broadcast_to", mask, "shape", 4, arr->shape)

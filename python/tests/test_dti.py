@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tilegraph as tg
+from tilegraph.distributed import Client, LocalCluster
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SERIES = EXAMPLES / "data" / "small_64D.nii"
@@ -67,6 +68,16 @@ def test_non_local_means_of_a_series():
     want = nlmeans(whole.astype(float), sigma, mask=mask, patch_radius=1, block_radius=4,
                    method="classic", num_threads=1)
     np.testing.assert_allclose(got.compute(), want, rtol=0, atol=1e-4 * want.max())
+
+
+def test_a_series_with_a_mask_reaches_others():
+    """Its mask has four axes in a plan, and was refused by who read it."""
+    data = np.stack([phantom(), 2 * phantom()], axis=-1)
+    mask = np.random.default_rng(0).random(data.shape[:3]) > 0.5
+    there = tg.ndimage.non_local_means(tg.asarray(data), 30.0, mask)
+    with LocalCluster(1, 1, "256 MiB", allow_python=False) as cluster, Client(cluster):
+        got = there.compute()
+    np.testing.assert_array_equal(got, there.compute())
 
 
 def test_non_local_means_without_noise():

@@ -13,6 +13,7 @@ import pytest
 
 import tilegraph as tg
 from tilegraph import _optable
+from tilegraph.distributed import LocalCluster
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 pytestmark = [
@@ -47,6 +48,25 @@ def test_foam(tmp_path):
                                rtol=1e-8)
     assert (tmp_path / "picture.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+
+
+@pytest.mark.parametrize("name", ["foam", "dti"])
+def test_on_a_cluster(name, tmp_path):
+    """The files have the bytes that one process makes; but for the timeline, which tells of
+    times."""
+    def files(folder, *arguments):
+        command = [sys.executable, EXAMPLES / f"{name}.py", "--out", folder, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return {path.relative_to(tmp_path / folder): path.read_bytes()
+                for path in (tmp_path / folder).rglob("*")
+                if path.is_file() and path.name not in ("timeline.html", "trace.json")}
+
+    with LocalCluster(2, 1, "256 MiB") as cluster:
+        there = files("there", "--cluster", cluster.join_file)
+        deaths = [worker for worker in cluster.workers if worker.status != "running"]
+    here = files("here")
+    assert here and there == here and not deaths
 
 
 def test_notebook():

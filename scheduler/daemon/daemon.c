@@ -87,9 +87,11 @@ static tg_status
 expand(tg_daemon *daemon, expansion *job, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_plan_options options = {
-        .threads = 1, .memory_limit = INT64_MAX / 4, .tasks_max = TG_PLAN_TASKS_MAX, .shared = true
-    };
+    tg_plan_options options = { .threads = 1,
+                                .memory_limit = INT64_MAX / 4,
+                                .tasks_max = TG_PLAN_TASKS_MAX,
+                                .shared = true,
+                                .task_limit = 1 }; /* what depends on the data is estimated */
     TG_TRY(tg_wire_expand(daemon->context, job->bytes, job->size, &tg_wire_ghosts, NULL, NULL,
                           &options, &job->plan, err));
     TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));

@@ -234,10 +234,12 @@ tg__peer_expel(tg_server *server, uint64_t id, const char *why)
 void
 tg__peer_expired(tg_server *server, uint64_t id)
 {
+    static const char why[] = "not heard of within the lease: it counts as dead, and its work goes "
+                              "to others, until it joins anew";
     tg__peer *peer = tg__peer_find(server, id);
     if (peer != NULL) {
-        if (!peer->leaving) { /* its link ends, without REFUSED: should it live, it joins anew */
-            close_peer(server, id, "it was not heard of within the lease, and counts as dead");
+        if (!peer->leaving) { /* not refused: it may join anew, and does when it hears of this */
+            close_peer(server, id, why);
         }
         server->counts.left++;
         tg__happened_to_all(server,

@@ -32,6 +32,7 @@ import tilegraph as tg
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cluster as daemons  # noqa: E402
+import hosts  # noqa: E402
 from cluster import Cluster, until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
@@ -44,6 +45,25 @@ SCENARIOS = {}
 def scenario(function):
     SCENARIOS[function.__name__] = function
     return function
+
+
+def on_hosts(function):
+    """A scenario that gets a net of five hosts; in a process of its own, inside a sandbox."""
+    def outside(rng, work):
+        why = hosts.missing()
+        if why is not None:
+            raise Skipped(why)
+        work.save()
+        subprocess.run([*hosts.SANDBOX, sys.executable, __file__, "--only", function.__name__,
+                        "--seed", str(rng.randrange(1 << 30)), "--inside", work.folder], check=True)
+
+    outside.__doc__, outside.inside = function.__doc__, function
+    SCENARIOS[function.__name__] = outside
+    return outside
+
+
+class Skipped(Exception):
+    """It cannot be done here, and why."""
 
 
 # --- the work ------------------------------------------------------------------------------------
@@ -67,6 +87,19 @@ class Work:
         labels, count = tg.ndimage.label(smooth > 0.03)
         return [tg.ndimage.median_filter(self.x, 5), labels, count, smooth.mean(axis=(1, 2)),
                 self.x.cumsum(axis=0), (smooth + self.x.transpose((0, 2, 1))).sum(axis=0)]
+
+    def save(self):
+        """For Work.saved(folder), in another process."""
+        np.savez(self.folder / "expected.npz", *self.expected)
+
+    @classmethod
+    def saved(cls, folder):
+        work = cls.__new__(cls)
+        work.folder, work.x = Path(folder), tg.open(Path(folder) / "input.zarr")
+        with np.load(work.folder / "expected.npz") as arrays:
+            work.expected = list(arrays.values())
+        work._stores = len(list(work.folder.glob("out*")))
+        return work
 
     def run(self, lean=False):
         """On whatever the session computes with; one of the results through a store. lean: without
@@ -198,13 +231,46 @@ def cuts(rng, work):
             proxy.close()
 
 
+class Pile:
+    """A job that holds all of a volume of 30 MiB at once: of what is there until its mean is known,
+    and of what is added to its transpose."""
+
+    def __init__(self, work):
+        self._work = work
+        parts = -(-30 << 20) // work.x.nbytes
+        big = tg.concatenate([work.x + i for i in range(parts)])
+        self._center = tg.ndimage.gaussian_filter(big, 1.0)
+        part = work.x[:48, :96, :96]
+        side = tg.concatenate([tg.concatenate([part + i, part - i], axis=1) for i in range(4)])
+        self._turned = tg.ndimage.gaussian_filter(side, 1.0)
+        self._expected = self._compute()
+
+    def _compute(self):
+        center, turned = self._center, self._turned
+        return tg.compute(center - center.mean(), turned + turned.transpose((1, 0, 2)))
+
+    def run(self, lean=False):
+        with tg.diagnostics.Profiler() as profile:
+            got = self._compute()
+        self.spilled = profile.bytes_spilled
+        return got
+
+    def check(self, got):
+        for mine, theirs in zip(self._expected, got, strict=True):
+            assert mine.dtype == theirs.dtype and mine.tobytes() == theirs.tobytes(), "other bytes"
+
+
 @scenario
 def little_memory(rng, work):
-    """As little memory as the plan allows, and workers that die with it."""
-    with Cluster(workers=2, memory="18MiB") as cluster, cluster.connected():
-        work.check(work.run(lean=True))
-        job = Job(work, lean=True)
-        for _ in waits(rng, job, 0.5, 2):
+    """Tiles that are held together are more than the memory of all workers, which put them on disk;
+    and workers that die with what they have there."""
+    pile = Pile(work)
+    with Cluster(workers=2, memory="20MiB") as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 2, 20, "workers are there")
+        pile.check(pile.run())
+        assert pile.spilled > 8 << 20, f"only {pile.spilled} bytes were spilled"
+        job = Job(pile)
+        for _ in waits(rng, job, 0.3, 2):
             cluster.kill(rng.randrange(len(cluster.workers)))
             cluster.start_worker()
         job.finish()
@@ -212,13 +278,61 @@ def little_memory(rng, work):
 
 @scenario
 def full_disk(rng, work):
-    """Spill files cannot grow: as on a full disk, what is there must stay in memory, and others
-    do the work. Nothing is lost."""
-    with Cluster(workers=2, memory="18MiB", file_bytes=1 << 20) as cluster:
-        cluster._file_bytes = None
-        cluster.start_worker(memory="64MiB")
+    """Disks for spilled tiles get full in mid-job: their workers take nothing new, say why, and
+    lose nothing; another one does the work."""
+    pile, full = Pile(work), set()
+    with Cluster(workers=2, memory="20MiB", disk_bytes=4 << 20) as cluster:
         with cluster.connected():
-            work.check(work.run())
+            until(lambda: len(status()["workers"]) == 2, 20, "workers are there")
+            job = Job(pile)
+            until(lambda: full.update(w["name"] for w in status()["workers"] if w["full"]) or full
+                  or not job.is_alive(), 60, "a disk is full")
+            cluster.start_worker(memory="128MiB", disk_bytes=1 << 30)
+            job.finish()
+            assert full, "no disk was full"
+            assert pile.spilled > 0, "nothing was spilled"
+            assert status()["lost_tiles"] == 0, "a tile was lost"
+            for name in full:
+                log = cluster.log(name)
+                assert "No space left on device" in log or "File too large" in log, log
+                assert "the spill disk is full: nothing new is taken" in log, log
+
+
+def crashes(block):
+    import ctypes
+    return ctypes.string_at(8)
+
+
+def never_ends(block):
+    while True:
+        block = block + 1
+
+
+def ends_its_process(block):
+    os._exit(3)
+
+
+@scenario
+def bad_functions(rng, work):
+    """Functions of users' that crash, never end or leave: their jobs fail with the reason; another
+    one goes on, and no worker is lost."""
+    python = ["--allow-python", sys.executable, "--function-timeout", "2"]
+    with Cluster(workers=3, extra=python) as cluster, cluster.connected():
+        job = Job(work)
+        for function, words in ((crashes, "Segmentation fault"), (never_ends, "time limit"),
+                                (ends_its_process, "ended")):
+            bad = tg.map_blocks(function, work.x, dtype="float32")
+            try:
+                tg.compute((bad + 1).sum())
+            except tg.errors.TgUserError as error:
+                assert words in str(error) and function.__name__ in str(error), error
+            else:
+                raise AssertionError(f"{function.__name__} went well")
+        job.finish()
+        good = tg.map_blocks(lambda block: 2 * block, work.x, dtype="float32")
+        assert good.compute().tobytes() == (2 * work.x.compute()).tobytes()
+        assert {w["name"] for w in status()["workers"]} == {w.name for w in cluster.workers}
+        assert all(w.poll() is None for w in cluster.workers), "a worker died of a function"
 
 
 @scenario
@@ -447,6 +561,97 @@ def versions(rng, work):
         assert len(status()["workers"]) == 2
 
 
+@on_hosts
+def partitions(rng, work, net):
+    """Hosts that do not hear each other for a while: two workers, or a worker and the scheduler,
+    for less and for more than the lease, in one direction, in both, or with the cable out; the
+    client for less (a client that is given up loses its jobs)."""
+    with Cluster(workers=4, threads=1, lease=3, net=net) as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 4, 20, "workers are there")
+        job = Job(work)
+        for _ in waits(rng, job, 0.3, 4):
+            one = rng.choice([1, 2, 3, 4])
+            other = rng.choice([n for n in (0, 0, 1, 2, 3, 4) if n != one])
+            what = rng.choice(["part", "drop", "drop back", "unplug", "client"])
+            if what == "part":
+                net.part(one, other)
+            elif what == "drop":
+                net.drop(one, other)
+            elif what == "drop back":
+                net.drop(other, one)
+            elif what == "client":
+                net.part(hosts.HERE, 0)
+            else:
+                net.unplug(one)
+            job.join(0.3 if what == "client" else rng.choice([0.3, 1.5, 5.0]))
+            net.plug(one) if what == "unplug" else net.heal()
+        job.finish()
+        until(lambda: len(status()["workers"]) == 4, 20, "all workers are back")
+        work.check(work.run())
+
+
+@on_hosts
+def a_host_is_lost(rng, work, net):
+    """A host is off the network for good, without a word: nobody closes its connections."""
+    with Cluster(workers=4, threads=1, lease=3, net=net) as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 4, 20, "workers are there")
+        job = Job(work)
+        job.join(rng.uniform(0.1, 0.8))
+        lost = rng.randrange(4)
+        net.unplug(cluster.workers[lost].host)
+        job.finish()
+        cluster.kill(lost)
+
+
+@on_hosts
+def hosts_die(rng, work, net):
+    """Workers of several hosts get SIGKILL, others come; tiles go by tcp, with keys."""
+    with Cluster(workers=4, threads=1, net=net) as cluster, cluster.connected():
+        with tg.diagnostics.Profiler() as profile:
+            work.check(work.run())
+        assert profile.bytes_transferred > 0, "no tile went from host to host"
+        job = Job(work)
+        for _ in waits(rng, job, 0.4, 4):
+            cluster.kill(rng.randrange(len(cluster.workers)))
+            cluster.start_worker()
+        job.finish()
+
+
+@on_hosts
+def workloads(rng, work, net):
+    """The examples foam.py and dti.py, while a host is off the network for a while and a worker is
+    killed: the files of one process."""
+    def run(name, *arguments):
+        out = cluster.folder / f"{name}{len(arguments)}"
+        log = cluster.folder / f"{name}{len(arguments)}.log"
+        with open(log, "wb") as said:
+            return out, subprocess.Popen(
+                [sys.executable, ROOT / "examples" / f"{name}.py", "--out", out, *arguments],
+                stdout=said, stderr=said)
+
+    def files(out, process):
+        assert process.wait(JOB_SECONDS) == 0, f"{out.name} ended with {process.returncode}"
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*")
+                if path.is_file() and path.name not in ("timeline.html", "trace.json")}
+
+    python = ["--allow-python", sys.executable]
+    with Cluster(workers=4, threads=1, lease=3, net=net, extra=python) as cluster:
+        for name in ("foam", "dti"):
+            alone = files(*run(name))
+            there = run(name, "--cluster", cluster.join)
+            time.sleep(rng.uniform(0.5, 1.5))
+            away = rng.choice(range(1, 4))
+            net.unplug(cluster.workers[away].host)
+            cluster.kill(0)
+            cluster.start_worker()
+            time.sleep(rng.choice([0.3, 4]))
+            net.plug(cluster.workers[away - 1].host)
+            there = files(*there)
+            assert alone.keys() == there.keys(), f"{name}: {alone.keys() ^ there.keys()}"
+            differ = [name for name in alone if alone[name] != there[name]]
+            assert alone and not differ, f"{name}: other bytes in {differ}"
+
+
 @scenario
 def all_at_once(rng, work):
     """Kills, pauses, cuts, little memory, and a scheduler that dies, in one job."""
@@ -502,14 +707,15 @@ def children():
 def run_one(name, seed, work):
     """One scenario; raises at a wrong value, a hang, or anything that is left."""
     rng = random.Random(f"{name}-{seed}")
-    before, scratch = descriptors(), set(Path(tempfile.gettempdir()).glob("tgc-*"))
+    folders = f"tgc-{os.getpid()}-*"  # of this process: others may run beside it
+    before, scratch = descriptors(), set(Path(tempfile.gettempdir()).glob(folders))
     others = children()  # of other tests in this process: of pools that live as long as it does
     started = time.monotonic()
     SCENARIOS[name](rng, work)
     seconds = time.monotonic() - started
     with contextlib.suppress(TimeoutError):
         until(lambda: descriptors() <= before, 5, "descriptors are closed")
-    left = set(Path(tempfile.gettempdir()).glob("tgc-*")) - scratch
+    left = set(Path(tempfile.gettempdir()).glob(folders)) - scratch
     assert descriptors() <= before, f"{descriptors() - before} descriptors are left open"
     assert children() <= others, f"processes are left: {children() - others}"
     assert not left, f"folders are left: {left}"
@@ -528,6 +734,7 @@ def main():
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="some scenarios")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)  # the folder of the work: on_hosts
     args = parser.parse_args()
     if args.list:
         for name, function in SCENARIOS.items():
@@ -536,6 +743,10 @@ def main():
     faulthandler.register(signal.SIGUSR1)
     first = args.seed if args.seed is not None else random.SystemRandom().randrange(1_000_000)
     tg.config.set(threads=2)
+    if args.inside is not None:
+        with hosts.Hosts(5) as net:
+            SCENARIOS[args.only[0]].inside(random.Random(first), Work.saved(args.inside), net)
+        return 0
     for seed in range(first, first + args.rounds):
         folder = tempfile.mkdtemp(prefix="tg-chaos-")
         try:
@@ -545,6 +756,8 @@ def main():
                 print(f"{name:18} seed {seed:7} ", end="", flush=True)
                 try:
                     print(f"{run_one(name, seed, work):6.1f} s", flush=True)
+                except Skipped as why:
+                    print(f"skipped: {why}", flush=True)
                 except BaseException:
                     print(f"FAILED; again: make chaos SEED={seed} ONLY={name}", flush=True)
                     raise

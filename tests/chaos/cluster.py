@@ -12,17 +12,23 @@ Everything lies in one new folder: join file, sockets, journal, spill, and a log
 """
 
 import contextlib
+import functools
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
 from pathlib import Path
 
 from tilegraph import _engine
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import hosts  # noqa: E402
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -48,21 +54,40 @@ def until(condition, seconds, what):
         time.sleep(0.002)
 
 
+@functools.cache
+def may_mount():
+    done = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+                          stderr=subprocess.DEVNULL)
+    return done.returncode == 0
+
+
+def small_disk(folder, size):
+    """For preexec_fn: a real one where that is allowed, else no file gets longer (a write then
+    fails with EFBIG, as one to a full disk does with ENOSPC)."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return functools.partial(hosts.private_disk, folder, size) if may_mount() else limit
+
+
 class Cluster:
     """workers: how many at first; listen: of the scheduler, None for ipc; via: called with the
     scheduler's "host:port", gives the one that workers are to use (a proxy); journal: survives
-    restart_scheduler; file_bytes: no file of a worker gets longer than that."""
+    restart_scheduler; disk_bytes: workers get disks of that size; net: the scheduler runs on the
+    first of these hosts, workers on the others, one after the other."""
 
     def __init__(self, workers=2, threads=1, memory="512MiB", *, listen=None, via=None,
-                 journal=False, lease=None, spill_limit=None, file_bytes=None, extra=(),
-                 quiet=False):
-        self.folder = Path(tempfile.mkdtemp(prefix="tgc-"))
+                 journal=False, lease=None, disk_bytes=None, net=None, extra=(), quiet=False):
+        self.folder = Path(tempfile.mkdtemp(prefix=f"tgc-{os.getpid()}-"))
         self.join = self.folder / "join"
         self._worker_join = self.join
         self._threads, self._memory, self._extra = threads, memory, list(extra)
-        self._listen = listen or f"ipc://{self.folder}/s"
+        self._net = net
+        self._listen = (f"tcp://{net[0].address}:0" if net is not None
+                        else listen or f"ipc://{self.folder}/s")
         self._via, self._journal, self._lease = via, journal, lease
-        self._spill_limit, self._file_bytes = spill_limit, file_bytes
+        self._disk_bytes = disk_bytes
         self._quiet = quiet
         self._numbers = 0
         self._started = []
@@ -79,9 +104,10 @@ class Cluster:
 
     # --- processes -------------------------------------------------------------------------------
 
-    def _spawn(self, log, command, limits=None):
+    def _spawn(self, log, command, limits=None, host=0):
+        start = self._net[host].start if self._net is not None else subprocess.Popen
         with open(self.folder / log, "ab") as out:
-            process = subprocess.Popen(
+            process = start(
                 [*command, "--alive-fd", str(self._alive)], stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, pass_fds=[self._alive], preexec_fn=limits)
         self._started.append(process)
@@ -111,8 +137,10 @@ class Cluster:
             self._worker_join.write_text(self.join.read_text().replace(host, self._via(host)))
             self._worker_join.chmod(0o600)
 
-    def start_worker(self, memory=None, threads=None, extra=()):
+    def start_worker(self, memory=None, threads=None, disk_bytes=None, extra=()):
+        """On a net: on the next host, round and round; `host` of the process says which."""
         name = f"w{self._numbers}"
+        host = 1 + self._numbers % (len(self._net) - 1) if self._net is not None else 0
         self._numbers += 1
         spill = self.folder / f"spill-{name}"
         spill.mkdir()
@@ -122,16 +150,12 @@ class Cluster:
                    "--local-directory", str(spill), *self._extra, *extra]
         if not self.address.startswith("tcp"):
             command += ["--listen", f"ipc://{self.folder}/{name}"]
-        if self._spill_limit is not None:
-            command += ["--spill-limit", str(self._spill_limit)]
-        limits = None
-        if self._file_bytes is not None:
-            def limits():
-                # A write beyond it fails with EFBIG, as one to a full disk does with ENOSPC.
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (self._file_bytes, self._file_bytes))
-        process = self._spawn(f"{name}.log", command, limits)
-        process.name = name
+        size = disk_bytes or self._disk_bytes
+        if size is not None:  # it is the disk that says when it is full
+            command += ["--spill-limit", "1TiB"]
+        limits = small_disk(spill, size) if size is not None else None
+        process = self._spawn(f"{name}.log", command, limits, host)
+        process.name, process.host = name, host
         self.workers.append(process)
         return process
 

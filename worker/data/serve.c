@@ -10,12 +10,15 @@
  */
 #include "worker/data/serve.h"
 
-#include <sched.h>
+#include <time.h>
 
 #include "core/base/assert.h"
 #include "worker/data/serve_inside.h"
 
-enum { REQUESTS_MAX = 1 << 16 }; /* of all readers */
+enum {
+    REQUESTS_MAX = 1 << 16, /* of all readers */
+    LINGER_MS = 10000       /* far more than sockets are given */
+};
 
 /* -- the server ---------------------------------------------------------------------------- */
 
@@ -78,10 +81,12 @@ void
 tg_tile_server_destroy(tg_tile_server *s)
 {
     if (s != NULL) {
-        TG_ASSERT_CMP(atomic_load(&s->under_way), ==, 0);
-        while (atomic_load(&s->messages) != 0) {
-            (void)sched_yield(); /* the last free function is about to return */
+        /* A socket that was closed lets go of what it has in its own time: within its linger, when
+         * the reader is out of reach. */
+        for (int i = 0; i < LINGER_MS && atomic_load(&s->messages) != 0; i++) {
+            (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
         }
+        TG_ASSERT_CMP(atomic_load(&s->messages), ==, 0);
         for (size_t i = 0; i < s->reader_count; i++) {
             reader_clear(s, s->readers[i]);
             s->readers[i]->gone = true;

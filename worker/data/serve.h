@@ -39,7 +39,7 @@
  * that the rate of the line goes on being measured. Packed parts are blocks of the pool.
  *
  * Ownership: routes and the context are borrowed; buffers are held as said. All messages must have
- * been freed before tg_tile_server_destroy: close the sockets first.
+ * been freed, or be with sockets that are closed, at tg_tile_server_destroy: it waits for those.
  * Threads: one at a time; the free functions of messages may be called from any thread, and call
  * `wake` then, when an answer may have waited for it.
  * Errors: tg_tile_server_receive returns what is wrong with a frame: drop the peer. Without memory

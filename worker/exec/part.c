@@ -328,6 +328,25 @@ out:
     return status;
 }
 
+bool
+tg_part_move(tg_part *part, uint32_t task, const void *data, tg_buffer *buffer)
+{
+    bool moved = true;
+    (void)pthread_mutex_lock(&part->lock);
+    tg_tile *tile = &part->run->tiles[task];
+    tg_given *given = &part->run->givens[part->run->plan->stage_of_task[task]];
+    if (tile->buffer != NULL && tg_buffer_data(tile->buffer) == data) {
+        moved = atomic_load_explicit(&tile->readers, memory_order_relaxed) == 0;
+        if (moved) {
+            given->data = given->data == tile->buffer ? buffer : given->data;
+            tg_buffer_release(tile->buffer);
+            tile->buffer = tg_buffer_retain(buffer);
+        }
+    }
+    (void)pthread_mutex_unlock(&part->lock);
+    return moved;
+}
+
 void
 tg_part_drop(tg_part *part, uint32_t task)
 {

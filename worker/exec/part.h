@@ -54,6 +54,9 @@ tg_buffer *tg_part_get(tg_part *part, uint32_t task);
 TG_MUST_USE tg_status tg_part_put(tg_part *part, uint32_t task, tg_buffer *buffer, tg_error *err);
 TG_MUST_USE tg_status tg_part_put_bytes(tg_part *part, uint32_t task, const void *data, size_t size,
                                         tg_error *err);
+/* `buffer` has the bytes of the tile that lies at `data`, and takes its place; nothing when that is
+ * not here any more. False: a task reads it just now. */
+bool tg_part_move(tg_part *part, uint32_t task, const void *data, tg_buffer *buffer);
 /* Nothing when it is not here. */
 void tg_part_drop(tg_part *part, uint32_t task);
 

@@ -107,6 +107,7 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     client->scheduler = peer;
     client->lost_ns = 0;
+    client->troubles = 0;
     if (client->ask_only) { /* who only asks needs no welcome */
         welcomed(client);
         return;
@@ -156,7 +157,8 @@ static void
 trouble(void *ctx, bool dialled, const char *text)
 {
     tg_client *client = ctx;
-    if (dialled && client->scheduler == 0) {
+    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
+    if (dialled && client->scheduler == 0 && ++client->troubles == TG_TROUBLES) {
         give_up(client, TG_ERR_IO, text);
     }
 }

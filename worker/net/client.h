@@ -119,6 +119,7 @@ struct tg_client {
     /* The loop's. */
     uint64_t scheduler; /* 0: not there */
     int64_t lost_ns;    /* since when; 0: never was there, or is */
+    int troubles;       /* with the connection, since it last was there */
     int64_t coming;     /* bytes of results under way */
     tg_client_holder *holders;
     tg_clock_sync clock; /* of the scheduler */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 #include "worker/net/client.h"
@@ -35,7 +36,8 @@ wake(tg_client *client)
 /* -- the remote ------------------------------------------------------------------------------ */
 
 static tg_status
-resources(tg_remote *remote, int *threads, int64_t *memory_limit, tg_error *err)
+resources(tg_remote *remote, int *threads, int64_t *memory_limit, int64_t *task_limit,
+          tg_error *err)
 {
     tg_status status = TG_OK;
     tg_client *client = (tg_client *)remote;
@@ -54,7 +56,10 @@ resources(tg_remote *remote, int *threads, int64_t *memory_limit, tg_error *err)
                     client->where, (double)client->worker_ns * 1e-9, client->where);
     } else {
         *threads = client->threads < TG_THREADS_MAX ? (int)client->threads : TG_THREADS_MAX;
-        *memory_limit = client->memory;
+        *task_limit = client->memory; /* the smallest has so much */
+        if (!tg_mul_size(client->memory, client->workers, memory_limit)) {
+            *memory_limit = INT64_MAX;
+        }
     }
     (void)pthread_mutex_unlock(&client->lock);
     return status;

@@ -225,10 +225,25 @@ offered(tg_client_job *job, uint32_t task, uint64_t worker)
     }
 }
 
+/* Nothing comes of a worker that is dead, whether its connection was cut or is only silent. */
+static void
+lost(tg_client_job *job, uint64_t worker)
+{
+    for (uint32_t t = 0; t < job->tasks; t++) {
+        if (job->holder[t] == worker) {
+            job->holder[t] = 0; /* it will be made again, and offered anew */
+        }
+    }
+    tg_port_gone(job->client->port, worker);
+}
+
 void
 tg__client_job_hears(tg_client_job *job, const tg_message *message)
 {
     const tg_plan_core *plan = job->computation->run->plan;
+    if (message->kind == TG_MESSAGE_HAPPENED && message->flag) {
+        lost(job, message->worker);
+    }
     if (tg__client_measured(job, message)) {
         return;
     }
@@ -267,6 +282,16 @@ tile_bytes(const tg_client_job *job, uint32_t task)
     return plan->stages[plan->stage_of_task[task]].out_bytes;
 }
 
+/* That is believed: what depends on the data may have been estimated. */
+static int64_t
+most_bytes(const tg_client_job *job, uint32_t task)
+{
+    const tg_plan_core *plan = job->computation->run->plan;
+    bool known = tg_array_is_known(plan->stages[plan->stage_of_task[task]].root);
+    int64_t limit = tg_session_memory_limit(job->client->session);
+    return known ? tile_bytes(job, task) : tg_max_i64(limit, tile_bytes(job, task));
+}
+
 /* Too far away to be waited for: what the scheduler says of the worker counts. */
 #define PATIENCE_NS ((int64_t)30000000000)
 
@@ -292,7 +317,7 @@ fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
     tg_fetch wanted = { .job = job->number,
                         .task = task,
                         .from = job->holder[task],
-                        .bytes_max = tile_bytes(job, task),
+                        .bytes_max = most_bytes(job, task),
                         .deadline_ns = now_ns + PATIENCE_NS };
     const char *address = tg__client_address(client, wanted.from);
     job->tiles[task] = UNKNOWN;
@@ -302,7 +327,7 @@ fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
             tg_busy_begin(&client->line, now_ns);
             job->tiles[task] = COMING;
             job->busy++;
-            client->coming += wanted.bytes_max;
+            client->coming += tile_bytes(job, task);
         } else {
             fail(job, status, err.message);
         }
@@ -355,7 +380,7 @@ tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
     }
     if (status != TG_OK) {
         tg_buffer_release(end->buffer);
-        job->client->coming -= end->fetch.bytes_max;
+        job->client->coming -= tile_bytes(job, task);
         job->busy--;
         job->tiles[task] = UNKNOWN;
         if (status != TG_ERR_NOT_FOUND && status != TG_ERR_IO) {

@@ -10,6 +10,9 @@
  */
 #include "scheduler/net/net.h"
 
+/* So often in a row the scheduler may turn us away. */
+enum { TG_TROUBLES = 3 };
+
 /* The addresses of one scheduler, as tg_net_connect wants them. */
 typedef struct tg_join_addresses {
     size_t count;

@@ -8,6 +8,7 @@
  */
 #include "worker/net/port.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/size.h"
@@ -44,12 +45,24 @@ struct tg_port {
     tg_tile_server *server;
     line *lines;
     int64_t check_ns; /* when to look for silent holders again */
+    atomic_bool stopped;
 };
 
 static void
 wake(void *ctx)
 {
-    tg_net_wake(((const tg_port *)ctx)->options.net);
+    const tg_port *port = ctx;
+    if (!atomic_load(&port->stopped)) {
+        tg_net_wake(port->options.net);
+    }
+}
+
+void
+tg_port_stop(tg_port *port)
+{
+    if (port != NULL) {
+        atomic_store(&port->stopped, true);
+    }
 }
 
 static tg_tile_answer
@@ -142,6 +155,12 @@ tg_tile_server *
 tg_port_server(tg_port *port)
 {
     return port->server;
+}
+
+size_t
+tg_port_wanted(tg_port *port, const void **data, size_t room)
+{
+    return port->reader != NULL ? tg_shared_wanted(port->reader, data, room) : 0;
 }
 
 /* -- connections ------------------------------------------------------------------------------ */

@@ -41,6 +41,9 @@ typedef struct tg_port_options {
 } tg_port_options;
 
 TG_MUST_USE tg_status tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err);
+/* The net is about to be destroyed: its sockets still free what they send, and wake nobody. NULL is
+ * allowed. */
+void tg_port_stop(tg_port *port);
 /* Once the net's sockets are closed (tg_net_destroy), and all buffers that it gave were released.
  * NULL is allowed. */
 void tg_port_destroy(tg_port *port);
@@ -58,6 +61,9 @@ void tg_port_gone(tg_port *port, uint64_t peer);
 void tg_port_send(tg_port *port, int64_t now_ns);
 /* Gives when it wants to be called again. */
 int64_t tg_port_turn(tg_port *port, int64_t now_ns);
+
+/* As tg_shared_wanted. */
+size_t tg_port_wanted(tg_port *port, const void **data, size_t room);
 
 /* NULL: nothing is served. */
 tg_tile_server *tg_port_server(tg_port *port);

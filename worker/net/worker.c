@@ -19,8 +19,8 @@
 /* For a scheduler that is gone while we leave. */
 #define ALONE_NS ((int64_t)3000000000)
 
-static void
-note(tg_worker *worker, const char *text)
+void
+tg__worker_note(tg_worker *worker, const char *text)
 {
     if (worker->options.log != NULL) {
         tg_flood_log(&worker->notes, tg_clock_ns(), text, worker->options.log, worker->options.ctx);
@@ -63,6 +63,7 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     worker->scheduler = peer;
     worker->lost_ns = 0;
+    worker->troubles = 0;
     tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_JOIN,
                                           .name = worker->name,
                                           .address = worker->address,
@@ -84,7 +85,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
         if (!worker->ended) { /* it closes the link of who has said goodbye */
             (void)snprintf(line, sizeof line, "the scheduler is gone: %s (%s)", tg_gone_name(why),
                            text);
-            note(worker, line);
+            tg__worker_note(worker, line);
         }
         worker->scheduler = 0;
         worker->clock = (tg_clock_sync){ 0 };
@@ -105,7 +106,7 @@ admit(tg_worker *worker, const tg_message *message)
     unsigned roles = message->flag ? TG_ROLE_CLIENT | TG_ROLE_WORKER : 0;
     if (worker->security.allowed != NULL && tg_key_is_valid(message->name) &&
         tg_zap_allow(worker->security.allowed, message->name, roles, &err) != TG_OK) {
-        note(worker, err.message); /* he stays outside, and his jobs wait */
+        tg__worker_note(worker, err.message); /* he stays outside, and his jobs wait */
     }
 }
 
@@ -118,7 +119,7 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
         worker->joined = true;
-        note(worker, "joined the cluster");
+        tg__worker_note(worker, "joined the cluster");
         break;
     case TG_MESSAGE_ADMIT:
         admit(worker, message);
@@ -153,8 +154,9 @@ static void
 trouble(void *ctx, bool dialled, const char *text)
 {
     tg_worker *worker = ctx;
-    note(worker, text);
-    if (dialled && worker->scheduler == 0 && !worker->joined) {
+    tg__worker_note(worker, text);
+    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
+    if (dialled && worker->scheduler == 0 && !worker->joined && ++worker->troubles == TG_TROUBLES) {
         tg__worker_end(worker, TG_ERR_IO, text);
     }
 }
@@ -180,7 +182,7 @@ begin_to_leave(tg_worker *worker)
 {
     if (!worker->leaving) {
         worker->leaving = true;
-        note(worker, "leaving: hands on what it has");
+        tg__worker_note(worker, "leaving: hands on what it has");
         if (worker->joined) {
             tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
         } else {
@@ -235,7 +237,7 @@ check_leave(tg_worker *worker, int64_t now_ns)
     if (worker->leaving && since != 0) {
         end = since + ALONE_NS;
         if (now_ns >= end) {
-            note(worker, "the scheduler is gone: nobody can take what is here");
+            tg__worker_note(worker, "the scheduler is gone: nobody can take what is here");
             tg__worker_end(worker, TG_OK, "left");
         }
     }
@@ -259,6 +261,7 @@ tick(void *ctx, int64_t now_ns)
     }
     next = tg_min_i64(next, check_death(worker, now_ns));
     next = tg_min_i64(next, check_leave(worker, now_ns));
+    next = tg_min_i64(next, tg__worker_mapped_turn(worker, now_ns));
     if (!worker->ended && tg_agent_deadline(worker->agent) <= now_ns) {
         tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_TIME });
     }
@@ -393,6 +396,7 @@ tg_worker_destroy(tg_worker *worker)
         tg_crew_destroy(worker->clerk);
         tg_spill_destroy(worker->spill);
         tg_alive_watch_destroy(worker->watch);
+        tg_port_stop(worker->port);
         tg_net_destroy(worker->net);
         tg__worker_news_free(worker);
         while (worker->fetches != NULL) {
@@ -403,6 +407,7 @@ tg_worker_destroy(tg_worker *worker)
         tg_agent_destroy(worker->agent);
         tg__worker_jobs_free(worker);
         tg_port_destroy(worker->port); /* behind the tiles of others that jobs had mapped */
+        tg_free(NULL, worker->mapped, worker->mapped_capacity * sizeof *worker->mapped);
         tg_free(NULL, worker->thread, worker->threads * sizeof *worker->thread);
         tg_zap_close(worker->security.allowed);
         tg_keys_forget(&worker->security.listen);

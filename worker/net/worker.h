@@ -12,12 +12,13 @@
  *     worker.c         the loop: messages, signals, joining and leaving
  *     worker_act.c     the agent's actions: threads, fetches, disk; and how they end
  *     worker_serve.c   tiles for others
+ *     worker_mapped.c  tiles of others that were mapped, and are wanted back
  *     worker_job.c     one job: its plan, from bytes to a part that runs
  *
  * A scheduler that was started again is somebody new: the worker introduces itself anew, and says
  * what it holds of the former's jobs; what had been assigned is forgotten, what is not known there
- * any more is dropped. Without a scheduler for the death timeout it ends; when it is about to leave,
- * after 3 s.
+ * any more is dropped. Without a scheduler for the death timeout it ends; when it is about to
+ * leave, after 3 s.
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.

@@ -109,10 +109,13 @@ fetch(tg_worker *worker, const tg_agent_action *action)
 {
     tg_error err = { .message = "no memory to fetch a tile" };
     int64_t now = tg_clock_ns();
+    const tg_plan_core *plan = tg__worker_job_find(worker, action->job)->plan;
+    const tg_stage *stage = &plan->stages[plan->stage_of_task[action->task]];
+    bool estimated = stage->kind != TG_STAGE_TILE || !tg_array_is_known(stage->root);
     tg_fetch wanted = { .job = action->job,
                         .task = action->task,
                         .from = action->peer,
-                        .bytes_max = action->bytes,
+                        .bytes_max = estimated ? worker->memory : action->bytes,
                         .deadline_ns = INT64_MAX };
     tg_worker_fetch *made = tg_calloc(NULL, 1, sizeof *made);
     if (made != NULL &&
@@ -192,6 +195,7 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
         event.bytes = tg_pool_charge((int64_t)end->total);
     }
     worker->arrived = end->buffer;
+    worker->arrived_mapped = end->shared;
     tg__worker_step(worker, &event);
     tg_buffer_release(worker->arrived);
     worker->arrived = NULL;
@@ -203,6 +207,8 @@ keep(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
     tg_error err;
     if (tg_part_put(job->part, action->task, worker->arrived, &err) != TG_OK) {
         tg__worker_end(worker, err.code, err.message); /* it was checked: there is no memory */
+    } else if (worker->arrived_mapped) {
+        tg__worker_mapped_add(worker, action->job, action->task, tg_buffer_data(worker->arrived));
     }
 }
 
@@ -289,6 +295,11 @@ act(tg_worker *worker, const tg_agent_action *action)
         if (action->message->kind == TG_MESSAGE_DONE) {
             told = tg__worker_job_find(worker, action->message->job);
             tg__worker_measure_tell(told, tg_clock_ns());
+        } else if (action->message->kind == TG_MESSAGE_FULL) {
+            tg__worker_note(worker, action->message->flag
+                                        ? "the spill disk is full: nothing new is taken until "
+                                          "there is room"
+                                        : "the spill disk has room again");
         }
         tg__worker_say(worker, action->message);
         break;
@@ -443,6 +454,8 @@ take_stored(tg_worker *worker, const tg_worker_news *news)
     if (news->status == TG_OK) {
         tg__worker_measure_aside(tg__worker_job_find(worker, news->job), TG_TIMELINE_SPILL,
                                  news->task, began, now, news->bytes);
+    } else {
+        tg__worker_note(worker, news->text);
     }
 }
 

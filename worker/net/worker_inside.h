@@ -99,6 +99,13 @@ typedef struct tg_worker_news {
     struct tg_worker_news *next;
 } tg_worker_news;
 
+/* A tile of another worker of this host that was not copied, but mapped. */
+typedef struct tg_worker_mapped {
+    uint64_t job;
+    uint32_t task;
+    const void *data;
+} tg_worker_mapped;
+
 /* A tile that was loaded for others: it may go from memory at once, but not before they have had
  * all its parts. */
 enum { TG_WORKER_LOANS = 4 };
@@ -126,12 +133,17 @@ struct tg_worker {
     uint64_t scheduler; /* 0: not there */
     int64_t lost_ns;    /* since when */
     int64_t leave_ns;   /* when its lifetime is over; INT64_MAX: never */
+    int troubles;       /* with the connection, since it last was there */
     bool joined, leaving, ended;
     tg_status outcome;
     tg_error error;
     tg_worker_job *jobs;
     tg_worker_fetch *fetches;
     tg_buffer *arrived; /* what was fetched, until the agent says whether it is kept */
+    bool arrived_mapped;
+    tg_worker_mapped *mapped; /* some of them are gone */
+    size_t mapped_count, mapped_capacity, mapped_most;
+    int64_t mapped_ns; /* when to look at them again */
     tg_worker_loan loans[TG_WORKER_LOANS];
     tg_worker_news *put_off; /* what found no memory, and is tried again */
     tg_flood notes;
@@ -147,6 +159,8 @@ struct tg_worker {
 /* worker.c */
 void tg__worker_say(tg_worker *worker, const tg_message *message);
 void tg__worker_end(tg_worker *worker, tg_status status, const char *text);
+/* For people: into the log. */
+void tg__worker_note(tg_worker *worker, const char *text);
 
 /* worker_act.c: one step of the agent, and all it wants done. */
 void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
@@ -168,6 +182,11 @@ tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buf
 void tg__worker_lend(tg_worker *worker, uint64_t job, uint32_t task, tg_buffer *buffer);
 /* Those that are over. Gives when the next one will be. */
 int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
+
+/* worker_mapped.c: what holders on this host want back is copied. */
+void tg__worker_mapped_add(tg_worker *worker, uint64_t job, uint32_t task, const void *data);
+/* Gives when it wants to be called again. */
+int64_t tg__worker_mapped_turn(tg_worker *worker, int64_t now_ns);
 
 /* worker_job.c */
 /* The one that the agent knows. */

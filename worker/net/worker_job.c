@@ -282,7 +282,8 @@ expand(tg_worker_job *job, tg_error *err)
     tg_plan_options options = { .threads = (int)job->worker->threads,
                                 .memory_limit = INT64_MAX / 4,
                                 .tasks_max = TG_PLAN_TASKS_MAX,
-                                .shared = true };
+                                .shared = true,
+                                .task_limit = job->worker->memory };
     TG_CHECK(job->filled == job->size && job->size > 0, err, TG_ERR_FORMAT,
              "the plan did not come whole");
     TG_TRY(tg__plan_expand_bytes(session, job->bytes, job->size, attach, job, &options, &job->plan,

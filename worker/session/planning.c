@@ -181,7 +181,8 @@ tg__plan_there(tg_session *session, tg_remote *remote, size_t count, const tg_ta
     tg_status status = TG_OK;
     tg_plan_options options = { .threads = session->threads, .shared = true };
     *out = NULL;
-    TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit, err));
+    TG_TRY(remote->ops->resources(remote, &options.threads, &options.memory_limit,
+                                  &options.task_limit, err));
     status = make_plan(count, targets, &options, out, err);
     if (status == TG_ERR_MEMORY) { /* whose limit is it? */
         tg__error_prefix(err, "the smallest worker of the cluster has too little memory (tgworker "

@@ -22,8 +22,10 @@
 #include "worker/session/session.h"
 
 typedef struct tg_remote_ops {
-    /* The threads of all workers, and the memory of the smallest. Waits a while for the first. */
-    tg_status (*resources)(tg_remote *remote, int *threads, int64_t *memory_limit, tg_error *err);
+    /* The threads of all workers, and their memory: what all have, and what each has for a task.
+     * Waits a while for the first. */
+    tg_status (*resources)(tg_remote *remote, int *threads, int64_t *memory_limit,
+                           int64_t *task_limit, tg_error *err);
     tg_status (*start)(tg_remote *remote, tg_computation *computation, tg_remote_job **out,
                        tg_error *err);
     /* As their namesakes of tg_job (worker/exec/exec.h). */

@@ -4,6 +4,7 @@
  * again while they do, and what is left when either end dies or lies.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cmocka.h>
 
@@ -252,6 +254,35 @@ two_readings_of_one_tile_are_counted(void **state)
     tg_buffer_release(two);
     assert_true(tg_shared_withdraw(h->shared, &ref));
     tg_buffer_release(tile);
+}
+
+/* Two holders that waited for each other's readers had no memory, whatever they gave up. */
+static void
+a_reader_is_told_what_is_wanted_back(void **state)
+{
+    holder *h = *state;
+    tg_shared_ref ref[3];
+    tg_buffer *tile[3], *mapped[3];
+    const void *wanted[3] = { NULL };
+    for (int i = 0; i < 3; i++) {
+        tile[i] = make_tile(h, 256 << 10, (uint64_t)i, &ref[i]);
+        assert_int_equal(tg_shared_map(reader, &ref[i], &mapped[i], NULL), TG_OK);
+    }
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 0);
+    assert_false(tg_shared_withdraw(h->shared, &ref[1]));
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 1);
+    assert_ptr_equal(wanted[0], tg_buffer_data(mapped[1]));
+    assert_false(tg_shared_withdraw(h->shared, &ref[0]));
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 2);
+    assert_int_equal(tg_shared_wanted(reader, wanted, 1), 1);
+    for (int i = 0; i < 3; i++) {
+        tg_buffer_release(mapped[i]);
+    }
+    assert_int_equal(tg_shared_wanted(reader, wanted, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(tg_shared_withdraw(h->shared, &ref[i]));
+        tg_buffer_release(tile[i]);
+    }
 }
 
 static void
@@ -744,6 +775,57 @@ the_host_is_known_and_sizes_are_checked(void **state)
     tg_shared_destroy(NULL);
 }
 
+/* A container sees a kernel that others see too, but not their processes. */
+static void
+a_table_of_processes_makes_a_host(void **state)
+{
+    int ended = 0;
+    uint64_t host = tg_shared_host();
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (unshare(CLONE_NEWPID) != 0) {
+            _exit(2); /* not allowed here */
+        }
+        pid_t inner = fork();
+        if (inner == 0) {
+            _exit(tg_shared_host() == host);
+        }
+        (void)waitpid(inner, &ended, 0);
+        _exit(WEXITSTATUS(ended));
+    }
+    assert_int_equal(waitpid(pid, &ended, 0), pid);
+    if (WEXITSTATUS(ended) == 2) {
+        skip();
+    }
+    assert_int_equal(ended, 0);
+}
+
+/* Machines started from one snapshot have the same boot id, and may have the same process with the
+ * same file: the numbers of its offers followed from these, so a reader there would have taken a
+ * tile of its own machine for the one that it was sent. */
+static void
+offers_of_a_cloned_machine_are_told_apart(void **state)
+{
+    enum { TIMES = 3 };
+    uint64_t apart[TIMES];
+    (void)state;
+    for (int i = 0; i < TIMES; i++) {
+        tg_shared *shared = NULL;
+        tg_shared_ref ref;
+        assert_int_equal(tg_shared_create(4 * MIB, &shared, NULL), TG_OK);
+        const tg_alloc *a = tg_shared_alloc(shared);
+        void *block = a->alloc(a->ctx, MIB, 64);
+        assert_true(tg_shared_offer(shared, block, MIB, &ref));
+        apart[i] = ref.number - XXH3_64bits_withSeed(&ref.inode, sizeof ref.inode, ref.pid);
+        assert_true(tg_shared_withdraw(shared, &ref));
+        a->free(a->ctx, block, MIB);
+        tg_shared_destroy(shared);
+    }
+    assert_int_not_equal(apart[0], apart[1]);
+    assert_int_not_equal(apart[1], apart[2]);
+}
+
 /* Its pool wrote into the block what is free next; a tile that a worker had left to another one
  * became a wrong result. */
 static void
@@ -777,6 +859,7 @@ main(void)
         WITH(another_process_reads_a_tile_in_place),
         WITH(what_is_withdrawn_cannot_be_mapped),
         WITH(two_readings_of_one_tile_are_counted),
+        WITH(a_reader_is_told_what_is_wanted_back),
         WITH(readers_of_neighbours_do_not_disturb_each_other),
         WITH(a_tile_is_never_anothers),
         WITH(a_reader_that_is_killed_lets_go),
@@ -793,6 +876,8 @@ main(void)
         WITH(offers_run_out_and_come_back),
         WITH(blocks_never_overlap),
         cmocka_unit_test(the_host_is_known_and_sizes_are_checked),
+        cmocka_unit_test(a_table_of_processes_makes_a_host),
+        cmocka_unit_test(offers_of_a_cloned_machine_are_told_apart),
         WITH(what_a_holder_leaves_is_not_written_to),
     };
 #undef WITH

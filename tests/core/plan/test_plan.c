@@ -152,6 +152,45 @@ test_limit_that_would_do(void **state)
     eval_close(&e);
 }
 
+/* A cluster: its workers hold the tiles together, but each task is one worker's. */
+static void
+test_a_limit_for_tasks_is_kept(void **state)
+{
+    eval e;
+    const int64_t shape[] = { 400, 300, 100 }, chunks[] = { 50, 100, 100 };
+    (void)state;
+    eval_open(&e);
+    tg_array *x = blurred(&e, ones(&e, 3, shape, chunks));
+    expect_built(&e, x);
+    tg_plan_target target = { .array = x };
+    int made = 0, refused = 0;
+    for (int64_t limit = 1 << 10; limit < (int64_t)1 << 30; limit *= 2) {
+        tg_plan_options options = {
+            .threads = 2, .memory_limit = (int64_t)1 << 30, .task_limit = limit, .shared = true
+        };
+        tg_plan_core *plan = NULL;
+        tg_plan_bounds bounds = { 0 };
+        tg_error err = { .message = "" };
+        tg_status status = tg_plan_make(1, &target, &options, &plan, &err);
+        if (status == TG_OK) {
+            made++;
+            assert_int_equal(tg_plan_bounds_make(plan, &bounds, &err), TG_OK);
+            assert_true(tg_plan_bounds_least(plan, &bounds) <= limit);
+        } else {
+            refused++;
+            assert_int_equal(status, TG_ERR_MEMORY);
+            assert_non_null(strstr(err.message, "give each worker "));
+            double enough = strtod(strstr(err.message, "give each worker ") + 17, NULL);
+            options.task_limit = (int64_t)(enough * 1048576.0);
+            assert_int_equal(tg_plan_make(1, &target, &options, &plan, &err), TG_OK);
+        }
+        tg_plan_bounds_fini(&bounds);
+        tg_plan_release(plan);
+    }
+    assert_true(made > 0 && refused > 0);
+    eval_close(&e);
+}
+
 static void
 test_text(void **state)
 {
@@ -186,6 +225,7 @@ main(void)
         cmocka_unit_test(test_one_plane_of_a_million_chunks),
         cmocka_unit_test(test_same_plan_every_time),
         cmocka_unit_test(test_limit_that_would_do),
+        cmocka_unit_test(test_a_limit_for_tasks_is_kept),
         cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

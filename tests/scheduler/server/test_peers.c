@@ -152,6 +152,8 @@ test_clients_are_counted(void **state)
     talk_end(&t);
 }
 
+/* It was told REFUSED, and if it came back (it was only paused) and heard that in time, it ended
+ * instead of joining anew. */
 static void
 test_a_silent_worker_is_expelled_and_may_join_anew(void **state)
 {

@@ -604,6 +604,31 @@ serve_reader(uint64_t host, int rounds)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void *
+free_late(void *message)
+{
+    (void)usleep(100000);
+    free_message(message);
+    return NULL;
+}
+
+/* A socket that was closed held a part for a host that was out of reach, and the worker died. */
+static void
+destroying_waits_for_sockets_that_linger(void **state)
+{
+    tg_data_message m;
+    tg_data_frame frame;
+    pthread_t thread;
+    (void)state;
+    begin((tg_tile_server_options){ 0 }, PART);
+    assert_int_equal(ask(0, 1, 1, 0, PART), TG_OK);
+    assert_true(next(0, &m, &frame));
+    assert_int_equal(pthread_create(&thread, NULL, free_late, &m), 0);
+    tg_tile_server_destroy(s);
+    s = NULL;
+    (void)pthread_join(thread, NULL);
+}
+
 static void
 a_tile_goes_to_another_process_without_a_copy(void **state)
 {
@@ -674,6 +699,7 @@ main(void)
         WITH(parts_are_packed_for_slow_lines_only),
         WITH(packed_parts_arrive_as_they_were),
         WITH(messages_are_freed_in_other_threads),
+        WITH(destroying_waits_for_sockets_that_linger),
         WITH(a_tile_goes_to_another_process_without_a_copy),
     };
 #undef WITH

@@ -521,6 +521,40 @@ test_a_task_without_its_inputs_is_refused(void **state)
     free(c);
 }
 
+static void
+test_a_tile_is_moved_when_nobody_reads_it(void **state)
+{
+    cluster *c = calloc(1, sizeof *c);
+    tg_error err = { .message = "" };
+    int64_t bytes = 0;
+    (void)state;
+    assert_non_null(c);
+    begin(c, &tg_test_plans[0], 1);
+    site *s = &c->sites[0];
+    assert_int_equal(tg_part_run(s->part, 0, 0, 0, &bytes, &err), TG_OK);
+    tg_buffer *tile = tg_part_get(s->part, 0), *copy = NULL, *now = NULL;
+    assert_non_null(tile);
+    copy = tg_buffer_create(s->session->pool, tg_buffer_bytes(tile));
+    assert_non_null(copy);
+    memcpy(tg_buffer_data(copy), tg_buffer_data(tile), tg_buffer_bytes(tile));
+    tg_tile *of_run = &tg_part_running(s->part)->tiles[0];
+    atomic_fetch_add(&of_run->readers, 1);
+    assert_false(tg_part_move(s->part, 0, tg_buffer_data(tile), copy));
+    atomic_fetch_sub(&of_run->readers, 1);
+    assert_true(tg_part_move(s->part, 0, tg_buffer_data(tile), copy));
+    assert_true(tg_part_move(s->part, 0, tg_buffer_data(tile), tile)); /* it is gone from there */
+    now = tg_part_get(s->part, 0);
+    assert_ptr_equal(now, copy);
+    tg_buffer_release(now);
+    tg_buffer_release(copy);
+    tg_buffer_release(tile);
+    tg_part_drop(s->part, 0);
+    assert_true(tg_part_move(s->part, 0, NULL, NULL));
+    assert_null(tg_part_get(s->part, 0));
+    end(c);
+    free(c);
+}
+
 /* Puts a tile that was changed in the place of an input, and runs a reader of it: it is refused, or
  * the reader fails, or it makes something, but all stay within what is theirs. */
 static bool
@@ -645,6 +679,7 @@ main(void)
         cmocka_unit_test(test_parts_make_the_whole),
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_a_task_without_its_inputs_is_refused),
+        cmocka_unit_test(test_a_tile_is_moved_when_nobody_reads_it),
         cmocka_unit_test(test_tiles_that_lie),
         cmocka_unit_test(test_given_arrays_that_lie),
     };
