@@ -408,7 +408,8 @@ tg_hub_cut(tg_hub *hub, int64_t now_ns, const tg_route *route)
         if (there && p->dialled && p->down_ns == 0) {
             p->down_ns = now_ns;
         } else if (there && !p->dialled && p->route.line == route->line && p->cut_at == INT64_MAX) {
-            p->cut_at = now_ns + hub->options.grace_ns;
+            p->grace_ns = hub->options.grace_ns / (route->local ? 5 : 1);
+            p->cut_at = now_ns + p->grace_ns;
             hub->deadline = tg_min_i64(hub->deadline, p->cut_at);
         }
     }

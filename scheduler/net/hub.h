@@ -53,7 +53,7 @@ typedef enum tg_gone {
 typedef struct tg_hub_options {
     uint64_t self;         /* 0: nobody can become a peer by writing to us */
     int64_t lease_ns;      /* 0: 15 s */
-    int64_t grace_ns;      /* after a connection was closed; 0: 1.5 s */
+    int64_t grace_ns;      /* after a connection was closed, a local one a fifth; 0: 1.5 s */
     size_t peers_max;      /* 0: 4096 */
     size_t peer_bytes_max; /* queued for one peer; 0: 64 MiB */
     void *ctx;

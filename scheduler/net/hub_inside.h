@@ -32,6 +32,7 @@ typedef struct tg__peer {
     size_t held_bytes;
     int64_t blocked_until; /* while a frame is held */
     int64_t down_ns;       /* of a dialled one: since when; 0: it is up, or was not yet */
+    int64_t grace_ns;      /* of the last cut */
     int64_t cut_at;        /* when it is dead unless it is heard of; INT64_MAX: not cut */
     unsigned roles;
     bool dialled, met, bound, dirty, dead;

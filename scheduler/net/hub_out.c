@@ -127,7 +127,7 @@ judge(tg_hub *hub, int64_t now_ns, tg__peer *p)
             hub, p, TG_GONE_CLOSED,
             "its connection was closed, and not made again within %.1f s: it has died, or "
             "cannot be reached",
-            (double)hub->options.grace_ns / 1e9);
+            (double)p->grace_ns / 1e9);
     }
 }
 

@@ -28,6 +28,7 @@ typedef struct tg_route {
     uint32_t place;     /* which of the transport's sockets */
     uint32_t line;      /* which connection there: what `cut` tells */
     uint64_t id;        /* of the other end, where one socket has many */
+    bool local;         /* told with `cut`: no network lay between the two ends */
 } tg_route;
 
 typedef enum tg_sent {

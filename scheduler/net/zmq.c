@@ -202,7 +202,7 @@ static void
 read_events(zmq_transport *t, uint32_t place)
 {
     tg_socket *s = &t->sockets[place];
-    tg_route route = { .place = place };
+    tg_route route = { .place = place, .local = s->inode != 0 };
     char text[384];
     tg_socket_event event = tg_socket_next_event(s, &route.line, text, sizeof text);
     while (event != TG_SOCKET_NOTHING) {

@@ -367,6 +367,25 @@ a_closed_connection_has_a_grace(void **state)
     part(&server, &client);
 }
 
+/* Nothing lies between but the kernel: whoever closed it has died, and seconds count. */
+static void
+a_closed_local_connection_has_a_short_grace(void **state)
+{
+    end server, client;
+    (void)state;
+    meet(&server, &client, NULL);
+    tg_hub_cut(server.hub, now, &(tg_route){ .line = 1, .local = true });
+    int64_t from = now;
+    while (server.gone == 0 && now < from + 5000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(server.hub, now);
+        lose_all();
+    }
+    assert_int_equal(server.why, TG_GONE_CLOSED);
+    assert_in_range(now - from, 200 * MS, 400 * MS);
+    part(&server, &client);
+}
+
 static void
 a_peer_that_takes_nothing_is_given_up(void **state)
 {
@@ -530,6 +549,7 @@ main(void)
         cmocka_unit_test(nobody_is_gone_while_idle_and_everybody_after_the_lease),
         cmocka_unit_test(after_a_pause_of_our_own_the_others_have_time_to_be_heard),
         cmocka_unit_test(a_closed_connection_has_a_grace),
+        cmocka_unit_test(a_closed_local_connection_has_a_short_grace),
         cmocka_unit_test(a_peer_that_takes_nothing_is_given_up),
         cmocka_unit_test(peers_are_no_more_than_allowed),
         cmocka_unit_test(who_sends_no_messages_is_given_up),
