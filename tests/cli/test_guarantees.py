@@ -78,6 +78,19 @@ def test_the_scheduler_killed(home, job, scan):
     np.testing.assert_array_equal(result(home, "out.zarr"), wanted, strict=True)
 
 
+def test_a_client_that_was_silent_begins_anew(home, job, scan):
+    """It was taken for dead, and its job dropped, whose number nobody gets again."""
+    wanted = scan(1024)
+    home.scheduler("--lease", 2)
+    home.worker()
+    run = begin(home, job, "out.zarr")
+    run.send_signal(signal.SIGSTOP)
+    home.wait_for(lambda: progress(home) == (0, 0))
+    run.send_signal(signal.SIGCONT)
+    assert run.wait(60) == 0, run.log()
+    np.testing.assert_array_equal(result(home, "out.zarr"), wanted, strict=True)
+
+
 def test_nothing_half_written_under_the_name(home, job, scan):
     scan(1024)
     home.scheduler()

@@ -148,6 +148,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
             if (job->state == TG_CLIENT_SENT) {
                 job->state = TG_CLIENT_ASKED; /* is said again to whoever answers next */
                 job->finished = false;
+                job->again = true;
             }
         }
     }
@@ -305,6 +306,9 @@ turn_jobs(tg_client *client, int64_t now_ns)
     tg_client_job *job = first_job(client);
     while (job != NULL) {
         tg_client_job *next = job->next;
+        if (job->taken && job->busy == 0) {
+            tg__client_job_renumber(job);
+        }
         if (welcome && job->state == TG_CLIENT_ASKED) {
             job->state = TG_CLIENT_SENT;
             tg__client_job_submit(job);

@@ -17,6 +17,8 @@
  *
  * When the scheduler was started again (another number answers) everything that has not ended is
  * said again, under the same numbers: a scheduler with a journal goes on, another one begins anew.
+ * One that took us for dead (we were silent for its lease) has dropped our jobs, and does not take
+ * their numbers again: they begin anew under others.
  *
  * Ownership: a client is counted as remotes are. A job is counted: its computation has a reference,
  * and the client until the job has ended; it keeps the computation alive as long.
@@ -62,6 +64,8 @@ typedef struct tg_client_job {
     tg_error error;
     /* The loop's. */
     bool finished;    /* the scheduler said so */
+    bool again;       /* said again, after the scheduler was gone */
+    bool taken;       /* nobody else may have its number, nor it any more: draw another */
     uint32_t left;    /* result tiles that are not here */
     uint32_t busy;    /* fetches and deliveries under way */
     int64_t again_ns; /* when to ask again for what its holder did not have; 0: nothing */
@@ -144,6 +148,8 @@ void tg__client_job_release(tg_client_job *job);
 void tg__client_job_submit(tg_client_job *job);
 /* PROGRESS, RESULT, FINISHED, STUCK. */
 void tg__client_job_hears(tg_client_job *job, const tg_message *message);
+/* When nothing of it is under way: another number for one that is `taken`, to be said again. */
+void tg__client_job_renumber(tg_client_job *job);
 /* Fetches what there is room for, says what was delivered, ends it when it is over. True: it has
  * ended, and the client's reference is to be released. */
 bool tg__client_job_turn(tg_client_job *job, int64_t now_ns);

@@ -211,6 +211,27 @@ fail(tg_client_job *job, tg_status outcome, const char *text)
     (void)pthread_mutex_unlock(&job->client->lock);
 }
 
+/* What is here stays; what was only offered was so under the old number. */
+void
+tg__client_job_renumber(tg_client_job *job)
+{
+    tg_error err;
+    job->taken = false;
+    job->again = false;
+    job->queue_count = 0;
+    job->handed_count = 0;
+    job->again_ns = 0;
+    for (uint32_t t = 0; t < job->tasks; t++) {
+        job->holder[t] = 0;
+        job->tiles[t] = job->tiles[t] == HELD ? HELD : UNKNOWN;
+    }
+    if (draw_number(&job->number, &err) != TG_OK) {
+        fail(job, err.code, err.message);
+    } else if (job->state == TG_CLIENT_SENT) {
+        job->state = TG_CLIENT_ASKED;
+    }
+}
+
 static void
 offered(tg_client_job *job, uint32_t task, uint64_t worker)
 {
@@ -263,8 +284,9 @@ tg__client_job_hears(tg_client_job *job, const tg_message *message)
         }
         break;
     case TG_MESSAGE_FINISHED:
-        job->finished = true;
-        if (message->code != TG_OK) {
+        job->taken = message->code == TG_ERR_EXISTS && job->again;
+        job->finished = !job->taken;
+        if (job->finished && message->code != TG_OK) {
             fail(job, message->code, message->text);
         }
         break;
@@ -435,7 +457,7 @@ tg__client_job_turn(tg_client_job *job, int64_t now_ns)
     (void)pthread_mutex_lock(&client->lock);
     bool stop = job->stop;
     (void)pthread_mutex_unlock(&client->lock);
-    if (sent && !stop) {
+    if (sent && !stop && !job->taken) {
         if (job->again_ns != 0 && now_ns >= job->again_ns) {
             ask_again(job);
         }
