@@ -13,7 +13,7 @@
 #include "core/base/size.h"
 #include "scheduler/state/internal.h"
 
-#define IDLE_NS ((int64_t)20000000)
+#define IDLE_NS ((int64_t)5000000)
 
 void
 tg__steal_soon(tg_sched *sched, uint16_t slot)
