@@ -284,7 +284,8 @@ tg__client_job_hears(tg_client_job *job, const tg_message *message)
         }
         break;
     case TG_MESSAGE_FINISHED:
-        job->taken = message->code == TG_ERR_EXISTS && job->again;
+        /* Of what was said under the same number behind the plan, more refusals may come. */
+        job->taken = job->taken || (message->code == TG_ERR_EXISTS && job->again);
         job->finished = !job->taken;
         if (job->finished && message->code != TG_OK) {
             fail(job, message->code, message->text);
