@@ -154,15 +154,21 @@ def test_memory_for_results():
         tg.serve(result_memory="1 TiB")
 
 
-def test_python_functions_run_in_children(server):
+def test_python_functions_run_in_children(server, tmp_path):
+    def hangs():
+        (tmp_path / "began").touch()
+        time.sleep(600)
+
     x = tg.ones((8, 8), chunks=4).map_blocks(lambda block: block + os.getpid(), dtype="f8")
     assert set(np.unique(x.compute())).isdisjoint({os.getpid() + 1})
     with distributed.Client(server.join_file) as client:
         assert client.gather(client.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
-        client.submit(time.sleep, 600)
-    start = time.monotonic()
-    server.close()
-    assert time.monotonic() - start < 5
+        client.submit(hangs)
+        while not (tmp_path / "began").exists():
+            time.sleep(0.01)
+        start = time.monotonic()
+        server.close()
+        assert time.monotonic() - start < 5
 
 
 def test_python_functions_are_refused_where_others_can_connect():

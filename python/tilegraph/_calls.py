@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Calls of plain functions on a cluster: many in one plan, each with a future of its own."""
 
+import os
+
 import numpy as np
 
 from . import _run, _task
@@ -12,7 +14,7 @@ from ._futures import Work
 from ._map import map_blocks
 from .errors import TgCancelledError, TgUserError
 
-__all__ = ["CALLS_MAX", "CallsWork", "Function", "room_of"]
+__all__ = ["CALLS_MAX", "Call", "CallsWork", "Function", "room_of"]
 
 #: Calls in one plan at most, and bytes of their arguments: a child process takes in all of them.
 CALLS_MAX = 4096
@@ -25,21 +27,41 @@ _ROOM_LEAST = 1 << 10
 _ROOM_ALL = 64 << 20
 
 
+class Call:
+    """The arguments of one call: pickled at once, since the caller may change them, unless there
+    are futures among them, which are waited for."""
+
+    def __init__(self, args, name):
+        self.key = os.urandom(16)  # stands for this call alone
+        self.waits_for = []
+        find(args, self.waits_for)
+        self._args = args if self.waits_for else None
+        self._data = None if self.waits_for else dumps(args, name)
+
+    def packed(self, name):
+        return dumps(gather(self._args), name) if self._data is None else self._data
+
+
 class Function:
-    """What calls have in common; pickled once, when the first of them starts."""
+    """What calls have in common; pickled once, at once if no futures are among it."""
 
     def __init__(self, function, kwargs, retries=0):
         self.function = function
         self.kwargs = kwargs
         self.retries = retries
         self.name = getattr(function, "__name__", repr(function))
-        self._packed = None
+        self.waits_for = []
+        find(kwargs, self.waits_for)
+        self._packed = None if self.waits_for else self._dumps()
 
     def packed(self):
         """Function and keyword arguments, with the results of futures among these."""
         if self._packed is None:
-            self._packed = dumps((self.function, gather(self.kwargs)), self.name, self.function)
+            self._packed = self._dumps()
         return self._packed
+
+    def _dumps(self):
+        return dumps((self.function, gather(self.kwargs)), self.name, self.function)
 
 
 def room_of(count):
@@ -52,17 +74,14 @@ class CallsWork(Work):
     process dies, the calls that have no result are made again, one by one, so that only the one
     that kills it fails."""
 
-    def __init__(self, client, function, calls, room, futures=(), failed=0):
-        """calls: pairs of bytes that stand for this call alone, and positional arguments; room:
-        bytes of a result. Of calls that are made again also their futures, and how often they have
-        failed."""
+    def __init__(self, client, function, calls, room, futures=(), failed=0, alone=False):
+        """calls: of Call; room: bytes of a result. Of calls that are made again also their futures,
+        how often they have failed, and whether no others may be with them."""
         self._function = function
         self._room = room
         self._failed = failed
-        self._joined = False
-        self.waits_for = []
-        find([args for _, args in calls], self.waits_for)
-        find(function.kwargs, self.waits_for)
+        self._alone = alone
+        self.waits_for = sum((call.waits_for for call in calls), list(function.waits_for))
         super().__init__(client, [function.name] * (len(calls) - len(futures)))
         self.futures += futures
         for future in futures:
@@ -78,22 +97,22 @@ class CallsWork(Work):
         except BaseException as error:
             future.settle(error=error)
 
-    def _apart(self, futures, room=None, failed=0):
+    def _apart(self, futures, room=None, failed=0, alone=False):
         """The work of some of the calls, without the others."""
         return CallsWork(self.client, self._function, [self._call_of[f] for f in futures],
-                         room or self._room, futures, failed)
+                         room or self._room, futures, failed, alone or self._alone)
 
     # --- many that are submitted one by one ------------------------------------------------------
 
     def kin(self):
         """Equal for works that may be one."""
-        alike = not self._function.kwargs and len(self.futures) < JOINED_MAX
-        return (id(self._function.function), self._function.retries, self._failed,
+        alike = (not self._function.waits_for and not self._alone
+                 and len(self.futures) < JOINED_MAX)
+        return (self._function.packed(), self._function.retries, self._failed,
                 self._room) if alike else None
 
     def join(self, other):
         """Takes over another work, that has not begun either."""
-        self._joined = True
         self._call_of.update(other._call_of)
         self.futures = self.futures + other.futures
         self.waits_for = self.waits_for + other.waits_for
@@ -109,14 +128,14 @@ class CallsWork(Work):
         futures = [future for future in self.futures if not future.done()]  # or cancelled
         while futures and (not here or size < _ARGS_BYTES):
             future = futures.pop(0)
-            call, args = self._call_of[future]
-            data = self._packed(future, args)
+            call = self._call_of[future]
+            data = self._packed(future, call)
             if data is not None:
                 size += len(data)
-                each.append((call, data))
+                each.append((call.key, data))
                 here.append(future)
-        if futures:
-            self._apart(futures).start()
+        if futures:  # begins when its turn comes
+            self.client._watcher().add(self._apart(futures, failed=self._failed))
         self.futures = here
         if not here:
             raise TgCancelledError("no call is wanted any more")
@@ -128,13 +147,11 @@ class CallsWork(Work):
         self._taken = np.zeros(len(each), np.uint8)
         return _run.Computation([(block, ffi.NULL, self._memory)], self.client)
 
-    def _packed(self, future, args):
+    def _packed(self, future, call):
         """The arguments of a call; None: a future among them has failed, and so has the call."""
         try:
-            return dumps(gather(args), self._function.name)
+            return call.packed(self._function.name)
         except BaseException as error:
-            if not self.waits_for and not self._joined:
-                raise  # to who calls submit, or map
             future.settle(error=error)
             return None
 
@@ -166,15 +183,17 @@ class CallsWork(Work):
             self.futures[i].settle(value)
 
     def _call_failed(self, i, error):
+        if not self._is_mine(i):
+            return
         if self._failed < self._function.retries:
             self._once_more(i, None, self._failed + 1)
         else:
             self.futures[i].settle(error=error)
 
-    def _once_more(self, i, room, failed):
+    def _once_more(self, i, room, failed, alone=False):
         if self._is_mine(i):
             try:
-                self._apart([self.futures[i]], room, failed).start()
+                self._apart([self.futures[i]], room, failed, alone).start()
             except BaseException as error:
                 self.futures[i].settle(error=error)
 
@@ -190,6 +209,6 @@ class CallsWork(Work):
             if not isinstance(error, TgUserError):
                 self.futures[i].settle(error=error)
             elif many:
-                self._once_more(i, None, self._failed)
+                self._once_more(i, None, self._failed, alone=True)
             else:
                 self._call_failed(i, error)

@@ -20,8 +20,9 @@ _SLICE_NS = 50_000_000
 # How long workers are waited for when something is computed, or a LocalCluster has just begun.
 _WORKER_SECONDS = 30
 
-#: Arguments of Dask's submit and map that say where and when, which nobody has to know here.
-_WITHOUT_EFFECT = {"key", "pure", "priority", "fifo_timeout", "batch_size", "allow_other_workers"}
+#: Arguments of Dask's that say where and when, which nobody has to know here.
+_WITHOUT_EFFECT = {"submit": {"key", "pure", "priority", "fifo_timeout", "allow_other_workers"}}
+_WITHOUT_EFFECT["map"] = _WITHOUT_EFFECT["submit"] | {"batch_size"}
 _REFUSED = {"workers", "resources", "actor", "actors"}
 
 #: Those that are open, the newest last.
@@ -208,12 +209,12 @@ class Client:
         Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16
         MiB on the way there. Futures among the arguments, also in lists and dicts, are waited for,
         and their results travel by way of this process: pass large data as arrays in stores. A
-        result of more than 64 KiB comes back in a second call; the function runs again if that
-        meets another process.
+        result of more than 64 KiB (of a map of thousands of calls: 1 KiB) comes back in a second
+        call; the function runs again if that meets another process.
 
         Names that Dask keeps for itself are not passed on: retries (how often a call that raises is
-        made again); key, pure, priority, fifo_timeout, batch_size and allow_other_workers change
-        nothing here; workers, resources, actor and actors are refused.
+        made again); key, pure, priority, fifo_timeout, allow_other_workers and `map`'s batch_size
+        change nothing here; workers, resources, actor and actors are refused.
         """
         function = self._function("submit", func, kwargs)
         return self._start(function, [args])[0]
@@ -235,7 +236,7 @@ class Client:
         retries = kwargs.pop("retries", None) or 0
         if not isinstance(retries, int) or retries < 0:
             raise TgTypeError(f"Client.{what}: retries must be a whole number, got {retries!r}")
-        for name in _WITHOUT_EFFECT & kwargs.keys():
+        for name in _WITHOUT_EFFECT[what] & kwargs.keys():
             del kwargs[name]
         return _calls.Function(function, kwargs, retries)
 
@@ -243,7 +244,7 @@ class Client:
         """The futures of calls, given as their positional arguments."""
         self._pointer()
         room = _calls.room_of(len(calls))
-        calls = [(os.urandom(16), args) for args in calls]
+        calls = [_calls.Call(args, function.name) for args in calls]
         futures = []
         for at in range(0, len(calls), _calls.CALLS_MAX):
             work = _calls.CallsWork(self, function, calls[at:at + _calls.CALLS_MAX], room)

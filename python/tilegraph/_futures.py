@@ -173,7 +173,6 @@ class Work:
     def _reset(self):
         self._computation = None
         self._counted = (0, 0)
-        self._stopped = False
         self._stack = contextlib.ExitStack()
         self._ended = threading.Event()
 
@@ -199,7 +198,11 @@ class Work:
             if one.status in ("error", "cancelled"):
                 one.reset()
         self._reset()
-        self.start()
+        try:
+            self.start()
+        except BaseException as error:
+            self._fail(error)
+            raise
 
     def check_process(self):
         """Raises in a process that was forked."""
@@ -215,10 +218,12 @@ class Work:
     def given_up(self):
         """One of the futures is not wanted any more."""
         with self._lock:
-            if all(one.cancelled() for one in self.futures):
-                self._stopped = True
-                if self._computation is not None:
-                    self._computation.cancel()
+            if self._computation is not None and not self._wanted_still():
+                self._computation.cancel()
+
+    def _wanted_still(self):
+        """Whether anything of it is to come, and no other work has it."""
+        return any(one._work is self and not one.done() for one in self.futures)
 
     def progress(self):
         """Tasks that are done, and all tasks."""
@@ -253,7 +258,7 @@ class Work:
         return self._computation is None and all(future.done() for future in self.waits_for)
 
     def _ready(self):
-        if self._stopped:
+        if not self._wanted_still():
             raise TgCancelledError("the future was cancelled")
         if not self.may_begin() or self.client._watcher().running >= _RUNNING_MAX:
             return False
@@ -265,7 +270,7 @@ class Work:
             begun = self._begin(self._stack)
             with self._lock:
                 self._computation = begun
-                if self._stopped:
+                if not self._wanted_still():
                     begun.cancel()
             self._stack = self._stack.pop_all()
         self.client._watcher().count(1)
@@ -370,7 +375,9 @@ class Watcher:
             over = _joined(works)
             over |= {id(work) for work in works if id(work) not in over and work.look()}
             with self._lock:
-                self._works = [work for work in self._works if id(work) not in over]
+                # Behind those that were looked at are new ones, or old ones that begin again.
+                self._works = ([work for work in works if id(work) not in over]
+                               + self._works[len(works):])
                 if not self._works:
                     if self._closing:
                         return
