@@ -407,8 +407,7 @@ tg__agent_on_fetch_failed(tg_agent *agent, tg__work *work, const tg_agent_event 
     tg__far *far = tg__agent_far_find(agent, work, t);
     bool cancelled = (far->bits & TG__CANCELLED) != 0;
     uint64_t wanted_from = far->take != 0 ? far->take : far->holder;
-    bool longer = event->bytes > far->bytes && tg__agent_is_guess(agent, work, t) &&
-                  event->bytes <= work->spec.out_bytes[work->spec.stage[t]];
+    bool longer = event->bytes > far->bytes && tg__agent_is_guess(agent, work, t);
     far->size = longer ? event->bytes : far->size;
     far->bits = 0;
     if (!is_over(agent, work, far)) {

@@ -309,7 +309,7 @@ turn_jobs(tg_client *client, int64_t now_ns)
         if (job->taken && job->busy == 0) {
             tg__client_job_renumber(job);
         }
-        if (welcome && job->state == TG_CLIENT_ASKED) {
+        if (welcome && job->state == TG_CLIENT_ASKED && !job->taken) {
             job->state = TG_CLIENT_SENT;
             tg__client_job_submit(job);
         }

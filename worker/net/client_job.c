@@ -406,7 +406,9 @@ tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
         job->client->coming -= tile_bytes(job, task);
         job->busy--;
         job->tiles[task] = UNKNOWN;
-        if (status != TG_ERR_NOT_FOUND && status != TG_ERR_IO) {
+        if (status == TG_ERR_MEMORY && job->client->coming > 0) { /* when others have arrived */
+            job->again_ns = job->again_ns != 0 ? job->again_ns : tg_clock_ns() + AGAIN_NS;
+        } else if (status != TG_ERR_NOT_FOUND && status != TG_ERR_IO) {
             fail(job, status, err.message);
         } else if (job->holder[task] != 0 &&
                    (status == TG_ERR_IO || job->holder[task] != end->fetch.from)) {

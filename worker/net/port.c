@@ -8,7 +8,7 @@
  */
 #include "worker/net/port.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "core/base/size.h"
@@ -45,23 +45,28 @@ struct tg_port {
     tg_tile_server *server;
     line *lines;
     int64_t check_ns; /* when to look for silent holders again */
-    atomic_bool stopped;
+    pthread_mutex_t lock;
+    bool stopped; /* under the lock: the net may be going */
 };
 
 static void
 wake(void *ctx)
 {
-    const tg_port *port = ctx;
-    if (!atomic_load(&port->stopped)) {
+    tg_port *port = ctx;
+    (void)pthread_mutex_lock(&port->lock);
+    if (!port->stopped) {
         tg_net_wake(port->options.net);
     }
+    (void)pthread_mutex_unlock(&port->lock);
 }
 
 void
 tg_port_stop(tg_port *port)
 {
     if (port != NULL) {
-        atomic_store(&port->stopped, true);
+        (void)pthread_mutex_lock(&port->lock);
+        port->stopped = true;
+        (void)pthread_mutex_unlock(&port->lock);
     }
 }
 
@@ -79,6 +84,7 @@ tg_port_create(const tg_port_options *options, tg_port **out, tg_error *err)
     tg_port *port = tg_calloc(NULL, 1, sizeof *port);
     *out = NULL;
     TG_CHECK(port != NULL, err, TG_ERR_MEMORY, "no memory for a data port");
+    (void)pthread_mutex_init(&port->lock, NULL);
     port->options = *options;
     port->reader = tg_shared_reader_create(); /* without one tiles are copied */
     tg_fetcher_options fetching = { .pool = options->pool,
@@ -147,6 +153,7 @@ tg_port_destroy(tg_port *port)
         tg_fetcher_destroy(port->fetcher);
         tg_tile_server_destroy(port->server);
         tg_shared_reader_destroy(port->reader);
+        (void)pthread_mutex_destroy(&port->lock);
         tg_free(NULL, port, sizeof *port);
     }
 }

@@ -109,13 +109,10 @@ fetch(tg_worker *worker, const tg_agent_action *action)
 {
     tg_error err = { .message = "no memory to fetch a tile" };
     int64_t now = tg_clock_ns();
-    const tg_plan_core *plan = tg__worker_job_find(worker, action->job)->plan;
-    const tg_stage *stage = &plan->stages[plan->stage_of_task[action->task]];
-    bool estimated = stage->kind != TG_STAGE_TILE || !tg_array_is_known(stage->root);
     tg_fetch wanted = { .job = action->job,
                         .task = action->task,
                         .from = action->peer,
-                        .bytes_max = estimated ? worker->memory : action->bytes,
+                        .bytes_max = action->bytes,
                         .deadline_ns = INT64_MAX };
     tg_worker_fetch *made = tg_calloc(NULL, 1, sizeof *made);
     if (made != NULL &&
