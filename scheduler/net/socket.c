@@ -26,7 +26,7 @@ enum {
     PROBE_MS = 5000
 };
 #define REFUSED_NS ((int64_t)1000000000)
-#define TRY_NS     ((int64_t)2000000000) /* for one of several addresses */
+#define TRY_NS     ((int64_t)1000000000) /* for one of several addresses */
 #define NEXT_NS    ((int64_t)100000000)  /* where nobody listens */
 
 static bool
@@ -223,13 +223,27 @@ was_refused(tg_socket *socket)
     return last;
 }
 
+/* Nobody listens there, so another address is next; but one that was up is tried once more. True:
+ * it was taken to be up. */
+static bool
+was_retried(tg_socket *socket)
+{
+    bool cut = socket->url_count > 1 && socket->up;
+    if (socket->url_count > 1 && !socket->once) {
+        int64_t soon = (int64_t)uv_hrtime() + NEXT_NS;
+        socket->again_ns = socket->again_ns == 0 ? soon : tg_min_i64(socket->again_ns, soon);
+    }
+    socket->up = socket->up && !cut;
+    socket->once = false;
+    return cut;
+}
+
 tg_socket_event
 tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
 {
     unsigned char event[6] = { 0 };
     char address[TG_ENDPOINT_MAX + 1];
     tg_socket_event happened = TG_SOCKET_NOTHING;
-    connect_again(socket);
     while (happened == TG_SOCKET_NOTHING &&
            zmq_recv(socket->monitor, event, sizeof event, ZMQ_DONTWAIT) == sizeof event) {
         uint16_t kind = 0;
@@ -238,9 +252,7 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
         memcpy(&kind, event, sizeof kind);
         memcpy(&value, event + sizeof kind, sizeof value);
         if (kind == ZMQ_EVENT_CONNECT_RETRIED) {
-            socket->again_ns = socket->url_count > 1 && !socket->up
-                                   ? tg_min_i64(socket->again_ns, (int64_t)uv_hrtime() + NEXT_NS)
-                                   : socket->again_ns;
+            happened = was_retried(socket) ? TG_SOCKET_CUT : TG_SOCKET_NOTHING;
         } else if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             socket->up = true;
             socket->again_ns = 0;
@@ -248,6 +260,7 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
             happened = socket->dialled ? TG_SOCKET_UP : TG_SOCKET_NOTHING;
         } else if (kind == ZMQ_EVENT_DISCONNECTED) {
             socket->again_ns = socket->up ? give_time(socket) : socket->again_ns;
+            socket->once = socket->up;
             happened = socket->dialled && !socket->up ? TG_SOCKET_NOTHING : TG_SOCKET_CUT;
             socket->up = false;
             *line = value;
@@ -257,6 +270,9 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
             explain(socket->dialled, socket->url, kind, value, text, room);
             happened = was_refused(socket) ? TG_SOCKET_REFUSED : TG_SOCKET_NOTHING;
         }
+    }
+    if (happened == TG_SOCKET_NOTHING) { /* all that is known of the connection has been read */
+        connect_again(socket);
     }
     return happened;
 }

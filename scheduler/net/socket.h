@@ -33,6 +33,7 @@ typedef struct tg_socket {
     bool dialled;
     bool probed;      /* a listening one: the first refusal is that of our own trial */
     bool up;          /* a dialled one: the connection is there */
+    bool once;        /* lost, and not tried again yet: its own address comes first */
     int64_t again_ns; /* when to connect again, to the next address if there are several; 0: not */
     char (*urls)[TG_ENDPOINT_MAX + 1]; /* to connect to, in turn */
     size_t url_count, at, tried;       /* tried: others than the first, since it was up */

@@ -95,7 +95,8 @@ tg__hear_plan(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *
              "PLAN of job %" PRIu64 ": a part of %zu bytes of %" PRIu64
              " is not a part of anything",
              m->job, m->byte_count, m->total);
-    if (order == NULL && (m->offset != 0 || (known != NULL && known->client == 0))) {
+    if (order == NULL &&
+        (m->offset != 0 || (known != NULL && known->client == 0 && !known->cancelled))) {
         goto out; /* refused before; or it goes on, and SUBMIT will say so */
     }
     if (begins && begin_order(server, peer, m, &order, &why) != TG_OK) {

@@ -189,12 +189,15 @@ out:
 /* --- time ---------------------------------------------------------------------------------------
  */
 
+/* Nobody is so late who was awake. */
+#define LATE_NS ((int64_t)1000000000)
+
 void
 tg__server_begin(tg_server *server, int64_t now_ns)
 {
     /* It was asleep, or this process paused: then clients may be about to come back. */
-    bool slept = now_ns - server->now_ns > server->options.grace_ns;
-    if (slept && server->keep_due_ns <= now_ns) {
+    bool slept = server->keep_due_ns < now_ns - LATE_NS;
+    if (slept) {
         server->keep_due_ns = now_ns + server->options.grace_ns;
     }
     server->now_ns = tg_max_i64(server->now_ns, now_ns);

@@ -113,6 +113,7 @@ typedef struct tg__worker {
     uint32_t outstanding; /* assigned, of all jobs */
     uint32_t ready;       /* those of them that are not blocked */
     uint32_t held;        /* tiles, of all jobs */
+    int64_t asked_ns;     /* until when what was called back from it is waited for */
     int64_t load[TG__CLASSES];
     uint64_t stamp;
     tg__job *alone; /* NULL, or what runs alone here */

@@ -369,6 +369,7 @@ tg__on_revoked(tg_sched *sched, const tg_sched_event *event, tg_error *err)
             }
         }
     }
+    sched->worker[slot].asked_ns = 0;
     tg__look(sched, slot);
     tg__queue_update(sched, job);
 out:

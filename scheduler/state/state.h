@@ -31,7 +31,7 @@
  * half of the largest home that is left (homes only shrink, so this ends). A worker has at most
  * `credit` tasks assigned that are ready and have not ended, so that a home stays mostly with the
  * scheduler, and taking from it needs nobody's consent; what waits for others' tiles is counted
- * apart, with more room. When homes are empty and a worker has nothing for 20 ms, half of the tasks
+ * apart, with more room. When homes are empty and a worker has nothing for 5 ms, half of the tasks
  * that wait for the threads of another are called back for it. Tasks that come back (a dead
  * worker's, lost tiles) go first, on a credit of their own, the lowest number first: all others may
  * be waiting for them. Of several jobs, the one whose assigned work per unit of priority is least

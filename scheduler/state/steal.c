@@ -13,7 +13,8 @@
 #include "core/base/size.h"
 #include "scheduler/state/internal.h"
 
-#define IDLE_NS ((int64_t)5000000)
+#define IDLE_NS   ((int64_t)5000000)
+#define ANSWER_NS ((int64_t)100000000)
 
 void
 tg__steal_soon(tg_sched *sched, uint16_t slot)
@@ -49,7 +50,7 @@ richest(const tg_sched *sched, const tg__job *job, uint16_t *slot)
     bool found = false;
     for (uint16_t i = 0; i < sched->slot_count; i++) {
         const tg__worker *w = &sched->worker[i];
-        if (tg__able(w) && ready(job, i) > w->threads &&
+        if (tg__able(w) && ready(job, i) > w->threads && w->asked_ns <= sched->now_ns &&
             (!found || (uint64_t)ready(job, i) * sched->worker[*slot].threads >
                            (uint64_t)ready(job, *slot) * w->threads)) {
             *slot = i;
@@ -91,6 +92,7 @@ steal(tg_sched *sched, const tg__job *job, uint32_t idle)
         uint64_t waiting = count - threads;
         uint32_t taken = (uint32_t)tg_ceil_div((int64_t)(waiting * idle), (int64_t)idle + threads);
         call_back(sched, job, slot, count - taken);
+        sched->worker[slot].asked_ns = sched->now_ns + ANSWER_NS;
     }
 }
 

@@ -218,7 +218,7 @@ test_idle_worker_steals(void **state)
     script_join(&s, 2, 1);
     assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 0);
     s.now_ns = tg_sched_deadline(s.sched);
-    assert_int_equal(s.now_ns, SECOND / 50);
+    assert_int_equal(s.now_ns, SECOND / 200);
     script_do(&s, word(TG_EVENT_TIME, 0));
     assert_true(script_said(&s, TG_ACTION_REVOKE, 1, 5, 9));
     assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 4);
