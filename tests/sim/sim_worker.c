@@ -54,9 +54,11 @@ static void
 say(sim_world *w, sim_host *host, const tg_message *m)
 {
     tg_message tampered = *m;
+    tg_range all = { 0 };
     note_given_back(host, m);
     if (w->options->bug == SIM_FALSE_HELD && m->kind == TG_MESSAGE_HELD && m->range_count > 1) {
-        tampered.ranges = &(tg_range){ m->ranges[0].lo, m->ranges[m->range_count - 1].hi };
+        all = (tg_range){ m->ranges[0].lo, m->ranges[m->range_count - 1].hi };
+        tampered.ranges = &all;
         tampered.range_count = 1;
     }
     sim_host_says(w, host, &tampered);
