@@ -71,6 +71,14 @@ class Home:
             time.sleep(0.02)
 
     @staticmethod
+    def has_ended(pid):
+        """Also of a process that is not our child, and that nobody has waited for."""
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    @staticmethod
     def free_port():
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
