@@ -27,6 +27,16 @@ _Noreturn void tg__assert_failed(const char *text, const char *file, int line, i
         }                                                                                          \
     } while (0)
 
+/* In functions that audit a whole state and give what is broken, for tests and the simulator: needs
+ * a local `const char *broken` and a label `out:`. */
+#define TG_MUST(condition, text)                                                                   \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            broken = (text);                                                                       \
+            goto out;                                                                              \
+        }                                                                                          \
+    } while (0)
+
 #ifdef NDEBUG
 #    define TG_DCHECK(condition) ((void)0)
 #else

@@ -2,16 +2,9 @@
 /*
  * What must be true between steps, computed anew from the tasks and compared with the counts.
  */
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "scheduler/state/internal.h"
-
-#define MUST(condition, text)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            broken = (text);                                                                       \
-            goto out;                                                                              \
-        }                                                                                          \
-    } while (0)
 
 static bool
 alive(const tg_sched *sched, uint16_t slot)
@@ -26,14 +19,14 @@ check_twins(const tg_sched *sched, const tg__job *job)
     for (size_t i = 0; i < job->twin_count; i++) {
         const tg__twin *twin = &job->twins[i];
         const tg__task *task = &job->task[twin->task];
-        MUST(task->flags & TG__TWIN, "a twin that its task does not know");
-        MUST(alive(sched, twin->slot), "a twin at a dead worker");
-        MUST(tg__life_of(task) == TG__ASSIGNED || tg__life_of(task) == TG__ENDED,
-             "a twin of a task that nobody else has");
-        MUST(tg__life_of(task) != TG__ASSIGNED || task->owner != twin->slot,
-             "a task that is its own twin");
+        TG_MUST(task->flags & TG__TWIN, "a twin that its task does not know");
+        TG_MUST(alive(sched, twin->slot), "a twin at a dead worker");
+        TG_MUST(tg__life_of(task) == TG__ASSIGNED || tg__life_of(task) == TG__ENDED,
+                "a twin of a task that nobody else has");
+        TG_MUST(tg__life_of(task) != TG__ASSIGNED || task->owner != twin->slot,
+                "a task that is its own twin");
         for (size_t k = 0; k < i; k++) {
-            MUST(job->twins[k].task != twin->task, "a task with two twins");
+            TG_MUST(job->twins[k].task != twin->task, "a task with two twins");
         }
     }
 out:
@@ -57,17 +50,20 @@ check_task(const tg_sched *sched, const tg__job *job, uint32_t t)
         wait += !(job->task[g->preds[e]].flags & TG__HELD);
     }
     bool wanted = need != 0 || (tg__kept(job, t) && !(task->flags & TG__HANDED));
-    MUST(need == task->need, "the count of readers is wrong");
-    MUST(life == TG__ENDED || wait == task->wait, "the count of missing inputs is wrong");
-    MUST(!held || life == TG__ENDED, "a tile of a task that has not ended");
-    MUST(life != TG__ENDED || held == wanted, "a tile is kept that nobody wants, or the reverse");
-    MUST(!held || alive(sched, task->owner), "a tile at a dead worker");
-    MUST(life != TG__ASSIGNED || alive(sched, task->owner), "a task is assigned to a dead worker");
-    MUST(life == TG__ENDED || t >= job->low, "the lowest task is not the lowest");
-    MUST(life != TG__RETURNED || tg__suspect(sched, job, t) || t >= job->hint,
-         "a returned task below the hint");
-    MUST(((task->flags & TG__NOTED) != 0) == (tg__note_find(job, t) != NULL), "a note is astray");
-    MUST(((task->flags & TG__TWIN) != 0) == (tg__twin_find(job, t) != NULL), "a twin is astray");
+    TG_MUST(need == task->need, "the count of readers is wrong");
+    TG_MUST(life == TG__ENDED || wait == task->wait, "the count of missing inputs is wrong");
+    TG_MUST(!held || life == TG__ENDED, "a tile of a task that has not ended");
+    TG_MUST(life != TG__ENDED || held == wanted,
+            "a tile is kept that nobody wants, or the reverse");
+    TG_MUST(!held || alive(sched, task->owner), "a tile at a dead worker");
+    TG_MUST(life != TG__ASSIGNED || alive(sched, task->owner),
+            "a task is assigned to a dead worker");
+    TG_MUST(life == TG__ENDED || t >= job->low, "the lowest task is not the lowest");
+    TG_MUST(life != TG__RETURNED || tg__suspect(sched, job, t) || t >= job->hint,
+            "a returned task below the hint");
+    TG_MUST(((task->flags & TG__NOTED) != 0) == (tg__note_find(job, t) != NULL),
+            "a note is astray");
+    TG_MUST(((task->flags & TG__TWIN) != 0) == (tg__twin_find(job, t) != NULL), "a twin is astray");
 out:
     return broken;
 }
@@ -84,7 +80,7 @@ check_tasks(const tg_sched *sched, const tg__job *job, tally *sum, tg__part *par
         const tg__task *task = &job->task[t];
         tg__life life = tg__life_of(task);
         broken = check_task(sched, job, t);
-        MUST(broken == NULL, broken);
+        TG_MUST(broken == NULL, broken);
         sum->life[life]++;
         sum->suspects += life == TG__RETURNED && tg__suspect(sched, job, t);
         part[task->owner].held += (task->flags & TG__HELD) != 0;
@@ -107,21 +103,21 @@ check_parts(const tg_sched *sched, const tg__job *job, const tg__part *part, tal
     int64_t load = 0;
     for (uint32_t slot = 0; slot < sched->slot_capacity; slot++) {
         const tg__part *is = &job->part[slot];
-        MUST(is->lo <= is->hi && is->hi <= job->spec.tasks->count, "a home is out of the graph");
+        TG_MUST(is->lo <= is->hi && is->hi <= job->spec.tasks->count, "a home is out of the graph");
         for (uint32_t t = is->lo; t < is->hi; t++) {
-            MUST(tg__life_of(&job->task[t]) == TG__HOME, "a task in a home was assigned");
+            TG_MUST(tg__life_of(&job->task[t]) == TG__HOME, "a task in a home was assigned");
         }
         sum->home += is->hi - is->lo;
-        MUST(is->held == part[slot].held, "the count of tiles of a worker is wrong");
+        TG_MUST(is->held == part[slot].held, "the count of tiles of a worker is wrong");
         for (int class = 0; class < TG__CLASSES; class ++) {
-            MUST(is->count[class] == part[slot].count[class],
-                 "the count of assigned tasks of a worker is wrong");
+            TG_MUST(is->count[class] == part[slot].count[class],
+                    "the count of assigned tasks of a worker is wrong");
             assigned += is->count[class];
             load += class != TG__BLOCKED ? is->load[class] : 0;
         }
-        MUST(alive(sched, (uint16_t)slot) || !is->planned, "a dead worker has the plan");
+        TG_MUST(alive(sched, (uint16_t)slot) || !is->planned, "a dead worker has the plan");
     }
-    MUST(assigned == job->assigned && load == job->load, "the load of a job is wrong");
+    TG_MUST(assigned == job->assigned && load == job->load, "the load of a job is wrong");
 out:
     return broken;
 }
@@ -132,19 +128,19 @@ check_job(const tg_sched *sched, const tg__job *job, tg__part *part)
     const char *broken = NULL;
     tally sum = { { 0 }, 0, 0 };
     broken = check_twins(sched, job);
-    MUST(broken == NULL, broken);
+    TG_MUST(broken == NULL, broken);
     broken = check_tasks(sched, job, &sum, part);
-    MUST(broken == NULL, broken);
+    TG_MUST(broken == NULL, broken);
     broken = check_parts(sched, job, part, &sum);
-    MUST(broken == NULL, broken);
-    MUST(sum.home == sum.life[TG__HOME] && sum.home == job->home_left, "homes do not add up");
-    MUST(sum.life[TG__ENDED] == job->ended, "the count of ended tasks is wrong");
-    MUST(sum.suspects == job->suspects, "the count of suspects is wrong");
-    MUST(sum.life[TG__RETURNED] - sum.suspects == job->returned,
-         "the count of returned tasks is wrong");
-    MUST((job->place != 0) == (job->home_left + job->returned != 0 && !tg__waits(sched, job)),
-         "a job is in the queue with nothing to assign, or the reverse");
-    MUST(job->place == 0 || sched->queue[job->place - 1] == job, "a job is lost in the queue");
+    TG_MUST(broken == NULL, broken);
+    TG_MUST(sum.home == sum.life[TG__HOME] && sum.home == job->home_left, "homes do not add up");
+    TG_MUST(sum.life[TG__ENDED] == job->ended, "the count of ended tasks is wrong");
+    TG_MUST(sum.suspects == job->suspects, "the count of suspects is wrong");
+    TG_MUST(sum.life[TG__RETURNED] - sum.suspects == job->returned,
+            "the count of returned tasks is wrong");
+    TG_MUST((job->place != 0) == (job->home_left + job->returned != 0 && !tg__waits(sched, job)),
+            "a job is in the queue with nothing to assign, or the reverse");
+    TG_MUST(job->place == 0 || sched->queue[job->place - 1] == job, "a job is lost in the queue");
 out:
     return broken;
 }
@@ -165,13 +161,13 @@ check_worker(const tg_sched *sched, uint16_t slot)
         }
         held += part->held;
     }
-    MUST(outstanding == w->outstanding && ready == w->ready && held == w->held,
-         "the counts of a worker are wrong");
+    TG_MUST(outstanding == w->outstanding && ready == w->ready && held == w->held,
+            "the counts of a worker are wrong");
     for (int class = 0; class < TG__CLASSES; class ++) {
-        MUST(load[class] == w->load[class], "the load of a worker is wrong");
+        TG_MUST(load[class] == w->load[class], "the load of a worker is wrong");
     }
-    MUST(w->alive || outstanding + held == 0, "a dead worker has something");
-    MUST(w->alone == NULL || (w->reserved && outstanding <= 1), "a task that is not alone");
+    TG_MUST(w->alive || outstanding + held == 0, "a dead worker has something");
+    TG_MUST(w->alone == NULL || (w->reserved && outstanding <= 1), "a task that is not alone");
 out:
     return broken;
 }
@@ -186,25 +182,25 @@ tg_sched_check(const tg_sched *sched)
     for (size_t i = 0; i < sched->jobs.count; i++) {
         const tg__job *job = sched->jobs.entries[i].as.job;
         part = tg_calloc(NULL, sched->slot_capacity, sizeof *part);
-        MUST(part != NULL, "no memory to check");
+        TG_MUST(part != NULL, "no memory to check");
         broken = check_job(sched, job, part);
-        MUST(broken == NULL, broken);
+        TG_MUST(broken == NULL, broken);
         tg_free(NULL, part, bytes);
         part = NULL;
         suspects += job->suspects;
         returned += job->returned;
-        MUST(i == 0 || sched->jobs.entries[i - 1].id < job->id, "jobs are out of order");
+        TG_MUST(i == 0 || sched->jobs.entries[i - 1].id < job->id, "jobs are out of order");
     }
-    MUST(suspects == sched->suspects && returned == sched->returned, "jobs do not add up");
+    TG_MUST(suspects == sched->suspects && returned == sched->returned, "jobs do not add up");
     for (uint16_t slot = 0; slot < sched->slot_count; slot++) {
         broken = check_worker(sched, slot);
-        MUST(broken == NULL, broken);
+        TG_MUST(broken == NULL, broken);
         workers += sched->worker[slot].alive;
         outstanding += sched->worker[slot].outstanding;
     }
-    MUST(outstanding == sched->outstanding, "workers do not add up");
-    MUST(workers == sched->alive && workers == sched->workers.count, "workers do not add up");
-    MUST(sched->look_count == 0, "a worker was not looked at");
+    TG_MUST(outstanding == sched->outstanding, "workers do not add up");
+    TG_MUST(workers == sched->alive && workers == sched->workers.count, "workers do not add up");
+    TG_MUST(sched->look_count == 0, "a worker was not looked at");
 out:
     tg_free(NULL, part, bytes);
     return broken;

@@ -3,16 +3,9 @@
  * What must be true between steps, computed anew from the tasks and tiles and compared with the
  * counts.
  */
+#include "core/base/assert.h"
 #include "core/mem/alloc.h"
 #include "worker/agent/internal.h"
-
-#define MUST(condition, text)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            broken = (text);                                                                       \
-            goto out;                                                                              \
-        }                                                                                          \
-    } while (0)
 
 static bool
 started(const tg__tile *task)
@@ -32,18 +25,18 @@ check_task(const tg_agent *agent, const tg__work *work, uint32_t t)
         const tg__held *held = tg__agent_held_find(agent, work, g->preds[e]);
         missing += input->state == TG__ABSENT;
         from_disk += held != NULL && !(held->bits & TG__MEMORY);
-        MUST(!started(task) || (held != NULL && held->pins != 0), "an input that is not pinned");
+        TG_MUST(!started(task) || (held != NULL && held->pins != 0), "an input that is not pinned");
     }
-    MUST(task->life != TG__WAITING || (task->count == missing && missing != 0),
-         "the count of missing inputs is wrong");
-    MUST(task->life != TG__READY ||
-             (missing == 0 && (task->flags & TG__HEAPED) != 0 && work->next != NULL),
-         "a ready task without its inputs, or that nobody finds");
-    MUST(task->life != TG__LOADING || (task->count == from_disk && from_disk != 0),
-         "the count of inputs from the disk is wrong");
-    MUST(task->life != TG__RUNNING || from_disk == 0, "a task runs without an input");
-    MUST(task->life == TG__NONE || started(task) || task->state != TG__OWN,
-         "a task is to make a tile that is here");
+    TG_MUST(task->life != TG__WAITING || (task->count == missing && missing != 0),
+            "the count of missing inputs is wrong");
+    TG_MUST(task->life != TG__READY ||
+                (missing == 0 && (task->flags & TG__HEAPED) != 0 && work->next != NULL),
+            "a ready task without its inputs, or that nobody finds");
+    TG_MUST(task->life != TG__LOADING || (task->count == from_disk && from_disk != 0),
+            "the count of inputs from the disk is wrong");
+    TG_MUST(task->life != TG__RUNNING || from_disk == 0, "a task runs without an input");
+    TG_MUST(task->life == TG__NONE || started(task) || task->state != TG__OWN,
+            "a task is to make a tile that is here");
 out:
     return broken;
 }
@@ -61,21 +54,23 @@ check_tile(const tg_agent *agent, const tg__work *work, uint32_t t)
         wanted += work->tile[g->succs[e]].life != TG__NONE;
         pins += started(&work->tile[g->succs[e]]);
     }
-    MUST(wanted == tile->wanted, "the count of readers to run is wrong");
-    MUST(held == NULL ? pins == 0 : held->pins == pins, "the count of pins is wrong");
-    MUST(held == NULL || (held->work == work && held->task == t), "a held tile is astray");
-    MUST(tile->state == TG__ABSENT || held != NULL, "a tile is here and is not held");
-    MUST(tile->state != TG__ABSENT || held == NULL || held->pins != 0 ||
-             (held->bits & (TG__SPILLING | TG__LOADING_IT)) != 0,
-         "a tile that is absent is held for nothing");
-    MUST(tile->state != TG__COPY || wanted != 0, "a copy that nobody reads");
-    MUST(tile->state != TG__COPY || (far != NULL && far->holder != 0), "a copy of nobody's tile");
-    MUST(far == NULL || (far->work == work && far->task == t), "a far tile is astray");
-    MUST(far == NULL || far->holder != 0 || far->take != 0 || far->bits != 0,
-         "a far tile that says nothing");
-    MUST(tile->state != TG__ABSENT || far == NULL || (far->bits & (TG__QUEUED | TG__FLYING)) != 0 ||
-             (far->take == 0 && (far->holder == 0 || wanted == 0)),
-         "a tile that is wanted is not fetched");
+    TG_MUST(wanted == tile->wanted, "the count of readers to run is wrong");
+    TG_MUST(held == NULL ? pins == 0 : held->pins == pins, "the count of pins is wrong");
+    TG_MUST(held == NULL || (held->work == work && held->task == t), "a held tile is astray");
+    TG_MUST(tile->state == TG__ABSENT || held != NULL, "a tile is here and is not held");
+    TG_MUST(tile->state != TG__ABSENT || held == NULL || held->pins != 0 ||
+                (held->bits & (TG__SPILLING | TG__LOADING_IT)) != 0,
+            "a tile that is absent is held for nothing");
+    TG_MUST(tile->state != TG__COPY || wanted != 0, "a copy that nobody reads");
+    TG_MUST(tile->state != TG__COPY || (far != NULL && far->holder != 0),
+            "a copy of nobody's tile");
+    TG_MUST(far == NULL || (far->work == work && far->task == t), "a far tile is astray");
+    TG_MUST(far == NULL || far->holder != 0 || far->take != 0 || far->bits != 0,
+            "a far tile that says nothing");
+    TG_MUST(tile->state != TG__ABSENT || far == NULL ||
+                (far->bits & (TG__QUEUED | TG__FLYING)) != 0 ||
+                (far->take == 0 && (far->holder == 0 || wanted == 0)),
+            "a tile that is wanted is not fetched");
 out:
     return broken;
 }
@@ -88,12 +83,12 @@ check_work(const tg_agent *agent, const tg__work *work)
     for (uint32_t t = 0; t < work->spec.tasks->count; t++) {
         todo += work->tile[t].life != TG__NONE && work->tile[t].life != TG__RUNNING;
         broken = check_task(agent, work, t);
-        MUST(broken == NULL, broken);
+        TG_MUST(broken == NULL, broken);
         broken = check_tile(agent, work, t);
-        MUST(broken == NULL, broken);
+        TG_MUST(broken == NULL, broken);
     }
-    MUST(todo == work->todo, "the count of tasks to run is wrong");
-    MUST(work->done_count == 0 || agent->flush_at_ns != INT64_MAX, "ends are never said");
+    TG_MUST(todo == work->todo, "the count of tasks to run is wrong");
+    TG_MUST(work->done_count == 0 || agent->flush_at_ns != INT64_MAX, "ends are never said");
 out:
     return broken;
 }
@@ -117,14 +112,14 @@ check_memory(const tg_agent *agent)
     }
     for (size_t i = 0; i < agent->run_count; i++) {
         const tg__run *run = &agent->runs[i];
-        MUST(started(&run->work->tile[run->task]), "what runs was not started");
+        TG_MUST(started(&run->work->tile[run->task]), "what runs was not started");
         need += run->need;
     }
-    MUST(held == agent->held_bytes && load == agent->load_bytes && need == agent->need_bytes &&
-             flight == agent->flight_bytes && leaving == agent->leaving_bytes &&
-             disk == agent->disk_bytes,
-         "the count of bytes is wrong");
-    MUST(tg__agent_used(agent) <= agent->options.memory_limit, "the memory law is broken");
+    TG_MUST(held == agent->held_bytes && load == agent->load_bytes && need == agent->need_bytes &&
+                flight == agent->flight_bytes && leaving == agent->leaving_bytes &&
+                disk == agent->disk_bytes,
+            "the count of bytes is wrong");
+    TG_MUST(tg__agent_used(agent) <= agent->options.memory_limit, "the memory law is broken");
 out:
     return broken;
 }
