@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests share: arrays of all layouts and values, and a comparison that says where."""
 
+import time
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -109,3 +111,20 @@ def lazy_pairs(draw, dtypes=("float32", "int16", "uint8", "float64", "bool"), mi
     array = layout(array, draw(st.sampled_from(LAYOUTS)))
     chunks = draw(st.sampled_from(chunkings(shape)))
     return array, tg.from_array(array, chunks)
+
+
+def alive(pid):
+    """Whether there is such a process, that has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(condition, seconds=30):
+    """Waits for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 import pytest
-from support import values
+from support import alive, until, values
 
 import tilegraph as tg
 from tilegraph.distributed import Client, Future, LocalCluster, as_completed, current, wait
@@ -473,22 +473,6 @@ def test_workers_without_python_refuse_functions(client):
 
 
 # --- faults --------------------------------------------------------------------------------------
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(condition, seconds=30):
-    """Waits for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def begun(future):

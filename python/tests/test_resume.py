@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from support import alive, until
 
 import tilegraph as tg
 from tilegraph.distributed import Client
@@ -88,32 +89,16 @@ def calls(pid=None):
     return {"c/" + "/".join(f[:3]) for f in found if pid is None or f[3] == str(pid)}
 
 
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(condition, seconds=60):
-    """Waits for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
-
-
 def run_until_killed(count, **options):
     """A process that is killed when it has written so many chunks; its number. With `cluster` its
     daemons have ended too."""
     process = subprocess.Popen([sys.executable, "run.py", repr(options)], stdout=subprocess.PIPE)
     daemons = process.stdout.readline().split() if options.get("cluster") else []
-    until(lambda: len(chunks_in(PART)) >= count or process.poll() is not None)
+    until(lambda: len(chunks_in(PART)) >= count or process.poll() is not None, 60)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     process.stdout.close()
-    until(lambda: not any(alive(int(pid)) for pid in daemons))
+    until(lambda: not any(alive(int(pid)) for pid in daemons), 60)
     return process.pid
 
 
@@ -179,7 +164,7 @@ def test_one_process_goes_on_where_a_cluster_was_killed(folder):
 def test_the_scheduler_is_killed_and_has_no_journal(folder, client):
     with Client(n_workers=2, threads_per_worker=1, memory_limit="128 MiB") as first:
         future = first.compute(tg.to_zarr(array(), "out.zarr", resume=True, compute=False))
-        until(lambda: len(chunks_in(PART)) >= 8 or future.done())
+        until(lambda: len(chunks_in(PART)) >= 8 or future.done(), 60)
         os.kill(first.cluster.scheduler_pid, signal.SIGKILL)
     assert future.cancelled()
     check_rest(folder, {})

@@ -81,7 +81,7 @@ class CallsWork(Work):
         self._room = room
         self._failed = failed
         self._alone = alone
-        self.waits_for = sum((call.waits_for for call in calls), list(function.waits_for))
+        self.waits_for = [*function.waits_for, *(f for call in calls for f in call.waits_for)]
         super().__init__(client, [function.name] * (len(calls) - len(futures)))
         self.futures += futures
         for future in futures:

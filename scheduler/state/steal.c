@@ -8,7 +8,7 @@
  * for others are assigned without it: behind a stage of small tasks a worker may have all the large
  * ones of the next; and one whose whole home waits for a single tile of another has nothing to do
  * till that comes. The wait before calling back is there for tasks so small that asking takes
- * longer than doing them, and for the answers to what was called back before.
+ * longer than doing them. Who was asked has 100 ms to answer before it is asked again.
  */
 #include "core/base/size.h"
 #include "scheduler/state/internal.h"

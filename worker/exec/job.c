@@ -342,7 +342,6 @@ tg_status
 tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    pthread_condattr_t attributes;
     tg_job *job = tg_calloc(NULL, 1, sizeof *job);
     *out = NULL;
     TG_CHECK(job != NULL, err, TG_ERR_MEMORY, "no memory to run a graph");
@@ -350,10 +349,7 @@ tg_job_start(tg_exec *exec, const tg_job_spec *spec, tg_job **out, tg_error *err
     atomic_init(&job->references, 1);
     (void)pthread_mutex_init(&job->window_lock, NULL);
     (void)pthread_mutex_init(&job->end_lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&job->end_cond, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    tg_clock_cond_init(&job->end_cond);
     job->exec = exec;
     job->spec = *spec;
     job->count = spec->tasks->count;

@@ -191,7 +191,6 @@ tg_client_wait(tg_client *client, uint32_t workers, int64_t timeout_ns, bool *th
 static tg_client *
 create_client(tg_session *session)
 {
-    pthread_condattr_t monotonic;
     tg_client *client = tg_calloc(NULL, 1, sizeof *client);
     if (client != NULL) {
         client->base.ops = &client_ops;
@@ -199,10 +198,7 @@ create_client(tg_session *session)
         client->session = session;
         client->worker_ns = WORKER_NS;
         (void)pthread_mutex_init(&client->lock, NULL);
-        (void)pthread_condattr_init(&monotonic);
-        (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        (void)pthread_cond_init(&client->news, &monotonic);
-        (void)pthread_condattr_destroy(&monotonic);
+        tg_clock_cond_init(&client->news);
     }
     return client;
 }

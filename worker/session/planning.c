@@ -202,6 +202,19 @@ tg__plan_within(tg_session *session, size_t count, const tg_target *targets, int
 
 /* -- bytes ----------------------------------------------------------------------------------- */
 
+/* A copy of what was written, without the room behind it, for whoever called. */
+static tg_status
+copy_out(const tg_wire_bytes *written, void **bytes, size_t *size, tg_error *err)
+{
+    tg_status status = TG_OK;
+    *bytes = tg_malloc(NULL, written->size);
+    TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for %zu bytes", written->size);
+    memcpy(*bytes, written->data, written->size);
+    *size = written->size;
+out:
+    return status;
+}
+
 tg_status
 tg_plan_to_bytes(const tg_plan *plan, void **bytes, size_t *size, tg_error *err)
 {
@@ -210,10 +223,7 @@ tg_plan_to_bytes(const tg_plan *plan, void **bytes, size_t *size, tg_error *err)
     *bytes = NULL;
     *size = 0;
     TG_TRY(tg_wire_write_plan(plan->core, NULL, &written, err));
-    *bytes = tg_malloc(NULL, written.size);
-    TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for a plan of %zu bytes", written.size);
-    memcpy(*bytes, written.data, written.size);
-    *size = written.size;
+    TG_TRY(copy_out(&written, bytes, size, err));
 out:
     tg_wire_bytes_fini(&written);
     return status;
@@ -379,10 +389,7 @@ tg_arrays_to_bytes(size_t count, tg_array *const *arrays, void **bytes, size_t *
     *bytes = NULL;
     *size = 0;
     TG_TRY(write_arrays(count, arrays, false, &written, err));
-    *bytes = tg_malloc(NULL, written.size);
-    TG_CHECK(*bytes != NULL, err, TG_ERR_MEMORY, "no memory for %zu bytes", written.size);
-    memcpy(*bytes, written.data, written.size);
-    *size = written.size;
+    TG_TRY(copy_out(&written, bytes, size, err));
 out:
     tg_wire_bytes_fini(&written);
     return status;
