@@ -216,6 +216,19 @@ def test_retries(client, tmp_path):
         client.submit(third_time, 9, retries=1).result(60)
 
 
+def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
+    """It waits beside them: what fails meanwhile says so."""
+    with LocalCluster(n_workers=0, threads_per_worker=1, memory_limit="256 MiB",
+                      allow_python=True) as empty:
+        with Client(empty, set_as_default=False) as other:
+            waits = other.submit(abs, client.submit(lambda: time.sleep(0.3) or -7))
+            fails = other.submit(abs, client.submit(lambda: time.sleep(0.6) or 1 / 0))
+            assert isinstance(fails.exception(10), ZeroDivisionError)
+            assert waits.status == "pending"
+            empty.scale(1)
+            assert waits.result(60) == 7
+
+
 # --- priority ------------------------------------------------------------------------------------
 
 

@@ -128,10 +128,19 @@ class Client:
     def _need_worker(self):
         """The tg_client, once there are workers that something can be planned for."""
         if not self._wait(1, _WORKER_SECONDS):
-            raise TgIOError(f"{self._where}: the cluster has no workers, and none came for "
-                            f"{_WORKER_SECONDS} s: start some with tgworker --cluster "
-                            f"{self._where}")
+            self._lacks_workers()
         return self._pointer()
+
+    def _has_workers(self, since):
+        """Whether there are any, at once; raises when they are waited for since too long."""
+        there = self._wait(1, 0)
+        if not there and time.monotonic() - since > _WORKER_SECONDS:
+            self._lacks_workers()
+        return there
+
+    def _lacks_workers(self):
+        raise TgIOError(f"{self._where}: the cluster has no workers, and none came for "
+                        f"{_WORKER_SECONDS} s: start some with tgworker --cluster {self._where}")
 
     def wait_for_workers(self, n_workers=1, timeout=None):
         """Returns when there are so many. timeout: seconds, then it is a TimeoutError."""

@@ -185,6 +185,7 @@ class Work:
     def _reset(self):
         self._computation = None
         self._counted = (0, 0)
+        self._waits_since = None  # for a first worker
         self._stack = contextlib.ExitStack()
         self._ended = threading.Event()
 
@@ -273,6 +274,11 @@ class Work:
         if not self._wanted_still():
             raise TgCancelledError("the future was cancelled")
         if not self.may_begin() or self.client._watcher().running >= _RUNNING_MAX:
+            return False
+        if self._waits_since is None:
+            self._waits_since = time.monotonic()
+        good = all(future.status == "finished" for future in self.waits_for)
+        if good and not self.client._has_workers(self._waits_since):
             return False
         self._go()
         return True
