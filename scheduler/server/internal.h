@@ -106,11 +106,16 @@ struct tg_server {
 /* It is called. */
 void tg__server_begin(tg_server *server, int64_t now_ns);
 void tg__server_send(tg_server *server, uint64_t peer, const tg_message *message);
-/* The event is taken, and its actions are carried out. TG_ERR_MEMORY: nothing has changed. */
+/* The event is taken, and its actions are carried out. TG_ERR_MEMORY: nothing has changed. Whatever
+ * the event is, time has passed: any order may be gone after it, and any worker but the one that
+ * the event hears of. */
 TG_MUST_USE tg_status tg__server_step(tg_server *server, const tg_sched_event *event,
                                       tg_error *err);
 /* Something could not be done for want of memory: soon again. */
 void tg__server_retry(tg_server *server);
+/* For loops that take steps: the next entry of peers or orders, from the back; NULL: no more. *at
+ * begins with SIZE_MAX. All that stay are met, whichever a step removes. */
+void *tg__server_each(const tg__index *index, size_t *at);
 /* NULL for NULL or for no memory. Freed with tg__server_text_free. */
 char *tg__server_text(const char *text);
 void tg__server_text_free(char *text);

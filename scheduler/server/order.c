@@ -354,26 +354,25 @@ tg__orders_progress(tg_server *server)
 void
 tg__orders_expire(tg_server *server)
 {
-    int64_t next = INT64_MAX;
-    for (size_t i = server->orders.count; i-- > 0;) {
-        tg__order *order = server->orders.entries[i].as.item;
+    tg__order *order = NULL;
+    server->keep_due_ns = INT64_MAX; /* others may come to an end meanwhile, and be kept */
+    for (size_t i = SIZE_MAX; (order = tg__server_each(&server->orders, &i)) != NULL;) {
         int64_t due = alone_until(server, order);
         if (due > server->now_ns) {
-            next = tg_min_i64(next, due);
+            server->keep_due_ns = tg_min_i64(server->keep_due_ns, due);
         } else if (order->finished) {
             tg__order_release(server, order);
         } else {
             tg__order_cancel(server, order);
         }
     }
-    server->keep_due_ns = next;
 }
 
 void
 tg__orders_retry(tg_server *server)
 {
-    for (size_t i = server->orders.count; i-- > 0;) {
-        tg__order *order = server->orders.entries[i].as.item;
+    tg__order *order = NULL;
+    for (size_t i = SIZE_MAX; (order = tg__server_each(&server->orders, &i)) != NULL;) {
         if (order->life == TG__RUNNING && order->cancelled) {
             end_running(server, order, TG_EVENT_JOB_CANCELLED);
         } else if (order->life == TG__RUNNING && order->released) {
