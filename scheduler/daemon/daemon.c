@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "scheduler/daemon/expander.h"
 #include "scheduler/daemon/join_file.h"
@@ -67,15 +68,17 @@ expel(void *ctx, uint64_t peer, const char *why)
     tg_net_drop(daemon->net, peer, why);
 }
 
-static void
-record(void *ctx, const void *bytes, size_t count)
+static bool
+record(void *ctx, const void *payload, size_t bytes, bool copy)
 {
     tg_daemon *daemon = ctx;
     tg_error err;
-    if (daemon->journal != NULL &&
-        tg_journal_file_append(daemon->journal, bytes, count, &err) != TG_OK) {
+    tg_status status = copy ? tg_journal_file_copy(daemon->journal, payload, bytes, &err)
+                            : tg_journal_file_append(daemon->journal, payload, bytes, &err);
+    if (status != TG_OK) {
         say(daemon, err.message);
     }
+    return status == TG_OK;
 }
 
 static void
@@ -170,6 +173,55 @@ expanded(void *ctx, uint64_t job, const tg_sched_job *spec, const tg_error *erro
     tg_server_expanded(((tg_daemon *)ctx)->server, tg_net_now_ns(), job, spec, error);
 }
 
+/* -- the journal ------------------------------------------------------------------------------ */
+
+static void
+say_of_journal(void *ctx, const char *text)
+{
+    say(ctx, text);
+}
+
+static tg_status
+open_journal(tg_daemon *daemon, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_error why;
+    const void *payload = NULL;
+    size_t bytes = 0;
+    tg_journal_file_options options = { .folder = daemon->options.journal,
+                                        .say = say_of_journal,
+                                        .ctx = daemon };
+    TG_TRY(tg_journal_file_open(&options, &daemon->journal, err));
+    while (tg_journal_file_next(daemon->journal, &payload, &bytes)) {
+        if (tg_server_restore(daemon->server, tg_net_now_ns(), payload, bytes, &why) != TG_OK) {
+            say(daemon, why.message);
+        }
+    }
+    tg_server_restored(daemon->server, tg_net_now_ns());
+out:
+    return status;
+}
+
+static bool
+copy_job(void *ctx, uint64_t *job)
+{
+    return tg_server_record_next(((tg_daemon *)ctx)->server, job);
+}
+
+/* A slice of a new one, if it wants that. Gives when it wants to be asked again. */
+static int64_t
+renew_journal(tg_daemon *daemon, int64_t now_ns)
+{
+    tg_error err;
+    if (daemon->journal != NULL && tg_journal_file_due_ns(daemon->journal) <= now_ns &&
+        tg_journal_file_renew(daemon->journal, now_ns, copy_job, daemon, &err) != TG_OK) {
+        say(daemon, err.message);
+    }
+    return daemon->journal != NULL ? tg_journal_file_due_ns(daemon->journal) : INT64_MAX;
+}
+
+/* -- its turn --------------------------------------------------------------------------------- */
+
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
@@ -178,7 +230,8 @@ tick(void *ctx, int64_t now_ns)
     if (tg_server_deadline(daemon->server) <= now_ns) {
         tg_server_time(daemon->server, now_ns);
     }
-    return tg_server_deadline(daemon->server);
+    int64_t renew_ns = renew_journal(daemon, now_ns);
+    return tg_min_i64(tg_server_deadline(daemon->server), renew_ns);
 }
 
 static void
@@ -298,12 +351,7 @@ open_server(tg_daemon *daemon, tg_error *err)
                                   .sched = { .lease_ns = daemon->options.lease_ns } };
     TG_TRY(tg_server_create(&options, &daemon->server, err));
     if (daemon->options.journal != NULL) {
-        const void *bytes = NULL;
-        size_t count = 0, good = 0;
-        TG_TRY(
-            tg_journal_file_open(daemon->options.journal, &daemon->journal, &bytes, &count, err));
-        TG_TRY(tg_server_restore(daemon->server, tg_net_now_ns(), bytes, count, &good, err));
-        status = tg_journal_file_begin(daemon->journal, err);
+        TG_TRY(open_journal(daemon, err));
     }
 out:
     return status;

@@ -66,7 +66,8 @@ typedef struct tg__order {
     uint64_t retries; /* that its client knows of */
     int64_t alone_ns; /* since then it has no client, or has ended without */
     /* With a journal: */
-    bool restored, recorded;
+    bool restored;
+    bool recorded;                /* its begin is in the journal, and its end has to be */
     const uint16_t *stage;        /* by task; the expansion's, while it runs */
     const uint8_t *kept, *stored; /* by stage, likewise */
     uint8_t *safe;                /* by task, a bit: its result is in a store or with the client */
@@ -152,6 +153,8 @@ tg__order *tg__order_find(const tg_server *server, uint64_t id);
 tg__order *tg__order_add(tg_server *server, uint64_t id);
 /* Only its memory, and its expansion. */
 void tg__order_free(tg_server *server, tg__order *order);
+/* What only a job that runs, or will, needs. Its bytes and tasks count no more. */
+void tg__order_forget_plan(tg__order *order);
 /* Out of the books; not while it is being expanded. */
 void tg__order_remove(tg_server *server, tg__order *order);
 /* FINISHED, to its client or for one that comes back. It is not removed. */

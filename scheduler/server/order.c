@@ -36,9 +36,8 @@ tg__order_add(tg_server *server, uint64_t id)
     return order;
 }
 
-/* What only a job that runs, or will, needs. */
-static void
-free_plan(tg__order *order)
+void
+tg__order_forget_plan(tg__order *order)
 {
     for (size_t i = 0; i < order->target_count; i++) {
         tg__server_text_free(order->targets[i].name);
@@ -61,7 +60,7 @@ tg__order_free(tg_server *server, tg__order *order)
     if (order->life == TG__RUNNING) {
         server->options.callbacks.dropped(server->options.callbacks.ctx, order->id);
     }
-    free_plan(order);
+    tg__order_forget_plan(order);
     tg__server_text_free(order->text);
     tg_free(NULL, order, sizeof *order);
 }
@@ -154,7 +153,7 @@ tg__order_over(tg_server *server, tg__order *order)
     order->life = TG__OVER;
     if (wanted) {
         tg__record_finished(server, order);
-        free_plan(order);
+        tg__order_forget_plan(order);
     } else {
         tg__record_end(server, order);
         tg__order_remove(server, order);
