@@ -124,6 +124,7 @@ tg_journal_file_open(const tg_journal_file_options *options, tg_journal_file **o
     TG_TRY(file->lock >= 0 ? TG_OK : complain("cannot open", lock, err));
     TG_CHECK(flock(file->lock, LOCK_EX | LOCK_NB) == 0, err, TG_ERR_EXISTS,
              "journal: %s is in use by another scheduler", folder);
+    (void)unlink(file->beside); /* of one that was killed meanwhile */
     file->bytes = tg_malloc(NULL, READ_BYTES);
     TG_CHECK(file->bytes != NULL, err, TG_ERR_MEMORY, "no memory to read %s", file->path);
     file->reader.bytes = file->bytes;

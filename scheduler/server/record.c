@@ -239,7 +239,7 @@ copy_order(tg_server *server, tg__order *order, tg_error *err)
         TG_TRY(put_submit(server, order, true, err));
         TG_TRY(put_finished(server, order, true, err));
         order->recorded = true;
-    } else if (!order->cancelled && (order->recorded || order->life == TG__RUNNING)) {
+    } else if (order->recorded || order->life == TG__RUNNING) {
         TG_TRY(put_order(server, order, true, err));
         TG_TRY(copy_safe(server, order, err));
         order->recorded = true;

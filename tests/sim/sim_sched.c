@@ -164,6 +164,84 @@ forget_renewed(sim_world *w)
     w->renewed_job = 0;
 }
 
+/* --- what a journal says ------------------------------------------------------------------------
+ */
+
+static void
+ignore_message(void *ctx, uint64_t peer, const tg_message *m)
+{
+    (void)ctx, (void)peer, (void)m;
+}
+
+static void
+ignore_expulsion(void *ctx, uint64_t peer, const char *why)
+{
+    (void)ctx, (void)peer, (void)why;
+}
+
+static void
+ignore_plan(void *ctx, uint64_t job, const void *plan, size_t bytes)
+{
+    (void)ctx, (void)job, (void)plan, (void)bytes;
+}
+
+static void
+ignore_end(void *ctx, uint64_t job)
+{
+    (void)ctx, (void)job;
+}
+
+static bool
+copy(void *ctx, const void *payload, size_t bytes, bool is_copy)
+{
+    (void)is_copy;
+    append(ctx, payload, bytes);
+    return true;
+}
+
+/* What these bytes hold, for a server. */
+static void
+restore(sim_world *w, tg_server *server, sim_file *from)
+{
+    tg_error err = { 0 };
+    tg_journal_reader reader = { .bytes = from->bytes, .size = from->size };
+    const void *payload = NULL;
+    size_t bytes = 0;
+    while (tg_journal_next(&reader, &payload, &bytes)) {
+        if (tg_server_restore(server, w->now, payload, bytes, &err) != TG_OK) {
+            sim_fail(w, "the journal is not read: %s", err.message);
+        }
+    }
+    from->size = reader.at; /* what is torn is cut off */
+    tg_server_restored(server, w->now);
+}
+
+/* Bytes of all that a scheduler would know who read this. */
+static size_t
+bytes_known(sim_world *w, sim_file *journal)
+{
+    tg_error err = { 0 };
+    tg_server *server = NULL;
+    sim_file all = { 0 };
+    uint64_t job = 0;
+    tg_server_options o = { .callbacks = { .ctx = &all,
+                                           .send = ignore_message,
+                                           .expel = ignore_expulsion,
+                                           .expand = ignore_plan,
+                                           .dropped = ignore_end,
+                                           .record = copy } };
+    if (tg_server_create(&o, &server, &err) != TG_OK) {
+        sim_fail(w, "there is no scheduler: %s", err.message);
+    } else {
+        restore(w, server, journal);
+        while (tg_server_record_next(server, &job) && job != 0) {
+        }
+    }
+    tg_server_destroy(server);
+    free(all.bytes);
+    return all.size;
+}
+
 /* Now and then it makes a new journal, a job at a time, while others have their say. */
 static void
 renew(sim_world *w)
@@ -175,6 +253,9 @@ renew(sim_world *w)
         sim_fail(w, "job %u cannot be copied", (unsigned)w->renewed_job);
     } else if (w->renewed_job == 0) {
         sim_trace(w, "a journal of %zu bytes has now %zu", w->journal.size, w->renewed.size);
+        if (bytes_known(w, &w->journal) != bytes_known(w, &w->renewed)) {
+            sim_fail(w, "a new journal does not say what the old one said");
+        }
         free(w->journal.bytes);
         w->journal = w->renewed;
         w->renewed = (sim_file){ 0 };
@@ -253,22 +334,6 @@ sim_sched_answer(sim_world *w, const char *what, tg_text *out)
 /* --- dying and coming back ----------------------------------------------------------------------
  */
 
-static void
-restore(sim_world *w)
-{
-    tg_error err = { 0 };
-    tg_journal_reader reader = { .bytes = w->journal.bytes, .size = w->journal.size };
-    const void *payload = NULL;
-    size_t bytes = 0;
-    while (tg_journal_next(&reader, &payload, &bytes)) {
-        if (tg_server_restore(w->server, w->now, payload, bytes, &err) != TG_OK) {
-            sim_fail(w, "the journal is not read: %s", err.message);
-        }
-    }
-    w->journal.size = reader.at; /* what is torn is cut off */
-    tg_server_restored(w->server, w->now);
-}
-
 void
 sim_sched_start(sim_world *w)
 {
@@ -291,7 +356,7 @@ sim_sched_start(sim_world *w)
         return;
     }
     if (w->options->journal) {
-        restore(w);
+        restore(w, w->server, &w->journal);
     }
     w->listening = tg_server_settled(w->server);
     sim_clients_dial(w);

@@ -244,6 +244,7 @@ test_killed_while_it_is_renewed(void **state)
     o.file = begin();
     assert_int_equal(strlen(found), 4 + 200 * 16 + 3);
     assert_int_equal(system("cmp j/journal j/kept"), 0);
+    assert_int_equal(size_of("j/journal.next"), -1);
     append(o.file, large);
     assert_int_equal(tg_journal_file_renew(o.file, 1, copy, &o, &err), TG_OK);
     assert_int_equal(size_of("j/journal.next"), -1);
