@@ -300,7 +300,7 @@ say_ask(tg_client *client)
 /* What the scheduler may have of this client's: it takes 128 MiB of plans and 256 jobs, and a link
  * 64 MiB that have not arrived. */
 #define PLANS_BYTES ((size_t)96 << 20)
-#define LINK_BYTES ((size_t)32 << 20)
+#define LINK_BYTES  ((size_t)32 << 20)
 enum { JOBS_MAX = 240 };
 
 /* The job to be sent next, by priority, then by age (the list begins with the latest); NULL: none

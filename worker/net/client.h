@@ -60,6 +60,8 @@ typedef struct tg_client_job {
     _Atomic tg_client_state state;    /* the loop's; others look whether it has ended */
     /* Under the client's lock. */
     uint32_t done, tasks;
+    char stuck[1024]; /* what was waited for when so many were done, or "" */
+    uint32_t stuck_done;
     bool stop; /* somebody wants it to end with `outcome` */
     tg_status outcome;
     tg_error error;

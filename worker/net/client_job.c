@@ -260,6 +260,15 @@ lost(tg_client_job *job, uint64_t worker)
     tg_port_gone(job->client->port, worker);
 }
 
+static void
+note_stuck(tg_client_job *job, const char *text)
+{
+    (void)pthread_mutex_lock(&job->client->lock);
+    (void)snprintf(job->stuck, sizeof job->stuck, "%s", text);
+    job->stuck_done = job->done;
+    (void)pthread_mutex_unlock(&job->client->lock);
+}
+
 void
 tg__client_job_hears(tg_client_job *job, const tg_message *message)
 {
@@ -293,7 +302,10 @@ tg__client_job_hears(tg_client_job *job, const tg_message *message)
             fail(job, message->code, message->text);
         }
         break;
-    default: /* STUCK is for the log of the scheduler and for `tg status` */
+    case TG_MESSAGE_STUCK:
+        note_stuck(job, message->text);
+        break;
+    default:
         break;
     }
 }
