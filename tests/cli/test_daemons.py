@@ -75,6 +75,12 @@ def test_reachable_from(home):
     fails(home, "tgscheduler", "--reachable-from", "a", "--listen", "b", code=2)
 
 
+def test_reachable_from_a_name_with_several_addresses(home, names):
+    """There may be no way to the first."""
+    _, address = home.scheduler("--reachable-from", "255.255.255.255_127.0.0.1")
+    assert address.startswith("tcp://127.0.0.1:")
+
+
 def test_lifetime_with_a_unit(home):
     home.scheduler()
     worker = home.worker("--lifetime", "500 ms")
