@@ -163,6 +163,27 @@ def test_wrong_address_to_listen_at(home, address, words):
     assert all(word in text for word in words), text
 
 
+EVERYWHERE = ["0.0.0.0", "*", "[::]", "0", "[::ffff:0.0.0.0]"]
+
+
+def is_told(text, host):
+    assert f"tcp://{host}:0 is every address of this host" in text
+    assert "give that at which they see it" in text
+    assert "tgscheduler --reachable-from HOST" in text and "tgworker without --listen" in text
+
+
+@pytest.mark.parametrize("host", EVERYWHERE)
+def test_every_address_is_none_to_write_into_a_join_file(home, host):
+    is_told(fails(home, "tgscheduler", "--listen", f"tcp://{host}:0"), host)
+    assert not home.join.exists()
+
+
+def test_every_address_is_none_to_fetch_tiles_from(home, own_address):
+    home.scheduler("--listen", f"tcp://{own_address}:0")
+    for host in EVERYWHERE:
+        is_told(fails(home, "tgworker", "--listen", f"tcp://{host}:0"), host)
+
+
 @pytest.mark.parametrize("address, words", [
     ("nonsense://x", ["'nonsense://x'", "tcp://host:port, ipc:///path"]),
     ("tcp://192.0.2.77:8786", ["tcp://192.0.2.77:8786", "needs keys", "use the join file"]),
