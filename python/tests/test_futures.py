@@ -216,6 +216,15 @@ def test_retries(client, tmp_path):
         client.submit(third_time, 9, retries=1).result(60)
 
 
+def test_more_plans_than_a_scheduler_takes_of_one_client(client):
+    """They wait in the client: 128 MiB at once were refused, 64 MiB ended the connection."""
+    busy = client.map(time.sleep, [2, 2])
+    images = [np.full((1000, 1900), n) for n in range(12)]  # 15 MB each, in the plan itself
+    sums = [client.compute(tg.from_array(image).sum()) for image in images]
+    assert client.gather(sums) == [1_900_000 * n for n in range(12)]
+    client.gather(busy)
+
+
 def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
     """It waits beside them: what fails meanwhile says so."""
     with LocalCluster(n_workers=0, threads_per_worker=1, memory_limit="256 MiB",
