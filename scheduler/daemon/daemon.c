@@ -2,6 +2,7 @@
 /* The scheduler's process: sockets, plans that are expanded beside the loop, journal. */
 #include "scheduler/daemon/daemon.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -506,15 +507,16 @@ prepare(tg_daemon *daemon, tg_error *err)
     TG_TRY(tg_cluster_folder(options->cluster != NULL ? options->cluster : "default",
                              daemon->folder, sizeof daemon->folder, err));
     if (options->join_file != NULL) {
-        TG_CHECK(strlen(options->join_file) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
-                 "the path of the join file is too long");
-        memcpy(daemon->join_file, options->join_file, strlen(options->join_file) + 1);
-        const char *slash = strrchr(daemon->join_file, '/');
-        size_t bytes = slash != NULL ? (size_t)(slash - daemon->join_file) : 0;
-        if (bytes > 0) { /* its folder is the cluster's */
-            memcpy(daemon->folder, daemon->join_file, bytes);
-            daemon->folder[bytes] = 0;
-        }
+        bool absolute = options->join_file[0] == '/';
+        TG_CHECK(absolute || getcwd(daemon->folder, sizeof daemon->folder) != NULL, err, TG_ERR_IO,
+                 "%s: the folder of this process: %s", options->join_file, strerror(errno));
+        TG_CHECK((size_t)snprintf(daemon->join_file, sizeof daemon->join_file, "%s%s%s",
+                                  absolute ? "" : daemon->folder, absolute ? "" : "/",
+                                  options->join_file) < sizeof daemon->join_file,
+                 err, TG_ERR_VALUE, "the path of the join file is too long");
+        size_t bytes = (size_t)(strrchr(daemon->join_file, '/') - daemon->join_file);
+        memcpy(daemon->folder, daemon->join_file, bytes); /* its folder is the cluster's */
+        daemon->folder[bytes] = 0;
     } else {
         TG_CHECK((size_t)snprintf(daemon->join_file, sizeof daemon->join_file, "%s/join",
                                   daemon->folder) < sizeof daemon->join_file,

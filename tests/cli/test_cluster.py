@@ -8,6 +8,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -155,6 +156,25 @@ def test_doctor_tries_the_ports_of_workers(home):
     text = next(line for line in result.stdout.splitlines() if "ports" in line)
     assert text.startswith("fault") and "worker \"dead\" cannot be reached at tcp://127" in text
     assert "Connection refused" in text and "--listen tcp://ADDRESS:PORT" in text
+
+
+def test_doctor_tries_all_addresses_of_a_name(home, names):
+    def ports(name):
+        return visit(home, "--cluster", f"tcp://{name}:{port}", code=1)["ports"]
+
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+        for name in ("127.0.0.1_127.0.0.2", "127.0.0.2_127.0.0.1"):
+            verdict, text = ports(name)
+            assert verdict == "warning", text
+            assert f"tcp://{name}:{port}: some addresses of this name do not answer" in text
+            assert text.endswith("give the one that does: 127.0.0.1")
+        for name in ("127.0.0.2_224.0.0.1", "224.0.0.1_127.0.0.2"):
+            last = name.split("_")[1]
+            with pytest.raises(OSError) as said:
+                socket.create_connection((last, port), timeout=2)
+            assert ports(name)[0] == "fault"
+            assert f"cannot be reached: {said.value.strerror}: does" in ports(name)[1]
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no tmpfs")

@@ -12,6 +12,14 @@ enum { LINES = 100 };
 #define SECOND ((int64_t)1000000000)
 
 void
+sim_note(sim_world *w, const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) { /* FNV-1a */
+        w->result->digest = (w->result->digest ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3;
+    }
+}
+
+void
 sim_trace(sim_world *w, const char *format, ...)
 {
     va_list args;
@@ -19,6 +27,8 @@ sim_trace(sim_world *w, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    sim_note(w, &w->now, sizeof w->now);
+    sim_note(w, text, strlen(text));
     (void)snprintf(w->lines[w->line_count++ % LINES], sizeof *w->lines, "%10.6f %s",
                    (double)w->now / 1e9, text);
     if (w->options->trace) {

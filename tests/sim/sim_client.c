@@ -165,6 +165,7 @@ client_fetch(sim_world *w, sim_event *e)
         if (value != job->value[t] || job->handed[t] == 2) {
             sim_fail(w, "job %u: result %u is wrong, or came twice", e->job + 1, t);
         }
+        sim_trace(w, "job %u: result %u is %016llx", e->job + 1, t, (unsigned long long)value);
         job->handed[t] = 2;
         job->results_handed++;
         say_handed(w, job, t);

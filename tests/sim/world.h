@@ -205,6 +205,8 @@ struct sim_world {
 };
 
 void sim_fail(sim_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Into the digest of the run; so goes what is traced, with its time. */
+void sim_note(sim_world *w, const void *bytes, size_t count);
 void sim_trace(sim_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An event after `delay`; the caller fills in the rest. */
 sim_event *sim_after(sim_world *w, int64_t delay, sim_action *act);
