@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -23,6 +24,24 @@ def program(home, name, text):
     (folder / name).chmod(0o700)
     if not home.env["PATH"].startswith(str(folder)):
         home.env["PATH"] = f"{folder}:{home.env['PATH']}"
+
+
+def test_a_job_that_does_not_go_on_says_why(home):
+    """In the log, in a file with the whole state, in tg status, and where it was asked for."""
+    scheduler = home.start("tgscheduler", "--stuck", 1, ready="listening at")
+    home.worker("--name", "one", "--allow-python", sys.executable)
+    program = ("import sys, time; from tilegraph.distributed import Client\n"
+               "with Client(sys.argv[1]) as client: client.submit(time.sleep, 5).result(60)\n")
+    run = home.start(sys.executable, "-c", program, home.join)
+    home.wait_for(lambda: "does not go on" in scheduler.log())
+    assert re.search(r"job 1 does not go on: no task has ended for \d+ ms: task 0 of stage 0 is "
+                     r"assigned to worker \d+.*; the state is in \S+/stuck.json", scheduler.log())
+    state = home.join.parent / "stuck.json"
+    assert json.loads(state.read_text())["server"]["jobs"] and state.stat().st_mode & 0o77 == 0
+    assert "no task has ended for" in home.tg("status")
+    assert run.wait(60) == 0
+    assert run.log().count("a computation on the cluster does not go on: no task has ended") >= 1
+    assert "no task has ended" not in home.tg("status")
 
 
 # --- looking at a cluster -----------------------------------------------------------------------
