@@ -66,8 +66,11 @@ bed_carrier_name(bed_carrier carrier)
 {
     static char name[64];
     const row *r = row_of(carrier);
-    (void)snprintf(name, sizeof name, r->model != NULL ? "%s, TG_NET_SEED=%llu" : "%s", r->name,
-                   r->model != NULL ? (unsigned long long)seed_of(carrier) : 0);
+    int used = snprintf(name, sizeof name, "%s", r->name);
+    if (r->model != NULL) {
+        (void)snprintf(name + used, sizeof name - (size_t)used, ", TG_NET_SEED=%llu",
+                       (unsigned long long)seed_of(carrier));
+    }
     return name;
 }
 

@@ -18,7 +18,8 @@
  * hit may differ.
  *
  * Ownership: net_sim_close frees it, after the nets. Threads: any; each net has its own.
- * Errors: those of listen and connect; assertions when there is no memory.
+ * Errors: TG_ERR_EXISTS, TG_ERR_VALUE and TG_ERR_LIMIT of addresses; assertions when there is no
+ * memory, or a peer has several addresses.
  */
 #include "scheduler/net/transport.h"
 #include "tests/support/net_model.h"

@@ -2,6 +2,21 @@
 /* Random numbers from a seed. See pcg.h. */
 #include "tests/support/pcg.h"
 
+/* The finaliser of splitmix64. */
+static uint64_t
+mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+pcg
+pcg_of(uint64_t seed, uint64_t n)
+{
+    return (pcg){ mix(mix(seed + 1) + n) };
+}
+
 uint32_t
 pcg_u32(pcg *random)
 {

@@ -17,6 +17,8 @@ typedef struct pcg {
     uint64_t state;
 } pcg;
 
+/* Numbers of their own for each n of a seed. */
+pcg pcg_of(uint64_t seed, uint64_t n);
 uint32_t pcg_u32(pcg *random);
 /* In [0, n). */
 uint32_t pcg_below(pcg *random, uint32_t n);
