@@ -473,8 +473,7 @@ net_sim_open(const net_model *model, uint64_t seed)
     s->model = *model;
     s->seed = seed;
     s->random = pcg_of(seed, 0);
-    int failed = pthread_mutex_init(&s->lock, NULL);
-    TG_ASSERT_CMP(failed, ==, 0);
+    (void)pthread_mutex_init(&s->lock, NULL);
     return s;
 }
 
