@@ -194,7 +194,9 @@ a_silent_peer_is_gone_within_its_lease_and_comes_back_as_another(void **state)
     client->paused = true;
     bed_until(&b, server->gone_count == 1);
     int64_t took = tg_net_now_ns() - server->heard_ns;
-    assert_int_equal(server->why, TG_GONE_SILENT);
+    /* Where connections break by themselves, its own may have, at that very moment. */
+    bool cut = server->why == TG_GONE_CLOSED && !bed_carrier_is_lossless(c);
+    assert_true(server->why == TG_GONE_SILENT || cut);
     assert_true(took >= 550 * MS);
     if (took > 900 * MS) {
         print_message("%s: a busy machine: %.0f ms\n", bed_carrier_name(c), (double)took / 1e6);
