@@ -26,7 +26,7 @@
 enum { NAME_BYTES = 64, PLACES_MAX = 8, SECOND_NS = 1000000000 };
 /* That may be under way to one end; then senders are told to come later. */
 #define ROOM_BYTES ((size_t)16 << 20)
-/* A connection is struck after so long at most, for so long at most. */
+/* A connection is struck so long after something came through, at most, and for so long at most. */
 #define SPARED_NS ((int64_t)40000000)
 #define STRUCK_NS ((int64_t)10000000)
 
@@ -49,7 +49,8 @@ typedef struct line {
     struct end *client, *server;   /* NULL: that end is gone */
     uint32_t from_place, to_place; /* of the client, and of the server */
     net_line state;
-    bool closed; /* what is under way is lost, and nobody sends any more */
+    bool passed[NET_WAYS]; /* something did since it was struck */
+    bool closed;           /* what is under way is lost, and nobody sends any more */
 } line;
 
 typedef struct endpoint {
@@ -154,49 +155,28 @@ find_line(net_sim *s, uint32_t number)
     return l;
 }
 
-/* The client sees to it when its line is struck next. */
-static void
-spare(net_sim *s, line *l)
-{
-    int64_t at = now_ns() + net_delay(&s->random, SPARED_NS);
-    post(l->client, STRIKE, at, l->from_place, l, NULL, 0);
-}
-
-/* Whether there is a connection now. */
+/* Makes a connection, now or as soon as somebody listens there; whether it is made. */
 static bool
 dial(end *client, uint32_t at)
 {
     net_sim *s = client->network;
     endpoint *p = &client->places[at];
     uint32_t there = 0;
-    end *server = p->line == NULL ? find_listener(s, p->name, &there) : NULL;
-    if (server != NULL) {
+    end *server = find_listener(s, p->name, &there);
+    if (server == NULL) {
+        post(client, DIAL, now_ns() + net_delay(&s->random, STRUCK_NS), at, NULL, NULL, 0);
+    } else {
         line *l = calloc(1, sizeof *l);
         TG_ASSERT(l != NULL);
-        l->number = ++s->last_line;
-        l->client = client;
-        l->server = server;
-        l->from_place = at;
-        l->to_place = there;
-        l->next = s->lines;
+        *l = (line){ .number = ++s->last_line,
+                     .client = client,
+                     .server = server,
+                     .from_place = at,
+                     .to_place = there,
+                     .next = s->lines };
         s->lines = p->line = l;
-        spare(s, l);
     }
     return server != NULL;
-}
-
-/* Everybody who has dialled this name tries again. */
-static void
-call_clients(net_sim *s, const char *name)
-{
-    for (end *e = s->ends; e != NULL; e = e->next) {
-        for (uint32_t i = 0; i < e->place_count; i++) {
-            const endpoint *p = &e->places[i];
-            if (!p->listens && p->line == NULL && strcmp(p->name, name) == 0) {
-                post(e, DIAL, soon(s), i, NULL, NULL, 0);
-            }
-        }
-    }
 }
 
 /* The end itself has gone: the other one has what was sent, and then learns it. */
@@ -213,6 +193,20 @@ hang_up(line *l, const end *gone)
     }
 }
 
+/* Something has come through: when it did both ways, the line may be struck again. So a busy
+ * machine, on which much time goes by between two turns, is not struck in each of them. The client
+ * sees to it. */
+static void
+pass(net_sim *s, line *l, net_way way)
+{
+    bool passed = l->passed[NET_UP] && l->passed[NET_DOWN];
+    l->passed[way] = true;
+    if (!passed && l->passed[NET_UP] && l->passed[NET_DOWN] && l->client != NULL) {
+        int64_t at = now_ns() + net_delay(&s->random, SPARED_NS);
+        post(l->client, STRIKE, at, l->from_place, l, NULL, 0);
+    }
+}
+
 static void
 strike(net_sim *s, line *l)
 {
@@ -222,12 +216,12 @@ strike(net_sim *s, line *l)
         net_line_cut(&l->state, until);
     } else if (kind == 1) {
         l->state.stalled_until = until;
-    } else if (l->server != NULL) {
+    } else if (l->server != NULL && !l->closed) {
         l->closed = true;
         post(l->client, CUT, soon(s), l->from_place, l, NULL, 0);
         post(l->server, CUT, soon(s), l->to_place, l, NULL, 0);
     }
-    spare(s, l);
+    l->passed[NET_UP] = l->passed[NET_DOWN] = false;
 }
 
 /* Of the next frame. By its number, because how much is drawn for one depends on the clock. */
@@ -268,22 +262,24 @@ happen(end *e, const item *it)
 {
     bool told = true;
     endpoint *p = &e->places[it->place];
+    line *l = it->line;
     if (it->kind == FRAME) {
-        told = !it->line->closed && it->cuts == it->line->state.cuts;
+        told = !l->closed && it->cuts == l->state.cuts;
+        if (told) {
+            pass(e->network, l, p->listens ? NET_UP : NET_DOWN);
+        }
     } else if (it->kind == DIAL) {
         told = dial(e, it->place);
-    } else if (it->kind == STRIKE) {
-        told = false;
-        if (!it->line->closed) {
-            strike(e->network, it->line);
-        }
-    } else {
-        it->line->closed = true;
+    } else if (it->kind == CUT) {
+        l->closed = true;
         if (!p->listens) {
             p->line = NULL;
-            int64_t at = now_ns() + net_delay(&e->network->random, STRUCK_NS);
-            post(e, DIAL, at, it->place, NULL, NULL, 0);
+            post(e, DIAL, now_ns() + net_delay(&e->network->random, STRUCK_NS), it->place, NULL,
+                 NULL, 0);
         }
+    } else {
+        told = false;
+        strike(e->network, l);
     }
     return told;
 }
@@ -352,9 +348,7 @@ add_place(end *e, const char *address, bool listens, uint32_t *out, tg_error *er
     endpoint *p = &e->places[*out];
     p->listens = listens;
     (void)snprintf(p->name, sizeof p->name, "%s", name);
-    if (listens) {
-        call_clients(s, name);
-    } else {
+    if (!listens) {
         p->number = ++s->dialled;
         post(e, DIAL, soon(s), *out, NULL, NULL, 0);
     }

@@ -9,9 +9,9 @@
  *     tg_net_options options = { .scheme = net_sim_scheme(network), ... };
  *     tg_net_listen(net, "sim://here", ...)
  *
- * Besides what the model does to frames, each connection is struck some forty times a second, for a
- * few milliseconds: it is closed, which both ends are told, and made again; or all that is under
- * way and all that is sent is lost without a word; or it stalls.
+ * Besides what the model does to frames, each connection over which something went both ways is
+ * struck within 40 ms, for at most 10: it is closed, which both ends are told, and made again; or
+ * all that is under way and all that is sent is lost without a word; or it stalls.
  *
  * Everything is drawn from the seed: what befalls frames for each client and each way by itself, so
  * that the n-th frame of a client fares alike in all runs; strikes go by the clock, so what they
