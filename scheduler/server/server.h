@@ -80,6 +80,9 @@ typedef struct tg_server_callbacks {
     /* The payload of one record for the journal; false: it could not be written, so that more of it
      * would be done again. `copy`: of tg_server_record_next. NULL: there is no journal. */
     bool (*record)(void *ctx, const void *payload, size_t bytes, bool copy);
+    /* No task of a job, known to tools by this number, has ended for long, and why; NULL: whoever
+     * asks is told. */
+    void (*stuck)(void *ctx, uint64_t label, const char *text);
     /* The public key that a peer came with, "" where none was asked for; valid during the call.
      * NULL: nobody needs one. */
     const char *(*key)(void *ctx, uint64_t peer);
