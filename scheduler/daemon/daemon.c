@@ -221,6 +221,24 @@ say_of_journal(void *ctx, const char *text)
     say(ctx, text);
 }
 
+static bool
+copy_job(void *ctx, uint64_t *job)
+{
+    return tg_server_record_next(((tg_daemon *)ctx)->server, job);
+}
+
+/* A slice of a new one, if it wants that. Gives when it wants to be asked again. */
+static int64_t
+renew_journal(tg_daemon *daemon, int64_t now_ns)
+{
+    tg_error err;
+    if (daemon->journal != NULL && tg_journal_file_due_ns(daemon->journal) <= now_ns &&
+        tg_journal_file_renew(daemon->journal, now_ns, copy_job, daemon, &err) != TG_OK) {
+        say(daemon, err.message);
+    }
+    return daemon->journal != NULL ? tg_journal_file_due_ns(daemon->journal) : INT64_MAX;
+}
+
 static tg_status
 open_journal(tg_daemon *daemon, tg_error *err)
 {
@@ -238,26 +256,11 @@ open_journal(tg_daemon *daemon, tg_error *err)
         }
     }
     tg_server_restored(daemon->server, tg_net_now_ns());
+    int64_t now_ns = tg_net_now_ns();
+    while (renew_journal(daemon, now_ns) <= now_ns) { /* nobody waits for it yet */
+    }
 out:
     return status;
-}
-
-static bool
-copy_job(void *ctx, uint64_t *job)
-{
-    return tg_server_record_next(((tg_daemon *)ctx)->server, job);
-}
-
-/* A slice of a new one, if it wants that. Gives when it wants to be asked again. */
-static int64_t
-renew_journal(tg_daemon *daemon, int64_t now_ns)
-{
-    tg_error err;
-    if (daemon->journal != NULL && tg_journal_file_due_ns(daemon->journal) <= now_ns &&
-        tg_journal_file_renew(daemon->journal, now_ns, copy_job, daemon, &err) != TG_OK) {
-        say(daemon, err.message);
-    }
-    return daemon->journal != NULL ? tg_journal_file_due_ns(daemon->journal) : INT64_MAX;
 }
 
 /* -- its turn --------------------------------------------------------------------------------- */

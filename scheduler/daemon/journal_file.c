@@ -33,7 +33,7 @@ typedef struct output {
 } output;
 
 struct tg_journal_file {
-    char path[PATH_BYTES], beside[PATH_BYTES];
+    char folder[PATH_BYTES], path[PATH_BYTES], beside[PATH_BYTES];
     tg_journal_file_options options;
     int lock;
     output now, next; /* next: a new file that is being written */
@@ -81,9 +81,9 @@ open_now(tg_journal_file *file)
     file->now.size = 0;
 }
 
-/* What is at its path is no journal, or none that can be read: that is no reason not to start. */
+/* What is at its path cannot be read, or not all of it: that is no reason not to start. */
 static void
-set_aside(tg_journal_file *file, int code)
+set_aside(tg_journal_file *file, const char *why)
 {
     char bad[PATH_BYTES + 8], text[2 * PATH_BYTES + 200];
     (void)snprintf(bad, sizeof bad, "%s.bad", file->path);
@@ -91,8 +91,7 @@ set_aside(tg_journal_file *file, int code)
     bool renamed = rename(file->path, bad) == 0;
     (void)snprintf(text, sizeof text,
                    "journal: %s cannot be read (%s): %s%s; what was not read is computed again",
-                   file->path, code != 0 ? strerror(code) : "it has no records",
-                   renamed ? "it is now " : "it stays", renamed ? bad : "");
+                   file->path, why, renamed ? "it is now " : "it stays", renamed ? bad : "");
     say(file, text);
     if (renamed) {
         open_now(file);
@@ -114,6 +113,7 @@ tg_journal_file_open(const tg_journal_file_options *options, tg_journal_file **o
     file->large = options->large_bytes != 0 ? options->large_bytes : LARGE_BYTES;
     file->options.large_bytes = file->large;
     TG_CHECK(strlen(folder) < PATH_BYTES - 16, err, TG_ERR_VALUE, "journal: the path is too long");
+    (void)snprintf(file->folder, sizeof file->folder, "%s", folder);
     (void)snprintf(file->path, sizeof file->path, "%s/journal", folder);
     (void)snprintf(file->beside, sizeof file->beside, "%s/journal.next", folder);
     (void)snprintf(lock, sizeof lock, "%s/lock", folder);
@@ -130,7 +130,7 @@ tg_journal_file_open(const tg_journal_file_options *options, tg_journal_file **o
     file->reader.bytes = file->bytes;
     open_now(file);
     if (file->now.fd < 0) {
-        set_aside(file, errno);
+        set_aside(file, strerror(errno));
     }
     *out = file;
     file = NULL;
@@ -178,25 +178,31 @@ fill(tg_journal_file *file)
     file->ended = got <= 0;
 }
 
-/* All that is whole was read: what comes goes behind it. */
+/* All that is whole was read: what comes goes behind it. A process that was killed leaves half a
+ * record at most; what is more was damaged, and is left to who may make something of it. */
 static void
 end_reading(tg_journal_file *file)
 {
     char text[PATH_BYTES + 200];
     file->now.size += (int64_t)file->reader.at;
+    int64_t good = file->now.size;
     struct stat about = { 0 };
     int code = file->unreadable != 0 || fstat(file->now.fd, &about) == 0 ? file->unreadable : errno;
-    bool torn = about.st_size > file->now.size;
-    if (code == 0 && torn && file->now.size > 0) {
+    int64_t rest = code == 0 ? (int64_t)about.st_size - good : 0;
+    bool torn = good > 0 && rest <= (int64_t)(TG_JOURNAL_HEADER_BYTES + TG_LINK_PAYLOAD_MAX);
+    if (rest > 0 && torn) {
         (void)snprintf(text, sizeof text,
-                       "journal: %s ends with %lld bytes that are no whole record: they are cut "
-                       "off",
-                       file->path, (long long)(about.st_size - file->now.size));
+                       "journal: the last %lld bytes of %s are no whole record: they are cut off",
+                       (long long)rest, file->path);
         say(file, text);
-        code = ftruncate(file->now.fd, (off_t)file->now.size) == 0 ? 0 : errno;
+        code = ftruncate(file->now.fd, (off_t)good) == 0 ? 0 : errno;
     }
-    if (code != 0 || (torn && file->now.size == 0)) {
-        set_aside(file, code);
+    if (code != 0) {
+        set_aside(file, strerror(code));
+    } else if (rest > 0 && !torn) {
+        (void)snprintf(text, sizeof text, "no record is at byte %lld of %lld", (long long)good,
+                       (long long)about.st_size);
+        set_aside(file, text);
     }
     tg_free(NULL, file->bytes, READ_BYTES);
     file->bytes = NULL;
@@ -323,7 +329,7 @@ end_next(tg_journal_file *file, tg_error *err)
     file->next.fd = -1;
     file->lacks = false;
     file->large = tg_max_i64(file->options.large_bytes, 2 * file->now.size);
-    int folder = open(file->options.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0) { /* if the name is lost with the host, the old file is there, whole */
         (void)fsync(folder);
         (void)close(folder);

@@ -21,8 +21,8 @@
  * is there, and on the disk, it takes the old one's place. If it cannot be written, the old one
  * goes on, and it is tried again later.
  *
- * A former file that cannot be read stays nobody from starting: it is named "journal.bad". What is
- * no whole record at its end is cut off.
+ * A former file that cannot be read, or not to its end, keeps nobody from starting: it is named
+ * "journal.bad", and a new one is due. Half a record at its end is cut off.
  *
  * Ownership: close frees. Threads: one at a time. Errors: TG_ERR_IO with the path, TG_ERR_EXISTS
  * when another process uses the folder.

@@ -345,6 +345,37 @@ test_what_cannot_be_read_is_set_aside(void **state)
     }
 }
 
+/* What was read of it goes into a new one, and the rest is left to people. */
+static void
+test_what_is_damaged_in_the_midst_is_set_aside(void **state)
+{
+    enum { PART = 3 << 20, LEFT = 2 * (HEADER + PART - 1) - 1 };
+    static char part[PART];
+    owner o = { .text = { NULL, "one " } };
+    (void)state;
+    memset(part, 'x', sizeof part - 1);
+    o.file = begin_anew();
+    append(o.file, "one ");
+    append(o.file, part);
+    append(o.file, part);
+    tg_journal_file_close(o.file);
+    FILE *f = fopen("j/journal", "r+b");
+    assert_int_equal(fseek(f, HEADER + 4 + HEADER + 100, SEEK_SET), 0);
+    assert_int_equal(fputc('y', f), 'y');
+    assert_int_equal(fclose(f), 0);
+    o.file = begin();
+    assert_string_equal(found, "one ");
+    assert_non_null(strstr(said, "no record is at byte 20 of "));
+    assert_true(size_of("j/journal.bad") > LEFT);
+    assert_true(tg_journal_file_due_ns(o.file) <= 1);
+    assert_int_equal(tg_journal_file_renew(o.file, 1, copy, &o, &err), TG_OK);
+    tg_journal_file_close(o.file);
+    o.file = begin();
+    assert_string_equal(found, "one ");
+    assert_string_equal(said, "");
+    tg_journal_file_close(o.file);
+}
+
 /* Larger than any memory it might be: it is read in parts. */
 static void
 test_a_file_of_any_size_is_read(void **state)
@@ -385,6 +416,7 @@ main(void)
         cmocka_unit_test(test_a_new_file_that_has_no_room_is_given_up),
         cmocka_unit_test(test_a_torn_end_is_cut_off),
         cmocka_unit_test(test_what_cannot_be_read_is_set_aside),
+        cmocka_unit_test(test_what_is_damaged_in_the_midst_is_set_aside),
         cmocka_unit_test(test_a_file_of_any_size_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
