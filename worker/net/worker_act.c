@@ -481,6 +481,9 @@ take(tg_worker *worker, const tg_worker_news *news)
         event.kind = TG_AGENT_FETCH_FAILED;
         tg__worker_step(worker, &event);
         break;
+    case TG_NEWS_COPIED:
+        tg__worker_mapped_copied(worker, news->buffer);
+        break;
     case TG_NEWS_NO_DISK:
         event.kind = news->flag ? TG_AGENT_LOAD_FAILED : TG_AGENT_SPILL_FAILED;
         tg__worker_step(worker, &event);

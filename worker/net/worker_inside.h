@@ -81,7 +81,8 @@ typedef enum tg_worker_news_kind {
     TG_NEWS_STORED,
     TG_NEWS_LOADED,
     TG_NEWS_NO_FETCH, /* one that was cancelled, or could not begin */
-    TG_NEWS_NO_DISK   /* a spill or load (flag) that could not begin */
+    TG_NEWS_NO_DISK,  /* a spill or load (flag) that could not begin */
+    TG_NEWS_COPIED    /* `copying`; no buffer: no memory */
 } tg_worker_news_kind;
 
 typedef struct tg_worker_news {
@@ -104,7 +105,15 @@ typedef struct tg_worker_mapped {
     uint64_t job;
     uint32_t task;
     const void *data;
+    int64_t due_ns; /* it is not copied before */
 } tg_worker_mapped;
+
+/* The one that is being copied. */
+typedef struct tg_worker_copying {
+    uint64_t job;
+    uint32_t task;
+    tg_buffer *from; /* NULL: none */
+} tg_worker_copying;
 
 /* A tile that was loaded for others: it may go from memory at once, but not before they have had
  * all its parts. */
@@ -121,7 +130,7 @@ struct tg_worker {
     tg_net *net;
     tg_port *port;
     tg_agent *agent;
-    tg_crew *crew, *clerk;
+    tg_crew *crew, *clerk, *copier;
     tg_spill *spill;
     tg_alive_watch *watch;
     tg_net_security security;
@@ -143,7 +152,8 @@ struct tg_worker {
     bool arrived_mapped;
     tg_worker_mapped *mapped; /* some of them are gone */
     size_t mapped_count, mapped_capacity, mapped_most;
-    int64_t mapped_ns; /* when to look at them again */
+    int64_t mapped_ns;         /* when to look at them again */
+    tg_worker_copying copying; /* the copier's until it has told of it */
     tg_worker_loan loans[TG_WORKER_LOANS];
     tg_worker_news *put_off; /* what found no memory, and is tried again */
     tg_flood notes;
@@ -187,6 +197,12 @@ int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
 void tg__worker_mapped_add(tg_worker *worker, uint64_t job, uint32_t task, const void *data);
 /* Gives when it wants to be called again. */
 int64_t tg__worker_mapped_turn(tg_worker *worker, int64_t now_ns);
+/* On the copier. */
+void tg__worker_copy(void *ctx, tg_crew_token token, int thread);
+/* `copying` was copied; NULL: there is no memory. */
+void tg__worker_mapped_copied(tg_worker *worker, tg_buffer *copy);
+/* The copier has ended. */
+void tg__worker_mapped_free(tg_worker *worker);
 
 /* worker_job.c */
 /* The one that the agent knows. */
