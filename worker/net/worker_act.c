@@ -97,9 +97,11 @@ start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
 /* -- fetching -------------------------------------------------------------------------------- */
 
 static void
-no_fetch(tg_worker *worker, const tg_agent_action *action, const char *why)
+no_fetch(tg_worker *worker, const tg_agent_action *action, tg_status status, const char *why)
 {
-    tg_worker_news news = { .kind = TG_NEWS_NO_FETCH, .job = action->job, .task = action->task };
+    tg_worker_news news = {
+        .kind = TG_NEWS_NO_FETCH, .job = action->job, .task = action->task, .status = status
+    };
     say_text(&news, why);
     tg__worker_tell(worker, &news);
 }
@@ -107,7 +109,7 @@ no_fetch(tg_worker *worker, const tg_agent_action *action, const char *why)
 static void
 fetch(tg_worker *worker, const tg_agent_action *action)
 {
-    tg_error err = { .message = "no memory to fetch a tile" };
+    tg_error err = { .code = TG_ERR_MEMORY, .message = "no memory to fetch a tile" };
     int64_t now = tg_clock_ns();
     tg_fetch wanted = { .job = action->job,
                         .task = action->task,
@@ -124,7 +126,7 @@ fetch(tg_worker *worker, const tg_agent_action *action)
         tg_busy_begin(&worker->line, now);
     } else {
         tg_free(NULL, made, sizeof *made);
-        no_fetch(worker, action, err.message);
+        no_fetch(worker, action, err.code, err.message);
     }
 }
 
@@ -156,7 +158,7 @@ cancel_fetch(tg_worker *worker, const tg_agent_action *action)
         tg_port_cancel(worker->port, (*at)->id);
         (void)tg_busy_end(&worker->line, tg_clock_ns());
         forget_fetch(at);
-        no_fetch(worker, action, "it was not needed any more");
+        no_fetch(worker, action, TG_ERR_CANCELLED, "it was not needed any more");
     }
 }
 
@@ -181,7 +183,9 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
     tg_agent_event event = { .kind = status == TG_OK ? TG_AGENT_FETCHED : TG_AGENT_FETCH_FAILED,
                              .job = end->fetch.job,
                              .task = end->fetch.task,
-                             .text = err.message };
+                             .code = status,
+                             .text = err.message,
+                             .flag = status == TG_ERR_MEMORY };
     if (status == TG_OK) {
         tg__worker_measure_aside(job, TG_TIMELINE_TRANSFER, end->fetch.task, began, now,
                                  (int64_t)tg_buffer_bytes(end->buffer));
@@ -479,6 +483,8 @@ take(tg_worker *worker, const tg_worker_news *news)
         break;
     case TG_NEWS_NO_FETCH:
         event.kind = TG_AGENT_FETCH_FAILED;
+        event.code = news->status;
+        event.flag = true;
         tg__worker_step(worker, &event);
         break;
     case TG_NEWS_COPIED:
