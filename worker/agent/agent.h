@@ -48,8 +48,10 @@
  * Disk. A spill that fails, or would go beyond spill_bytes, loses nothing: the tile stays, FULL is
  * said, so that the scheduler calls back what has not started and gives nothing new. After retry_ns
  * it is tried again; FULL is taken back when a spill went well or most of the memory is free. With
- * spill_bytes 0 nothing is spilled: a task that finds no room for patience_ns, with nothing under
- * way, is FAILED as one that may pass elsewhere. A tile that cannot be read back is LOST.
+ * spill_bytes 0 nothing is spilled: where a task finds no room, with nothing under way, tiles of
+ * younger jobs that are no results are LOST, and made again, so that of several jobs the oldest
+ * always goes on; one that finds none for patience_ns all the same is FAILED as one that may pass
+ * elsewhere. A tile that cannot be read back is LOST.
  *
  * What is said. Ends are collected and said as ranges after batch_ns, or as soon as nothing runs;
  * if they are few, stage by stage, so that the scheduler learns how long each takes. Every beat_ns

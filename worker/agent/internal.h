@@ -341,6 +341,9 @@ int64_t tg__agent_least_bytes(const tg_agent *agent, const tg__work *work, uint3
 /* Makes room by what is read later than `reader` of the job, or by anything (work NULL). True: it
  * is there now; false: not yet, or not at all. */
 bool tg__agent_make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32_t reader);
+/* Without a disk: makes room for the job by a tile of a younger one, which is to be made again.
+ * False: there is none, or no memory. */
+bool tg__agent_lose_younger(tg_agent *agent, const tg__work *work);
 /* One action. */
 void tg__agent_load(tg_agent *agent, tg__held *held);
 void tg__agent_disk_retry(tg_agent *agent);

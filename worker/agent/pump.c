@@ -291,6 +291,8 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
                        ", or make the chunks smaller",
                        alone, agent->options.memory_limit, alone);
         way = fail(agent, work, reader, false, text);
+    } else if (owned && tg__agent_lose_younger(agent, work)) {
+        way = GOES_ON;
     } else if (owned && agent->now_ns - since < agent->options.patience_ns) {
         agent->blocked_ns = since;
     } else if (owned) {
@@ -298,8 +300,8 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
         (void)snprintf(text, sizeof text,
                        "takes %" PRId64 " bytes with the tiles that it reads, which do not fit "
                        "into the memory limit of %" PRId64 " beside tiles that others still read, "
-                       "and this worker may not spill: give it a disk for that, or a limit of at "
-                       "least %" PRId64,
+                       "and this worker may not spill: let it (tgworker --spill-limit), or give it "
+                       "a limit of at least %" PRId64 " (--memory-limit)",
                        alone, agent->options.memory_limit, enough);
         way = fail(agent, work, reader, true, text);
     }
