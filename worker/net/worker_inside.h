@@ -85,6 +85,11 @@ typedef enum tg_worker_news_kind {
     TG_NEWS_COPIED    /* `copying`; no buffer: no memory */
 } tg_worker_news_kind;
 
+/* What finds no memory is tried again after a while, so often: buffers that are still being sent to
+ * others are beside the agent's books, and go by themselves. What may take more than there is is
+ * tried less often. */
+enum { TG_WORKER_TRIES = 100, TG_WORKER_TRIES_OF_LARGE = 10 };
+
 typedef struct tg_worker_news {
     tg_worker_news_kind kind;
     tg_worker_job *whose; /* RAN, EXPANDED: it lives until it was told of that */
@@ -174,16 +179,20 @@ void tg__worker_note(tg_worker *worker, const char *text);
 
 /* worker_act.c: one step of the agent, and all it wants done. */
 void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
-/* From any thread; the news is copied, its buffer taken. What cannot be told for want of memory
- * ends the worker. */
+/* What it wanted, once more. `tries`: so often it has found no memory. */
+void tg__worker_start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries);
+void tg__worker_load(tg_worker *worker, uint64_t job, uint32_t task);
+void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
+void tg__worker_spilled(void *ctx, const tg_spill_done *done);
+void tg__worker_run(void *ctx, tg_crew_token token, int thread);
+
+/* worker_news.c: from any thread; the news is copied, its buffer taken. What cannot be told for
+ * want of memory ends the worker. */
 void tg__worker_tell(tg_worker *worker, const tg_worker_news *news);
 /* Gives when it wants to be called again. */
 int64_t tg__worker_take_news(tg_worker *worker, int64_t now_ns);
 /* The threads have ended. */
 void tg__worker_news_free(tg_worker *worker);
-void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
-void tg__worker_spilled(void *ctx, const tg_spill_done *done);
-void tg__worker_run(void *ctx, tg_crew_token token, int thread);
 
 /* worker_serve.c */
 tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,
