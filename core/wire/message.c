@@ -331,9 +331,8 @@ read_rest(tg_message_reader *reader, const msgpack_object *object, uint32_t fiel
     } else if (field == F_FLAG) {
         TG_TRY(tg__want_bool(object, "flag", &m->flag, err));
     } else if (field == F_PRIORITY) {
-        TG_CHECK(object->type == MSGPACK_OBJECT_FLOAT64 && isfinite(object->via.f64) &&
-                     object->via.f64 >= 0,
-                 err, TG_ERR_FORMAT, "priority must be a float >= 0");
+        TG_CHECK(object->type == MSGPACK_OBJECT_FLOAT64 && fabs(object->via.f64) <= TG_PRIORITY_MAX,
+                 err, TG_ERR_FORMAT, "priority must be a float, -1e9 to 1e9");
         m->priority = object->via.f64;
     } else if (field == F_BYTES) {
         TG_CHECK(object->type == MSGPACK_OBJECT_BIN && object->via.bin.size <= TG_PART_MAX, err,

@@ -38,6 +38,7 @@ enum {
     TG_RANGES_MAX = 1 << 16, /* ranges of one message */
     TG_PART_MAX = 1 << 20    /* bytes of one part of a plan or an answer */
 };
+#define TG_PRIORITY_MAX 1e9 /* of a job, on either side of 0 */
 
 typedef struct tg_message {
     tg_message_kind kind;
@@ -53,7 +54,7 @@ typedef struct tg_message {
     int64_t lease_ns;
     int64_t busy_ns; /* time that threads spent on it */
     int64_t time_ns; /* by the clock of the scheduler */
-    double priority;
+    double priority; /* of a job: the highest goes first */
     uint64_t offset, total;
     /* NULL is sent as "", a byte that is not UTF-8 as "?"; cut to their limits. */
     const char *name, *address, *text;

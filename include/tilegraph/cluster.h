@@ -29,7 +29,7 @@
  *
  *     tg_client_open(s, "/shared/join", &c, &err);
  *     tg_client_wait(c, 2, 10000000000, &there, &err);               for two workers
- *     tg_client_start(c, 1, &target, &computation, &err);            wherever the session computes
+ *     tg_client_start(c, 1, &target, NULL, &computation, &err);      wherever the session computes
  *     tg_client_release(c);
  *
  * Ownership: the session owns the connection of tg_session_connect; clients are released before
@@ -41,6 +41,7 @@
 
 typedef struct tg_connect_options {
     size_t struct_size;
+    double priority;        /* of the session's computations: see tg_start_options */
     double timeout_seconds; /* for the scheduler to answer; 0: 10 */
     double worker_seconds;  /* for a first worker to come, when something is computed; 0: 30 */
     bool ask_only;          /* nothing is computed there: the key of a viewer is enough, and the
@@ -72,11 +73,19 @@ TG_API void tg_client_release(tg_client *client);
  * Says whether they are there; fails when the scheduler refused, or is gone for good. */
 TG_API TG_MUST_USE tg_status tg_client_wait(tg_client *client, uint32_t workers, int64_t timeout_ns,
                                             bool *there, tg_error *err);
-/* As tg_plan_create and tg_compute_start, there. */
+typedef struct tg_start_options {
+    size_t struct_size;
+    double priority; /* -1e9 to 1e9: while there are several jobs, of whomever, workers are given
+                        tasks of the one with the highest; equal ones share them fairly. What runs
+                        is not interrupted */
+} tg_start_options;
+
+/* As tg_plan_create and tg_compute_start, there. `options` NULL: all defaults. */
 TG_API TG_MUST_USE tg_status tg_client_plan(tg_client *client, size_t count,
                                             const tg_target *targets, tg_plan **out, tg_error *err);
 TG_API TG_MUST_USE tg_status tg_client_start(tg_client *client, size_t count,
-                                             const tg_target *targets, tg_computation **out,
+                                             const tg_target *targets,
+                                             const tg_start_options *options, tg_computation **out,
                                              tg_error *err);
 /* As tg_session_ask. */
 TG_API TG_MUST_USE tg_status tg_client_ask(tg_client *client, const char *what, char **text,

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from support import until
 
 import tilegraph as tg
 from tilegraph import distributed
@@ -213,6 +214,70 @@ def test_retries(client, tmp_path):
     assert client.gather(client.map(third_time, range(5), retries=2)) == list(range(5))
     with pytest.raises(OSError):
         client.submit(third_time, 9, retries=1).result(60)
+
+
+def test_more_plans_than_a_scheduler_takes_of_one_client(client):
+    """They wait in the client: 128 MiB at once were refused, 64 MiB ended the connection."""
+    busy = client.map(time.sleep, [2, 2])
+    images = [np.full((1000, 1900), n) for n in range(12)]  # 15 MB each, in the plan itself
+    sums = [client.compute(tg.from_array(image).sum()) for image in images]
+    assert client.gather(sums) == [1_900_000 * n for n in range(12)]
+    client.gather(busy)
+
+
+def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
+    """It waits beside them: what fails meanwhile says so."""
+    with LocalCluster(n_workers=0, threads_per_worker=1, memory_limit="256 MiB",
+                      allow_python=True) as empty:
+        with Client(empty, set_as_default=False) as other:
+            waits = other.submit(abs, client.submit(lambda: time.sleep(0.3) or -7))
+            fails = other.submit(abs, client.submit(lambda: time.sleep(0.6) or 1 / 0))
+            assert isinstance(fails.exception(10), ZeroDivisionError)
+            assert waits.status == "pending"
+            empty.scale(1)
+            assert waits.result(60) == 7
+
+
+def test_an_exception_comes_whole_from_a_worker(client):
+    """It was cut after 256 bytes, of which most were marks."""
+    text = "the voxel size of this scan is 0: check the header of " + "/data/scans" * 12
+
+    def inner():
+        raise ValueError(text)
+
+    def function(block):
+        inner()
+
+    with pytest.raises(ValueError) as caught:
+        tg.ones((8, 8)).map_blocks(function, dtype="f8").compute()
+    assert caught.value.args == (text,)
+    assert "in inner" in str(caught.value.__cause__) and "on worker" in str(caught.value.__cause__)
+
+
+# --- priority ------------------------------------------------------------------------------------
+
+
+def test_priority(client):
+    """Of calls that wait, those of a higher priority go first, whenever they were made."""
+    first = client.map(time.sleep, [0.02] * 200, priority=-1)
+    until(lambda: first[0].done())
+    later = client.map(time.sleep, [0.021] * 10, priority=2.5)
+    wait(later, 60)
+    assert sum(f.done() for f in first) < 100
+    x = tg.ones((64, 64), chunks=(8, 8))
+    assert client.compute(x.sum(), priority=3).result(60) == 64 * 64
+    assert client.persist(x, priority=3).result(60).compute().sum() == 64 * 64
+    assert sum(f.done() for f in first) < 150
+    client.gather(first)
+
+
+def test_bad_priorities(client):
+    for bad, error in (("high", TypeError), (None, TypeError), (True, TypeError),
+                       (float("nan"), ValueError), (2e9, ValueError)):
+        with pytest.raises(error, match="priority"):
+            client.submit(abs, 1, priority=bad)
+        with pytest.raises(error, match="priority"):
+            client.compute(tg.ones(3), priority=bad)
 
 
 # --- names of Dask's -----------------------------------------------------------------------------

@@ -45,10 +45,11 @@ class Call:
 class Function:
     """What calls have in common; pickled once, at once if no futures are among it."""
 
-    def __init__(self, function, kwargs, retries=0):
+    def __init__(self, function, kwargs, retries=0, priority=0):
         self.function = function
         self.kwargs = kwargs
         self.retries = retries
+        self.priority = priority
         self.name = getattr(function, "__name__", repr(function))
         self.waits_for = []
         find(kwargs, self.waits_for)
@@ -82,7 +83,7 @@ class CallsWork(Work):
         self._failed = failed
         self._alone = alone
         self.waits_for = [*function.waits_for, *(f for call in calls for f in call.waits_for)]
-        super().__init__(client, [function.name] * (len(calls) - len(futures)))
+        super().__init__(client, [function.name] * (len(calls) - len(futures)), function.priority)
         self.futures += futures
         for future in futures:
             future.move(self)
@@ -108,8 +109,8 @@ class CallsWork(Work):
         """Equal for works that may be one."""
         alike = (not self._function.waits_for and not self._alone
                  and len(self.futures) < JOINED_MAX)
-        return (self._function.packed(), self._function.retries, self._failed,
-                self._room) if alike else None
+        return (self._function.packed(), self._function.retries, self.priority,
+                self._failed, self._room) if alike else None
 
     def join(self, other):
         """Takes over another work, that has not begun either."""
@@ -145,7 +146,8 @@ class CallsWork(Work):
         self._memory = np.zeros(block.shape, np.uint8)
         self._arrived = np.zeros(len(each), np.uint8)
         self._taken = np.zeros(len(each), np.uint8)
-        return _run.Computation([(block, ffi.NULL, self._memory)], self.client)
+        return _run.Computation([(block, ffi.NULL, self._memory)], self.client,
+                                priority=self.priority)
 
     def _packed(self, future, call):
         """The arguments of a call; None: a future among them has failed, and so has the call."""

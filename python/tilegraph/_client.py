@@ -21,7 +21,7 @@ _SLICE_NS = 50_000_000
 _WORKER_SECONDS = 30
 
 #: Arguments of Dask's that say where and when, which nobody has to know here.
-_WITHOUT_EFFECT = {"submit": {"key", "pure", "priority", "fifo_timeout", "allow_other_workers"}}
+_WITHOUT_EFFECT = {"submit": {"key", "pure", "fifo_timeout", "allow_other_workers"}}
 _WITHOUT_EFFECT["map"] = _WITHOUT_EFFECT["submit"] | {"batch_size"}
 _REFUSED = {"workers", "resources", "actor", "actors"}
 
@@ -128,10 +128,19 @@ class Client:
     def _need_worker(self):
         """The tg_client, once there are workers that something can be planned for."""
         if not self._wait(1, _WORKER_SECONDS):
-            raise TgIOError(f"{self._where}: the cluster has no workers, and none came for "
-                            f"{_WORKER_SECONDS} s: start some with tgworker --cluster "
-                            f"{self._where}")
+            self._lacks_workers()
         return self._pointer()
+
+    def _has_workers(self, since):
+        """Whether there are any, at once; raises when they are waited for since too long."""
+        there = self._wait(1, 0)
+        if not there and time.monotonic() - since > _WORKER_SECONDS:
+            self._lacks_workers()
+        return there
+
+    def _lacks_workers(self):
+        raise TgIOError(f"{self._where}: the cluster has no workers, and none came for "
+                        f"{_WORKER_SECONDS} s: start some with tgworker --cluster {self._where}")
 
     def wait_for_workers(self, n_workers=1, timeout=None):
         """Returns when there are so many. timeout: seconds, then it is a TimeoutError."""
@@ -185,21 +194,23 @@ class Client:
                 self._futures = _futures.Watcher()
             return self._futures
 
-    def compute(self, *things, sync=False):
+    def compute(self, *things, sync=False, priority=0):
         """Starts computing in one pass, and returns a Future; a list of them for several things, or
-        for one list. Things are what `tilegraph.compute` takes. sync: the results themselves."""
+        for one list. Things are what `tilegraph.compute` takes. sync: the results themselves.
+        priority: workers are given tasks of the computation with the highest, of whatever client;
+        equal ones share them fairly. What runs already is not interrupted."""
         single = len(things) == 1 and type(things[0]) is not list
         if len(things) == 1 and not single:
             things = tuple(things[0])
-        futures = _futures.ArrayWork(self, things).start().futures
+        futures = _futures.ArrayWork(self, things, priority).start().futures
         made = futures[0] if single else futures
         return gather(made) if sync else made
 
-    def persist(self, *arrays):
+    def persist(self, *arrays, priority=0):
         """As `compute`, but results are lazy arrays again, kept in the memory of this process. What
         is too large for that goes to a store: `to_zarr`, and `open` gives the array."""
         _run.check_arrays("Client.persist", arrays)
-        futures = _futures.PersistWork(self, arrays).start().futures
+        futures = _futures.PersistWork(self, arrays, priority).start().futures
         return futures[0] if len(arrays) == 1 else futures
 
     def submit(self, func, *args, **kwargs):
@@ -213,8 +224,9 @@ class Client:
         call; the function runs again if that meets another process.
 
         Names that Dask keeps for itself are not passed on: retries (how often a call that raises is
-        made again); key, pure, priority, fifo_timeout, allow_other_workers and `map`'s batch_size
-        change nothing here; workers, resources, actor and actors are refused.
+        made again); priority (as that of `compute`); key, pure, fifo_timeout, allow_other_workers
+        and `map`'s batch_size change nothing here; workers, resources, actor and actors are
+        refused.
         """
         function = self._function("submit", func, kwargs)
         return self._start(function, [args])[0]
@@ -236,9 +248,10 @@ class Client:
         retries = kwargs.pop("retries", None) or 0
         if not isinstance(retries, int) or retries < 0:
             raise TgTypeError(f"Client.{what}: retries must be a whole number, got {retries!r}")
+        priority = kwargs.pop("priority", 0)
         for name in _WITHOUT_EFFECT[what] & kwargs.keys():
             del kwargs[name]
-        return _calls.Function(function, kwargs, retries)
+        return _calls.Function(function, kwargs, retries, _futures.checked_priority(priority))
 
     def _start(self, function, calls):
         """The futures of calls, given as their positional arguments."""

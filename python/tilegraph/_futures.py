@@ -6,13 +6,14 @@ has one Watcher, a thread that sees works end and tells who waits.
 """
 
 import contextlib
+import numbers
 import os
 import sys
 import threading
 import time
 
 from . import _run
-from .errors import TgCancelledError, TgTypeError, TgUnsupportedError
+from .errors import TgCancelledError, TgTypeError, TgUnsupportedError, TgValueError
 
 __all__ = ["ArrayWork", "Future", "PersistWork", "Watcher", "Work", "done"]
 
@@ -154,6 +155,16 @@ class Future:
         return f"<Future: {self.status}, {self._name}>"
 
 
+def checked_priority(priority):
+    """A float that the engine takes."""
+    if isinstance(priority, bool) or not isinstance(priority, numbers.Real):
+        raise TgTypeError(f"priority must be a number, got {priority!r}")
+    if not -1e9 <= priority <= 1e9:
+        raise TgValueError(f"priority {priority!r} is out of range: -1e9 to 1e9, the highest goes "
+                           "first")
+    return float(priority)
+
+
 class Work:
     """What is computed in one pass.
 
@@ -163,8 +174,9 @@ class Work:
 
     waits_for = ()
 
-    def __init__(self, client, names):
+    def __init__(self, client, names, priority=0):
         self.client = client
+        self.priority = checked_priority(priority)
         self.futures = [Future(self, name) for name in names]
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -173,6 +185,7 @@ class Work:
     def _reset(self):
         self._computation = None
         self._counted = (0, 0)
+        self._waits_since = None  # for a first worker
         self._stack = contextlib.ExitStack()
         self._ended = threading.Event()
 
@@ -262,6 +275,11 @@ class Work:
             raise TgCancelledError("the future was cancelled")
         if not self.may_begin() or self.client._watcher().running >= _RUNNING_MAX:
             return False
+        if self._waits_since is None:
+            self._waits_since = time.monotonic()
+        good = all(future.status == "finished" for future in self.waits_for)
+        if good and not self.client._has_workers(self._waits_since):
+            return False
         self._go()
         return True
 
@@ -293,7 +311,7 @@ class Work:
 class ArrayWork(Work):
     """Arrays, and stores, in one pass."""
 
-    def __init__(self, client, things):
+    def __init__(self, client, things, priority=0):
         self._things = things
         self._wanted = []
         for thing in things:
@@ -301,11 +319,11 @@ class ArrayWork(Work):
         if not self._wanted:
             raise TgTypeError("Client.compute: nothing to compute: expected tilegraph arrays, got "
                               + ", ".join(type(thing).__name__ for thing in things))
-        super().__init__(client, [repr(thing) for thing in things])
+        super().__init__(client, [repr(thing) for thing in things], priority)
 
     def _begin(self, stack):
         targets = stack.enter_context(_run.opened(self._wanted))
-        return _run.Computation(targets, self.client)
+        return _run.Computation(targets, self.client, priority=self.priority)
 
     def _finish(self, computation):
         for future, value in zip(self.futures, self._values(computation)):
@@ -370,6 +388,7 @@ class Watcher:
         while True:
             self._some.wait()
             with self._lock:
+                self._works.sort(key=lambda work: -work.priority)
                 works = list(self._works)
             start = time.perf_counter()
             over = _joined(works)

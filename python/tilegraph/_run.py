@@ -56,9 +56,9 @@ def opened(wanted):
 class Computation:
     """A tg_computation: started by its constructor."""
 
-    def __init__(self, targets, client=None, here=False):
+    def __init__(self, targets, client=None, here=False, priority=0):
         """targets: those of `pack`. client: the cluster that runs it; None: the current one, if
-        there is any. here: it calls what only this process has."""
+        there is any. here: it calls what only this process has. priority: of a client's."""
         self._ptr = None
         self._ended = False
         array, self._keep = pack(targets)
@@ -66,7 +66,10 @@ class Computation:
         out = ffi.new("tg_computation **")
         client = None if here else client or _engine.client
         if client is not None:
-            status = lib.tg_client_start(client._need_worker(), len(targets), array, out, err)
+            options = ffi.new("tg_start_options *", {"priority": priority})
+            options.struct_size = ffi.sizeof(options[0])
+            status = lib.tg_client_start(client._need_worker(), len(targets), array, options, out,
+                                         err)
         else:
             status = lib.tg_compute_start(_engine.session(), len(targets), array, out, err)
         check(status, err)

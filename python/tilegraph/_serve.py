@@ -84,8 +84,8 @@ def serve(address=None, *, join_file=None, local_directory=None, result_memory=N
         a quarter. The rest is the worker's. Results that go into stores need none of it.
 
     allow_python: functions of Python (map_blocks, Client.submit) run here too, in child processes;
-        whoever has the join file can then run any code as you. By default where only this host can
-        connect.
+        whoever has the join file can then run any code as you. By default without an address, or
+        with one of ipc, where only users of this host that may read the join file can connect.
 
     While it is open, threads and memory_limit stay as they are.
     """

@@ -20,6 +20,9 @@
 #include "scheduler/server/server.h"
 #include "scheduler/web/web.h"
 
+/* What may wait for one peer: a worker may be told several plans of 32 MiB in one step. */
+#define PEER_BYTES ((size_t)256 << 20)
+
 /* A plan on its way from bytes to tasks, and until its job is over. */
 typedef struct expansion {
     uint64_t job;
@@ -500,6 +503,7 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
     daemon->context = tg_context_create(options->registry);
     TG_CHECK(daemon->context != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
     tg_net_options net = { .lease_ns = options->lease_ns,
+                           .peer_bytes_max = PEER_BYTES,
                            .security = &daemon->security,
                            .ctx = daemon,
                            .met = met,

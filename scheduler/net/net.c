@@ -592,6 +592,12 @@ tg_net_loop(tg_net *net)
     return &net->loop;
 }
 
+size_t
+tg_net_queued(const tg_net *net, uint64_t peer)
+{
+    return tg_hub_queued(net->hub, peer);
+}
+
 const tg_hub *
 tg_net_hub(const tg_net *net)
 {

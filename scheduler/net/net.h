@@ -99,8 +99,9 @@ TG_MUST_USE tg_status tg_net_turn(tg_net *net, int64_t wait_ns, tg_error *err);
 void tg_net_wake(tg_net *net);
 void tg_net_stop(tg_net *net);
 
-/* See tg_hub_user, tg_hub_down_ns. */
+/* See tg_hub_user, tg_hub_queued, tg_hub_down_ns. */
 const char *tg_net_user(const tg_net *net, uint64_t peer);
+size_t tg_net_queued(const tg_net *net, uint64_t peer);
 int64_t tg_net_down_ns(const tg_net *net, uint64_t peer);
 uint64_t tg_net_self(const tg_net *net);
 /* The clock of tick(), leases and timelines. */

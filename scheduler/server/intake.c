@@ -223,11 +223,10 @@ tg__hear_submit(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
     } else {
         TG_CHECK(order->life == TG__COLLECTING, err, TG_ERR_VALUE,
                  "SUBMIT of job %" PRIu64 " comes twice", m->job);
-        if (order->plan_received < order->plan_bytes || m->priority > 1e9) {
+        if (order->plan_received < order->plan_bytes) {
             (void)snprintf(text, sizeof text,
-                           "job %" PRIu64 " was submitted with %zu of the %zu bytes of its plan, "
-                           "at priority %g (at most 1e9)",
-                           m->job, order->plan_received, order->plan_bytes, m->priority);
+                           "job %" PRIu64 " was submitted with %zu of the %zu bytes of its plan",
+                           m->job, order->plan_received, order->plan_bytes);
             finished(server, id, m->job, TG_ERR_VALUE, text);
             tg__order_remove(server, order);
         } else {

@@ -159,7 +159,7 @@ void tg__order_release(tg_server *server, tg__order *order);
 void tg__order_wait(tg_server *server, tg__order *order);
 /* Its client has gone. */
 void tg__order_abandon(tg_server *server, tg__order *order);
-/* The next plan in turn, if none is being expanded. */
+/* The next plan, by priority, then in turn, if none is being expanded. */
 void tg__orders_expand(tg_server *server);
 void tg__orders_progress(tg_server *server);
 void tg__orders_expire(tg_server *server);

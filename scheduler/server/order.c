@@ -228,7 +228,9 @@ next_in_turn(const tg_server *server)
     tg__order *next = NULL;
     for (size_t i = 0; i < server->orders.count; i++) {
         tg__order *order = server->orders.entries[i].as.item;
-        if (order->life == TG__SUBMITTED && (next == NULL || order->turn < next->turn)) {
+        if (order->life == TG__SUBMITTED &&
+            (next == NULL || order->priority > next->priority ||
+             (!(order->priority < next->priority) && order->turn < next->turn))) {
             next = order;
         }
     }

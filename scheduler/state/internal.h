@@ -139,6 +139,7 @@ struct tg_sched {
     uint16_t *look;   /* slots that may have room; as many as slots */
     size_t look_count;
     bool look_all, postponed;
+    bool held_back; /* the lowest task of a job, while there is one of a higher priority */
     uint32_t reserved, draining;
     uint64_t stamp;
     uint32_t suspects, returned; /* over all jobs */
@@ -333,6 +334,10 @@ bool tg__tell(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bool
 bool tg__assign(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bool alone);
 /* Where its share puts it; also puts it in, or takes it out. The queue has room for all jobs. */
 void tg__queue_update(tg_sched *sched, tg__job *job);
+/* Is it given workers first? */
+bool tg__job_before(const tg__job *a, const tg__job *b);
+/* Does a job of a higher priority have something to assign, and a worker for it? (place.c) */
+bool tg__outranked(const tg_sched *sched, const tg__job *job);
 
 /* --- steal.c, straggler.c, share.c, watch.c -----------------------------------------------------
  */

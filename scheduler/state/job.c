@@ -3,6 +3,7 @@
  * Jobs: submitted, cut into homes, finished, dropped; results handed over and released.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,9 +183,9 @@ spec_check(const tg_sched *sched, const tg_sched_event *event, tg_error *err)
              "there is a job %" PRIu64 " already", event->job);
     TG_CHECK(spec != NULL && spec->tasks != NULL && spec->tasks->frozen, err, TG_ERR_VALUE,
              "job %" PRIu64 " has no graph, or one that is not frozen", event->job);
-    TG_CHECK(spec->priority >= 0 && spec->priority <= 1e9 && spec->peak_bytes >= 0, err,
-             TG_ERR_VALUE, "job %" PRIu64 ": priority %g or memory %" PRId64 " is out of range",
-             event->job, spec->priority, spec->peak_bytes);
+    TG_CHECK(isfinite(spec->priority) && spec->peak_bytes >= 0, err, TG_ERR_VALUE,
+             "job %" PRIu64 ": priority %g or memory %" PRId64 " is out of range", event->job,
+             spec->priority, spec->peak_bytes);
     TG_CHECK((spec->stage != NULL || spec->tasks->count == 0) &&
                  (spec->kept != NULL || spec->stage_count == 0),
              err, TG_ERR_VALUE, "job %" PRIu64 " does not say the stages of its tasks", event->job);
@@ -231,7 +232,6 @@ job_fill(tg_sched *sched, tg__job *job)
     memset(job->task, 0, (size_t)spec->tasks->count * sizeof *job->task);
     memset(job->part, 0, sched->slot_capacity * sizeof *job->part);
     memset(job->stage, 0, ((size_t)spec->stage_count + 1) * sizeof *job->stage);
-    job->spec.priority = spec->priority != 0 ? spec->priority : 1;
     for (uint32_t s = 0; s < spec->stage_count; s++) {
         job->keeps = job->keeps || spec->kept[s] != 0;
     }

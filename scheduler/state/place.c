@@ -213,9 +213,7 @@ pick(const tg_sched *sched, uint16_t slot)
         best = NULL; /* seldom: it is too large for this worker, or nearly through */
         for (size_t i = 1; i < sched->queue_count; i++) {
             tg__job *job = sched->queue[i];
-            if (serves(sched, job, slot) &&
-                (best == NULL || (double)job->load * best->spec.priority <
-                                     (double)best->load * job->spec.priority)) {
+            if (serves(sched, job, slot) && (best == NULL || tg__job_before(job, best))) {
                 best = job;
             }
         }
@@ -291,11 +289,25 @@ place_low_home(tg_sched *sched, tg__job *job)
     }
 }
 
+bool
+tg__outranked(const tg_sched *sched, const tg__job *job)
+{
+    uint16_t slot = 0;
+    const tg__job *first = sched->queue_count != 0 ? sched->queue[0] : NULL;
+    return first != NULL && first->spec.priority > job->spec.priority &&
+           least_loaded(sched, first, &slot);
+}
+
 static void
 place_low(tg_sched *sched, tg__job *job)
 {
     uint16_t slot = 0;
-    if (job->low < job->spec.tasks->count && !tg__waits(sched, job)) {
+    if (job->low >= job->spec.tasks->count || tg__waits(sched, job)) {
+        return;
+    }
+    if (tg__outranked(sched, job)) {
+        sched->held_back = true;
+    } else {
         if (tg__life_of(&job->task[job->low]) == TG__HOME) {
             place_low_home(sched, job);
         } else if (is_returned(sched, job, job->low) && least_loaded(sched, job, &slot)) {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The jobs with something to assign, as a heap by their share: assigned work per unit of priority,
- * then id. Heap positions are kept in the jobs, from 1.
+ * The jobs with something to assign, as a heap: by their priority, then by their share (assigned
+ * work), then by id. Heap positions are kept in the jobs, from 1.
  */
 #include "scheduler/state/internal.h"
 
-static bool
-before(const tg__job *a, const tg__job *b)
+bool
+tg__job_before(const tg__job *a, const tg__job *b)
 {
-    double left = (double)a->load / a->spec.priority, right = (double)b->load / b->spec.priority;
-    return left < right || (!(right < left) && a->id < b->id);
+    double left = a->spec.priority, right = b->spec.priority;
+    return left > right ||
+           (!(right > left) && (a->load < b->load || (a->load == b->load && a->id < b->id)));
 }
 
 static void
@@ -23,7 +24,7 @@ static void
 rise(tg_sched *sched, tg__job *job)
 {
     size_t at = job->place;
-    for (; at > 1 && before(job, sched->queue[at / 2 - 1]); at /= 2) {
+    for (; at > 1 && tg__job_before(job, sched->queue[at / 2 - 1]); at /= 2) {
         put(sched, at, sched->queue[at / 2 - 1]);
     }
     put(sched, at, job);
@@ -34,8 +35,8 @@ sink(tg_sched *sched, tg__job *job)
 {
     size_t at = job->place, count = sched->queue_count;
     for (size_t child = 2 * at; child <= count; child = 2 * at) {
-        child += child < count && before(sched->queue[child], sched->queue[child - 1]);
-        if (!before(sched->queue[child - 1], job)) {
+        child += child < count && tg__job_before(sched->queue[child], sched->queue[child - 1]);
+        if (!tg__job_before(sched->queue[child - 1], job)) {
             break;
         }
         put(sched, at, sched->queue[child - 1]);
@@ -54,6 +55,8 @@ tg__queue_update(tg_sched *sched, tg__job *job)
         tg__job *last = sched->queue[--sched->queue_count];
         size_t at = job->place;
         job->place = 0;
+        sched->look_all |= sched->held_back; /* the next in rank */
+        sched->held_back = false;
         if (last != job) {
             put(sched, at, last);
             job = last;

@@ -34,12 +34,13 @@
  * apart, with more room. When homes are empty and a worker has nothing for 5 ms, half of the tasks
  * that wait for the threads of another are called back for it. Tasks that come back (a dead
  * worker's, lost tiles) go first, on a credit of their own, the lowest number first: all others may
- * be waiting for them. Of several jobs, the one whose assigned work per unit of priority is least
- * goes next.
+ * be waiting for them. Of several jobs the one of the highest priority goes next; of equals, the
+ * one that has the least assigned work.
  *
  * Progress. The lowest task of a job that has not ended has all inputs ready, or lost and coming
- * back. It needs no room: if it is not assigned, it is assigned, at once. It is then the oldest of
- * its worker, which runs it. So while one worker lives that may be given tasks, something runs.
+ * back. It needs no room: if it is not assigned, it is assigned, at once, unless a job of a higher
+ * priority has something to assign. It is then the oldest of its worker, which runs it. So while
+ * one worker lives that may be given tasks, something runs.
  *
  * Lineage. A tile lives with the worker that made it. When that is gone, the tile's task returns if
  * any task that has not ended reads it, or if it is a kept result that was not handed over; and so
@@ -89,7 +90,7 @@ typedef struct tg_sched_options {
 typedef struct tg_sched_job {
     uint64_t client;
     uint64_t label;        /* the job's number in dumps */
-    double priority;       /* > 0; 0: 1 */
+    double priority;       /* finite: the highest goes first */
     const tg_tasks *tasks; /* frozen */
     const uint16_t *stage; /* by task */
     uint32_t stage_count;

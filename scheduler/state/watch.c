@@ -51,6 +51,11 @@ explain(tg_sched *sched, const tg__job *job, tg_sched_action *action)
                 "worker %" PRIu64 ", last heard of %" PRId64 " ms ago, and %s",
                 silent_ms, job->low, stage, w->id, (sched->now_ns - w->heard_ns) / 1000000,
                 task->wait == 0 ? "has all its inputs" : "waits for inputs that were lost");
+    } else if (tg__outranked(sched, job)) {
+        tg__say(sched, action,
+                "no task has ended for %" PRId64 " ms: task %" PRIu32 " of stage %u waits for jobs "
+                "of a higher priority than %g",
+                silent_ms, job->low, stage, job->spec.priority);
     } else {
         tg__say(sched, action,
                 "no task has ended for %" PRId64 " ms: task %" PRIu32 " of stage %u waits for a "

@@ -199,7 +199,7 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
     job->unlucky = calloc(most, 1);
     job->alone = calloc(most, sizeof *job->alone);
     job->offer = calloc(most, sizeof *job->offer);
-    job->priority = 1 + sim_below(&w->rng, 3);
+    job->priority = (double)sim_below(&w->rng, 3) - 1;
     job->out_bytes = calloc(stages + 1, sizeof *job->out_bytes);
     job->need_bytes = calloc(stages + 1, sizeof *job->need_bytes);
     job->growth = calloc(stages + 1, sizeof *job->growth);

@@ -226,6 +226,7 @@ sim_sched_start(sim_world *w)
                                          .record = w->options->journal ? on_record : NULL,
                                          .unix_ns = on_unix };
     w->epoch++;
+    w->began_ns = w->now;
     w->hangs_until = 0;
     sim_trace(w, "scheduler %u begins, with %zu bytes of a journal", (unsigned)w->epoch, bytes);
     if (tg_server_create(&o, &w->server, &err) != TG_OK) {

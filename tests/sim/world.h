@@ -182,6 +182,7 @@ struct sim_world {
     tg_server *server; /* NULL: it is down */
     tg_server_options server_options;
     uint64_t epoch; /* how many there have been */
+    int64_t began_ns;
     bool listening; /* it lets peers in */
     int64_t hangs_until;
     unsigned char *journal;

@@ -297,6 +297,45 @@ say_ask(tg_client *client)
     }
 }
 
+/* What the scheduler may have of this client's: it takes 128 MiB of plans and 256 jobs, and a link
+ * 64 MiB that have not arrived. */
+#define PLANS_BYTES ((size_t)96 << 20)
+#define LINK_BYTES ((size_t)32 << 20)
+enum { JOBS_MAX = 240 };
+
+/* The job to be sent next, by priority, then by age (the list begins with the latest); NULL: none
+ * is, or it has to wait for room. */
+static tg_client_job *
+next_to_send(tg_client *client)
+{
+    tg_client_job *next = NULL;
+    size_t bytes = 0, jobs = 0, queued = tg_net_queued(client->net, client->scheduler);
+    for (tg_client_job *job = first_job(client); job != NULL; job = job->next) {
+        if (job->state == TG_CLIENT_SENT) {
+            bytes += job->plan.size;
+            jobs++;
+        } else if (job->state == TG_CLIENT_ASKED && !job->taken &&
+                   (next == NULL || !(job->priority < next->priority))) {
+            next = job;
+        }
+    }
+    bool room = next != NULL && jobs < JOBS_MAX &&
+                (bytes == 0 || bytes + next->plan.size <= PLANS_BYTES) &&
+                (queued == 0 || queued + next->plan.size <= LINK_BYTES);
+    return room ? next : NULL;
+}
+
+static void
+send_jobs(tg_client *client)
+{
+    tg_client_job *next = next_to_send(client);
+    while (next != NULL && client->scheduler != 0) {
+        next->state = TG_CLIENT_SENT;
+        tg__client_job_submit(next);
+        next = next_to_send(client);
+    }
+}
+
 static void
 turn_jobs(tg_client *client, int64_t now_ns)
 {
@@ -309,10 +348,6 @@ turn_jobs(tg_client *client, int64_t now_ns)
         if (job->taken && job->busy == 0) {
             tg__client_job_renumber(job);
         }
-        if (welcome && job->state == TG_CLIENT_ASKED && !job->taken) {
-            job->state = TG_CLIENT_SENT;
-            tg__client_job_submit(job);
-        }
         if (tg__client_job_turn(job, now_ns)) {
             (void)pthread_mutex_lock(&client->lock);
             tg_client_job **at = &client->jobs;
@@ -324,6 +359,9 @@ turn_jobs(tg_client *client, int64_t now_ns)
             tg__client_job_release(job);
         }
         job = next;
+    }
+    if (welcome) { /* those that ended made room */
+        send_jobs(client);
     }
 }
 

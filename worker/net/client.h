@@ -52,6 +52,7 @@ typedef struct tg_client_job {
     struct tg_client_job *next;
     _Atomic unsigned references;
     uint64_t number;
+    double priority;
     tg_computation *computation; /* while it has not ended */
     tg_wire_bytes plan;
     char folder[TG_NET_PATH_MAX + 1]; /* relative paths are meant from here */
@@ -142,7 +143,7 @@ const char *tg__client_address(const tg_client *client, uint64_t worker);
 
 /* client_job.c: all by the loop, but create and release. */
 TG_MUST_USE tg_status tg__client_job_create(tg_client *client, tg_computation *computation,
-                                            tg_client_job **out, tg_error *err);
+                                            double priority, tg_client_job **out, tg_error *err);
 void tg__client_job_release(tg_client_job *job);
 /* Says all that the scheduler must know of it. */
 void tg__client_job_submit(tg_client_job *job);

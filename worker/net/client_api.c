@@ -66,13 +66,14 @@ resources(tg_remote *remote, int *threads, int64_t *memory_limit, int64_t *task_
 }
 
 static tg_status
-start(tg_remote *remote, tg_computation *computation, tg_remote_job **out, tg_error *err)
+start(tg_remote *remote, tg_computation *computation, double priority, tg_remote_job **out,
+      tg_error *err)
 {
     tg_status status = TG_OK;
     tg_client *client = (tg_client *)remote;
     tg_client_job *job = NULL;
     *out = NULL;
-    TG_TRY(tg__client_job_create(client, computation, &job, err));
+    TG_TRY(tg__client_job_create(client, computation, priority, &job, err));
     job->base.ops = remote->ops;
     (void)pthread_mutex_lock(&client->lock);
     if (client->failed != TG_OK) {
@@ -250,11 +251,30 @@ tg_client_plan(tg_client *client, size_t count, const tg_target *targets, tg_pla
     return tg__plan_there(client->session, &client->base, count, targets, out, err);
 }
 
-tg_status
-tg_client_start(tg_client *client, size_t count, const tg_target *targets, tg_computation **out,
-                tg_error *err)
+static tg_status
+check_priority(double priority, tg_error *err)
 {
-    return tg__compute_there(client->session, &client->base, count, targets, out, err);
+    tg_status status = TG_OK;
+    TG_CHECK(priority >= -TG_PRIORITY_MAX && priority <= TG_PRIORITY_MAX, err, TG_ERR_VALUE,
+             "priority %g is out of range: -1e9 to 1e9, the highest goes first", priority);
+out:
+    return status;
+}
+
+tg_status
+tg_client_start(tg_client *client, size_t count, const tg_target *targets,
+                const tg_start_options *options, tg_computation **out, tg_error *err)
+{
+    tg_status status = TG_OK;
+    double priority = options != NULL ? options->priority : 0;
+    *out = NULL;
+    TG_CHECK(options == NULL || options->struct_size == sizeof *options, err, TG_ERR_VALUE,
+             "tg_start_options.struct_size is %zu, this library's is %zu",
+             options != NULL ? options->struct_size : 0, sizeof *options);
+    TG_TRY(check_priority(priority, err));
+    status = tg__compute_there(client->session, &client->base, count, targets, priority, out, err);
+out:
+    return status;
 }
 
 tg_status
@@ -268,7 +288,9 @@ tg_session_connect(tg_session *session, const char *where, const tg_connect_opti
     TG_CHECK(given == NULL || given->struct_size == sizeof *given, err, TG_ERR_VALUE,
              "tg_connect_options.struct_size is %zu, this library's is %zu",
              given != NULL ? given->struct_size : 0, sizeof *given);
+    TG_TRY(check_priority(given != NULL ? given->priority : 0, err));
     TG_TRY(open_client(session, where, given != NULL && given->ask_only, &client, err));
+    client->base.priority = given != NULL ? given->priority : 0;
     if (given != NULL && given->timeout_seconds > 0) {
         seconds = given->timeout_seconds;
     }

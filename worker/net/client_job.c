@@ -64,8 +64,8 @@ out:
 }
 
 tg_status
-tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_job **out,
-                      tg_error *err)
+tg__client_job_create(tg_client *client, tg_computation *computation, double priority,
+                      tg_client_job **out, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_plan_core *plan = computation->run->plan;
@@ -76,6 +76,7 @@ tg__client_job_create(tg_client *client, tg_computation *computation, tg_client_
     atomic_init(&job->references, 2);
     job->client = client;
     job->computation = computation;
+    job->priority = priority;
     job->tasks = tasks;
     job->tiles = tg_calloc(NULL, (size_t)tasks + 1, 1);
     job->holder = tg_calloc(NULL, (size_t)tasks + 1, sizeof *job->holder);
@@ -136,8 +137,9 @@ tg__client_job_submit(tg_client_job *job)
                                       .text = path,
                                       .flag = !target->stored });
     }
-    tg__client_say(job->client,
-                   &(tg_message){ .kind = TG_MESSAGE_SUBMIT, .job = job->number, .priority = 1 });
+    tg__client_say(
+        job->client,
+        &(tg_message){ .kind = TG_MESSAGE_SUBMIT, .job = job->number, .priority = job->priority });
 }
 
 static void

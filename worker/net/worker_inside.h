@@ -101,7 +101,7 @@ typedef struct tg_worker_news {
     tg_status status;
     int64_t bytes, busy_ns;
     tg_buffer *buffer;
-    char text[256];
+    char text[sizeof((tg_error *)NULL)->message];
     struct tg_worker_news *next;
 } tg_worker_news;
 

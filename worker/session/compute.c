@@ -223,7 +223,7 @@ tg_plan_start(tg_session *session, tg_plan *plan, tg_computation **out, tg_error
     tg_remote *remote = tg__session_remote(session);
     *out = NULL;
     if (remote != NULL) {
-        status = tg__remote_start(session, remote, plan, out, err);
+        status = tg__remote_start(session, remote, plan, remote->priority, out, err);
         goto out;
     }
     TG_CHECK(plan->core->serial_peak_bytes <= session->memory_limit, err, TG_ERR_MEMORY,
@@ -286,7 +286,7 @@ are_there(size_t count, const tg_target *targets)
 
 tg_status
 tg__compute_there(tg_session *session, tg_remote *remote, size_t count, const tg_target *targets,
-                  tg_computation **out, tg_error *err)
+                  double priority, tg_computation **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_plan *plan = NULL;
@@ -296,7 +296,7 @@ tg__compute_there(tg_session *session, tg_remote *remote, size_t count, const tg
         goto out;
     }
     TG_TRY(tg__plan_there(session, remote, count, targets, &plan, err));
-    TG_TRY(tg__remote_start(session, remote, plan, out, err));
+    TG_TRY(tg__remote_start(session, remote, plan, priority, out, err));
 out:
     tg_plan_destroy(plan);
     return status;
@@ -308,7 +308,8 @@ tg_compute_start(tg_session *session, size_t count, const tg_target *targets, tg
 {
     tg_remote *remote = tg__session_remote(session);
     *out = NULL;
-    tg_status status = remote != NULL ? tg__compute_there(session, remote, count, targets, out, err)
+    tg_status status = remote != NULL ? tg__compute_there(session, remote, count, targets,
+                                                          remote->priority, out, err)
                                       : start_here(session, count, targets, out, err);
     tg_remote_release(remote);
     return status;

@@ -70,8 +70,8 @@ out:
 }
 
 tg_status
-tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, tg_computation **out,
-                 tg_error *err)
+tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, double priority,
+                 tg_computation **out, tg_error *err)
 {
     tg_status status = TG_OK;
     tg_computation *computation = tg__computation_create(session, tg_clock_ns());
@@ -87,7 +87,7 @@ tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan, tg_compu
     computation->arrived = tg_calloc(NULL, (size_t)plan->core->tasks.count + 1, 1);
     TG_CHECK(computation->arrived != NULL, err, TG_ERR_MEMORY, "no memory to compute");
     atomic_fetch_add(&computation->references, 1); /* the job's */
-    status = remote->ops->start(remote, computation, &computation->remote, err);
+    status = remote->ops->start(remote, computation, priority, &computation->remote, err);
     if (status != TG_OK) {
         atomic_fetch_sub(&computation->references, 1);
         goto out;

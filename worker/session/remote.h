@@ -26,8 +26,8 @@ typedef struct tg_remote_ops {
      * Waits a while for the first. */
     tg_status (*resources)(tg_remote *remote, int *threads, int64_t *memory_limit,
                            int64_t *task_limit, tg_error *err);
-    tg_status (*start)(tg_remote *remote, tg_computation *computation, tg_remote_job **out,
-                       tg_error *err);
+    tg_status (*start)(tg_remote *remote, tg_computation *computation, double priority,
+                       tg_remote_job **out, tg_error *err);
     /* As their namesakes of tg_job (worker/exec/exec.h). */
     tg_status (*wait)(tg_remote_job *job, int64_t timeout_ns, bool *done, tg_error *err);
     void (*stop)(tg_remote_job *job, tg_status code, const char *message);
@@ -43,6 +43,7 @@ typedef struct tg_remote_ops {
 struct tg_remote {
     const tg_remote_ops *ops;
     _Atomic unsigned references;
+    double priority; /* of what the session itself computes there */
 };
 /* First member of its jobs. */
 struct tg_remote_job {
@@ -60,12 +61,12 @@ void tg__session_set_remote(tg_session *session, tg_remote *remote);
 TG_MUST_USE tg_status tg__plan_there(tg_session *session, tg_remote *remote, size_t count,
                                      const tg_target *targets, tg_plan **out, tg_error *err);
 TG_MUST_USE tg_status tg__compute_there(tg_session *session, tg_remote *remote, size_t count,
-                                        const tg_target *targets, tg_computation **out,
-                                        tg_error *err);
+                                        const tg_target *targets, double priority,
+                                        tg_computation **out, tg_error *err);
 
 /* remote.c: starts a computation there. */
 TG_MUST_USE tg_status tg__remote_start(tg_session *session, tg_remote *remote, tg_plan *plan,
-                                       tg_computation **out, tg_error *err);
+                                       double priority, tg_computation **out, tg_error *err);
 /* A tile of a result: its content, as worker/exec/part.h has it, from somebody who is not believed.
  * Any thread; each tile once. */
 TG_MUST_USE tg_status tg__remote_deliver(tg_computation *computation, uint32_t task,

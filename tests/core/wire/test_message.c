@@ -216,7 +216,7 @@ what_is_wrong_is_named(void **state)
     bytes[0] = '\x94';
     bytes[1] = TG_MESSAGE_SUBMIT;
     memcpy(bytes + 2, "\1\xcb\x7f\xf8\0\0\0\0\0\0\xc2", 11); /* NaN */
-    expect_refused(bytes, 13, "message SUBMIT: priority must be a float >= 0");
+    expect_refused(bytes, 13, "message SUBMIT: priority must be a float, -1e9 to 1e9");
     bytes[0] = '\x92';
     bytes[1] = TG_MESSAGE_ASK;
     memcpy(bytes + 2, "\xa2\xc0\x80", 3); /* no UTF-8 */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Jobs: refused, cancelled, left behind, stuck; and words about them that break a rule. */
+#include <math.h>
+
 #include "tests/support/sched_script.h"
 
 static tg_sched_event
@@ -163,7 +165,7 @@ test_bad_jobs(void **state)
     script_refuses(&s, event, "no graph");
     tg_sched_job spec = script_spec(&g);
     event.spec = &spec;
-    spec.priority = -1;
+    spec.priority = NAN;
     script_refuses(&s, event, "priority");
     spec = script_spec(&g);
     spec.stage_count = 0;

@@ -185,18 +185,16 @@ test_returned_first(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
-/* Two jobs, 1 : 3, on one worker. */
+/* Two jobs on one worker of 4 threads, until so many tasks were done: how many of each. */
 static void
-test_fair_share(void **state)
+run_two(double priority_a, double priority_b, uint32_t most, uint32_t of[3])
 {
     static script_graph a, b;
     script s;
-    uint32_t of[3] = { 0 };
-    (void)state;
     script_flat(&a, 3000);
     script_flat(&b, 3000);
-    a.priority = 1;
-    b.priority = 3;
+    a.priority = priority_a;
+    b.priority = priority_b;
     script_begin(&s, NULL);
     script_submit(&s, 1, &a);
     script_submit(&s, 2, &b);
@@ -204,7 +202,8 @@ test_fair_share(void **state)
     tg_range next[64];
     uint64_t job[64];
     size_t first = 0, count = 0;
-    for (int round = 0; round < 400; round++) {
+    of[1] = of[2] = 0;
+    while (of[1] + of[2] < most) {
         for (size_t i = 0; i < s.count; i++) {
             if (s.actions[i].kind == TG_ACTION_ASSIGN) {
                 assert_true(count - first < 64);
@@ -216,15 +215,38 @@ test_fair_share(void **state)
         tg_range range = next[first % 64];
         uint64_t which = job[first++ % 64];
         of[which] += range.hi - range.lo;
-        if (of[1] + of[2] > 2000) {
-            break;
-        }
         script_done(&s, 1, which, range.lo, range.hi, (range.hi - range.lo) * 1000000);
     }
-    assert_in_range(of[2] * 100 / of[1], 240, 360);
     script_end(&s);
     tg_tasks_fini(&a.tasks);
     tg_tasks_fini(&b.tasks);
+}
+
+static void
+test_fair_share(void **state)
+{
+    uint32_t of[3];
+    (void)state;
+    run_two(0, 0, 2000, of);
+    assert_in_range(of[2] * 100 / of[1], 80, 125);
+    run_two(-2.5, -2.5, 2000, of);
+    assert_in_range(of[2] * 100 / of[1], 80, 125);
+}
+
+/* Whatever their numbers; but for what was given away before anything was known of the other. */
+static void
+test_priority(void **state)
+{
+    uint32_t of[3];
+    (void)state;
+    run_two(0, 0.5, 2900, of);
+    assert_true(of[1] <= 8);
+    run_two(0, -1, 2900, of);
+    assert_true(of[2] <= 8);
+    run_two(-7, 1e9, 2900, of);
+    assert_true(of[1] <= 8);
+    run_two(1, 0, 5000, of); /* then the other */
+    assert_in_range(of[1], 2992, 3000);
 }
 
 static void
@@ -303,6 +325,7 @@ main(void)
         cmocka_unit_test(test_own_tiles_are_not_spoken_of),
         cmocka_unit_test(test_returned_first),
         cmocka_unit_test(test_fair_share),
+        cmocka_unit_test(test_priority),
         cmocka_unit_test(test_lowest_needs_no_room),
         cmocka_unit_test(test_small_worker),
     };

@@ -530,6 +530,32 @@ test_disconnecting_ends_jobs(void **state)
 }
 
 static void
+test_a_session_has_a_priority(void **state)
+{
+    cluster c;
+    job j;
+    tg_error err;
+    char *text = NULL;
+    tg_connect_options wanted = { .struct_size = sizeof wanted, .priority = -2.5 };
+    (void)state;
+    prepare(&c);
+    begin(&c, 2, 128 * MIB);
+    must(tg_session_connect(c.client, c.join, &wanted, &err), &err);
+    start_job(&j, c.client, build_large);
+    await_progress(&j, 0.1);
+    must(tg_session_ask(c.client, "dump", &text, &err), &err);
+    assert_non_null(strstr(text, "\"priority\": -2.5,"));
+    tg_text_free(text);
+    tg_computation_cancel(j.computation);
+    assert_int_equal(await(&j, &err), TG_ERR_CANCELLED);
+    free_job(&j);
+    wanted.priority = 2e9;
+    assert_int_equal(tg_session_connect(c.client, c.join, &wanted, &err), TG_ERR_VALUE);
+    assert_non_null(strstr(err.message, "-1e9 to 1e9"));
+    end(&c);
+}
+
+static void
 test_a_lost_file_is_named_with_the_worker(void **state)
 {
     cluster c;
@@ -648,6 +674,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_tiles_go_to_disk),
         cmocka_unit_test(test_cancelled_jobs_end),
         cmocka_unit_test(test_disconnecting_ends_jobs),
+        cmocka_unit_test(test_a_session_has_a_priority),
         cmocka_unit_test(test_a_lost_file_is_named_with_the_worker),
         cmocka_unit_test(test_two_clients_share),
         cmocka_unit_test(test_a_scheduler_comes_back_with_its_journal),
