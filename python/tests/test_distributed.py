@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -472,6 +473,49 @@ def test_workers_without_python_refuse_functions(client):
         client.submit(max, 3, 4).result(60)
 
 
+def spin(mark):
+    """Never ends; the file says that it has begun."""
+    open(mark, "x").close()
+    while True:
+        pass
+
+
+def spinning(client, mark):
+    """A future whose function never ends, and runs."""
+    future = client.submit(spin, mark)
+    until(lambda: os.path.exists(mark), 60)
+    return future
+
+
+def test_cancelling_stops_the_function_that_runs(tmp_path):
+    def slow(folder):
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False):
+            time.sleep(4)
+        return 7
+
+    with LocalCluster(1, 2, "256 MiB") as cluster, Client(cluster) as client:
+        other = client.submit(slow, tmp_path)  # another's job: nothing happens to it
+        until(lambda: os.listdir(tmp_path), 60)
+        calls = os.listdir(tmp_path)
+        for i in range(3):  # each would take a thread for ever
+            spinning(client, tmp_path / f"spins {i}").cancel()
+        assert client.submit(max, 3, 4).result(60) == 4
+        for i in range(3, 6):
+            with Client(cluster) as leaves:
+                spinning(leaves, tmp_path / f"spins {i}")
+        assert client.submit(max, 4, 5).result(60) == 5
+        assert other.result(60) == 7
+        assert [name for name in os.listdir(tmp_path) if "spins" not in name] == calls
+
+
+def test_a_cluster_of_which_functions_run_is_closed_at_once(tmp_path):
+    with LocalCluster(2, 1, "256 MiB") as cluster, Client(cluster) as client:
+        spinning(client, tmp_path / "spins")
+        client.map(time.sleep, [600] * 2)
+        workers = cluster.workers
+    assert [worker.status for worker in workers] == ["ended with 0"] * 2
+
+
 # --- faults --------------------------------------------------------------------------------------
 
 
@@ -588,7 +632,7 @@ PROGRAM = """
     import tilegraph as tg
     from tilegraph.distributed import Client, LocalCluster
 
-    cluster = LocalCluster(2, 1, "256 MiB", allow_python=False)
+    cluster = LocalCluster(2, 1, "256 MiB")
     client = Client(cluster)
     print(cluster.join_file, cluster.scheduler_pid, *(w.pid for w in cluster.workers), flush=True)
     x = tg.ones((400, 400, 400), chunks=50)
@@ -621,6 +665,43 @@ def test_nothing_is_left_of_a_killed_parent(end):
     process.send_signal(end)
     process.wait(30)
     nothing_left(folder, pids)
+
+
+def children_of(pids):
+    """The processes that these have started."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(path) as file:
+            parent = int(file.read().rsplit(")", 1)[1].split()[1])
+            found += [int(path.split("/")[2])] if parent in pids else []
+    return found
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_functions_that_run_end_with_the_parent(end):
+    process, folder, pids = program("""
+        def sleeps(folder):
+            open(folder + "/sleeps", "x").close()
+            time.sleep(600)
+
+        def spins(folder):
+            open(folder + "/spins", "x").close()
+            while True:
+                pass
+
+        folder = os.path.dirname(cluster.join_file)
+        futures = [client.submit(f, folder) for f in (sleeps, spins)]
+        while not all(os.path.exists(f"{folder}/{name}") for name in ("sleeps", "spins")):
+            time.sleep(0.05)
+        print("computing", flush=True)
+        time.sleep(600)
+    """)
+    process.stdout.readline()
+    children = children_of(pids)
+    assert len(children) == 2
+    process.send_signal(end)
+    process.wait(30)
+    nothing_left(folder, pids + children)
 
 
 def test_nothing_is_left_of_a_parent_that_forgets_to_close():
