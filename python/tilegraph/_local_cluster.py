@@ -68,22 +68,21 @@ class Worker:
         self.restarts = 0
         self._died = collections.deque(maxlen=_RESTARTS)  # when; the last ones
         self._gone = False  # it has ended, and will not be replaced
-        self._said = b""  # last, on stderr
-        self._pipe = None  # where from
+        self._pipe = None  # its stderr comes from there
 
     def _begin(self, address, process, pipe):
         self.address, self._process, self._pipe = address, process, pipe
         self._began = time.monotonic()
-
-    def _listen(self):
-        """Passes on what it says until it has ended."""
-        pipe = self._pipe
         self._said = b""
+
+    def _listen(self, pipe):
+        """Passes on what it says until it has ended."""
         while said := os.read(pipe, 65536):
             with contextlib.suppress(OSError):
                 os.write(2, said)
             self._said = (self._said + said)[-_TAIL:]
-        self._pipe = None
+        if self._pipe == pipe:
+            self._pipe = None
         os.close(pipe)
 
     @property
@@ -110,9 +109,9 @@ class Worker:
         return f"<Worker {self.name!r}: pid {self.pid}, {self.status}>"
 
 
-def _attend(cluster, worker, process):
+def _attend(cluster, worker, process, pipe):
     """The thread of a worker's process. cluster: a weak reference."""
-    worker._listen()
+    worker._listen(pipe)
     process.wait()
     there = cluster()
     if there is not None:
@@ -208,8 +207,8 @@ class LocalCluster:
 
     def _start_worker(self, worker):
         # Nobody takes the next process for the one before that he knew.
-        address = f"ipc://{self._folder}/{worker.name}" + f".{worker.restarts}" * (
-            worker.restarts > 0)
+        again = f".{worker.restarts}" if worker.restarts else ""
+        address = f"ipc://{self._folder}/{worker.name}{again}"
         arguments = ["--cluster", self.join_file, "--name", worker.name, "--listen", address,
                      "--nthreads", str(self.threads_per_worker),
                      "--memory-limit", str(self.memory_limit),
@@ -227,8 +226,8 @@ class LocalCluster:
         finally:
             os.close(end)
         worker._begin(address, process, pipe)
-        threading.Thread(target=_attend, args=(weakref.ref(self), worker, process), daemon=True,
-                         name=f"tilegraph-{worker.name}").start()
+        threading.Thread(target=_attend, args=(weakref.ref(self), worker, process, pipe),
+                         daemon=True, name=f"tilegraph-{worker.name}").start()
 
     def _ended(self, worker, process):
         """A process that was not asked to leave: another takes its place, unless it left in order

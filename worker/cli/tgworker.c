@@ -44,7 +44,8 @@ static const tg_command command = {
     .summary = "runs a worker of a cluster, until it is dismissed",
     .details =
         "SIGTERM: it takes nothing new, hands on what it has, and leaves. SIGINT, or SIGTERM\n"
-        "once more: it leaves at once, and what only it has is made again elsewhere.",
+        "once more: it leaves at once, and what only it has is made again elsewhere. Python\n"
+        "functions that run are killed then, other tasks have 5 s to end.",
     .options = { [CLUSTER] = { "--cluster", "FILE",
                                "the scheduler's join file, or its address; -: the file comes in "
                                "by standard input; default: ~/.local/share/tg/default/join" },
