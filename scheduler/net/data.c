@@ -304,6 +304,7 @@ read_events(tg_data *d, uint32_t at)
             d->user.cut(d->user.ctx, &route);
         } else if (event == TG_SOCKET_UP) {
             d->blocked = true; /* who was told "later" may go on */
+            d->user.up(d->user.ctx, &route);
         }
     }
 }

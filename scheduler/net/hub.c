@@ -149,7 +149,7 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
     p->self = self;
     p->key = number != 0 ? number : self;
     p->dialled = number == 0;
-    p->route = *route;
+    p->route = p->former = *route;
     p->cut_at = INT64_MAX;
     p->slot = hub->count;
     hub->all[hub->count++] = p;
@@ -324,6 +324,19 @@ read_messages(tg_hub *hub, tg__peer *p, const void *payload, size_t bytes)
     }
 }
 
+/* What a connection had brought before it was cut may be read behind the news of that, and behind
+ * the first frames of the next one. Its content is good, but that the peer is there it does not
+ * say: only another connection does. */
+static void
+note_route(tg__peer *p, const tg_route *route)
+{
+    if (!tg_route_is(&p->route, route) && !tg_route_is(&p->former, route)) {
+        p->former = p->route;
+        p->route = *route;
+        p->cut_at = INT64_MAX;
+    }
+}
+
 /* A frame for a peer that may send it. */
 static void
 take_frame(tg_hub *hub, int64_t now_ns, tg__peer *p, const tg_route *route, uint64_t from,
@@ -342,8 +355,7 @@ take_frame(tg_hub *hub, int64_t now_ns, tg__peer *p, const tg_route *route, uint
         tg__hub_give_up(hub, p, left ? TG_GONE_LEFT : TG_GONE_RESTARTED, "%s",
                         left ? "it has closed the link" : "another process has taken its place");
     } else if (from == tg_link_peer(p->link)) {
-        p->route = *route;
-        p->cut_at = INT64_MAX;
+        note_route(p, route);
         tg__hub_mark(hub, p);
         if (!p->met) {
             meet(hub, p);

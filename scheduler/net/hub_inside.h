@@ -27,6 +27,7 @@ typedef struct tg__peer {
     uint64_t self; /* our number in this link */
     tg_link *link;
     tg_route route;
+    tg_route former; /* the one before, whose last frames may come late */
     tg_message_writer writer;
     void *held; /* a frame that the transport did not take; it comes before all others */
     size_t held_bytes;

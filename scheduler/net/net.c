@@ -259,6 +259,15 @@ data_cut(void *ctx, const tg_route *route)
     }
 }
 
+static void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_net *net = ctx;
+    if (net->options.data_up != NULL) {
+        net->options.data_up(net->options.ctx, route);
+    }
+}
+
 /* -- life ----------------------------------------------------------------------------------- */
 
 static void
@@ -593,6 +602,7 @@ open_data(tg_net *net, tg_error *err)
                           .frame = data_frame,
                           .room = data_room,
                           .cut = data_cut,
+                          .up = data_up,
                           .refused = data_refused,
                           .watch = net_watch };
     TG_TRY(check_process(net, err));

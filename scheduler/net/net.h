@@ -22,8 +22,9 @@
  *
  * Bulk data has its own sockets and I/O threads, so that heartbeats do not wait behind tiles.
  * Frames there have a head and a body of up to TG_DATA_BODY_MAX, sent without a copy; they come in
- * order, and are lost when a connection ends, which data_cut says. Frames of a key that was taken
- * from the list of those who may connect are dropped from then on. TG_SENT_LATER is the
+ * order, and are lost when a connection ends, which data_cut says; what it brought before may come
+ * behind that. A connection that was opened here is made again: data_up. Frames of a key that was
+ * taken from the list of those who may connect are dropped from then on. TG_SENT_LATER is the
  * back-pressure: nothing was taken, data_room says when to try again.
  *
  * Who may connect without keys: endpoint.h. Keys: keys.h, zap.h.
@@ -74,6 +75,7 @@ typedef struct tg_net_options {
     void (*data)(void *ctx, const tg_net_frame *frame);
     void (*data_room)(void *ctx);
     void (*data_cut)(void *ctx, const tg_route *route); /* ROUTER side: its id is 0 */
+    void (*data_up)(void *ctx, const tg_route *route);  /* of one that was opened here */
 } tg_net_options;
 
 TG_MUST_USE tg_status tg_net_create(const tg_net_options *options, tg_net **out, tg_error *err);

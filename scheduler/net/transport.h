@@ -31,6 +31,13 @@ typedef struct tg_route {
     bool local;         /* told with `cut`: no network lay between the two ends */
 } tg_route;
 
+static inline bool
+tg_route_is(const tg_route *a, const tg_route *b)
+{
+    return a->transport == b->transport && a->place == b->place && a->line == b->line &&
+           a->id == b->id;
+}
+
 typedef enum tg_sent {
     TG_SENT,       /* taken; it may still get lost */
     TG_SENT_LATER, /* no room, or no connection, now: try again */

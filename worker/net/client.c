@@ -266,6 +266,13 @@ data_cut(void *ctx, const tg_route *route)
 }
 
 static void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_client *client = ctx;
+    tg_port_up(client->port, tg_clock_ns(), route);
+}
+
+static void
 take_delivered(tg_client *client)
 {
     (void)pthread_mutex_lock(&client->lock);
@@ -417,7 +424,8 @@ tg__client_begin(tg_client *client, tg_error *err)
                                .trouble = trouble,
                                .tick = tick,
                                .data = data_came,
-                               .data_cut = data_cut };
+                               .data_cut = data_cut,
+                               .data_up = data_up };
     TG_TRY(dial(client, client->where, &options, err));
     tg_port_options port = {
         .net = client->net, .pool = client->session->pool, .ctx = client, .ended = fetched

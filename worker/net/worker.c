@@ -178,6 +178,13 @@ data_cut(void *ctx, const tg_route *route)
 }
 
 static void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_worker *worker = ctx;
+    tg_port_up(worker->port, tg_clock_ns(), route);
+}
+
+static void
 begin_to_leave(tg_worker *worker)
 {
     if (!worker->leaving) {
@@ -326,7 +333,8 @@ open_net(tg_worker *worker, tg_error *err)
                            .tick = tick,
                            .signal = options->signals ? signalled : NULL,
                            .data = data_came,
-                           .data_cut = data_cut };
+                           .data_cut = data_cut,
+                           .data_up = data_up };
     TG_TRY(tg_net_create(&net, &worker->net, err));
     TG_TRY(tg_net_data_listen(worker->net, listen, worker->address, sizeof worker->address, err));
     if (options->alive_fd >= 0) {

@@ -21,7 +21,7 @@ enum { FLYING_MAX = 4096, SERVER = 1000, CALLS_MAX = 256 };
 
 typedef struct flying {
     struct end *to;
-    tg_route route;
+    tg_route route, sent_by; /* as its receiver sees it, and as its sender did */
     unsigned roles;
     const char *user;
     size_t bytes;
@@ -59,6 +59,7 @@ on_send(void *ctx, const tg_route *route, const void *frame, size_t bytes)
         flying *f = &air[in_air++];
         *f = (flying){ .to = e->other,
                        .route = *route,
+                       .sent_by = *route,
                        .roles = e->server ? TG_ROLE_SERVER : TG_ROLE_WORKER,
                        .user = e->server ? "" : e->user,
                        .bytes = bytes,
@@ -367,6 +368,52 @@ a_closed_connection_has_a_grace(void **state)
     part(&server, &client);
 }
 
+/* They were read behind the news of the cut, or behind the first frame of the next connection. */
+static void
+the_last_frames_of_a_cut_connection_are_no_sign_of_life(void **state)
+{
+    end server, client;
+    (void)state;
+    meet(&server, &client, NULL);
+    say(&client, 1);
+    tg_hub_turn(client.hub, now);
+    tg_hub_cut(server.hub, now, &(tg_route){ .line = 1 });
+    int64_t from = now;
+    settle(&server, &client);
+    assert_int_equal(server.heard_count, 1); /* what they say counts */
+    while (server.gone == 0 && now < from + 5000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(server.hub, now);
+        lose_all();
+    }
+    assert_int_equal(server.why, TG_GONE_CLOSED);
+    assert_true(now - from < 1600 * MS);
+    part(&server, &client);
+
+    meet(&server, &client, NULL);
+    say(&client, 1);
+    tg_hub_turn(client.hub, now);
+    assert_int_equal(in_air, 1);
+    tg_hub_cut(server.hub, now, &(tg_route){ .line = 1 });
+    flying late = air[0];
+    in_air = 0;
+    line = 2;
+    tg_hub_up(client.hub, &(tg_route){ 0 });
+    settle(&server, &client);
+    tg_hub_receive(server.hub, now, &late.route, late.user, late.roles, late.frame, late.bytes);
+    free(late.frame);
+    assert_int_equal(server.heard_count, 1);
+    say(&server, 2);
+    tg_hub_turn(server.hub, now);
+    assert_true(in_air > 0); /* it goes where the peer is now */
+    for (size_t i = 0; i < in_air; i++) {
+        assert_int_equal(air[i].sent_by.line, 2);
+    }
+    pass(&server, &client, 3000 * MS, 20 * MS);
+    assert_int_equal(server.gone, 0);
+    part(&server, &client);
+}
+
 /* Nothing lies between but the kernel: whoever closed it has died, and seconds count. */
 static void
 a_closed_local_connection_has_a_short_grace(void **state)
@@ -549,6 +596,7 @@ main(void)
         cmocka_unit_test(nobody_is_gone_while_idle_and_everybody_after_the_lease),
         cmocka_unit_test(after_a_pause_of_our_own_the_others_have_time_to_be_heard),
         cmocka_unit_test(a_closed_connection_has_a_grace),
+        cmocka_unit_test(the_last_frames_of_a_cut_connection_are_no_sign_of_life),
         cmocka_unit_test(a_closed_local_connection_has_a_short_grace),
         cmocka_unit_test(a_peer_that_takes_nothing_is_given_up),
         cmocka_unit_test(peers_are_no_more_than_allowed),
