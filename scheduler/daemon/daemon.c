@@ -292,9 +292,9 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-trouble(void *ctx, bool dialled, const char *text)
+trouble(void *ctx, tg_trouble what, const char *text)
 {
-    (void)dialled;
+    (void)what;
     say(ctx, text);
 }
 

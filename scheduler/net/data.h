@@ -18,7 +18,7 @@ typedef struct tg_data_user {
     void (*room)(void *ctx);
     void (*cut)(void *ctx, const tg_route *route);
     void (*up)(void *ctx, const tg_route *route); /* of one that was dialled */
-    void (*refused)(void *ctx, bool dialled, const char *text);
+    void (*refused)(void *ctx, tg_trouble what, const char *text);
     void (*watch)(void *ctx, int fd, bool on);
 } tg_data_user;
 

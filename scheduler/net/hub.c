@@ -208,10 +208,10 @@ tg__hub_give_up(tg_hub *hub, tg__peer *p, tg_gone why, const char *format, ...)
 }
 
 static void
-trouble(tg_hub *hub, bool dialled, const char *text)
+trouble(tg_hub *hub, tg_trouble what, const char *text)
 {
     if (hub->options.trouble != NULL) {
-        hub->options.trouble(hub->options.ctx, dialled, text);
+        hub->options.trouble(hub->options.ctx, what, text);
     }
 }
 
@@ -222,7 +222,7 @@ dial_again(tg_hub *hub, int64_t now_ns, const tg__peer *p)
     tg_error err = { 0 };
     bool wanted = p->dialled && p->why != TG_GONE_DROPPED && p->why != TG_GONE_MALFORMED;
     if (wanted && tg_hub_dial(hub, now_ns, &p->route, &err) != TG_OK) {
-        trouble(hub, true, err.message);
+        trouble(hub, TG_TROUBLE_REFUSED, err.message);
     }
 }
 
@@ -288,7 +288,7 @@ stranger(tg_hub *hub, int64_t now_ns, const tg_route *route, unsigned roles, uin
         send_reset(hub, route, to == self ? ~self : self, from, to);
     } else if (from == self || add_peer(hub, now_ns, self, from, route, &p, &err) != TG_OK) {
         hub->ignored++;
-        trouble(hub, false, err.message);
+        trouble(hub, TG_TROUBLE_HERE, err.message);
         p = NULL;
     }
     return p;
@@ -303,7 +303,7 @@ refuse(tg_hub *hub, const tg_route *route, unsigned roles, const tg_error *err)
     if (err->code == TG_ERR_UNSUPPORTED && !dialled && hub->options.self != 0) {
         send_reset(hub, route, hub->options.self, 0, 0);
     }
-    trouble(hub, dialled, err->message);
+    trouble(hub, dialled ? TG_TROUBLE_REFUSED : TG_TROUBLE_HERE, err->message);
 }
 
 static void

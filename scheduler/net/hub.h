@@ -63,8 +63,8 @@ typedef struct tg_hub_options {
     void (*met)(void *ctx, uint64_t peer, uint64_t self, unsigned roles); /* NULL allowed */
     void (*message)(void *ctx, uint64_t peer, unsigned roles, const tg_message *message);
     void (*gone)(void *ctx, uint64_t peer, tg_gone why, const char *text);
-    /* For the log, NULL allowed; dialled: the other end cannot be talked to. */
-    void (*trouble)(void *ctx, bool dialled, const char *text);
+    /* For the log, NULL allowed. */
+    void (*trouble)(void *ctx, tg_trouble what, const char *text);
 } tg_hub_options;
 
 /* "silent", ... */

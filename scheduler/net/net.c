@@ -155,18 +155,18 @@ carrier_cut(void *ctx, const tg_route *route)
 }
 
 static void
-tell_trouble(void *ctx, bool dialled, const char *text)
+tell_trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_net *net = ctx;
     if (net->options.trouble != NULL) {
-        net->options.trouble(net->options.ctx, dialled, text);
+        net->options.trouble(net->options.ctx, what, text);
     }
 }
 
 static void
-carrier_refused(void *ctx, bool dialled, const char *text)
+carrier_refused(void *ctx, tg_trouble what, const char *text)
 {
-    tell_trouble(((carrier *)ctx)->net, dialled, text);
+    tell_trouble(((carrier *)ctx)->net, what, text);
 }
 
 static void
@@ -235,10 +235,10 @@ data_frame(void *ctx, const tg_net_frame *frame)
 
 /* Whoever refuses us there, it is not the cluster. */
 static void
-data_refused(void *ctx, bool dialled, const char *text)
+data_refused(void *ctx, tg_trouble what, const char *text)
 {
-    (void)dialled;
-    tell_trouble(ctx, false, text);
+    (void)what;
+    tell_trouble(ctx, TG_TROUBLE_HERE, text);
 }
 
 static void

@@ -69,7 +69,7 @@ typedef struct tg_net_options {
     void (*message)(void *ctx, uint64_t peer, unsigned roles, const tg_message *message);
     void (*gone)(void *ctx, uint64_t peer, tg_gone why, const char *text);
     /* NULL allowed from here on. */
-    void (*trouble)(void *ctx, bool dialled, const char *text);
+    void (*trouble)(void *ctx, tg_trouble what, const char *text);
     int64_t (*tick)(void *ctx, int64_t now_ns); /* when next, at the latest; INT64_MAX: any time */
     void (*signal)(void *ctx, int number);      /* SIGTERM, SIGINT; NULL: they are not caught */
     void (*data)(void *ctx, const tg_net_frame *frame);

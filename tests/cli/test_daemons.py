@@ -6,7 +6,9 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -196,12 +198,52 @@ def test_wrong_key(home, own_address):
         assert f"{address} refuses our key" in result.stderr
         assert "use the join file of this cluster" in result.stderr
     assert "somebody was refused whose key is not known here" in scheduler.log()
-    theirs = mixed("server-key")
-    for program in (("tgworker",), ("tg", "status")):
+    theirs = mixed("server-key")  # which looks as if it was just stopping
+    for program in (("tgworker", "--death-timeout", 3), ("tg", "status")):
         result = home.run(*program, "--cluster", theirs)
         assert result.returncode == 1
         assert address in result.stderr and "another key than its join file says" in result.stderr
     assert "1 worker" not in home.tg("status")
+
+
+class Forwarder:
+    """As ssh -L and docker-proxy: it takes every connection, and closes it when nobody listens
+    behind it."""
+
+    def __init__(self):
+        self.to = None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            here, _ = self._listener.accept()
+            if self.to is None:
+                here.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self.to))
+            for a, b in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _carry(a, b):
+        while data := a.recv(65536):
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+
+
+def test_a_forwarder_without_a_scheduler_behind_it_is_no_refusal(home):
+    way = Forwarder()
+    worker = home.start("tgworker", "--cluster", way.address, "--nthreads", 1)
+    text = home.run("tg", "status", "--cluster", way.address).stderr  # 10 s
+    assert "no scheduler answered for 10 s" in text and "not behind the proxy" in text
+    text = fails(home, "tgworker", "--cluster", way.address, "--death-timeout", "2")
+    assert "no scheduler for 2 s" in text and "not behind the proxy" in text
+    assert worker.poll() is None
+    _, address = home.scheduler("--listen", "tcp://127.0.0.1:0")
+    way.to = int(address.rsplit(":", 1)[1])
+    home.wait_for(lambda: "joined the cluster" in worker.log())
 
 
 def test_wrong_version(home):

@@ -9,7 +9,6 @@
 
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
-#include "worker/net/join.h"
 #include "worker/session/describe.h"
 
 /* A scheduler that was there is waited for so long, then computations fail. */
@@ -107,7 +106,9 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     client->scheduler = peer;
     client->lost_ns = 0;
-    client->troubles = 0;
+    (void)pthread_mutex_lock(&client->lock);
+    client->troubles = (tg_join_troubles){ 0 };
+    (void)pthread_mutex_unlock(&client->lock);
     if (client->ask_only) { /* who only asks needs no welcome */
         welcomed(client);
         return;
@@ -155,11 +156,13 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-trouble(void *ctx, bool dialled, const char *text)
+trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_client *client = ctx;
-    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
-    if (dialled && client->scheduler == 0 && ++client->troubles == TG_TROUBLES) {
+    (void)pthread_mutex_lock(&client->lock);
+    bool over = client->scheduler == 0 && tg__join_trouble(&client->troubles, what, text);
+    (void)pthread_mutex_unlock(&client->lock);
+    if (over) {
         give_up(client, TG_ERR_IO, text);
     }
 }
@@ -344,7 +347,11 @@ tick(void *ctx, int64_t now_ns)
         if (now_ns >= next) {
             client->lost_ns = 0;
             next = INT64_MAX;
-            give_up(client, TG_ERR_IO, "the scheduler is gone, and did not come back");
+            char text[500];
+            const char *last = client->troubles.text;
+            (void)snprintf(text, sizeof text, "the scheduler is gone, and did not come back%s%s",
+                           last[0] != 0 ? ": " : "", last);
+            give_up(client, TG_ERR_IO, text);
         }
     }
     (void)pthread_mutex_lock(&client->lock);

@@ -42,6 +42,16 @@ out:
     return status;
 }
 
+bool
+tg__join_trouble(tg_join_troubles *troubles, tg_trouble what, const char *text)
+{
+    if (what != TG_TROUBLE_HERE) {
+        (void)snprintf(troubles->text, sizeof troubles->text, "%s", text);
+        troubles->refused += what == TG_TROUBLE_REFUSED;
+    }
+    return what == TG_TROUBLE_REFUSED && troubles->refused >= TG_TROUBLES;
+}
+
 /* Beside the scheduler's socket, in a folder that is as private. */
 static tg_status
 own_ipc(const tg_endpoint *scheduler, char *address, tg_error *err)

@@ -10,8 +10,18 @@
  */
 #include "scheduler/net/net.h"
 
-/* So often in a row the scheduler may turn us away. */
+/* So often in a row the scheduler may turn us away: a line that was cut at the wrong time may look
+ * like it, and the next tries, a second apart, tell. */
 enum { TG_TROUBLES = 3 };
+
+/* What went wrong since the scheduler was there last. */
+typedef struct tg_join_troubles {
+    int refused;
+    char text[384]; /* the last one; "": nothing */
+} tg_join_troubles;
+
+/* True: it will not have us, so there is nothing to wait for. */
+bool tg__join_trouble(tg_join_troubles *troubles, tg_trouble what, const char *text);
 
 /* The addresses of one scheduler, as tg_net_connect wants them. */
 typedef struct tg_join_addresses {

@@ -12,7 +12,6 @@
 #include "core/mem/alloc.h"
 #include "scheduler/net/zap.h"
 #include "worker/exec/clock.h"
-#include "worker/net/join.h"
 #include "worker/net/worker_inside.h"
 #include "worker/net/worker_measure.h"
 
@@ -63,7 +62,7 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     worker->scheduler = peer;
     worker->lost_ns = 0;
-    worker->troubles = 0;
+    worker->troubles = (tg_join_troubles){ 0 };
     tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_JOIN,
                                           .name = worker->name,
                                           .address = worker->address,
@@ -151,12 +150,11 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
 }
 
 static void
-trouble(void *ctx, bool dialled, const char *text)
+trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_worker *worker = ctx;
     tg__worker_note(worker, text);
-    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
-    if (dialled && worker->scheduler == 0 && !worker->joined && ++worker->troubles == TG_TROUBLES) {
+    if (worker->scheduler == 0 && tg__join_trouble(&worker->troubles, what, text)) {
         tg__worker_end(worker, TG_ERR_IO, text);
     }
 }
@@ -223,10 +221,11 @@ check_death(tg_worker *worker, int64_t now_ns)
     if (worker->lost_ns != 0) {
         death = worker->lost_ns + worker->options.death_timeout_ns;
         if (now_ns >= death) {
-            char text[400];
-            (void)snprintf(text, sizeof text, "%.300s: no scheduler for %.0f s",
-                           worker->options.cluster,
-                           (double)worker->options.death_timeout_ns * 1e-9);
+            char text[800];
+            const char *last = worker->troubles.text;
+            (void)snprintf(text, sizeof text, "%.300s: no scheduler for %.0f s%s%s",
+                           worker->options.cluster, (double)worker->options.death_timeout_ns * 1e-9,
+                           last[0] != 0 ? ": " : "", last);
             tg__worker_end(worker, TG_ERR_IO, text);
         }
     }

@@ -110,9 +110,9 @@ on_gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-on_trouble(void *ctx, bool dialled, const char *text)
+on_trouble(void *ctx, tg_trouble what, const char *text)
 {
-    (void)dialled;
+    (void)what;
     (void)text;
     ((end *)ctx)->troubles++;
 }
