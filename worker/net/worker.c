@@ -187,11 +187,10 @@ begin_to_leave(tg_worker *worker)
 {
     if (!worker->leaving) {
         worker->leaving = true;
+        worker->leaving_ns = tg_clock_ns();
         tg__worker_note(worker, "leaving: hands on what it has");
-        if (worker->joined) {
+        if (worker->scheduler != 0) { /* else it is told when it is met */
             tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
-        } else {
-            tg__worker_end(worker, TG_OK, "left");
         }
     }
 }
@@ -233,7 +232,8 @@ check_death(tg_worker *worker, int64_t now_ns)
 }
 
 /* Who leaves and has nobody to say who takes its tiles does not wait for him for long: one that is
- * started again, or a line that was cut, is back by then. Gives when that will be over. */
+ * started again, or a line that was cut, is back by then. Without tiles it does not wait at all.
+ * Gives when that will be over. */
 static int64_t
 check_leave(tg_worker *worker, int64_t now_ns)
 {
@@ -241,9 +241,11 @@ check_leave(tg_worker *worker, int64_t now_ns)
     int64_t since =
         worker->scheduler == 0 ? worker->lost_ns : tg_net_down_ns(worker->net, worker->scheduler);
     if (worker->leaving && since != 0) {
-        end = since + ALONE_NS;
+        end = worker->jobs != NULL ? tg_max_i64(since, worker->leaving_ns) + ALONE_NS : now_ns;
         if (now_ns >= end) {
-            tg__worker_note(worker, "the scheduler is gone: nobody can take what is here");
+            tg__worker_note(worker, worker->jobs != NULL
+                                        ? "the scheduler is gone: nobody can take what is here"
+                                        : "the scheduler is gone, and nothing is here");
             tg__worker_end(worker, TG_OK, "left");
         }
     }

@@ -18,7 +18,7 @@
  * A scheduler that was started again is somebody new: the worker introduces itself anew, and says
  * what it holds of the former's jobs; what had been assigned is forgotten, what is not known there
  * any more is dropped. Without a scheduler for the death timeout it ends; when it is about to
- * leave, after 3 s.
+ * leave, after 3 s, or at once if it has nothing to hand on.
  *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.

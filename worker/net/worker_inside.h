@@ -134,6 +134,7 @@ struct tg_worker {
     uint64_t scheduler; /* 0: not there */
     int64_t lost_ns;    /* since when */
     int64_t leave_ns;   /* when its lifetime is over; INT64_MAX: never */
+    int64_t leaving_ns; /* since when it is */
     tg_join_troubles troubles;
     bool joined, leaving, ended;
     tg_status outcome;
