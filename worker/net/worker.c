@@ -46,7 +46,8 @@ tg__worker_end(tg_worker *worker, tg_status status, const char *text)
         if (status != TG_OK) {
             (void)tg_fail(&worker->error, status, "%s", text);
         }
-        tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = text });
+        tg__worker_say(
+            worker, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = text, .flag = status != TG_OK });
         tg_net_stop(worker->net);
     }
 }
