@@ -20,6 +20,10 @@
 #include "scheduler/server/server.h"
 #include "scheduler/web/web.h"
 
+/* Workers say that they live twice a second, or six times in a lease: with less, whoever is busy
+ * for a moment would be expelled. */
+#define LEASE_LEAST_NS ((int64_t)2000000000)
+
 /* A plan on its way from bytes to tasks, and until its job is over. */
 typedef struct expansion {
     uint64_t job;
@@ -459,6 +463,10 @@ prepare(tg_daemon *daemon, tg_error *err)
     tg_status status = TG_OK;
     tg_daemon_options *options = &daemon->options;
     bool keys = false;
+    TG_CHECK(options->lease_ns == 0 || options->lease_ns >= LEASE_LEAST_NS, err, TG_ERR_VALUE,
+             "a lease of %.3g s is too short: peers say that they live a few times in it, and who "
+             "is busy for a moment would be taken for dead: give at least %.0f s (--lease)",
+             (double)options->lease_ns * 1e-9, (double)LEASE_LEAST_NS * 1e-9);
     TG_TRY(tg_cluster_folder(options->cluster != NULL ? options->cluster : "default",
                              daemon->folder, sizeof daemon->folder, err));
     if (options->join_file != NULL) {

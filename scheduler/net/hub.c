@@ -128,7 +128,7 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
     tg__peer *p = NULL;
     tg_link_options link = { .self = self,
                              .peer = number,
-                             .beat_ns = tg_min_i64(BEAT_NS, hub->options.lease_ns / 5),
+                             .beat_ns = tg__hub_beat_ns(hub),
                              .queue_bytes_max = hub->options.peer_bytes_max };
     TG_CHECK(hub->count < hub->options.peers_max, err, TG_ERR_LIMIT,
              "there are %zu peers already, no more are allowed", hub->count);

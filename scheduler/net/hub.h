@@ -97,6 +97,8 @@ void tg_hub_drop(tg_hub *hub, uint64_t peer, const char *text);
 void tg_hub_turn(tg_hub *hub, int64_t now_ns);
 /* When tg_hub_turn is to be called at the latest; in the past: at once. */
 int64_t tg_hub_deadline(const tg_hub *hub);
+/* The lease that the other end keeps, from now on in the place of options.lease_ns. */
+void tg_hub_set_lease(tg_hub *hub, int64_t lease_ns);
 /* Tells every peer that this process leaves. The links are of no use after it. */
 void tg_hub_leave(tg_hub *hub);
 

@@ -59,6 +59,8 @@ struct tg_hub {
 
 /* By the number of the other end; NULL: none, or it is going. */
 tg__peer *tg__hub_find(tg_hub *hub, uint64_t number);
+/* A sign of life is sent so often. */
+int64_t tg__hub_beat_ns(const tg_hub *hub);
 /* It has something to send. */
 void tg__hub_mark(tg_hub *hub, tg__peer *p);
 /* Takes it out of the table; gone() comes at the end of the turn. */

@@ -461,6 +461,13 @@ tg_net_send(tg_net *net, uint64_t peer, const tg_message *message, tg_error *err
 }
 
 void
+tg_net_set_lease(tg_net *net, int64_t lease_ns)
+{
+    net->options.lease_ns = lease_ns; /* of sockets that are opened later */
+    tg_hub_set_lease(net->hub, lease_ns);
+}
+
+void
 tg_net_drop(tg_net *net, uint64_t peer, const char *text)
 {
     tg_hub_drop(net->hub, peer, text);

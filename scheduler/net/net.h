@@ -91,6 +91,8 @@ TG_MUST_USE tg_status tg_net_connect(tg_net *net, const char *const *addresses, 
 /* The message is on its way at the end of the turn. Errors: those of tg_hub_send. */
 TG_MUST_USE tg_status tg_net_send(tg_net *net, uint64_t peer, const tg_message *message,
                                   tg_error *err);
+/* See tg_hub_set_lease. */
+void tg_net_set_lease(tg_net *net, int64_t lease_ns);
 /* See tg_hub_drop. */
 void tg_net_drop(tg_net *net, uint64_t peer, const char *text);
 

@@ -83,6 +83,21 @@ def test_lifetime_with_a_unit(home):
     assert worker.wait(30) == 0 and "leaving" in worker.log()
 
 
+def test_workers_keep_the_lease_of_their_scheduler(home):
+    scheduler, _ = home.scheduler("--lease", 3)
+    worker = home.worker()
+    scheduler.send_signal(signal.SIGSTOP)
+    home.wait_for(lambda: "the scheduler is gone: silent" in worker.log(), 10)
+    scheduler.send_signal(signal.SIGCONT)
+    home.wait_for(lambda: worker.log().count("joined the cluster") == 2)
+
+
+@pytest.mark.parametrize("lease", ["300ms", "1.9"])
+def test_a_lease_that_is_too_short(home, lease):
+    text = fails(home, "tgscheduler", "--lease", lease)
+    assert "is too short" in text and "at least 2 s" in text
+
+
 @pytest.mark.parametrize("time", ["5 parsecs", "0", "-1", "", "inf", "m"])
 def test_wrong_times(home, time):
     assert "a time is needed" in fails(home, "tgworker", "--lifetime", time, code=2)

@@ -37,7 +37,8 @@ static const tg_command command = {
                                "jobs go on when the scheduler was killed and started again" },
                  [WEB] = { "--web", "HOST:PORT", "serves /metrics and /health there" },
                  [LEASE] = { "--lease", "SECONDS",
-                             "a peer that is silent for so long is gone; default: 15" },
+                             "a peer that is silent for so long is gone, at least 2; default: "
+                             "15" },
                  [INSECURE] = { "--insecure", NULL,
                                 "private networks without keys: whoever is there can do all" },
                  [ALIVE_FD] = { "--alive-fd", "N", "leave when the other end of this pipe closes" },

@@ -208,6 +208,9 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
     case TG_MESSAGE_CLUSTER:
+        if (message->kind == TG_MESSAGE_WELCOME && message->lease_ns > 0) {
+            tg_net_set_lease(client->net, message->lease_ns);
+        }
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = true;
         if (message->kind == TG_MESSAGE_CLUSTER) {

@@ -119,6 +119,10 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
         worker->joined = true;
+        if (message->lease_ns > 0) {
+            tg_net_set_lease(worker->net, message->lease_ns);
+        }
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = message });
         tg__worker_note(worker, "joined the cluster");
         break;
     case TG_MESSAGE_ADMIT:

@@ -324,6 +324,41 @@ nobody_is_gone_while_idle_and_everybody_after_the_lease(void **state)
     part(&server, &client);
 }
 
+/* The end that connects learns of the lease when it is welcome. */
+static void
+a_lease_that_is_told_later_counts_for_both_ends(void **state)
+{
+    end server, client;
+    tg_hub_options limits = { .lease_ns = 600 * MS };
+    (void)state;
+    meet(&server, &client, &limits);
+    tg_hub_set_lease(server.hub, 60000 * MS); /* and on: */
+    tg_hub_set_lease(client.hub, 60000 * MS);
+    int64_t from = now;
+    while (now < from + 20000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(server.hub, now);
+        tg_hub_turn(client.hub, now);
+        lose_all();
+    }
+    assert_int_equal(server.gone + client.gone, 0);
+    say(&server, 1);
+    settle(&server, &client);
+    assert_int_equal(client.heard_count, 1);
+    tg_hub_set_lease(client.hub, 1000 * MS);
+    int beats = 0;
+    from = now;
+    while (client.gone == 0 && now < from + 5000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(client.hub, now);
+        beats += in_air > 0;
+        lose_all();
+    }
+    assert_int_equal(client.why, TG_GONE_SILENT);
+    assert_true(now - from <= 1050 * MS && beats >= 4);
+    part(&server, &client);
+}
+
 static void
 after_a_pause_of_our_own_the_others_have_time_to_be_heard(void **state)
 {
@@ -594,6 +629,7 @@ main(void)
         cmocka_unit_test(another_process_in_the_same_place_resets),
         cmocka_unit_test(who_was_given_up_is_told_and_comes_back_under_a_new_number),
         cmocka_unit_test(nobody_is_gone_while_idle_and_everybody_after_the_lease),
+        cmocka_unit_test(a_lease_that_is_told_later_counts_for_both_ends),
         cmocka_unit_test(after_a_pause_of_our_own_the_others_have_time_to_be_heard),
         cmocka_unit_test(a_closed_connection_has_a_grace),
         cmocka_unit_test(the_last_frames_of_a_cut_connection_are_no_sign_of_life),
