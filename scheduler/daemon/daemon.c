@@ -367,12 +367,14 @@ out:
     return status;
 }
 
-/* Is any address beyond this host? */
+/* Is any address beyond this host, or are they wanted anyway? */
 static tg_status
 needs_keys(const tg_daemon_options *options, bool *needs, tg_error *err)
 {
     tg_status status = TG_OK;
-    *needs = false;
+    *needs = options->keys;
+    TG_CHECK(!options->keys || !options->insecure, err, TG_ERR_VALUE,
+             "a scheduler has keys (--keys), or is --insecure, but not both");
     for (size_t i = 0; i < options->listen_count; i++) {
         tg_endpoint endpoint;
         TG_TRY(tg_endpoint_parse(options->listen[i], &endpoint, err));
@@ -486,7 +488,7 @@ prepare(tg_daemon *daemon, tg_error *err)
     }
     TG_TRY(tg_join_file_take(daemon->join_file, &daemon->joining, err));
     TG_TRY(needs_keys(options, &keys, err));
-    daemon->security.insecure = options->insecure;
+    daemon->security.insecure = daemon->join.insecure = options->insecure;
     if (keys) {
         TG_TRY(load_keys(daemon, err));
     }

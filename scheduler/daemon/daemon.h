@@ -28,6 +28,7 @@ typedef struct tg_daemon_options {
     const char *web;       /* where /metrics and /health are (web.h); NULL: nowhere */
     int64_t lease_ns;      /* at least 2 s; 0: 15 s */
     bool insecure;         /* private networks without keys */
+    bool keys;             /* also where only this host gets in */
     int alive_fd;          /* leave when its other end is closed; < 0: none */
     bool signals;          /* SIGTERM and SIGINT stop it */
     void (*log)(void *ctx, const char *text);

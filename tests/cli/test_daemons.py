@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -189,6 +190,45 @@ def test_nobody_there(home):
     address = f"tcp://127.0.0.1:{home.free_port()}"
     text = fails(home, "tgworker", "--cluster", address, "--death-timeout", "1")
     assert f"{address}: no scheduler for 1 s" in text and f"tg doctor --cluster {address}" in text
+
+
+PRIVATE = """
+ip link set lo up && ip addr add 10.7.7.7/32 dev lo || exit 77
+tgscheduler --listen tcp://10.7.7.7:8786 --insecure & all=$!
+while ! [ -e "$JOIN" ]; do sleep 0.1; done
+for name in one two; do
+    tgworker --name $name --nthreads 1 --memory-limit 256MiB & all="$all $!"
+done
+"$PYTHON" -c "$PROGRAM"; code=$?
+tg status
+tg status --cluster tcp://10.7.7.7:8786
+kill $all && wait
+exit $code
+"""
+PROGRAM = """
+import os, tilegraph as tg
+with tg.distributed.Client(os.environ["JOIN"]) as client:
+    client.wait_for_workers(2)
+    a = tg.ones((512, 512), chunks=64)
+    assert (client.compute(a + a.sum(axis=0)).result(timeout=30) == 513).all()
+"""
+
+
+def test_without_keys_on_a_private_network(home):
+    """In a network of its own, as the host of the test may have other addresses."""
+    pytest.importorskip("tilegraph")
+    new = ("unshare", "--net", "--map-root-user")
+    if any(shutil.which(name) is None for name in ("unshare", "ip")) or \
+            subprocess.run([*new, "true"], capture_output=True).returncode:
+        pytest.skip("no network can be made here")
+    env = {**home.env, "JOIN": str(home.join), "PYTHON": sys.executable, "PROGRAM": PROGRAM}
+    result = home.run("/usr/bin/env", *new, "sh", "-c", PRIVATE, env=env)
+    if result.returncode == 77:
+        pytest.skip("no address can be given here")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 workers" in result.stdout and "tcp://10.7.7.7:" in result.stderr
+    # Who has the address alone does not know that this network is to be trusted.
+    assert "use the join file of the cluster" in result.stderr
 
 
 def test_wrong_key(home, own_address):

@@ -4,6 +4,7 @@ scheduler and at the workers, which hold the tiles."""
 
 import ctypes
 import ctypes.util
+import json
 
 import numpy as np
 import pytest
@@ -90,3 +91,17 @@ def test_keys_of_their_own(home, own_address, make_key):
     assert result.returncode == 1 and "refuses our key" in result.stderr
     result = home.run("tgworker", "--cluster", join_as(home, "alice", alice))
     assert result.returncode == 1 and "your key does not allow to say JOIN" in result.stderr
+
+
+def test_keys_within_the_host(home):
+    """A port of 127.0.0.1 is open to every user of this host, unless there are keys."""
+    _, address = home.scheduler("--listen", "tcp://127.0.0.1:0", "--keys")
+    for _ in range(2):
+        home.worker()
+    compute(home.join)
+    workers = json.loads(home.tg("status", "--json"))["workers"]
+    assert all(" " in worker["address"] for worker in workers)  # their tiles have keys too
+    result = home.run("tgworker", "--cluster", address, "--death-timeout", 10)
+    assert result.returncode == 1 and "wants keys" in result.stderr
+    text = home.run("tgscheduler", "--keys", "--insecure", "--cluster", "other").stderr
+    assert "not both" in text

@@ -10,7 +10,19 @@
 #include "worker/cli/command.h"
 #include "worker/cli/daemon.h"
 
-enum { LISTEN, REACHABLE_FROM, CLUSTER, JOIN_FILE, JOURNAL, WEB, LEASE, INSECURE, ALIVE_FD, QUIET };
+enum {
+    LISTEN,
+    REACHABLE_FROM,
+    CLUSTER,
+    JOIN_FILE,
+    JOURNAL,
+    WEB,
+    LEASE,
+    KEYS,
+    INSECURE,
+    ALIVE_FD,
+    QUIET
+};
 
 static int run(const tg_command_args *args);
 
@@ -39,6 +51,9 @@ static const tg_command command = {
                  [LEASE] = { "--lease", "SECONDS",
                              "a peer that is silent for so long is gone, at least 2; default: "
                              "15" },
+                 [KEYS] = { "--keys", NULL,
+                            "keys also for tcp://127.0.0.1, where every user of this host "
+                            "gets in without" },
                  [INSECURE] = { "--insecure", NULL,
                                 "private networks without keys: whoever is there can do all" },
                  [ALIVE_FD] = { "--alive-fd", "N", "leave when the other end of this pipe closes" },
@@ -104,6 +119,7 @@ run(const tg_command_args *args)
                                   .join_file = args->options[JOIN_FILE],
                                   .journal = args->options[JOURNAL],
                                   .web = args->options[WEB],
+                                  .keys = args->options[KEYS] != NULL,
                                   .insecure = args->options[INSECURE] != NULL,
                                   .alive_fd = -1,
                                   .signals = true,

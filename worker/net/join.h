@@ -31,13 +31,14 @@ typedef struct tg_join_addresses {
 } tg_join_addresses;
 
 /* Texts in which a "://" stands are addresses. `out` gets what to connect to; `security` the keys
- * to do it with, none for an address. */
+ * to do it with, none for an address, and whether none are needed on private networks. */
 TG_MUST_USE tg_status tg__join_resolve(const char *where, tg_net_security *security,
                                        tg_join_addresses *out, tg_error *err);
 /* Where to listen for those who fetch tiles, into TG_NET_ADDRESS_MAX bytes: as wished; or by tcp at
  * this host's own address when others than this host reach the scheduler; else by ipc or loopback
- * as the scheduler does. Beyond this host, and with keys, `security` gets a pair to listen with,
- * and a list of who may connect on which nobody is yet. */
+ * as the scheduler does. By tcp and
+ * with keys, `security` gets a pair to listen with, and a list of who may connect on which nobody
+ * is yet. */
 TG_MUST_USE tg_status tg__join_data_address(const char *wish, const tg_join_addresses *scheduler,
                                             tg_net_security *security, char *address,
                                             tg_error *err);
