@@ -216,6 +216,15 @@ def test_retries(client, tmp_path):
         client.submit(third_time, 9, retries=1).result(60)
 
 
+def test_more_plans_than_a_scheduler_takes_of_one_client(client):
+    """They wait in the client: 128 MiB at once were refused, 64 MiB ended the connection."""
+    busy = client.map(time.sleep, [2, 2])
+    images = [np.full((1000, 1900), n) for n in range(12)]  # 15 MB each, in the plan itself
+    sums = [client.compute(tg.from_array(image).sum()) for image in images]
+    assert client.gather(sums) == [1_900_000 * n for n in range(12)]
+    client.gather(busy)
+
+
 def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
     """It waits beside them: what fails meanwhile says so."""
     with LocalCluster(n_workers=0, threads_per_worker=1, memory_limit="256 MiB",
@@ -227,6 +236,22 @@ def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
             assert waits.status == "pending"
             empty.scale(1)
             assert waits.result(60) == 7
+
+
+def test_an_exception_comes_whole_from_a_worker(client):
+    """It was cut after 256 bytes, of which most were marks."""
+    text = "the voxel size of this scan is 0: check the header of " + "/data/scans" * 12
+
+    def inner():
+        raise ValueError(text)
+
+    def function(block):
+        inner()
+
+    with pytest.raises(ValueError) as caught:
+        tg.ones((8, 8)).map_blocks(function, dtype="f8").compute()
+    assert caught.value.args == (text,)
+    assert "in inner" in str(caught.value.__cause__) and "on worker" in str(caught.value.__cause__)
 
 
 # --- priority ------------------------------------------------------------------------------------

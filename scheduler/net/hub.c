@@ -462,6 +462,13 @@ tg_hub_down_ns(tg_hub *hub, uint64_t number)
     return p != NULL ? p->down_ns : 0;
 }
 
+size_t
+tg_hub_queued(tg_hub *hub, uint64_t number)
+{
+    const tg__peer *p = tg__hub_find(hub, number);
+    return p != NULL ? p->writer.size + tg_link_queued(p->link) : 0;
+}
+
 bool
 tg_hub_quiet(const tg_hub *hub)
 {

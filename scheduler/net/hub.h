@@ -109,6 +109,8 @@ size_t tg_hub_peers(const tg_hub *hub);
 const char *tg_hub_user(tg_hub *hub, uint64_t peer);
 /* Since when the connection to a peer that was dialled is down; 0: it is not. */
 int64_t tg_hub_down_ns(tg_hub *hub, uint64_t peer);
+/* Bytes that were said to a peer and have not arrived; at peer_bytes_max it is given up. */
+size_t tg_hub_queued(tg_hub *hub, uint64_t peer);
 /* Everything that was said has arrived. */
 bool tg_hub_quiet(const tg_hub *hub);
 /* Frames sent a second time, and frames that were dropped as stale, foreign or malformed. */

@@ -59,11 +59,12 @@ typedef struct tg_net_frame {
 } tg_net_frame;
 
 typedef struct tg_net_options {
-    uint64_t self;                   /* who we are to those who connect; 0: drawn */
-    int64_t lease_ns;                /* 0: 15 s */
-    const tg_net_security *security; /* NULL: no keys, this host only; copied */
-    size_t peers_max;                /* 0: 4096 */
-    size_t peer_bytes_max;           /* 0: 64 MiB */
+    uint64_t self;                     /* who we are to those who connect; 0: drawn */
+    int64_t lease_ns;                  /* 0: 15 s */
+    const tg_net_security *security;   /* NULL: no keys, this host only; copied */
+    const tg_transport_scheme *scheme; /* one more transport for messages; NULL: none */
+    size_t peers_max;                  /* 0: 4096 */
+    size_t peer_bytes_max;             /* 0: 64 MiB */
     void *ctx;
     void (*met)(void *ctx, uint64_t peer, uint64_t self, unsigned roles);
     void (*message)(void *ctx, uint64_t peer, unsigned roles, const tg_message *message);
@@ -103,8 +104,9 @@ TG_MUST_USE tg_status tg_net_turn(tg_net *net, int64_t wait_ns, tg_error *err);
 void tg_net_wake(tg_net *net);
 void tg_net_stop(tg_net *net);
 
-/* See tg_hub_user, tg_hub_down_ns. */
+/* See tg_hub_user, tg_hub_queued, tg_hub_down_ns. */
 const char *tg_net_user(const tg_net *net, uint64_t peer);
+size_t tg_net_queued(const tg_net *net, uint64_t peer);
 int64_t tg_net_down_ns(const tg_net *net, uint64_t peer);
 uint64_t tg_net_self(const tg_net *net);
 /* The clock of tick(), leases and timelines. */

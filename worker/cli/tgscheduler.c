@@ -19,6 +19,7 @@ enum {
     WEB,
     LEASE,
     KEYS,
+    STUCK,
     INSECURE,
     ALIVE_FD,
     QUIET
@@ -54,6 +55,9 @@ static const tg_command command = {
                  [KEYS] = { "--keys", NULL,
                             "keys also for tcp://127.0.0.1, where every user of this host "
                             "gets in without" },
+                 [STUCK] = { "--stuck", "SECONDS",
+                             "when none of a job's tasks has ended for so long, say what it waits "
+                             "for, and write down the state; default: 60" },
                  [INSECURE] = { "--insecure", NULL,
                                 "private networks without keys: whoever is there can do all" },
                  [ALIVE_FD] = { "--alive-fd", "N", "leave when the other end of this pipe closes" },
@@ -125,6 +129,9 @@ run(const tg_command_args *args)
                                   .signals = true,
                                   .log = args->options[QUIET] == NULL ? tg_daemon_log : NULL };
     int code = tg_daemon_read_seconds(&command, args, LEASE, &options.lease_ns);
+    if (code == TG_EXIT_OK) {
+        code = tg_daemon_read_seconds(&command, args, STUCK, &options.stuck_ns);
+    }
     if (code == TG_EXIT_OK) {
         code = tg_daemon_read_fd(&command, args, ALIVE_FD, &options.alive_fd);
     }

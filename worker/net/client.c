@@ -26,20 +26,20 @@ tg__client_say(tg_client *client, const tg_message *message)
     }
 }
 
-const char *
-tg__client_address(const tg_client *client, uint64_t worker)
+tg_client_holder *
+tg__client_holder(const tg_client *client, uint64_t worker)
 {
-    const tg_client_holder *at = client->holders;
+    tg_client_holder *at = client->holders;
     while (at != NULL && at->worker != worker) {
         at = at->next;
     }
-    return at != NULL ? at->address : NULL;
+    return at;
 }
 
 static void
 note_holder(tg_client *client, uint64_t worker, const char *address)
 {
-    if (worker != 0 && tg__client_address(client, worker) == NULL) {
+    if (worker != 0 && tg__client_holder(client, worker) == NULL) {
         size_t bytes = strlen(address) + 1;
         tg_client_holder *made = tg_calloc(NULL, 1, sizeof *made);
         char *copy = tg_malloc(NULL, bytes);
@@ -140,7 +140,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     if (peer == client->scheduler) {
         client->scheduler = 0;
         client->clock = (tg_clock_sync){ 0 };
-        client->lost_ns = tg_clock_ns();
+        client->lost_ns = client->lost_ns != 0 ? client->lost_ns : tg_clock_ns();
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = false;
         client->ask_sent = false;
@@ -160,7 +160,7 @@ trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_client *client = ctx;
     (void)pthread_mutex_lock(&client->lock);
-    bool over = client->scheduler == 0 && tg__join_trouble(&client->troubles, what, text);
+    bool over = tg__join_trouble(&client->troubles, what, text) && client->scheduler == 0;
     (void)pthread_mutex_unlock(&client->lock);
     if (over) {
         give_up(client, TG_ERR_IO, text);
@@ -310,6 +310,45 @@ say_ask(tg_client *client)
     }
 }
 
+/* What the scheduler may have of this client's: it takes 128 MiB of plans and 256 jobs, and a link
+ * 64 MiB that have not arrived. */
+#define PLANS_BYTES ((size_t)96 << 20)
+#define LINK_BYTES  ((size_t)32 << 20)
+enum { JOBS_MAX = 240 };
+
+/* The job to be sent next, by priority, then by age (the list begins with the latest); NULL: none
+ * is, or it has to wait for room. */
+static tg_client_job *
+next_to_send(tg_client *client)
+{
+    tg_client_job *next = NULL;
+    size_t bytes = 0, jobs = 0, queued = tg_net_queued(client->net, client->scheduler);
+    for (tg_client_job *job = first_job(client); job != NULL; job = job->next) {
+        if (job->state == TG_CLIENT_SENT) {
+            bytes += job->plan.size;
+            jobs++;
+        } else if (job->state == TG_CLIENT_ASKED && !job->taken &&
+                   (next == NULL || !(job->priority < next->priority))) {
+            next = job;
+        }
+    }
+    bool room = next != NULL && jobs < JOBS_MAX &&
+                (bytes == 0 || bytes + next->plan.size <= PLANS_BYTES) &&
+                (queued == 0 || queued + next->plan.size <= LINK_BYTES);
+    return room ? next : NULL;
+}
+
+static void
+send_jobs(tg_client *client)
+{
+    tg_client_job *next = next_to_send(client);
+    while (next != NULL && client->scheduler != 0) {
+        next->state = TG_CLIENT_SENT;
+        tg__client_job_submit(next);
+        next = next_to_send(client);
+    }
+}
+
 static void
 turn_jobs(tg_client *client, int64_t now_ns)
 {
@@ -321,10 +360,6 @@ turn_jobs(tg_client *client, int64_t now_ns)
         tg_client_job *next = job->next;
         if (job->taken && job->busy == 0) {
             tg__client_job_renumber(job);
-        }
-        if (welcome && job->state == TG_CLIENT_ASKED && !job->taken) {
-            job->state = TG_CLIENT_SENT;
-            tg__client_job_submit(job);
         }
         if (tg__client_job_turn(job, now_ns)) {
             (void)pthread_mutex_lock(&client->lock);
@@ -338,6 +373,21 @@ turn_jobs(tg_client *client, int64_t now_ns)
         }
         job = next;
     }
+    if (welcome) { /* those that ended made room */
+        send_jobs(client);
+    }
+}
+
+/* The line to the scheduler may be cut long before its lease is over. */
+static void
+look_at_line(tg_client *client)
+{
+    if (client->scheduler != 0) {
+        client->lost_ns = tg_net_down_ns(client->net, client->scheduler);
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    client->cut = client->lost_ns != 0;
+    (void)pthread_mutex_unlock(&client->lock);
 }
 
 static int64_t
@@ -345,6 +395,7 @@ tick(void *ctx, int64_t now_ns)
 {
     tg_client *client = ctx;
     int64_t next = INT64_MAX;
+    look_at_line(client);
     if (client->lost_ns != 0) {
         next = client->lost_ns + LOST_NS;
         if (now_ns >= next) {

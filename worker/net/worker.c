@@ -159,7 +159,7 @@ trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_worker *worker = ctx;
     tg__worker_note(worker, text);
-    if (worker->scheduler == 0 && tg__join_trouble(&worker->troubles, what, text)) {
+    if (tg__join_trouble(&worker->troubles, what, text) && worker->scheduler == 0) {
         tg__worker_end(worker, TG_ERR_IO, text);
     }
 }
