@@ -178,6 +178,12 @@ data_cut(void *ctx, const tg_route *route)
 }
 
 static inline void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_port_up(((end *)ctx)->port, tg_clock_ns(), route);
+}
+
+static inline void
 stop(void *ctx)
 {
     tg_net_stop(((end *)ctx)->net);
@@ -194,7 +200,8 @@ open_end(end *e, const tg_net_security *security, const char *serves, bool share
                            .gone = peer_gone,
                            .tick = tick,
                            .data = data_came,
-                           .data_cut = data_cut };
+                           .data_cut = data_cut,
+                           .data_up = data_up };
     if (shares) {
         try(tg_shared_create((int64_t)tile_bytes * TILES * 2, &e->shared, &err), "shared memory");
     }

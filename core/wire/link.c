@@ -310,6 +310,12 @@ tg_link_urge(tg_link *link)
     link->sent_ns = -link->options.beat_ns;
 }
 
+void
+tg_link_set_beat(tg_link *link, int64_t beat_ns)
+{
+    link->options.beat_ns = beat_ns;
+}
+
 int64_t
 tg_link_deadline(const tg_link *link)
 {

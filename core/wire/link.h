@@ -79,6 +79,8 @@ TG_MUST_USE tg_status tg_link_receive(tg_link *link, int64_t now_ns, const void 
 const void *tg_link_next(tg_link *link, int64_t now_ns, size_t *bytes);
 /* tg_link_next gives a sign of life now, if it has nothing else: the other end waits for one. */
 void tg_link_urge(tg_link *link);
+/* From now on in the place of options.beat_ns. */
+void tg_link_set_beat(tg_link *link, int64_t beat_ns);
 /* When tg_link_next has something to send, should nothing else happen. */
 int64_t tg_link_deadline(const tg_link *link);
 

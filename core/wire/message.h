@@ -48,7 +48,7 @@ typedef struct tg_message {
     tg_status code;
     bool flag; /* ASSIGN: alone; FAILED: may pass; SUBMIT: outlives the client; FULL: is
                   full; TARGET: a result that the client fetches; HAPPENED: a worker has died;
-                  ADMIT: from now on, or no longer */
+                  ADMIT: from now on, or no longer; BYE: because of an error */
     uint32_t threads;
     int64_t memory; /* bytes */
     int64_t lease_ns;

@@ -21,6 +21,9 @@
 #include "scheduler/server/server.h"
 #include "scheduler/web/web.h"
 
+/* Workers say that they live twice a second, or six times in a lease: with less, whoever is busy
+ * for a moment would be expelled. */
+#define LEASE_LEAST_NS ((int64_t)2000000000)
 /* What may wait for one peer: a worker may be told several plans of 32 MiB in one step. */
 #define PEER_BYTES ((size_t)256 << 20)
 /* The state is written to a file at most so often. */
@@ -193,9 +196,9 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-trouble(void *ctx, bool dialled, const char *text)
+trouble(void *ctx, tg_trouble what, const char *text)
 {
-    (void)dialled;
+    (void)what;
     say(ctx, text);
 }
 
@@ -334,12 +337,14 @@ out:
     return status;
 }
 
-/* Is any address beyond this host? */
+/* Is any address beyond this host, or are they wanted anyway? */
 static tg_status
 needs_keys(const tg_daemon_options *options, bool *needs, tg_error *err)
 {
     tg_status status = TG_OK;
-    *needs = false;
+    *needs = options->keys;
+    TG_CHECK(!options->keys || !options->insecure, err, TG_ERR_VALUE,
+             "a scheduler has keys (--keys), or is --insecure, but not both");
     for (size_t i = 0; i < options->listen_count; i++) {
         tg_endpoint endpoint;
         TG_TRY(tg_endpoint_parse(options->listen[i], &endpoint, err));
@@ -420,6 +425,10 @@ prepare(tg_daemon *daemon, tg_error *err)
     tg_status status = TG_OK;
     tg_daemon_options *options = &daemon->options;
     bool keys = false;
+    TG_CHECK(options->lease_ns == 0 || options->lease_ns >= LEASE_LEAST_NS, err, TG_ERR_VALUE,
+             "a lease of %.3g s is too short: peers say that they live a few times in it, and who "
+             "is busy for a moment would be taken for dead: give at least %.0f s (--lease)",
+             (double)options->lease_ns * 1e-9, (double)LEASE_LEAST_NS * 1e-9);
     TG_TRY(tg_cluster_folder(options->cluster != NULL ? options->cluster : "default",
                              daemon->folder, sizeof daemon->folder, err));
     if (options->join_file != NULL) {
@@ -440,7 +449,7 @@ prepare(tg_daemon *daemon, tg_error *err)
     }
     TG_TRY(tg_join_file_take(daemon->join_file, &daemon->joining, err));
     TG_TRY(needs_keys(options, &keys, err));
-    daemon->security.insecure = options->insecure;
+    daemon->security.insecure = daemon->join.insecure = options->insecure;
     if (keys) {
         TG_TRY(load_keys(daemon, err));
     }

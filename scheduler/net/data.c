@@ -294,17 +294,19 @@ read_events(tg_data *d, uint32_t at)
 {
     char text[384];
     uint32_t line = 0;
+    tg_trouble what = TG_TROUBLE_HERE;
     tg_socket_event event = TG_SOCKET_UP;
     while (event != TG_SOCKET_NOTHING && d->places[at].socket.zmq != NULL) {
         tg_socket *s = &d->places[at].socket;
-        event = tg_socket_next_event(s, &line, text, sizeof text);
+        event = tg_socket_next_event(s, &line, &what, text, sizeof text);
         tg_route route = { .place = at, .line = s->dialled ? d->places[at].uses : line };
         if (event == TG_SOCKET_REFUSED) {
-            d->user.refused(d->user.ctx, s->dialled, text);
+            d->user.refused(d->user.ctx, what, text);
         } else if (event == TG_SOCKET_CUT) {
             d->user.cut(d->user.ctx, &route);
         } else if (event == TG_SOCKET_UP) {
             d->blocked = true; /* who was told "later" may go on */
+            d->user.up(d->user.ctx, &route);
         }
     }
 }

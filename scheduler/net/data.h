@@ -17,7 +17,8 @@ typedef struct tg_data_user {
     void (*frame)(void *ctx, const tg_net_frame *frame);
     void (*room)(void *ctx);
     void (*cut)(void *ctx, const tg_route *route);
-    void (*refused)(void *ctx, bool dialled, const char *text);
+    void (*up)(void *ctx, const tg_route *route); /* of one that was dialled */
+    void (*refused)(void *ctx, tg_trouble what, const char *text);
     void (*watch)(void *ctx, int fd, bool on);
 } tg_data_user;
 

@@ -128,7 +128,7 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
     tg__peer *p = NULL;
     tg_link_options link = { .self = self,
                              .peer = number,
-                             .beat_ns = tg_min_i64(BEAT_NS, hub->options.lease_ns / 5),
+                             .beat_ns = tg__hub_beat_ns(hub),
                              .queue_bytes_max = hub->options.peer_bytes_max };
     TG_CHECK(hub->count < hub->options.peers_max, err, TG_ERR_LIMIT,
              "there are %zu peers already, no more are allowed", hub->count);
@@ -149,7 +149,7 @@ add_peer(tg_hub *hub, int64_t now_ns, uint64_t self, uint64_t number, const tg_r
     p->self = self;
     p->key = number != 0 ? number : self;
     p->dialled = number == 0;
-    p->route = *route;
+    p->route = p->former = *route;
     p->cut_at = INT64_MAX;
     p->slot = hub->count;
     hub->all[hub->count++] = p;
@@ -208,10 +208,10 @@ tg__hub_give_up(tg_hub *hub, tg__peer *p, tg_gone why, const char *format, ...)
 }
 
 static void
-trouble(tg_hub *hub, bool dialled, const char *text)
+trouble(tg_hub *hub, tg_trouble what, const char *text)
 {
     if (hub->options.trouble != NULL) {
-        hub->options.trouble(hub->options.ctx, dialled, text);
+        hub->options.trouble(hub->options.ctx, what, text);
     }
 }
 
@@ -222,7 +222,7 @@ dial_again(tg_hub *hub, int64_t now_ns, const tg__peer *p)
     tg_error err = { 0 };
     bool wanted = p->dialled && p->why != TG_GONE_DROPPED && p->why != TG_GONE_MALFORMED;
     if (wanted && tg_hub_dial(hub, now_ns, &p->route, &err) != TG_OK) {
-        trouble(hub, true, err.message);
+        trouble(hub, TG_TROUBLE_REFUSED, err.message);
     }
 }
 
@@ -288,7 +288,7 @@ stranger(tg_hub *hub, int64_t now_ns, const tg_route *route, unsigned roles, uin
         send_reset(hub, route, to == self ? ~self : self, from, to);
     } else if (from == self || add_peer(hub, now_ns, self, from, route, &p, &err) != TG_OK) {
         hub->ignored++;
-        trouble(hub, false, err.message);
+        trouble(hub, TG_TROUBLE_HERE, err.message);
         p = NULL;
     }
     return p;
@@ -303,7 +303,7 @@ refuse(tg_hub *hub, const tg_route *route, unsigned roles, const tg_error *err)
     if (err->code == TG_ERR_UNSUPPORTED && !dialled && hub->options.self != 0) {
         send_reset(hub, route, hub->options.self, 0, 0);
     }
-    trouble(hub, dialled, err->message);
+    trouble(hub, dialled ? TG_TROUBLE_REFUSED : TG_TROUBLE_HERE, err->message);
 }
 
 static void
@@ -321,6 +321,19 @@ read_messages(tg_hub *hub, tg__peer *p, const void *payload, size_t bytes)
     tg_message_reader_fini(&reader);
     if (status != TG_OK) {
         tg__hub_give_up(hub, p, TG_GONE_MALFORMED, "it sent what is no message: %s", err.message);
+    }
+}
+
+/* What a connection had brought before it was cut may be read behind the news of that, and behind
+ * the first frames of the next one. Its content is good, but that the peer is there it does not
+ * say: only another connection does. */
+static void
+note_route(tg__peer *p, const tg_route *route)
+{
+    if (!tg_route_is(&p->route, route) && !tg_route_is(&p->former, route)) {
+        p->former = p->route;
+        p->route = *route;
+        p->cut_at = INT64_MAX;
     }
 }
 
@@ -342,8 +355,7 @@ take_frame(tg_hub *hub, int64_t now_ns, tg__peer *p, const tg_route *route, uint
         tg__hub_give_up(hub, p, left ? TG_GONE_LEFT : TG_GONE_RESTARTED, "%s",
                         left ? "it has closed the link" : "another process has taken its place");
     } else if (from == tg_link_peer(p->link)) {
-        p->route = *route;
-        p->cut_at = INT64_MAX;
+        note_route(p, route);
         tg__hub_mark(hub, p);
         if (!p->met) {
             meet(hub, p);

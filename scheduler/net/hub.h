@@ -63,8 +63,8 @@ typedef struct tg_hub_options {
     void (*met)(void *ctx, uint64_t peer, uint64_t self, unsigned roles); /* NULL allowed */
     void (*message)(void *ctx, uint64_t peer, unsigned roles, const tg_message *message);
     void (*gone)(void *ctx, uint64_t peer, tg_gone why, const char *text);
-    /* For the log, NULL allowed; dialled: the other end cannot be talked to. */
-    void (*trouble)(void *ctx, bool dialled, const char *text);
+    /* For the log, NULL allowed. */
+    void (*trouble)(void *ctx, tg_trouble what, const char *text);
 } tg_hub_options;
 
 /* "silent", ... */
@@ -97,6 +97,8 @@ void tg_hub_drop(tg_hub *hub, uint64_t peer, const char *text);
 void tg_hub_turn(tg_hub *hub, int64_t now_ns);
 /* When tg_hub_turn is to be called at the latest; in the past: at once. */
 int64_t tg_hub_deadline(const tg_hub *hub);
+/* The lease that the other end keeps, from now on in the place of options.lease_ns. */
+void tg_hub_set_lease(tg_hub *hub, int64_t lease_ns);
 /* Tells every peer that this process leaves. The links are of no use after it. */
 void tg_hub_leave(tg_hub *hub);
 

@@ -27,6 +27,7 @@ typedef struct tg__peer {
     uint64_t self; /* our number in this link */
     tg_link *link;
     tg_route route;
+    tg_route former; /* the one before, whose last frames may come late */
     tg_message_writer writer;
     void *held; /* a frame that the transport did not take; it comes before all others */
     size_t held_bytes;
@@ -58,6 +59,8 @@ struct tg_hub {
 
 /* By the number of the other end; NULL: none, or it is going. */
 tg__peer *tg__hub_find(tg_hub *hub, uint64_t number);
+/* A sign of life is sent so often. */
+int64_t tg__hub_beat_ns(const tg_hub *hub);
 /* It has something to send. */
 void tg__hub_mark(tg_hub *hub, tg__peer *p);
 /* Takes it out of the table; gone() comes at the end of the turn. */

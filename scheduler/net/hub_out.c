@@ -95,6 +95,22 @@ tg_hub_drop(tg_hub *hub, uint64_t number, const char *text)
 
 /* -- turns ---------------------------------------------------------------------------------- */
 
+int64_t
+tg__hub_beat_ns(const tg_hub *hub)
+{
+    return tg_min_i64(BEAT_NS, hub->options.lease_ns / 5);
+}
+
+void
+tg_hub_set_lease(tg_hub *hub, int64_t lease_ns)
+{
+    hub->options.lease_ns = lease_ns;
+    hub->deadline = INT64_MIN; /* all are looked at anew */
+    for (size_t i = 0; i < hub->count; i++) {
+        tg_link_set_beat(hub->all[i]->link, tg__hub_beat_ns(hub));
+    }
+}
+
 static int64_t
 lease_end(const tg_hub *hub, const tg__peer *p)
 {

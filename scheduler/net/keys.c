@@ -100,6 +100,10 @@ take_join_line(void *ctx, const char *name, const char *value, tg_error *err)
         status = take_key(join->client.public_key, value, err);
     } else if (strcmp(name, "secret-key") == 0) {
         status = take_key(join->client.secret_key, value, err);
+    } else if (strcmp(name, "insecure") == 0) {
+        TG_CHECK(!join->insecure && strcmp(value, "yes") == 0, err, TG_ERR_FORMAT,
+                 "it is there once, and is yes");
+        join->insecure = true;
     } else {
         status = tg_fail(err, TG_ERR_FORMAT, "a join file has no such line");
     }
@@ -151,6 +155,9 @@ tg_join_write(const char *path, const tg_join *join, tg_error *err)
         used += (size_t)snprintf(text + used, sizeof text - used,
                                  "server-key %s\npublic-key %s\nsecret-key %s\n", join->server_key,
                                  join->client.public_key, join->client.secret_key);
+    }
+    if (join->insecure) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "insecure yes\n");
     }
     return tg__keys_write(path, text, used, 0600, err);
 }

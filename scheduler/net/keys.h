@@ -9,7 +9,7 @@
  *
  *     join file     <cluster>/join      where the scheduler listens, its public key, and a key pair
  *                                       for whoever may read the file: they are let in as clients
- *                                       and workers. 0600, in a folder 0700.
+ *                                       and workers; or "insecure yes". 0600, in a folder 0700.
  *     key file      <cluster>/key       the scheduler's own pair; kept, so that join files stay
  *                                       good when it is started again. 0600.
  *     public key    <folder>/<name>.pub somebody who is let in by a key of his own, and as what
@@ -42,6 +42,7 @@ typedef struct tg_join {
     char endpoints[TG_JOIN_ENDPOINTS_MAX][TG_ENDPOINT_MAX + 1];
     char server_key[TG_KEY_CHARS + 1];
     tg_key_pair client;
+    bool insecure; /* its scheduler does without keys on private networks, and so may who joins */
 } tg_join;
 
 struct tg_zap_domain;

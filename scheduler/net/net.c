@@ -155,18 +155,18 @@ carrier_cut(void *ctx, const tg_route *route)
 }
 
 static void
-tell_trouble(void *ctx, bool dialled, const char *text)
+tell_trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_net *net = ctx;
     if (net->options.trouble != NULL) {
-        net->options.trouble(net->options.ctx, dialled, text);
+        net->options.trouble(net->options.ctx, what, text);
     }
 }
 
 static void
-carrier_refused(void *ctx, bool dialled, const char *text)
+carrier_refused(void *ctx, tg_trouble what, const char *text)
 {
-    tell_trouble(((carrier *)ctx)->net, dialled, text);
+    tell_trouble(((carrier *)ctx)->net, what, text);
 }
 
 static void
@@ -235,10 +235,10 @@ data_frame(void *ctx, const tg_net_frame *frame)
 
 /* Whoever refuses us there, it is not the cluster. */
 static void
-data_refused(void *ctx, bool dialled, const char *text)
+data_refused(void *ctx, tg_trouble what, const char *text)
 {
-    (void)dialled;
-    tell_trouble(ctx, false, text);
+    (void)what;
+    tell_trouble(ctx, TG_TROUBLE_HERE, text);
 }
 
 static void
@@ -256,6 +256,15 @@ data_cut(void *ctx, const tg_route *route)
     tg_net *net = ctx;
     if (net->options.data_cut != NULL) {
         net->options.data_cut(net->options.ctx, route);
+    }
+}
+
+static void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_net *net = ctx;
+    if (net->options.data_up != NULL) {
+        net->options.data_up(net->options.ctx, route);
     }
 }
 
@@ -468,6 +477,13 @@ tg_net_send(tg_net *net, uint64_t peer, const tg_message *message, tg_error *err
 }
 
 void
+tg_net_set_lease(tg_net *net, int64_t lease_ns)
+{
+    net->options.lease_ns = lease_ns; /* of sockets that are opened later */
+    tg_hub_set_lease(net->hub, lease_ns);
+}
+
+void
 tg_net_drop(tg_net *net, uint64_t peer, const char *text)
 {
     tg_hub_drop(net->hub, peer, text);
@@ -630,6 +646,7 @@ open_data(tg_net *net, tg_error *err)
                           .frame = data_frame,
                           .room = data_room,
                           .cut = data_cut,
+                          .up = data_up,
                           .refused = data_refused,
                           .watch = net_watch };
     TG_TRY(check_process(net, err));

@@ -22,8 +22,9 @@
  *
  * Bulk data has its own sockets and I/O threads, so that heartbeats do not wait behind tiles.
  * Frames there have a head and a body of up to TG_DATA_BODY_MAX, sent without a copy; they come in
- * order, and are lost when a connection ends, which data_cut says. Frames of a key that was taken
- * from the list of those who may connect are dropped from then on. TG_SENT_LATER is the
+ * order, and are lost when a connection ends, which data_cut says; what it brought before may come
+ * behind that. A connection that was opened here is made again: data_up. Frames of a key that was
+ * taken from the list of those who may connect are dropped from then on. TG_SENT_LATER is the
  * back-pressure: nothing was taken, data_room says when to try again.
  *
  * Who may connect without keys: endpoint.h. Keys: keys.h, zap.h.
@@ -69,12 +70,13 @@ typedef struct tg_net_options {
     void (*message)(void *ctx, uint64_t peer, unsigned roles, const tg_message *message);
     void (*gone)(void *ctx, uint64_t peer, tg_gone why, const char *text);
     /* NULL allowed from here on. */
-    void (*trouble)(void *ctx, bool dialled, const char *text);
+    void (*trouble)(void *ctx, tg_trouble what, const char *text);
     int64_t (*tick)(void *ctx, int64_t now_ns); /* when next, at the latest; INT64_MAX: any time */
     void (*signal)(void *ctx, int number);      /* SIGTERM, SIGINT; NULL: they are not caught */
     void (*data)(void *ctx, const tg_net_frame *frame);
     void (*data_room)(void *ctx);
     void (*data_cut)(void *ctx, const tg_route *route); /* ROUTER side: its id is 0 */
+    void (*data_up)(void *ctx, const tg_route *route);  /* of one that was opened here */
 } tg_net_options;
 
 TG_MUST_USE tg_status tg_net_create(const tg_net_options *options, tg_net **out, tg_error *err);
@@ -90,6 +92,8 @@ TG_MUST_USE tg_status tg_net_connect(tg_net *net, const char *const *addresses, 
 /* The message is on its way at the end of the turn. Errors: those of tg_hub_send. */
 TG_MUST_USE tg_status tg_net_send(tg_net *net, uint64_t peer, const tg_message *message,
                                   tg_error *err);
+/* See tg_hub_set_lease. */
+void tg_net_set_lease(tg_net *net, int64_t lease_ns);
 /* See tg_hub_drop. */
 void tg_net_drop(tg_net *net, uint64_t peer, const char *text);
 

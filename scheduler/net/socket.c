@@ -176,7 +176,8 @@ explain(bool dialled, const char *url, uint16_t event, uint32_t value, char *tex
     } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
         (void)snprintf(text, room,
                        dialled ? "%s has closed the connection before it was made (%s): it is "
-                                 "stopping, or has another key than its join file says"
+                                 "stopping, is not behind the proxy that answers there, or has "
+                                 "another key than its join file says"
                                : "%s: somebody connected, and left before saying who it is (%s)",
                        url, strerror((int)value));
     } else {
@@ -239,7 +240,7 @@ was_retried(tg_socket *socket)
 }
 
 tg_socket_event
-tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
+tg_socket_next_event(tg_socket *socket, uint32_t *line, tg_trouble *what, char *text, size_t room)
 {
     unsigned char event[6] = { 0 };
     char address[TG_ENDPOINT_MAX + 1];
@@ -268,6 +269,9 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
             socket->probed = false; /* that was our own key of nobody */
         } else if (kind != 0) {
             explain(socket->dialled, socket->url, kind, value, text, room);
+            *what = !socket->dialled                               ? TG_TROUBLE_HERE
+                    : kind == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL ? TG_TROUBLE_CLOSED
+                                                                   : TG_TROUBLE_REFUSED;
             happened = was_refused(socket) ? TG_SOCKET_REFUSED : TG_SOCKET_NOTHING;
         }
     }
@@ -320,6 +324,7 @@ probe(const tg_socket_options *options, const char *url, tg_error *err)
     tg_key_pair key = { 0 };
     char text[256] = "";
     uint32_t line = 0;
+    tg_trouble what = TG_TROUBLE_HERE;
     (void)snprintf(endpoint.url, sizeof endpoint.url, "%s", url);
     endpoint.ipv6 = strchr(endpoint.url, '[') != NULL;
     TG_TRY(tg_keys_make(&key, err));
@@ -334,7 +339,7 @@ probe(const tg_socket_options *options, const char *url, tg_error *err)
     int64_t end = (int64_t)uv_hrtime() + (int64_t)PROBE_MS * 1000000;
     while (event == TG_SOCKET_NOTHING && (int64_t)uv_hrtime() < end) {
         (void)zmq_poll(&item, 1, 100);
-        event = tg_socket_next_event(&nobody, &line, text, sizeof text);
+        event = tg_socket_next_event(&nobody, &line, &what, text, sizeof text);
     }
     TG_CHECK(event == TG_SOCKET_REFUSED, err, TG_ERR_INTERNAL,
              "%s: %s a key of nobody, so this is no safe place to listen: it is closed again", url,

@@ -26,6 +26,7 @@
  * that is not allowed or none, TG_ERR_IO.
  */
 #include "scheduler/net/endpoint.h"
+#include "scheduler/net/transport.h"
 
 typedef struct tg_socket {
     void *zmq, *monitor;
@@ -63,13 +64,14 @@ void tg_socket_close(tg_socket *socket);
 
 typedef enum tg_socket_event {
     TG_SOCKET_NOTHING,
-    TG_SOCKET_UP,  /* of a dialled one */
-    TG_SOCKET_CUT, /* a connection was there, and is not any more */
-    TG_SOCKET_REFUSED
+    TG_SOCKET_UP,     /* of a dialled one */
+    TG_SOCKET_CUT,    /* a connection was there, and is not any more */
+    TG_SOCKET_REFUSED /* none came up */
 } tg_socket_event;
 
-/* What happened next; `line` is the number of the connection, `text` of a refusal. */
-tg_socket_event tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room);
+/* What happened next; `line` is the number of the connection, `what` and `text` of a refusal. */
+tg_socket_event tg_socket_next_event(tg_socket *socket, uint32_t *line, tg_trouble *what,
+                                     char *text, size_t room);
 /* When to ask for it again, though nothing is to be read; INT64_MAX: nothing is due. */
 int64_t tg_socket_deadline(const tg_socket *socket);
 bool tg_socket_readable(void *zmq);

@@ -32,11 +32,26 @@ typedef struct tg_route {
     bool local;         /* told with `cut`: no network lay between the two ends */
 } tg_route;
 
+static inline bool
+tg_route_is(const tg_route *a, const tg_route *b)
+{
+    return a->transport == b->transport && a->place == b->place && a->line == b->line &&
+           a->id == b->id;
+}
+
 typedef enum tg_sent {
     TG_SENT,       /* taken; it may still get lost */
     TG_SENT_LATER, /* no room, or no connection, now: try again */
     TG_SENT_LOST   /* that connection is gone */
 } tg_sent;
+
+typedef enum tg_trouble {
+    TG_TROUBLE_HERE,   /* somebody was turned away here, or not understood */
+    TG_TROUBLE_CLOSED, /* who was dialled has closed the connection before it was made: it may be
+                          just ending, or somebody else answers in its stead for as long as it is
+                          away (ssh -L, a proxy); so does who has another key than we think */
+    TG_TROUBLE_REFUSED /* who was dialled does not talk to us, and will not the next time */
+} tg_trouble;
 
 /* What a transport tells. */
 typedef struct tg_transport_user {
@@ -49,8 +64,8 @@ typedef struct tg_transport_user {
     /* A connection is closed: place and line of the route say which one of a listener, the place
      * alone which one that was dialled. */
     void (*cut)(void *ctx, const tg_route *route);
-    /* The other end would not have us, or somebody was refused here. */
-    void (*refused)(void *ctx, bool dialled, const char *text);
+    /* A connection was not made. */
+    void (*refused)(void *ctx, tg_trouble what, const char *text);
     /* Call drain when this descriptor is readable (on), or no longer. */
     void (*watch)(void *ctx, int fd, bool on);
     /* From any thread: call drain soon. */

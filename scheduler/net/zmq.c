@@ -204,16 +204,17 @@ read_events(zmq_transport *t, uint32_t place)
     tg_socket *s = &t->sockets[place];
     tg_route route = { .place = place, .local = s->inode != 0 };
     char text[384];
-    tg_socket_event event = tg_socket_next_event(s, &route.line, text, sizeof text);
+    tg_trouble what = TG_TROUBLE_HERE;
+    tg_socket_event event = tg_socket_next_event(s, &route.line, &what, text, sizeof text);
     while (event != TG_SOCKET_NOTHING) {
         if (event == TG_SOCKET_UP) {
             t->user.up(t->user.ctx, &route);
         } else if (event == TG_SOCKET_CUT) {
             t->user.cut(t->user.ctx, &route);
         } else {
-            t->user.refused(t->user.ctx, s->dialled, text);
+            t->user.refused(t->user.ctx, what, text);
         }
-        event = tg_socket_next_event(s, &route.line, text, sizeof text);
+        event = tg_socket_next_event(s, &route.line, &what, text, sizeof text);
     }
 }
 

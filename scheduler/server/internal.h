@@ -17,6 +17,7 @@ typedef struct tg__peer {
     uint64_t id;
     bool worker;
     bool leaving; /* a worker that the state could not yet be told has gone */
+    bool left;    /* a worker that has said goodbye */
     char *name, *address;
     char *key; /* that it came with; "": it needed none */
     uint32_t threads;
@@ -212,8 +213,8 @@ typedef struct tg__happening {
 
 /* Tells the client; nothing when it is no news. */
 void tg__happened(tg_server *server, tg__order *order, const tg__happening *what);
-/* Of all jobs. */
-void tg__happened_to_all(tg_server *server, const tg__happening *what);
+/* It is gone: the clients of all jobs hear of it. */
+void tg__worker_ended(tg_server *server, const tg__peer *worker);
 
 /* --- answer.c: what tools ask for ---------------------------------------------------------------
  */

@@ -79,9 +79,17 @@ tg__happened(tg_server *server, tg__order *order, const tg__happening *what)
 }
 
 void
-tg__happened_to_all(tg_server *server, const tg__happening *what)
+tg__worker_ended(tg_server *server, const tg__peer *worker)
 {
+    tg__happening death = { .worker = worker->id, .name = worker->name, .died = true };
     for (size_t i = 0; i < server->orders.count; i++) {
-        tg__happened(server, server->orders.entries[i].as.item, what);
+        tg__order *order = server->orders.entries[i].as.item;
+        if (!worker->left) {
+            tg__happened(server, order, &death);
+        } else if (order->life == TG__RUNNING && order->client != 0) {
+            tg__server_send(
+                server, order->client,
+                &(tg_message){ .kind = TG_MESSAGE_LEFT, .job = order->id, .worker = worker->id });
+        }
     }
 }

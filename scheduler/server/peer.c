@@ -180,13 +180,17 @@ tg__peer_forget(tg_server *server, tg__peer *peer)
 {
     if (peer->worker) {
         tg_error err;
-        tg_status status = tg__server_step(
-            server, &(tg_sched_event){ .kind = TG_EVENT_WORKER_GONE, .worker = peer->id }, &err);
+        tg_status status = tg__server_step(server,
+                                           &(tg_sched_event){ .kind = TG_EVENT_WORKER_GONE,
+                                                              .worker = peer->id,
+                                                              .flag = peer->left },
+                                           &err);
         peer->leaving = status == TG_ERR_MEMORY;
         if (peer->leaving) {
             tg__server_retry(server);
         } else {
             server->counts.left++;
+            tg__worker_ended(server, peer);
             remove_peer(server, peer);
         }
         tg__cluster_changed(server);
@@ -242,8 +246,8 @@ tg__peer_expired(tg_server *server, uint64_t id)
             close_peer(server, id, why);
         }
         server->counts.left++;
-        tg__happened_to_all(server,
-                            &(tg__happening){ .worker = id, .name = peer->name, .died = true });
+        peer->left = false; /* it was about to, and there was no memory */
+        tg__worker_ended(server, peer);
         remove_peer(server, peer);
         tg__cluster_changed(server);
     }
@@ -259,6 +263,7 @@ tg__hear_bye(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m
                    m->text != NULL ? m->text : "");
     close_peer(server, id, why);
     if (peer != NULL) {
+        peer->left = !m->flag;
         tg__peer_forget(server, peer);
     }
     return TG_OK;

@@ -257,13 +257,7 @@ tg_server_gone(tg_server *server, int64_t now_ns, uint64_t peer)
     tg__peer *who = tg__peer_find(server, peer);
     tg__answers_forget(server, peer);
     if (who != NULL && !who->leaving) {
-        char *name = who->worker ? tg__server_text(who->name) : NULL;
         tg__peer_forget(server, who);
-        if (name != NULL) { /* one that leaves says so before */
-            tg__happened_to_all(server,
-                                &(tg__happening){ .worker = peer, .name = name, .died = true });
-        }
-        tg__server_text_free(name);
     }
     end(server);
 }

@@ -43,7 +43,8 @@
  *
  * What workers measure (MEASURED, TIMELINE) goes to the client of the job with the name of the
  * worker; what a client cannot take in time is passed over. HAPPENED tells it of workers that died
- * and of tasks that came back. CLOCK is answered with the time of the scheduler.
+ * and of tasks that came back, LEFT of workers that said goodbye. CLOCK is answered with the time
+ * of the scheduler.
  *
  * Going on. With a `record` callback, what has to outlive the scheduler is handed out as payloads
  * of records (journal.h) to be appended to a file; tg_server_restore takes them back. Restored jobs

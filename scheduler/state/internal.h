@@ -287,8 +287,8 @@ tg__fits(const tg__job *job, const tg__worker *w)
 
 TG_MUST_USE tg_status tg__worker_slot(const tg_sched *sched, uint64_t id, uint16_t *slot,
                                       tg_error *err);
-/* The worker has died. */
-TG_MUST_USE tg_status tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err);
+typedef enum tg__going { TG__DIED, TG__EXPIRED, TG__LEFT } tg__going;
+TG_MUST_USE tg_status tg__worker_lose(tg_sched *sched, uint16_t slot, tg__going how, tg_error *err);
 /* Asks for all it has not started. Reserved: tg__revoke_actions(). */
 void tg__worker_revoke(tg_sched *sched, uint16_t slot);
 uint64_t tg__revoke_actions(const tg_sched *sched, uint16_t slot);

@@ -107,7 +107,8 @@ typedef struct tg_sched_job {
 typedef enum tg_sched_event_kind {
     TG_EVENT_WORKER_JOINED, /* worker (not 0), threads, memory_bytes */
     TG_EVENT_WORKER_HEARD,  /* worker: any sign of life */
-    TG_EVENT_WORKER_GONE,   /* worker: its connection is closed for good, or it said goodbye */
+    TG_EVENT_WORKER_GONE,   /* worker: its connection is closed for good; flag: it said goodbye,
+                               so that its tasks are not to blame */
     TG_EVENT_WORKER_DRAINS, /* worker: it takes nothing new and wants to leave */
     TG_EVENT_WORKER_FULL,   /* worker, flag: its spill disk is full: give it nothing new (false:
                                it has room again) */

@@ -24,7 +24,7 @@ leases(tg_sched *sched)
     for (uint16_t slot = 0; !paused && slot < sched->slot_count; slot++) {
         if (sched->worker[slot].alive) {
             int64_t due = sched->worker[slot].heard_ns + sched->options.lease_ns;
-            if (due <= sched->now_ns && tg__worker_lose(sched, slot, true, NULL) != TG_OK) {
+            if (due <= sched->now_ns && tg__worker_lose(sched, slot, TG__EXPIRED, NULL) != TG_OK) {
                 due = sched->now_ns + 1000000; /* no memory to see to it: soon again */
             }
             next = tg_min_i64(next, sched->worker[slot].alive ? due : INT64_MAX);

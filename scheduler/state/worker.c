@@ -169,7 +169,7 @@ bury(tg_sched *sched, uint16_t slot)
 }
 
 tg_status
-tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
+tg__worker_lose(tg_sched *sched, uint16_t slot, tg__going how, tg_error *err)
 {
     tg_status status = TG_OK;
     tg__worker *w = &sched->worker[slot];
@@ -182,11 +182,11 @@ tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
                          (uint64_t)part->count[TG__FRESH] + part->count[TG__AGAIN]),
                  err, TG_ERR_MEMORY, "no memory to see to the death of worker %" PRIu64, w->id);
     }
-    if (expel) {
+    if (how == TG__EXPIRED) {
         (void)tg__emit(sched, TG_ACTION_EXPEL, w->id, NULL, 0, 0, 0);
     }
     tg__takes_forget(sched, NULL, slot);
-    tg__job *deadly = condemned(sched, w, text, sizeof text);
+    tg__job *deadly = how != TG__LEFT ? condemned(sched, w, text, sizeof text) : NULL;
     if (deadly != NULL) {
         deadly->part[slot].planned = false; /* nobody is told */
         tg__job_abort(sched, deadly, TG_ERR_USER, text);
@@ -200,8 +200,10 @@ tg__worker_lose(tg_sched *sched, uint16_t slot, bool expel, tg_error *err)
         }
         tg__part *part = &job->part[slot];
         if (part->planned) {
-            job->deaths += part->count[TG__FRESH] + part->count[TG__AGAIN] != 0;
-            tg__blame(job, slot);
+            if (how != TG__LEFT) {
+                job->deaths += part->count[TG__FRESH] + part->count[TG__AGAIN] != 0;
+                tg__blame(job, slot);
+            }
             tg__lineage_worker(sched, job, slot);
             tg__queue_update(sched, job);
             part->planned = part->past = false;
@@ -220,7 +222,7 @@ tg__on_gone(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     tg_status status = TG_OK;
     uint16_t slot = 0;
     TG_TRY(tg__worker_slot(sched, event->worker, &slot, err));
-    TG_TRY(tg__worker_lose(sched, slot, false, err));
+    TG_TRY(tg__worker_lose(sched, slot, event->flag ? TG__LEFT : TG__DIED, err));
 out:
     return status;
 }

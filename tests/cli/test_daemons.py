@@ -6,7 +6,10 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -85,6 +88,21 @@ def test_lifetime_with_a_unit(home):
     home.scheduler()
     worker = home.worker("--lifetime", "500 ms")
     assert worker.wait(30) == 0 and "leaving" in worker.log()
+
+
+def test_workers_keep_the_lease_of_their_scheduler(home):
+    scheduler, _ = home.scheduler("--lease", 3)
+    worker = home.worker()
+    scheduler.send_signal(signal.SIGSTOP)
+    home.wait_for(lambda: "the scheduler is gone: silent" in worker.log(), 10)
+    scheduler.send_signal(signal.SIGCONT)
+    home.wait_for(lambda: worker.log().count("joined the cluster") == 2)
+
+
+@pytest.mark.parametrize("lease", ["300ms", "1.9"])
+def test_a_lease_that_is_too_short(home, lease):
+    text = fails(home, "tgscheduler", "--lease", lease)
+    assert "is too short" in text and "at least 2 s" in text
 
 
 @pytest.mark.parametrize("time", ["5 parsecs", "0", "-1", "", "inf", "m"])
@@ -201,6 +219,45 @@ def test_nobody_there(home):
     assert f"{address}: no scheduler for 1 s" in text and f"tg doctor --cluster {address}" in text
 
 
+PRIVATE = """
+ip link set lo up && ip addr add 10.7.7.7/32 dev lo || exit 77
+tgscheduler --listen tcp://10.7.7.7:8786 --insecure & all=$!
+while ! [ -e "$JOIN" ]; do sleep 0.1; done
+for name in one two; do
+    tgworker --name $name --nthreads 1 --memory-limit 256MiB & all="$all $!"
+done
+"$PYTHON" -c "$PROGRAM"; code=$?
+tg status
+tg status --cluster tcp://10.7.7.7:8786
+kill $all && wait
+exit $code
+"""
+PROGRAM = """
+import os, tilegraph as tg
+with tg.distributed.Client(os.environ["JOIN"]) as client:
+    client.wait_for_workers(2)
+    a = tg.ones((512, 512), chunks=64)
+    assert (client.compute(a + a.sum(axis=0)).result(timeout=30) == 513).all()
+"""
+
+
+def test_without_keys_on_a_private_network(home):
+    """In a network of its own, as the host of the test may have other addresses."""
+    pytest.importorskip("tilegraph")
+    new = ("unshare", "--net", "--map-root-user")
+    if any(shutil.which(name) is None for name in ("unshare", "ip")) or \
+            subprocess.run([*new, "true"], capture_output=True).returncode:
+        pytest.skip("no network can be made here")
+    env = {**home.env, "JOIN": str(home.join), "PYTHON": sys.executable, "PROGRAM": PROGRAM}
+    result = home.run("/usr/bin/env", *new, "sh", "-c", PRIVATE, env=env)
+    if result.returncode == 77:
+        pytest.skip("no address can be given here")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 workers" in result.stdout and "tcp://10.7.7.7:" in result.stderr
+    # Who has the address alone does not know that this network is to be trusted.
+    assert "use the join file of the cluster" in result.stderr
+
+
 def test_wrong_key(home, own_address):
     scheduler, address = home.scheduler("--listen", f"tcp://{own_address}:0")
     home.scheduler("--listen", f"tcp://{own_address}:0", "--cluster", "other")
@@ -223,12 +280,52 @@ def test_wrong_key(home, own_address):
         assert f"{address} refuses our key" in result.stderr
         assert "use the join file of this cluster" in result.stderr
     assert "somebody was refused whose key is not known here" in scheduler.log()
-    theirs = mixed("server-key")
-    for program in (("tgworker",), ("tg", "status")):
+    theirs = mixed("server-key")  # which looks as if it was just stopping
+    for program in (("tgworker", "--death-timeout", 3), ("tg", "status")):
         result = home.run(*program, "--cluster", theirs)
         assert result.returncode == 1
         assert address in result.stderr and "another key than its join file says" in result.stderr
     assert "1 worker" not in home.tg("status")
+
+
+class Forwarder:
+    """As ssh -L and docker-proxy: it takes every connection, and closes it when nobody listens
+    behind it."""
+
+    def __init__(self):
+        self.to = None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            here, _ = self._listener.accept()
+            if self.to is None:
+                here.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self.to))
+            for a, b in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _carry(a, b):
+        while data := a.recv(65536):
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+
+
+def test_a_forwarder_without_a_scheduler_behind_it_is_no_refusal(home):
+    way = Forwarder()
+    worker = home.start("tgworker", "--cluster", way.address, "--nthreads", 1)
+    text = home.run("tg", "status", "--cluster", way.address).stderr  # 10 s
+    assert "no scheduler answered for 10 s" in text and "not behind the proxy" in text
+    text = fails(home, "tgworker", "--cluster", way.address, "--death-timeout", "2")
+    assert "no scheduler for 2 s" in text and "not behind the proxy" in text
+    assert worker.poll() is None
+    _, address = home.scheduler("--listen", "tcp://127.0.0.1:0")
+    way.to = int(address.rsplit(":", 1)[1])
+    home.wait_for(lambda: "joined the cluster" in worker.log())
 
 
 def test_wrong_version(home):

@@ -3,6 +3,7 @@
 
 import re
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,23 @@ def test_nothing_half_written_under_the_name(home, job, scan):
     run.wait()
     home.wait_for(lambda: "0 jobs" in home.tg("status"))  # it is cancelled with its client
     assert not (home.path / "out.zarr").exists()
+
+
+def test_a_worker_leaves_while_the_scheduler_is_started_again(home, job, scan):
+    """What it has is handed on when the scheduler is back."""
+    wanted = scan(1024)
+    scheduler, _ = home.scheduler("--journal", home.path / "journal")
+    workers = [home.worker() for _ in range(2)]
+    run = begin(home, job, "out.zarr")
+    scheduler.send_signal(signal.SIGTERM)
+    assert scheduler.wait(30) == 0
+    home.wait_for(lambda: "the scheduler is gone" in workers[0].log())
+    time.sleep(4)  # longer than who leaves waits for a scheduler
+    workers[0].send_signal(signal.SIGTERM)
+    home.wait_for(lambda: "leaving" in workers[0].log())
+    home.scheduler("--journal", home.path / "journal")
+    assert workers[0].wait(30) == 0
+    assert "nobody can take" not in workers[0].log()
+    assert workers[0].log().count("joined the cluster") == 2
+    assert run.wait(60) == 0, run.log()
+    np.testing.assert_array_equal(result(home, "out.zarr"), wanted, strict=True)

@@ -2,6 +2,7 @@
 """People and hosts with keys of their own: let in by the administrator's folder `allowed`, at the
 scheduler and at the workers, which hold the tiles."""
 
+import json
 import shutil
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_keys_of_their_own(home, start):
     assert result.returncode == 1 and f"{address.split()[0]} refuses our key" in result.stderr
     result = home.run("tgworker", "--cluster", alice)
     assert result.returncode == 1 and "your key does not allow to say JOIN" in result.stderr
+
+
+def test_keys_within_the_host(home):
+    """A port of 127.0.0.1 is open to every user of this host, unless there are keys."""
+    _, address = home.scheduler("--listen", "tcp://127.0.0.1:0", "--keys")
+    for _ in range(2):
+        home.worker()
+    compute(home.join)
+    workers = json.loads(home.tg("status", "--json"))["workers"]
+    assert all(" " in worker["address"] for worker in workers)  # their tiles have keys too
+    result = home.run("tgworker", "--cluster", address, "--death-timeout", 10)
+    assert result.returncode == 1 and "wants keys" in result.stderr
+    text = home.run("tgscheduler", "--keys", "--insecure", "--cluster", "other").stderr
+    assert "not both" in text
 
 
 def test_a_key_with_two_roles(home, start):

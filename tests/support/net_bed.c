@@ -175,11 +175,11 @@ on_gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-on_trouble(void *ctx, bool dialled, const char *text)
+on_trouble(void *ctx, tg_trouble what, const char *text)
 {
     node *n = ctx;
     size_t used = strlen(n->trouble);
-    (void)dialled;
+    n->what = what;
     n->trouble_count++;
     if (used < sizeof n->trouble - 1) {
         (void)snprintf(n->trouble + used, sizeof n->trouble - used, "%s\n", text);

@@ -56,6 +56,7 @@ typedef struct node {
     tg_gone why;
     char text[256]; /* of the last gone */
     int trouble_count;
+    tg_trouble what;   /* the last one */
     char trouble[512]; /* all of them, as far as they fit */
     uint64_t heard, expected;
     bool echo; /* says back what it hears */

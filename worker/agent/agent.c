@@ -38,6 +38,7 @@ tg_agent_create(const tg_agent_options *options, tg_agent **out, tg_error *err)
     agent->flush_at_ns = agent->postponed_ns = agent->retry_at_ns = INT64_MAX;
     agent->blocked_ns = agent->fetch_at_ns = INT64_MAX;
     agent->beat_at_ns = INT64_MIN;
+    agent->beat_ns = o->beat_ns;
     *out = agent;
 out:
     return status;
@@ -107,6 +108,17 @@ out:
     return status;
 }
 
+/* Whoever does not beat within the lease is given up. */
+static void
+hear_welcome(tg_agent *agent, const tg_message *message)
+{
+    agent->beat_ns = agent->options.beat_ns;
+    if (message->lease_ns > 0) {
+        agent->beat_ns = tg_min_i64(agent->beat_ns, tg_max_i64(message->lease_ns / 6, millisecond));
+    }
+    agent->beat_at_ns = tg_min_i64(agent->beat_at_ns, agent->now_ns + agent->beat_ns);
+}
+
 static tg_status
 check_ranges(const tg__work *work, const tg_message *message, tg_error *err)
 {
@@ -130,6 +142,10 @@ hear(tg_agent *agent, const tg_message *message, tg_error *err)
     tg_status status = TG_OK;
     if (message->kind == TG_MESSAGE_DISMISS) {
         agent->leave = true;
+        goto out;
+    }
+    if (message->kind == TG_MESSAGE_WELCOME) {
+        hear_welcome(agent, message);
         goto out;
     }
     TG_CHECK((unsigned)message->kind < TG_MESSAGE_COUNT && hearers[message->kind] != NULL, err,
@@ -191,7 +207,7 @@ tg_agent_step(tg_agent *agent, int64_t now_ns, const tg_agent_event *event,
     TG_CHECK(now_ns >= agent->now_ns, err, TG_ERR_VALUE, "the time went back");
     agent->now_ns = now_ns;
     if (agent->beat_at_ns == INT64_MIN) {
-        agent->beat_at_ns = now_ns + agent->options.beat_ns;
+        agent->beat_at_ns = now_ns + agent->beat_ns;
     }
     TG_TRY(handle(agent, event, err));
     agent->postponed_ns = INT64_MAX;

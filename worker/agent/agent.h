@@ -92,7 +92,7 @@ typedef struct tg_agent_options {
     int64_t memory_limit; /* for tiles and tasks; 0: none */
     int64_t spill_bytes;  /* on disk at most; 0: nothing is spilled */
     int64_t batch_ns;     /* 0: 5 ms */
-    int64_t beat_ns;      /* 0: 500 ms */
+    int64_t beat_ns;      /* 0: 500 ms; of a short lease a sixth */
     int64_t queue_ns;     /* work queued ahead of each thread; 0: 1 ms; < 0: none */
     int64_t retry_ns;     /* until a full disk is tried again; 0: 1 s */
     int64_t patience_ns;  /* 0: 2 s */
@@ -113,7 +113,8 @@ typedef struct tg_agent_job {
 typedef enum tg_agent_event_kind {
     TG_AGENT_JOB,          /* job, spec: its plan came, and was expanded; before all else about it.
                               spec NULL: it cannot be run here, because of code and text */
-    TG_AGENT_MESSAGE,      /* message: ASSIGN, REVOKE, LOCATE, TAKE, FREE, DROP or DISMISS */
+    TG_AGENT_MESSAGE,      /* message: WELCOME, ASSIGN, REVOKE, LOCATE, TAKE, FREE, DROP or DISMISS
+                            */
     TG_AGENT_ENDED,        /* job, task, bytes, busy_ns: its tile is in the table */
     TG_AGENT_FAILED,       /* job, task, code, text, flag: it may pass another time */
     TG_AGENT_FETCHED,      /* job, task, bytes: it came; TG_DO_KEEP puts it into the table, and

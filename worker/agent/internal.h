@@ -186,6 +186,7 @@ struct tg_agent {
     int64_t mean_ns; /* of a task, lately; 0: not known */
     int64_t busy_ns;
     int64_t flush_at_ns, flushed_ns, beat_at_ns, postponed_ns;
+    int64_t beat_ns; /* as this scheduler wants it */
     bool say_drain, leave;
 
     tg_agent_action *actions;

@@ -237,7 +237,7 @@ static void
 beat(tg_agent *agent)
 {
     tg_message *message = tg__agent_say(agent, TG_MESSAGE_BEAT, NULL, 0, NULL);
-    agent->beat_at_ns = agent->now_ns + agent->options.beat_ns;
+    agent->beat_at_ns = agent->now_ns + agent->beat_ns;
     if (message != NULL) {
         message->memory = tg__agent_used(agent);
         message->total = (uint64_t)agent->spilled_bytes;

@@ -18,6 +18,7 @@ enum {
     JOURNAL,
     WEB,
     LEASE,
+    KEYS,
     STUCK,
     INSECURE,
     ALIVE_FD,
@@ -49,7 +50,11 @@ static const tg_command command = {
                                "jobs go on when the scheduler was killed and started again" },
                  [WEB] = { "--web", "HOST:PORT", "serves /metrics and /health there" },
                  [LEASE] = { "--lease", "SECONDS",
-                             "a peer that is silent for so long is gone; default: 15" },
+                             "a peer that is silent for so long is gone, at least 2; default: "
+                             "15" },
+                 [KEYS] = { "--keys", NULL,
+                            "keys also for tcp://127.0.0.1, where every user of this host "
+                            "gets in without" },
                  [STUCK] = { "--stuck", "SECONDS",
                              "when none of a job's tasks has ended for so long, say what it waits "
                              "for, and write down the state; default: 60" },
@@ -118,6 +123,7 @@ run(const tg_command_args *args)
                                   .join_file = args->options[JOIN_FILE],
                                   .journal = args->options[JOURNAL],
                                   .web = args->options[WEB],
+                                  .keys = args->options[KEYS] != NULL,
                                   .insecure = args->options[INSECURE] != NULL,
                                   .alive_fd = -1,
                                   .signals = true,

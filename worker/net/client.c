@@ -9,7 +9,6 @@
 
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
-#include "worker/net/join.h"
 #include "worker/session/describe.h"
 
 /* A scheduler that was there is waited for so long, then computations fail. */
@@ -107,7 +106,9 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     client->scheduler = peer;
     client->lost_ns = 0;
-    client->troubles = 0;
+    (void)pthread_mutex_lock(&client->lock);
+    client->troubles = (tg_join_troubles){ 0 };
+    (void)pthread_mutex_unlock(&client->lock);
     if (client->ask_only) { /* who only asks needs no welcome */
         welcomed(client);
         return;
@@ -155,11 +156,13 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-trouble(void *ctx, bool dialled, const char *text)
+trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_client *client = ctx;
-    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
-    if (dialled && client->scheduler == 0 && ++client->troubles == TG_TROUBLES) {
+    (void)pthread_mutex_lock(&client->lock);
+    bool over = tg__join_trouble(&client->troubles, what, text) && client->scheduler == 0;
+    (void)pthread_mutex_unlock(&client->lock);
+    if (over) {
         give_up(client, TG_ERR_IO, text);
     }
 }
@@ -205,6 +208,9 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
     case TG_MESSAGE_CLUSTER:
+        if (message->kind == TG_MESSAGE_WELCOME && message->lease_ns > 0) {
+            tg_net_set_lease(client->net, message->lease_ns);
+        }
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = true;
         if (message->kind == TG_MESSAGE_CLUSTER) {
@@ -263,6 +269,13 @@ data_cut(void *ctx, const tg_route *route)
 {
     tg_client *client = ctx;
     tg_port_cut(client->port, tg_clock_ns(), route);
+}
+
+static void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_client *client = ctx;
+    tg_port_up(client->port, tg_clock_ns(), route);
 }
 
 static void
@@ -388,7 +401,11 @@ tick(void *ctx, int64_t now_ns)
         if (now_ns >= next) {
             client->lost_ns = 0;
             next = INT64_MAX;
-            give_up(client, TG_ERR_IO, "the scheduler is gone, and did not come back");
+            char text[500];
+            const char *last = client->troubles.text;
+            (void)snprintf(text, sizeof text, "the scheduler is gone, and did not come back%s%s",
+                           last[0] != 0 ? ": " : "", last);
+            give_up(client, TG_ERR_IO, text);
         }
     }
     (void)pthread_mutex_lock(&client->lock);
@@ -468,7 +485,8 @@ tg__client_begin(tg_client *client, tg_error *err)
                                .trouble = trouble,
                                .tick = tick,
                                .data = data_came,
-                               .data_cut = data_cut };
+                               .data_cut = data_cut,
+                               .data_up = data_up };
     TG_TRY(dial(client, client->where, &options, err));
     tg_port_options port = {
         .net = client->net, .pool = client->session->pool, .ctx = client, .ended = fetched

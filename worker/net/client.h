@@ -34,6 +34,7 @@
 #include "tilegraph/cluster.h"
 #include "worker/exec/crew.h"
 #include "worker/net/busy.h"
+#include "worker/net/join.h"
 #include "worker/net/lend.h"
 #include "worker/net/port.h"
 #include "worker/profile/clock_sync.h"
@@ -117,6 +118,7 @@ struct tg_client {
     bool cut;         /* the line to it: it may come back */
     tg_status failed; /* it will not have us, or is gone for good */
     tg_error error;
+    tg_join_troubles troubles;
     uint32_t workers, threads;
     int64_t memory;      /* of the smallest worker */
     tg_client_job *jobs; /* that have not ended */
@@ -128,7 +130,6 @@ struct tg_client {
     /* The loop's. */
     uint64_t scheduler; /* 0: not there */
     int64_t lost_ns;    /* since when the line is cut, or it is gone; 0: never was there, or is */
-    int troubles;       /* with the connection, since it last was there */
     int64_t coming;     /* bytes of results under way */
     tg_client_holder *holders;
     tg_clock_sync clock; /* of the scheduler */

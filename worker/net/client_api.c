@@ -310,8 +310,14 @@ tg_session_connect(tg_session *session, const char *where, const tg_connect_opti
         client->worker_ns = (int64_t)(given->worker_seconds * 1e9);
     }
     TG_TRY(tg_client_wait(client, 0, (int64_t)(seconds * 1e9), &there, err));
-    TG_CHECK(there, err, TG_ERR_IO,
-             "%s: no scheduler answered for %.3g s: does it run, and is it there?", where, seconds);
+    if (!there) {
+        (void)pthread_mutex_lock(&client->lock);
+        const char *last = client->troubles.text;
+        status = tg_fail(err, TG_ERR_IO, "%s: no scheduler answered for %.3g s: %s", where, seconds,
+                         last[0] != 0 ? last : "does it run, and is it there?");
+        (void)pthread_mutex_unlock(&client->lock);
+        goto out;
+    }
     tg__session_set_remote(session, &client->base);
     client = NULL;
 out:

@@ -248,7 +248,7 @@ offered(tg_client_job *job, uint32_t task, uint64_t worker)
     }
 }
 
-/* Nothing comes of a worker that is dead, whether its connection was cut or is only silent. */
+/* Nothing comes of a worker that is gone, whether its connection was cut or is only silent. */
 static void
 lost(tg_client_job *job, uint64_t worker)
 {
@@ -273,7 +273,8 @@ void
 tg__client_job_hears(tg_client_job *job, const tg_message *message)
 {
     const tg_plan_core *plan = job->computation->run->plan;
-    if (message->kind == TG_MESSAGE_HAPPENED && message->flag) {
+    if (message->kind == TG_MESSAGE_LEFT ||
+        (message->kind == TG_MESSAGE_HAPPENED && message->flag)) {
         lost(job, message->worker);
     }
     if (tg__client_measured(job, message)) {

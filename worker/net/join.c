@@ -33,6 +33,7 @@ tg__join_resolve(const char *where, tg_net_security *security, tg_join_addresses
     } else {
         TG_TRY(tg_join_read(where, &join, err));
         security->connect = join.client;
+        security->insecure = join.insecure;
         for (size_t i = 0; i < join.endpoint_count; i++) {
             add(out, join.endpoints[i], join.server_key);
         }
@@ -40,6 +41,16 @@ tg__join_resolve(const char *where, tg_net_security *security, tg_join_addresses
     }
 out:
     return status;
+}
+
+bool
+tg__join_trouble(tg_join_troubles *troubles, tg_trouble what, const char *text)
+{
+    if (what != TG_TROUBLE_HERE) {
+        (void)snprintf(troubles->text, sizeof troubles->text, "%s", text);
+        troubles->refused += what == TG_TROUBLE_REFUSED;
+    }
+    return what == TG_TROUBLE_REFUSED && troubles->refused >= TG_TROUBLES;
 }
 
 /* Beside the scheduler's socket, in a folder that is as private. */
@@ -99,7 +110,7 @@ tg__join_data_address(const char *wish, const tg_join_addresses *scheduler,
         TG_TRY(own_address(scheduler, address, err));
     }
     TG_TRY(tg_endpoint_parse(address, &endpoint, err));
-    if (endpoint.reach > TG_REACH_HOST && security->connect.public_key[0] != 0) {
+    if (endpoint.path[0] == 0 && security->connect.public_key[0] != 0) {
         TG_TRY(tg_keys_make(&security->listen, err));
         status = tg_zap_open(&security->allowed, err);
     }

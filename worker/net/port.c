@@ -172,13 +172,6 @@ tg_port_wanted(tg_port *port, const void **data, size_t room)
 
 /* -- connections ------------------------------------------------------------------------------ */
 
-static bool
-same_route(const tg_route *a, const tg_route *b)
-{
-    return a->transport == b->transport && a->place == b->place && a->line == b->line &&
-           a->id == b->id;
-}
-
 static line *
 new_line(tg_port *port, const char *address, tg_error *err)
 {
@@ -244,7 +237,7 @@ line_from(tg_port *port, const tg_route *route)
 {
     tg_error err;
     line *found = port->lines;
-    while (found != NULL && !same_route(&found->route, route)) {
+    while (found != NULL && !tg_route_is(&found->route, route)) {
         found = found->next;
     }
     if (found == NULL) {
@@ -298,8 +291,8 @@ tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame)
         return; /* no memory: as if it had been lost */
     }
     if (from->peer != 0) {
-        from->heard_ns = now_ns;
-        from->cut = false;
+        /* What came before the cut may be read behind it, and says nothing of what is now. */
+        from->heard_ns = from->cut ? from->heard_ns : now_ns;
         status = tg_fetcher_receive(port->fetcher, now_ns, from->peer, frame->head,
                                     frame->head_bytes, frame->body, frame->body_bytes, &err);
         if (status == TG_ERR_FORMAT || status == TG_ERR_UNSUPPORTED || status == TG_ERR_LIMIT) {
@@ -339,6 +332,17 @@ tg_port_cut(tg_port *port, int64_t now_ns, const tg_route *route)
             drop_line(port, at);
         }
         at = next;
+    }
+}
+
+void
+tg_port_up(tg_port *port, int64_t now_ns, const tg_route *route)
+{
+    for (line *at = port->lines; at != NULL; at = at->next) {
+        if (at->cut && is_route_of(at, route)) {
+            at->heard_ns = now_ns;
+            at->cut = false;
+        }
     }
 }
 

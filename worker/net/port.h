@@ -6,7 +6,7 @@
  * (scheduler/net). One port fetches and, where it has tiles, serves. Workers and clients share it.
  *
  *     tg_port_fetch(port, now, &(tg_fetch){ ... }, address, &id)      ended() says how it went
- *     net's data, data_room, data_cut    ->  tg_port_frame, tg_port_turn, tg_port_cut
+ *     net's data, data_cut, data_up      ->  tg_port_frame, tg_port_cut, tg_port_up
  *     net's tick                         ->  tg_port_turn: sends, ends fetches, gives its deadline
  *     net's gone                         ->  tg_port_gone
  *
@@ -55,6 +55,7 @@ TG_MUST_USE tg_status tg_port_fetch(tg_port *port, int64_t now_ns, const tg_fetc
 void tg_port_cancel(tg_port *port, uint64_t id);
 void tg_port_frame(tg_port *port, int64_t now_ns, const tg_net_frame *frame);
 void tg_port_cut(tg_port *port, int64_t now_ns, const tg_route *route);
+void tg_port_up(tg_port *port, int64_t now_ns, const tg_route *route);
 /* A peer of the cluster has died. */
 void tg_port_gone(tg_port *port, uint64_t peer);
 /* Sends what can be answered and asked now: of tg_port_turn, for who cannot wait for it. */

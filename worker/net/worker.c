@@ -12,7 +12,6 @@
 #include "core/mem/alloc.h"
 #include "scheduler/net/zap.h"
 #include "worker/exec/clock.h"
-#include "worker/net/join.h"
 #include "worker/net/worker_inside.h"
 #include "worker/net/worker_measure.h"
 
@@ -47,7 +46,8 @@ tg__worker_end(tg_worker *worker, tg_status status, const char *text)
         if (status != TG_OK) {
             (void)tg_fail(&worker->error, status, "%s", text);
         }
-        tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = text });
+        tg__worker_say(
+            worker, &(tg_message){ .kind = TG_MESSAGE_BYE, .text = text, .flag = status != TG_OK });
         tg_net_stop(worker->net);
     }
 }
@@ -63,7 +63,7 @@ met(void *ctx, uint64_t peer, uint64_t self, unsigned roles)
     (void)roles;
     worker->scheduler = peer;
     worker->lost_ns = 0;
-    worker->troubles = 0;
+    worker->troubles = (tg_join_troubles){ 0 };
     tg__worker_say(worker, &(tg_message){ .kind = TG_MESSAGE_JOIN,
                                           .name = worker->name,
                                           .address = worker->address,
@@ -119,6 +119,10 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
     switch (message->kind) {
     case TG_MESSAGE_WELCOME:
         worker->joined = true;
+        if (message->lease_ns > 0) {
+            tg_net_set_lease(worker->net, message->lease_ns);
+        }
+        tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = message });
         tg__worker_note(worker, "joined the cluster");
         break;
     case TG_MESSAGE_ADMIT:
@@ -151,12 +155,11 @@ heard(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
 }
 
 static void
-trouble(void *ctx, bool dialled, const char *text)
+trouble(void *ctx, tg_trouble what, const char *text)
 {
     tg_worker *worker = ctx;
     tg__worker_note(worker, text);
-    /* A line that was cut looks like a refusal; the next try, in a second, tells. */
-    if (dialled && worker->scheduler == 0 && !worker->joined && ++worker->troubles == TG_TROUBLES) {
+    if (tg__join_trouble(&worker->troubles, what, text) && worker->scheduler == 0) {
         tg__worker_end(worker, TG_ERR_IO, text);
     }
 }
@@ -178,15 +181,21 @@ data_cut(void *ctx, const tg_route *route)
 }
 
 static void
+data_up(void *ctx, const tg_route *route)
+{
+    tg_worker *worker = ctx;
+    tg_port_up(worker->port, tg_clock_ns(), route);
+}
+
+static void
 begin_to_leave(tg_worker *worker)
 {
     if (!worker->leaving) {
         worker->leaving = true;
+        worker->leaving_ns = tg_clock_ns();
         tg__worker_note(worker, "leaving: hands on what it has");
-        if (worker->joined) {
+        if (worker->scheduler != 0) { /* else it is told when it is met */
             tg__worker_step(worker, &(tg_agent_event){ .kind = TG_AGENT_DRAIN });
-        } else {
-            tg__worker_end(worker, TG_OK, "left");
         }
     }
 }
@@ -216,10 +225,11 @@ check_death(tg_worker *worker, int64_t now_ns)
     if (worker->lost_ns != 0) {
         death = worker->lost_ns + worker->options.death_timeout_ns;
         if (now_ns >= death) {
-            char text[400];
-            (void)snprintf(text, sizeof text, "%.300s: no scheduler for %.0f s",
-                           worker->options.cluster,
-                           (double)worker->options.death_timeout_ns * 1e-9);
+            char text[800];
+            const char *last = worker->troubles.text;
+            (void)snprintf(text, sizeof text, "%.300s: no scheduler for %.0f s%s%s",
+                           worker->options.cluster, (double)worker->options.death_timeout_ns * 1e-9,
+                           last[0] != 0 ? ": " : "", last);
             tg__worker_end(worker, TG_ERR_IO, text);
         }
     }
@@ -227,7 +237,8 @@ check_death(tg_worker *worker, int64_t now_ns)
 }
 
 /* Who leaves and has nobody to say who takes its tiles does not wait for him for long: one that is
- * started again, or a line that was cut, is back by then. Gives when that will be over. */
+ * started again, or a line that was cut, is back by then. Without tiles it does not wait at all.
+ * Gives when that will be over. */
 static int64_t
 check_leave(tg_worker *worker, int64_t now_ns)
 {
@@ -235,9 +246,11 @@ check_leave(tg_worker *worker, int64_t now_ns)
     int64_t since =
         worker->scheduler == 0 ? worker->lost_ns : tg_net_down_ns(worker->net, worker->scheduler);
     if (worker->leaving && since != 0) {
-        end = since + ALONE_NS;
+        end = worker->jobs != NULL ? tg_max_i64(since, worker->leaving_ns) + ALONE_NS : now_ns;
         if (now_ns >= end) {
-            tg__worker_note(worker, "the scheduler is gone: nobody can take what is here");
+            tg__worker_note(worker, worker->jobs != NULL
+                                        ? "the scheduler is gone: nobody can take what is here"
+                                        : "the scheduler is gone, and nothing is here");
             tg__worker_end(worker, TG_OK, "left");
         }
     }
@@ -326,7 +339,8 @@ open_net(tg_worker *worker, tg_error *err)
                            .tick = tick,
                            .signal = options->signals ? signalled : NULL,
                            .data = data_came,
-                           .data_cut = data_cut };
+                           .data_cut = data_cut,
+                           .data_up = data_up };
     TG_TRY(tg_net_create(&net, &worker->net, err));
     TG_TRY(tg_net_data_listen(worker->net, listen, worker->address, sizeof worker->address, err));
     if (options->alive_fd >= 0) {

@@ -18,7 +18,7 @@
  * A scheduler that was started again is somebody new: the worker introduces itself anew, and says
  * what it holds of the former's jobs; what had been assigned is forgotten, what is not known there
  * any more is dropped. Without a scheduler for the death timeout it ends; when it is about to
- * leave, after 3 s.
+ * leave, after 3 s, or at once if it has nothing to hand on.
  *
  * Python functions of a job that is dropped, as when it was cancelled, are killed in their child
  * processes; destroy kills those of all jobs, and waits for what else runs.

@@ -17,6 +17,7 @@
 #include "worker/exec/crew.h"
 #include "worker/exec/part.h"
 #include "worker/net/busy.h"
+#include "worker/net/join.h"
 #include "worker/net/port.h"
 #include "worker/net/worker.h"
 #include "worker/profile/clock_sync.h"
@@ -147,7 +148,8 @@ struct tg_worker {
     uint64_t scheduler; /* 0: not there */
     int64_t lost_ns;    /* since when */
     int64_t leave_ns;   /* when its lifetime is over; INT64_MAX: never */
-    int troubles;       /* with the connection, since it last was there */
+    int64_t leaving_ns; /* since when it is */
+    tg_join_troubles troubles;
     bool joined, leaving, ended;
     tg_status outcome;
     tg_error error;

@@ -21,7 +21,7 @@ enum { FLYING_MAX = 4096, SERVER = 1000, CALLS_MAX = 256 };
 
 typedef struct flying {
     struct end *to;
-    tg_route route;
+    tg_route route, sent_by; /* as its receiver sees it, and as its sender did */
     unsigned roles;
     const char *user;
     size_t bytes;
@@ -59,6 +59,7 @@ on_send(void *ctx, const tg_route *route, const void *frame, size_t bytes)
         flying *f = &air[in_air++];
         *f = (flying){ .to = e->other,
                        .route = *route,
+                       .sent_by = *route,
                        .roles = e->server ? TG_ROLE_SERVER : TG_ROLE_WORKER,
                        .user = e->server ? "" : e->user,
                        .bytes = bytes,
@@ -109,9 +110,9 @@ on_gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 }
 
 static void
-on_trouble(void *ctx, bool dialled, const char *text)
+on_trouble(void *ctx, tg_trouble what, const char *text)
 {
-    (void)dialled;
+    (void)what;
     (void)text;
     ((end *)ctx)->troubles++;
 }
@@ -323,6 +324,41 @@ nobody_is_gone_while_idle_and_everybody_after_the_lease(void **state)
     part(&server, &client);
 }
 
+/* The end that connects learns of the lease when it is welcome. */
+static void
+a_lease_that_is_told_later_counts_for_both_ends(void **state)
+{
+    end server, client;
+    tg_hub_options limits = { .lease_ns = 600 * MS };
+    (void)state;
+    meet(&server, &client, &limits);
+    tg_hub_set_lease(server.hub, 60000 * MS); /* and on: */
+    tg_hub_set_lease(client.hub, 60000 * MS);
+    int64_t from = now;
+    while (now < from + 20000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(server.hub, now);
+        tg_hub_turn(client.hub, now);
+        lose_all();
+    }
+    assert_int_equal(server.gone + client.gone, 0);
+    say(&server, 1);
+    settle(&server, &client);
+    assert_int_equal(client.heard_count, 1);
+    tg_hub_set_lease(client.hub, 1000 * MS);
+    int beats = 0;
+    from = now;
+    while (client.gone == 0 && now < from + 5000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(client.hub, now);
+        beats += in_air > 0;
+        lose_all();
+    }
+    assert_int_equal(client.why, TG_GONE_SILENT);
+    assert_true(now - from <= 1050 * MS && beats >= 4);
+    part(&server, &client);
+}
+
 static void
 after_a_pause_of_our_own_the_others_have_time_to_be_heard(void **state)
 {
@@ -364,6 +400,52 @@ a_closed_connection_has_a_grace(void **state)
     }
     assert_int_equal(server.why, TG_GONE_CLOSED);
     assert_true(now - from < 1600 * MS);
+    part(&server, &client);
+}
+
+/* They were read behind the news of the cut, or behind the first frame of the next connection. */
+static void
+the_last_frames_of_a_cut_connection_are_no_sign_of_life(void **state)
+{
+    end server, client;
+    (void)state;
+    meet(&server, &client, NULL);
+    say(&client, 1);
+    tg_hub_turn(client.hub, now);
+    tg_hub_cut(server.hub, now, &(tg_route){ .line = 1 });
+    int64_t from = now;
+    settle(&server, &client);
+    assert_int_equal(server.heard_count, 1); /* what they say counts */
+    while (server.gone == 0 && now < from + 5000 * MS) {
+        now += 20 * MS;
+        tg_hub_turn(server.hub, now);
+        lose_all();
+    }
+    assert_int_equal(server.why, TG_GONE_CLOSED);
+    assert_true(now - from < 1600 * MS);
+    part(&server, &client);
+
+    meet(&server, &client, NULL);
+    say(&client, 1);
+    tg_hub_turn(client.hub, now);
+    assert_int_equal(in_air, 1);
+    tg_hub_cut(server.hub, now, &(tg_route){ .line = 1 });
+    flying late = air[0];
+    in_air = 0;
+    line = 2;
+    tg_hub_up(client.hub, &(tg_route){ 0 });
+    settle(&server, &client);
+    tg_hub_receive(server.hub, now, &late.route, late.user, late.roles, late.frame, late.bytes);
+    free(late.frame);
+    assert_int_equal(server.heard_count, 1);
+    say(&server, 2);
+    tg_hub_turn(server.hub, now);
+    assert_true(in_air > 0); /* it goes where the peer is now */
+    for (size_t i = 0; i < in_air; i++) {
+        assert_int_equal(air[i].sent_by.line, 2);
+    }
+    pass(&server, &client, 3000 * MS, 20 * MS);
+    assert_int_equal(server.gone, 0);
     part(&server, &client);
 }
 
@@ -547,8 +629,10 @@ main(void)
         cmocka_unit_test(another_process_in_the_same_place_resets),
         cmocka_unit_test(who_was_given_up_is_told_and_comes_back_under_a_new_number),
         cmocka_unit_test(nobody_is_gone_while_idle_and_everybody_after_the_lease),
+        cmocka_unit_test(a_lease_that_is_told_later_counts_for_both_ends),
         cmocka_unit_test(after_a_pause_of_our_own_the_others_have_time_to_be_heard),
         cmocka_unit_test(a_closed_connection_has_a_grace),
+        cmocka_unit_test(the_last_frames_of_a_cut_connection_are_no_sign_of_life),
         cmocka_unit_test(a_closed_local_connection_has_a_short_grace),
         cmocka_unit_test(a_peer_that_takes_nothing_is_given_up),
         cmocka_unit_test(peers_are_no_more_than_allowed),

@@ -140,6 +140,8 @@ join_files_are_read_strictly(void **state)
         FIRST WHERE "server-key " KEY "\n",
         FIRST WHERE KEYS "server-key " KEY "\n",
         FIRST WHERE KEYS "colour red\n",
+        FIRST WHERE "insecure no\n",
+        FIRST WHERE "insecure yes\ninsecure yes\n",
         FIRST WHERE KEYS "\n",
         FIRST WHERE KEYS "endpoint \n",
         FIRST WHERE "server-key short\npublic-key " KEY "\nsecret-key " KEY "\n",
@@ -149,6 +151,7 @@ join_files_are_read_strictly(void **state)
     (void)state;
     assert_int_equal(parse(FIRST WHERE KEYS), TG_OK);
     assert_int_equal(parse(FIRST WHERE), TG_OK); /* a scheduler of this host, without keys */
+    assert_int_equal(parse(FIRST WHERE "insecure yes\n"), TG_OK);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (parse(bad[i]) != TG_ERR_FORMAT) {
             fail_msg("number %zu is taken", i);

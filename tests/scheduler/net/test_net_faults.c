@@ -175,6 +175,8 @@ an_unknown_key_is_refused_and_says_what_to_do(void **state)
     assert_int_equal(tg_net_connect(n->net, &(const char *){ server->address }, 1, &b.err), TG_OK);
     bed_until(&b, n->trouble_count > 0 && server->trouble_count > 0);
     assert_non_null(strstr(n->trouble, "refuses our key"));
+    assert_int_equal(n->what, TG_TROUBLE_REFUSED);
+    assert_int_equal(server->what, TG_TROUBLE_HERE);
     assert_int_equal(n->met_count + server->met_count, 0);
     /* The key is added: the same connection succeeds. */
     assert_int_equal(tg_zap_allow(b.allowed, stranger.connect.public_key,

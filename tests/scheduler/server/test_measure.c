@@ -111,6 +111,28 @@ test_deaths_and_retries_are_told(void **state)
     talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_BYE }); /* it leaves: no death */
     w = talk_find(&t, 9, TG_MESSAGE_HAPPENED);
     assert_true(w == NULL || !w->m.flag);
+    w = talk_find(&t, 9, TG_MESSAGE_LEFT); /* but nothing comes from there any more */
+    assert_non_null(w);
+    assert_int_equal(w->m.worker, 1);
+    assert_int_equal(w->m.job, 5);
+    assert_null(talk_find(&t, 8, TG_MESSAGE_LEFT));
+    talk_end(&t);
+    tg_tasks_fini(&g.tasks);
+}
+
+static void
+test_who_leaves_with_an_error_has_died(void **state)
+{
+    talk t;
+    script_graph g;
+    uint32_t task = 0;
+    (void)state;
+    begin(&t, &g, &task);
+    talk_clear(&t);
+    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_BYE, .text = "no memory", .flag = true });
+    const talk_word *w = talk_find(&t, 9, TG_MESSAGE_HAPPENED);
+    assert_true(w != NULL && w->m.flag);
+    assert_null(talk_find(&t, 9, TG_MESSAGE_LEFT));
     talk_end(&t);
     tg_tasks_fini(&g.tasks);
 }
@@ -137,6 +159,7 @@ main(void)
         cmocka_unit_test(test_numbers_go_to_the_client_of_the_job),
         cmocka_unit_test(test_timelines_are_bounded_and_numbers_are_not),
         cmocka_unit_test(test_deaths_and_retries_are_told),
+        cmocka_unit_test(test_who_leaves_with_an_error_has_died),
         cmocka_unit_test(test_clock_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

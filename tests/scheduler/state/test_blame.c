@@ -78,6 +78,33 @@ test_a_worker_is_emptied(void **state)
     tg_tasks_fini(&other.tasks);
 }
 
+/* Ctrl-C on one worker after the other, all of which run the same task, alone or not. */
+static void
+test_who_leaves_blames_nobody(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_sched_progress progress;
+    (void)state;
+    script_flat(&g, 1);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_submit(&s, 1, &g);
+    for (uint64_t i = 1; i < 8; i++) {
+        assert_true(script_said(&s, TG_ACTION_ASSIGN, i, 0, 1));
+        /* Some die before, so that it is a suspect: it runs alone from the third on. */
+        assert_int_equal(script_find(&s, TG_ACTION_ASSIGN, i)->flag, i > 2);
+        script_do(&s, (tg_sched_event){ .kind = TG_EVENT_WORKER_GONE, .worker = i, .flag = i > 2 });
+        script_join(&s, i + 1, 1);
+    }
+    assert_true(tg_sched_progress_of(s.sched, 1, &progress));
+    assert_int_equal(progress.deaths, 2);
+    script_done(&s, 8, 1, 0, 1, 0);
+    assert_int_equal(script_find(&s, TG_ACTION_FINISHED, 0)->code, TG_OK);
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* The only worker is busy: what it has not started is revoked. */
 static void
 test_the_only_worker_is_emptied(void **state)
@@ -216,6 +243,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suspects_run_alone),
         cmocka_unit_test(test_a_worker_is_emptied),
+        cmocka_unit_test(test_who_leaves_blames_nobody),
         cmocka_unit_test(test_the_only_worker_is_emptied),
         cmocka_unit_test(test_passing_errors),
         cmocka_unit_test(test_fatal_errors),

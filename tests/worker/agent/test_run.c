@@ -183,6 +183,26 @@ test_beats(void **state)
     graph_end(&g);
 }
 
+/* Who beats twice a second is dead for a scheduler that waits for less. */
+static void
+test_a_short_lease_makes_it_beat_more_often(void **state)
+{
+    script s;
+    tg_message soon = { .kind = TG_MESSAGE_WELCOME, .lease_ns = 1200 * MS };
+    tg_message late = { .kind = TG_MESSAGE_WELCOME, .lease_ns = 60000 * MS };
+    (void)state;
+    script_begin(&s, (tg_agent_options){ .threads = 2, .beat_ns = 500 * MS });
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = &soon });
+    assert_int_equal(tg_agent_deadline(s.agent), 200 * MS);
+    script_time(&s, 200 * MS);
+    assert_non_null(script_says(&s, TG_MESSAGE_BEAT));
+    assert_int_equal(tg_agent_deadline(s.agent), 400 * MS);
+    script_do(&s, (tg_agent_event){ .kind = TG_AGENT_MESSAGE, .message = &late });
+    script_time(&s, 200 * MS);
+    assert_int_equal(tg_agent_deadline(s.agent), 900 * MS); /* the next one waits longer */
+    script_end(&s);
+}
+
 /* Results stay until FREE; a reader that is assigned anew has not ended. */
 static void
 test_what_stays(void **state)
@@ -492,6 +512,7 @@ main(void)
         cmocka_unit_test(test_revoke),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_beats),
+        cmocka_unit_test(test_a_short_lease_makes_it_beat_more_often),
         cmocka_unit_test(test_what_stays),
         cmocka_unit_test(test_own_tiles),
         cmocka_unit_test(test_failures),
