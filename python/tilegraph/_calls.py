@@ -138,10 +138,10 @@ class CallsWork(Work):
     def kin(self):
         """Equal for works that may be one."""
         function = self._function
-        alike = (not function.kwargs.futures and not self._alone
-                 and len(self.futures) < JOINED_MAX)
-        return (function.data, function.kwargs.data, function.retries, self.priority, self._failed,
-                self._room) if alike else None
+        if self._alone or len(self.futures) >= JOINED_MAX:
+            return None
+        return (function.data, function.kwargs.data, *map(id, function.kwargs.futures),
+                function.retries, self.priority, self._failed, self._room)
 
     def join(self, other):
         """Takes over another work, that has not begun either."""

@@ -313,7 +313,7 @@ def seconds(timeout):
             raise TgTypeError("a timeout must be a number of seconds, a text such as \"5 s\" or a "
                               f"timedelta, got {timeout!r}") from None
     found = re.fullmatch(r"([\d.]*(?:[eE][-+]?\d+)?)([a-zA-Z]*)", timeout.replace(" ", ""))
-    number, unit = found.groups() if found else ("", "?")
+    number, unit = found.groups() if found and timeout else ("", "?")
     unit = unit.lower() or "s"
     try:
         return float(number or 1) * (_SECONDS.get(unit) or _SECONDS[unit.removesuffix("s")])
