@@ -23,11 +23,10 @@ CALLS_MAX = 4096
 _ARGS_BYTES = 4 << 20
 #: Calls that were submitted one by one, in one plan.
 JOINED_MAX = 512
-#: Room for each result of a function of which none is known, of one of which some are, and for all
-#: of a plan together. All of it travels, but what does not fit may be computed twice.
-_ROOM_UNKNOWN = 1 << 20
-_ROOM = 1 << 16
-_ROOM_ALL = 64 << 20
+#: Room for each result of a function of which none is known, and for all of a plan together; the
+#: least for one of which some are. All of it travels, but what does not fit may be computed twice.
+_ROOM, _ROOM_ALL = 1 << 20, 64 << 20
+_ROOM_KNOWN, _ROOM_KNOWN_ALL = 1 << 16, 16 << 20
 #: Seconds between two looks at which calls may begin before the others, and more for each call.
 _PART_SECONDS = 0.01
 _PART_SECONDS_EACH = 2e-5
@@ -195,8 +194,8 @@ class CallsWork(Work):
         self.futures = dict(enumerate(here))
         if not here:
             raise TgCancelledError("no call is wanted any more")
-        least = min(_ROOM if known else _ROOM_UNKNOWN, _ROOM_ALL // len(here))
-        self._room = room = self._room or max(known, least)
+        least, most = (_ROOM_KNOWN, _ROOM_KNOWN_ALL) if known else (_ROOM, _ROOM_ALL)
+        self._room = room = self._room or max(known, min(least, most // len(here)))
         calls = _task.Calls(function.name, function.data, kwargs, each, results.data, room)
         block = map_blocks(calls, zeros(len(each), "uint8", chunks=1), dtype=np.uint8,
                            chunks=(room,))

@@ -30,7 +30,7 @@ class Future:
         self._key = key
         self._call = call  # what it is computed from, until it has a result: it may be retried
         self._work = None  # that has it, until then
-        self._tally = Tally()
+        self._tally = None  # of the work that has it, or had
         self._lock = threading.Lock()
         self._outcome = None  # value, error and the error's traceback, when it has ended
         self._told = None  # an Event, when somebody waits
@@ -208,6 +208,7 @@ def key_of(name):
 def done(client, value):
     """A future whose result is there."""
     future = Future(client, key_of(type(value).__name__))
+    future._tally = Tally()
     future.settle(value)
     return future
 
