@@ -43,24 +43,60 @@ ready(const tg__job *job, uint16_t slot)
     return job->part[slot].count[TG__FRESH] + job->part[slot].count[TG__AGAIN];
 }
 
-/* Who has most tasks for each of its threads, and more than threads; false: nobody. */
+/* The worker has said so; of what began since then nothing is known. */
+static bool
+runs(const tg__worker *w, const tg__job *job, uint32_t task)
+{
+    bool found = false;
+    for (size_t i = 0; i < w->run_count && !found; i++) {
+        found = w->runs[i].job == job && w->runs[i].task == task;
+    }
+    return found;
+}
+
+/* Ready, and not known to run. */
+static uint32_t
+not_begun(const tg_sched *sched, const tg__job *job, uint16_t slot)
+{
+    const tg__worker *w = &sched->worker[slot];
+    uint32_t count = ready(job, slot);
+    for (size_t i = 0; i < w->run_count; i++) {
+        count -= w->runs[i].job == job && count > 0;
+    }
+    return count;
+}
+
+/* Of those, what has to wait for the worker's threads, which may be busy with other jobs. */
+static uint32_t
+waiting(const tg_sched *sched, const tg__job *job, uint16_t slot)
+{
+    const tg__worker *w = &sched->worker[slot];
+    uint32_t over = w->ready > w->threads ? w->ready - w->threads : 0;
+    uint32_t mine = not_begun(sched, job, slot);
+    return mine < over ? mine : over;
+}
+
+/* At whom most of them wait for each thread; false: none wait anywhere. */
 static bool
 richest(const tg_sched *sched, const tg__job *job, uint16_t *slot)
 {
     bool found = false;
+    uint64_t most = 0;
     for (uint16_t i = 0; i < sched->slot_count; i++) {
         const tg__worker *w = &sched->worker[i];
-        if (tg__able(w) && ready(job, i) > w->threads && w->asked_ns <= sched->now_ns &&
-            (!found || (uint64_t)ready(job, i) * sched->worker[*slot].threads >
-                           (uint64_t)ready(job, *slot) * w->threads)) {
+        bool may = tg__able(w) && ready(job, i) != 0 && w->asked_ns <= sched->now_ns;
+        uint64_t wait = may ? waiting(sched, job, i) : 0;
+        if (wait * (found ? sched->worker[*slot].threads : 1) > most * w->threads) {
             *slot = i;
+            most = wait;
             found = true;
         }
     }
     return found;
 }
 
-/* All but the first `kept` of the worker's ready tasks. What has started meanwhile stays there. */
+/* All but the first `kept` of the worker's ready tasks that are not known to run. What has started
+ * meanwhile stays there. */
 static void
 call_back(tg_sched *sched, const tg__job *job, uint16_t slot, uint32_t kept)
 {
@@ -74,7 +110,9 @@ call_back(tg_sched *sched, const tg__job *job, uint16_t slot, uint32_t kept)
             continue;
         }
         left--;
-        if (kept > 0) {
+        if (runs(&sched->worker[slot], job, t)) {
+            /* stays */
+        } else if (kept > 0) {
             kept--;
         } else if ((task->flags & TG__TWIN) == 0) {
             (void)tg__emit(sched, TG_ACTION_REVOKE, sched->worker[slot].id, job, t, t + 1, 0);
@@ -88,10 +126,9 @@ steal(tg_sched *sched, const tg__job *job, uint32_t idle)
     uint16_t slot = 0;
     if (job->home_left + job->returned == 0 && richest(sched, job, &slot) &&
         tg__out_reserve(sched, ready(job, slot), NULL) == TG_OK) {
-        uint32_t threads = sched->worker[slot].threads, count = ready(job, slot);
-        uint64_t waiting = count - threads;
-        uint32_t taken = (uint32_t)tg_ceil_div((int64_t)(waiting * idle), (int64_t)idle + threads);
-        call_back(sched, job, slot, count - taken);
+        int64_t threads = sched->worker[slot].threads, wait = waiting(sched, job, slot);
+        uint32_t taken = (uint32_t)tg_ceil_div(wait * idle, idle + threads);
+        call_back(sched, job, slot, not_begun(sched, job, slot) - taken);
         sched->worker[slot].asked_ns = sched->now_ns + ANSWER_NS;
     }
 }

@@ -27,20 +27,20 @@ tg__client_say(tg_client *client, const tg_message *message)
     }
 }
 
-const char *
-tg__client_address(const tg_client *client, uint64_t worker)
+tg_client_holder *
+tg__client_holder(const tg_client *client, uint64_t worker)
 {
-    const tg_client_holder *at = client->holders;
+    tg_client_holder *at = client->holders;
     while (at != NULL && at->worker != worker) {
         at = at->next;
     }
-    return at != NULL ? at->address : NULL;
+    return at;
 }
 
 static void
 note_holder(tg_client *client, uint64_t worker, const char *address)
 {
-    if (worker != 0 && tg__client_address(client, worker) == NULL) {
+    if (worker != 0 && tg__client_holder(client, worker) == NULL) {
         size_t bytes = strlen(address) + 1;
         tg_client_holder *made = tg_calloc(NULL, 1, sizeof *made);
         char *copy = tg_malloc(NULL, bytes);
@@ -139,7 +139,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     if (peer == client->scheduler) {
         client->scheduler = 0;
         client->clock = (tg_clock_sync){ 0 };
-        client->lost_ns = tg_clock_ns();
+        client->lost_ns = client->lost_ns != 0 ? client->lost_ns : tg_clock_ns();
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = false;
         client->ask_sent = false;
@@ -300,7 +300,7 @@ say_ask(tg_client *client)
 /* What the scheduler may have of this client's: it takes 128 MiB of plans and 256 jobs, and a link
  * 64 MiB that have not arrived. */
 #define PLANS_BYTES ((size_t)96 << 20)
-#define LINK_BYTES ((size_t)32 << 20)
+#define LINK_BYTES  ((size_t)32 << 20)
 enum { JOBS_MAX = 240 };
 
 /* The job to be sent next, by priority, then by age (the list begins with the latest); NULL: none
@@ -365,11 +365,24 @@ turn_jobs(tg_client *client, int64_t now_ns)
     }
 }
 
+/* The line to the scheduler may be cut long before its lease is over. */
+static void
+look_at_line(tg_client *client)
+{
+    if (client->scheduler != 0) {
+        client->lost_ns = tg_net_down_ns(client->net, client->scheduler);
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    client->cut = client->lost_ns != 0;
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
     tg_client *client = ctx;
     int64_t next = INT64_MAX;
+    look_at_line(client);
     if (client->lost_ns != 0) {
         next = client->lost_ns + LOST_NS;
         if (now_ns >= next) {

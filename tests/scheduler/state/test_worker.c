@@ -234,6 +234,33 @@ test_idle_worker_steals(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* The only task of a job was assigned behind a long one of another job: it is called back when
+ * somebody is idle, and what runs is not. */
+static void
+test_idle_worker_steals_behind_another_job(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range first = { 0, 1 };
+    (void)state;
+    script_flat(&g, 1);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_submit(&s, 1, &g);
+    script_do(&s, script_event(TG_EVENT_STARTED, 1, 1, &first));
+    script_submit(&s, 2, &g);
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 1, 0, 1));
+    script_join(&s, 2, 1);
+    s.now_ns = tg_sched_deadline(s.sched);
+    script_do(&s, word(TG_EVENT_TIME, 0));
+    assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 0), 1);
+    assert_int_equal(script_find(&s, TG_ACTION_REVOKE, 1)->job, 2);
+    script_do(&s, script_event(TG_EVENT_REVOKED, 1, 2, &first));
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 0, 1));
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* All that the second worker was assigned waits for a tile of the first, which has much to do
  * before: it gets a share of that, though it is not without tasks. */
 static void
@@ -414,6 +441,7 @@ main(void)
         cmocka_unit_test(test_taken_just_in_time),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_idle_worker_steals),
+        cmocka_unit_test(test_idle_worker_steals_behind_another_job),
         cmocka_unit_test(test_blocked_worker_steals),
         cmocka_unit_test(test_straggler_loses),
         cmocka_unit_test(test_straggler_dies),
