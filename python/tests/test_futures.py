@@ -248,7 +248,6 @@ def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
             assert waits.result(60) == 7
 
 
-<<<<<<< HEAD
 # --- callbacks, and trying again -----------------------------------------------------------------
 
 
@@ -574,7 +573,6 @@ def test_calls_of_a_map_begin_when_they_can(client, tmp_path):
     assert not first[3].done() and not second[3].done()
     (tmp_path / "go").touch()
     assert second[3].result(60) is None
-=======
 def test_an_exception_comes_whole_from_a_worker(client):
     """It was cut after 256 bytes, of which most were marks."""
     text = "the voxel size of this scan is 0: check the header of " + "/data/scans" * 12
@@ -589,7 +587,6 @@ def test_an_exception_comes_whole_from_a_worker(client):
         tg.ones((8, 8)).map_blocks(function, dtype="f8").compute()
     assert caught.value.args == (text,)
     assert "in inner" in str(caught.value.__cause__) and "on worker" in str(caught.value.__cause__)
->>>>>>> main
 
 
 # --- priority ------------------------------------------------------------------------------------
