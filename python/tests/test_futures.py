@@ -573,6 +573,8 @@ def test_calls_of_a_map_begin_when_they_can(client, tmp_path):
     assert not first[3].done() and not second[3].done()
     (tmp_path / "go").touch()
     assert second[3].result(60) is None
+
+
 def test_an_exception_comes_whole_from_a_worker(client):
     """It was cut after 256 bytes, of which most were marks."""
     text = "the voxel size of this scan is 0: check the header of " + "/data/scans" * 12
