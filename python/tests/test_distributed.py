@@ -736,15 +736,14 @@ def test_a_missing_file_names_worker_and_host(cluster, client, tmp_path):
 
 def test_a_fork_has_an_engine_of_its_own(client):
     identical(tg.ones(5).sum().compute(), 5.0)
-    future = client.compute(tg.ones(7).sum())
-    future.result(60)
+    future = client.compute(long_job(8).sum())
     pid = os.fork()
     if pid == 0:
         code = 1
         with contextlib.suppress(BaseException):
             assert current() is None
             assert tg.ones(6).sum().compute() == 6
-            for call in (client.status, lambda: future._work.wait(1)):
+            for call in (client.status, lambda: future.result(1)):
                 with contextlib.suppress(NotImplementedError):
                     call()
                     os._exit(2)
@@ -752,6 +751,7 @@ def test_a_fork_has_an_engine_of_its_own(client):
             code = 0
         os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    future.cancel()
     identical(tg.ones(5).sum().compute(), 5.0)
 
 

@@ -8,8 +8,8 @@ import os
 import threading
 import time
 
-from . import _calls, _engine, _futures, _run
-from ._completed import gather
+from . import _calls, _engine, _futures, _run, _works
+from ._completed import gather, several
 from ._engine import check, ffi, lib, text
 from ._local_cluster import LocalCluster
 from .errors import TgIOError, TgTypeError, TgUnsupportedError, TgValueError
@@ -22,13 +22,15 @@ _SLICE_NS = 50_000_000
 _WORKER_SECONDS = 30
 # How often it is looked whether those of a LocalCluster still run meanwhile.
 _LOOK_SECONDS = 0.2
+# How long callbacks of futures may take when the client is closed.
+_CALLBACK_SECONDS = 1
 # After so long somebody may wonder.
 _TELL_SECONDS = 1
 
 _log = logging.getLogger("tilegraph")
 
 #: Arguments of Dask's that say where and when, which nobody has to know here.
-_WITHOUT_EFFECT = {"submit": {"key", "pure", "fifo_timeout", "allow_other_workers"}}
+_WITHOUT_EFFECT = {"submit": {"pure", "fifo_timeout", "allow_other_workers"}}
 _WITHOUT_EFFECT["map"] = _WITHOUT_EFFECT["submit"] | {"batch_size"}
 _REFUSED = {"workers", "resources", "actor", "actors"}
 
@@ -52,7 +54,7 @@ class Client:
 
     address: a `LocalCluster`, the path of a scheduler's join file, or its address
         ("tcp://10.0.0.5:8786"); without it a LocalCluster is started, and closed with the client.
-    timeout: seconds for the scheduler to answer.
+    timeout: seconds for the scheduler to answer, or a text such as "5 s".
     set_as_default: False leaves other computations where they are; only this client's own methods
         compute there.
     options: those of LocalCluster, when there is no cluster.
@@ -68,13 +70,15 @@ class Client:
         if options and address is not None:
             raise TgTypeError("Client: " + ", ".join(options) + ": options of LocalCluster are for "
                               "a client that starts one")
+        timeout = _futures.seconds(timeout)
         if not timeout > 0:
             raise TgValueError(f"Client: timeout must be > 0, got {timeout!r}")
         self._own = LocalCluster(**options) if address is None else None
         self.cluster = self._own or address
         self._may_be_current = set_as_default
         self._pid = os.getpid()
-        self._futures = None
+        self._futures = None  # the Watcher
+        self._callbacks = _futures.Callbacks()
         self._ptr = None
         try:
             self._where = self._find(self.cluster)
@@ -167,6 +171,7 @@ class Client:
 
     def wait_for_workers(self, n_workers=1, timeout=None):
         """Returns when there are so many. timeout: seconds, then it is a TimeoutError."""
+        timeout = _futures.seconds(timeout)
         if not self._wait(n_workers, timeout):
             found = len(self.status()["workers"])
             raise TimeoutError(f"wait_for_workers: {found} of {n_workers} workers after "
@@ -214,7 +219,7 @@ class Client:
     def _watcher(self):
         with _lock:
             if self._futures is None:
-                self._futures = _futures.Watcher()
+                self._futures = _works.Watcher()
             return self._futures
 
     def compute(self, *things, sync=False, priority=0):
@@ -222,10 +227,11 @@ class Client:
         for one list. Things are what `tilegraph.compute` takes. sync: the results themselves.
         priority: workers are given tasks of the computation with the highest, of whatever client;
         equal ones share them fairly. What runs already is not interrupted."""
+        self._pointer()
         single = len(things) == 1 and type(things[0]) is not list
         if len(things) == 1 and not single:
             things = tuple(things[0])
-        futures = _futures.ArrayWork(self, things, priority).start().futures
+        futures = _works.ArrayWork(self, things, priority).start()
         made = futures[0] if single else futures
         return gather(made) if sync else made
 
@@ -233,7 +239,8 @@ class Client:
         """As `compute`, but results are lazy arrays again, kept in the memory of this process. What
         is too large for that goes to a store: `to_zarr`, and `open` gives the array."""
         _run.check_arrays("Client.persist", arrays)
-        futures = _futures.PersistWork(self, arrays, priority).start().futures
+        self._pointer()
+        futures = _works.PersistWork(self, arrays, priority).start()
         return futures[0] if len(arrays) == 1 else futures
 
     def submit(self, func, *args, **kwargs):
@@ -241,27 +248,38 @@ class Client:
         returns a Future. It may be called more than once, should its worker die.
 
         Function, arguments and result are pickled (by cloudpickle, if it is installed), up to 16
-        MiB on the way there. Futures among the arguments, also in lists and dicts, are waited for,
-        and their results travel by way of this process: pass large data as arrays in stores. A
-        result of more than 64 KiB (of a map of thousands of calls: 1 KiB) comes back in a second
-        call; the function runs again if that meets another process.
+        MiB on the way there. Futures among the arguments, in whatever they are, are waited for, and
+        their results travel by way of this process: pass large data as arrays in stores. A result
+        that is much longer than those that the function has made before comes back in a second call
+        (at first: than 1 MiB, of a map of thousands of calls 16 KiB); the function runs again if
+        that call meets another process.
 
         Names that Dask keeps for itself are not passed on: retries (how often a call that raises is
-        made again); priority (as that of `compute`); key, pure, fifo_timeout, allow_other_workers
-        and `map`'s batch_size change nothing here; workers, resources, actor and actors are
-        refused.
+        made again); priority (as that of `compute`); key (the name of the future; by default that
+        of the function and a number); pure, fifo_timeout, allow_other_workers and `map`'s
+        batch_size change nothing here; workers, resources, actor and actors are refused.
         """
-        function = self._function("submit", func, kwargs)
-        return self._start(function, [args])[0]
+        key, function = self._function("submit", func, kwargs)
+        keys = [_futures.key_of(function.name) if key is None else key]
+        return self._start(function, [args], keys)[0]
 
     def map(self, func, *iterables, **kwargs):
         """A list with a Future for each call of func with one element of each iterable; see
-        `submit`. All calls go there in one plan, or a few; each future ends with its own call."""
-        function = self._function("map", func, kwargs)
-        return self._start(function, list(zip(*iterables)))
+        `submit`. All calls go there in one plan, or a few; each future ends with its own call, and
+        a call begins when the futures that it needs have ended, whatever others need. key: a list
+        of names, or what all begin with."""
+        key, function = self._function("map", func, kwargs)
+        calls = list(zip(*iterables))
+        if isinstance(key, (list, tuple)):
+            if len(key) != len(calls):
+                raise TgValueError(f"Client.map: {len(key)} keys for {len(calls)} calls")
+            return self._start(function, calls, key)
+        name = _futures.key_of(function.name if key is None else key)
+        return self._start(function, calls, [f"{name}-{i}" for i in range(len(calls))])
 
     @staticmethod
     def _function(what, function, kwargs):
+        """The key that was given, and the Function."""
         if not callable(function):
             raise TgTypeError(f"Client.{what}: expected a function, got {function!r}")
         for name in _REFUSED & kwargs.keys():
@@ -272,20 +290,18 @@ class Client:
         if not isinstance(retries, int) or retries < 0:
             raise TgTypeError(f"Client.{what}: retries must be a whole number, got {retries!r}")
         priority = kwargs.pop("priority", 0)
+        key = kwargs.pop("key", None)
         for name in _WITHOUT_EFFECT[what] & kwargs.keys():
             del kwargs[name]
-        return _calls.Function(function, kwargs, retries, _futures.checked_priority(priority))
+        return key, _calls.Function(function, kwargs, retries, _works.checked_priority(priority))
 
-    def _start(self, function, calls):
+    def _start(self, function, calls, keys):
         """The futures of calls, given as their positional arguments."""
         self._pointer()
-        room = _calls.room_of(len(calls))
-        calls = [_calls.Call(args, function.name) for args in calls]
-        futures = []
-        for at in range(0, len(calls), _calls.CALLS_MAX):
-            work = _calls.CallsWork(self, function, calls[at:at + _calls.CALLS_MAX], room)
-            futures += work.futures
-            work.start()
+        futures = [_futures.Future(self, key, _calls.Call(args, function.name))
+                   for key, args in zip(keys, calls)]
+        for at in range(0, len(futures), _calls.CALLS_MAX):
+            _calls.CallsWork(self, function, futures[at:at + _calls.CALLS_MAX]).start()
         return futures
 
     def scatter(self, data, workers=None, broadcast=False, direct=None, hash=True):  # noqa: A002
@@ -300,19 +316,20 @@ class Client:
         return _futures.done(self, data)
 
     def gather(self, futures, errors="raise"):
-        """Results of futures in lists, tuples, sets and dicts, in the same form. errors: "skip"
-        leaves out those in lists, tuples and sets that have none."""
+        """Results of futures in lists, tuples, sets and dicts, in the same form; of an iterator, an
+        iterator that waits for each in turn. errors: "skip" leaves out those that have none."""
         return gather(futures, errors)
 
     def cancel(self, futures, *, force=False):
-        """Gives up futures. force is for Dask's sake: nobody else has them."""
-        for future in _several(futures):
+        """Gives up futures, in whatever lists, sets and dicts. force is for Dask's sake: nobody
+        else has them."""
+        for future in several("cancel", futures):
             future.cancel()
 
     def retry(self, futures):
-        """Computes again what of them has failed or was cancelled."""
-        for future in _several(futures):
-            future.retry()
+        """Computes again what of them has failed or was cancelled, and what they need of which that
+        is so."""
+        _futures.retry(several("retry", futures))
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -323,11 +340,14 @@ class Client:
             if self in _open:
                 _open.remove(self)
             _choose_current()
+            if self._futures is not None:
+                self._futures.closing = True  # before anything fails for the lack of a client
         ptr, self._ptr = self._ptr, None
         if ptr is not None and self._pid == os.getpid():
             lib.tg_client_close(ptr)
             if self._futures is not None:
                 self._futures.close()
+            self._callbacks.join(_CALLBACK_SECONDS)
         if self._own is not None:
             self._own.close()
 
@@ -351,10 +371,6 @@ class Client:
 def _choose_current():
     """The one that was opened last, of those that may be. Lock held."""
     _engine.client = next((one for one in reversed(_open) if one._may_be_current), None)
-
-
-def _several(futures):
-    return [futures] if isinstance(futures, _futures.Future) else list(futures)
 
 
 def _close_all():

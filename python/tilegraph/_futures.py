@@ -1,64 +1,68 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Results that are still to come from a cluster.
+"""Results that are still to come from a cluster. What computes them is in _works.py."""
 
-A Work is what is computed in one pass; its Futures are the results of it, one by one. Each client
-has one Watcher, a thread that sees works end and tells who waits.
-"""
-
-import contextlib
-import numbers
+import datetime
 import os
+import re
 import sys
 import threading
 import time
+import weakref
+from collections import deque
 
-from . import _run
-from .errors import TgCancelledError, TgTypeError, TgUnsupportedError, TgValueError
+from . import _task
+from .errors import TgCancelledError, TgTypeError, TgValueError
 
-__all__ = ["ArrayWork", "Future", "PersistWork", "Watcher", "Work", "done"]
+__all__ = ["Callbacks", "Future", "Tally", "done", "key_of", "retry", "seconds"]
 
-# Between two looks at what runs.
-_LOOK_SECONDS = 0.002
-# Works that run at a time: beyond the first number calls wait for the next look, so that those
-# which are submitted one by one become one work; a scheduler takes 256 jobs of a client.
-_BUSY = 4
-_RUNNING_MAX = 200
+_FAILED = ("error", "cancelled")
 
 
 class Future:
     """The result of one thing that a cluster computes; made by `Client.compute` and its like.
 
     Futures that were made by one call are computed in one pass. Cancelling stops the work when all
-    of them are cancelled.
+    of them are cancelled. The result is kept as long as its future.
     """
 
-    def __init__(self, work, name):
-        self._work = work
-        self._name = name
+    def __init__(self, client, key, call=None):
+        self._client = client
+        self._key = key
+        self._call = call  # what it is computed from, until it has a result: it may be retried
+        self._work = None  # that has it, until then
+        self._tally = None  # of the work that has it, or had
         self._lock = threading.Lock()
-        self._outcome = None  # value and error, when it has ended
+        self._outcome = None  # value, error and the error's traceback, when it has ended
         self._told = None  # an Event, when somebody waits
-        self._callbacks = []
+        self._when_ended = []
+        self._users = ()  # a WeakSet of what waits for it
 
     @property
     def key(self):
-        """A name of what is computed; several futures may have the same."""
-        return self._name
+        """A name of its own: that of what is computed, and a number."""
+        return self._key
 
     @property
     def client(self):
         """The Client that computes it."""
-        return self._work.client
+        return self._client
 
     @property
     def status(self):
         """"pending", "finished", "error" or "cancelled"."""
-        if self._outcome is None:
+        outcome = self._outcome
+        if outcome is None:
             return "pending"
-        error = self._outcome[1]
+        error = outcome[1]
         if error is None:
             return "finished"
         return "cancelled" if isinstance(error, TgCancelledError) else "error"
+
+    @property
+    def type(self):
+        """The class of the result, when it is there; else None."""
+        outcome = self._outcome
+        return None if outcome is None or outcome[1] is not None else type(outcome[0])
 
     def done(self):
         """Whether it has ended, whatever with."""
@@ -70,354 +74,250 @@ class Future:
 
     def cancel(self):
         """Gives it up. One that has ended stays as it is."""
-        if self.settle(error=TgCancelledError(f"{self._name}: the future was cancelled")):
-            self._work.given_up()
+        work = self._work
+        if self.settle(error=TgCancelledError(f"{self._key}: the future was cancelled")):
+            work.given_up()
+
+    def release(self):
+        """Lets go of the result, or gives it up: the future is "cancelled" then. One that other
+        calls wait for stays as it is; it ends with the last reference to it."""
+        if not self._users:
+            self.cancel()
+            with self._lock:
+                self._outcome = (None, TgCancelledError(f"{self._key}: it was released"), None)
 
     def retry(self):
-        """Computes it again, if it has failed or was cancelled, with all others of the same call of
-        `compute` of which that is so."""
-        if self.status in ("error", "cancelled"):
-            self._work.again(self)
+        """Computes it again, if it has failed or was cancelled; first what it needs of which that
+        is so, and with it all others of the same call of `compute`."""
+        retry([self])
 
     def exception(self, timeout=None):
         """What it failed with, or None, when it has ended."""
-        self._wait(timeout)
-        return self._outcome[1]
+        return self._wait(timeout)[1]
 
     def traceback(self, timeout=None):
-        """The traceback of that, or None."""
-        error = self.exception(timeout)
-        return None if error is None else error.__traceback__
+        """The traceback of that in this process, or None. That of a function is text, and the
+        cause of what it raised."""
+        return self._wait(timeout)[2]
 
     def result(self, timeout=None):
-        """The result, when it has ended; raises what it failed with. timeout: seconds, then it is a
-        TimeoutError. Ctrl-C cancels nothing here: call `cancel`."""
-        self._wait(timeout)
-        value, error = self._outcome
-        if error is not None:
-            raise error
-        return value
+        """The result, when it has ended; raises what it failed with. timeout: seconds, or a text
+        such as "500 ms"; then it is a TimeoutError. Ctrl-C cancels nothing here: call `cancel`."""
+        value, error, trace = self._wait(timeout)
+        if error is None:
+            return value
+        try:
+            # As it was: it would grow with every call.
+            raise error.with_traceback(trace)
+        finally:
+            del self, error, trace  # the traceback holds this frame
 
     def _wait(self, timeout):
-        if self._outcome is None:
-            self._work.check_process()
+        """The outcome, as soon as there is one."""
+        limit = seconds(timeout)
+        until = None if limit is None else time.monotonic() + limit
+        while True:
+            outcome, work = self._outcome, self._work
+            if outcome is not None:
+                return outcome
+            if work is not None:
+                work.check_process()
             with self._lock:
-                if self._told is None:
-                    self._told = threading.Event()
-                    if self._outcome is not None:
-                        self._told.set()
-                told = self._told
-            if not told.wait(timeout):
-                raise TimeoutError(f"{self._name}: no result after {timeout:g} s")
+                if self._outcome is not None:
+                    continue
+                self._told = told = self._told or threading.Event()
+            if not told.wait(None if until is None else max(0, until - time.monotonic())):
+                raise TimeoutError(f"{self._key}: no result after {limit:g} s")
+            # Somebody may have called `retry` meanwhile.
 
     def add_done_callback(self, fn):
-        """Calls fn(future) when it has ended, in a thread of the client's; at once if it has."""
-        with self._lock:
-            now = self._outcome is not None
-            if not now:
-                self._callbacks.append(fn)
-        if now:
-            fn(self)
+        """Calls fn(future) when it has ended, in a thread of the client's for that; callbacks run
+        one after the other."""
+        self.when_ended(lambda future: future.client._callbacks.call(fn, future))
 
     def progress(self):
         """Tasks that are done, and all tasks, of all that is computed in the same pass."""
-        return self._work.progress()
+        return self._tally.progress()
 
     # --- for its work ----------------------------------------------------------------------------
+
+    def needed_by(self, user):
+        """As long as `user` lives its result is."""
+        if not self._users:
+            self._users = weakref.WeakSet()
+        self._users.add(user)
+
+    def when_ended(self, function):
+        """Calls function(self) as soon as it has ended, where that is seen: it must not wait."""
+        with self._lock:
+            now = self._outcome is not None
+            if not now:
+                self._when_ended.append(function)
+        if now:
+            function(self)
 
     def settle(self, value=None, error=None):
         """It has ended; False: it had before."""
         with self._lock:
             if self._outcome is not None:
                 return False
-            self._outcome = (value, error)
-            calls, self._callbacks = self._callbacks, []
+            self._outcome = (value, error, getattr(error, "__traceback__", None))
+            if error is None:
+                self._work = self._call = None  # with all that they refer to
+            functions, self._when_ended = self._when_ended, []
             told, self._told = self._told, None
         if told is not None:
             told.set()
-        for function in calls:
-            try:
-                function(self)
-            except Exception as failed:  # a callback's failure is nobody else's
-                sys.excepthook(type(failed), failed, failed.__traceback__)
+        for function in functions:
+            function(self)
         return True
 
     def reset(self):
-        """It is pending again."""
+        """It is pending again; False: it is already, or has a result."""
         with self._lock:
-            self._outcome = self._told = None
+            failed = self.status in _FAILED
+            if failed:
+                self._outcome = None
+            return failed
 
     def move(self, work):
         """Another work has it."""
         self._work = work
+        self._tally = work.tally
+
+    def __reduce__(self):
+        """Among the arguments of a call it stands for its result."""
+        return _task.stand_in(self)
 
     def __repr__(self):
-        return f"<Future: {self.status}, {self._name}>"
+        kind = self.type
+        name = "" if kind is None else f" type: {_name_of(kind)},"
+        return f"<Future: {self.status},{name} key: {self._key}>"
 
 
-def checked_priority(priority):
-    """A float that the engine takes."""
-    if isinstance(priority, bool) or not isinstance(priority, numbers.Real):
-        raise TgTypeError(f"priority must be a number, got {priority!r}")
-    if not -1e9 <= priority <= 1e9:
-        raise TgValueError(f"priority {priority!r} is out of range: -1e9 to 1e9, the highest goes "
-                           "first")
-    return float(priority)
+def _name_of(kind):
+    return (kind.__qualname__ if kind.__module__ == "builtins"
+            else f"{kind.__module__}.{kind.__qualname__}")
 
 
-class Work:
-    """What is computed in one pass.
-
-    Subclasses say how it starts (`_begin`, which gives a Computation) and what comes of it
-    (`_finish`, which settles the futures); `waits_for` are futures that it needs.
-    """
-
-    waits_for = ()
-
-    def __init__(self, client, names, priority=0):
-        self.client = client
-        self.priority = checked_priority(priority)
-        self.futures = [Future(self, name) for name in names]
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._reset()
-
-    def _reset(self):
-        self._computation = None
-        self._counted = (0, 0)
-        self._waits_since = None  # for a first worker
-        self._stack = contextlib.ExitStack()
-        self._ended = threading.Event()
-
-    # --- for who started it ----------------------------------------------------------------------
-
-    def start(self):
-        """Begins, unless it has to wait for others; what is wrong with it is raised here."""
-        watcher = self.client._watcher()
-        if not self.waits_for and watcher.running < (_BUSY if self.kin() else _RUNNING_MAX):
-            self._go()
-        watcher.add(self)
-        return self
-
-    def kin(self):
-        """Works of which this is equal may be computed as one (`join`), but for None."""
-        return None
-
-    def again(self, future):
-        """Computes again what was not: `future`, and others that have no result either."""
-        del future
-        self.wait(None)
-        for one in self.futures:
-            if one.status in ("error", "cancelled"):
-                one.reset()
-        self._reset()
-        try:
-            self.start()
-        except BaseException as error:
-            self._fail(error)
-            raise
-
-    def check_process(self):
-        """Raises in a process that was forked."""
-        if self._pid != os.getpid():
-            raise TgUnsupportedError("the future belongs to the process that this one was forked "
-                                     "from")
-
-    def wait(self, timeout):
-        """Whether all of it has ended in time."""
-        self.check_process()
-        return self._ended.wait(timeout)
-
-    def given_up(self):
-        """One of the futures is not wanted any more."""
-        with self._lock:
-            if self._computation is not None and not self._wanted_still():
-                self._computation.cancel()
-
-    def _wanted_still(self):
-        """Whether anything of it is to come, and no other work has it."""
-        return any(one._work is self and not one.done() for one in self.futures)
-
-    def progress(self):
-        """Tasks that are done, and all tasks."""
-        computation = self._computation
-        return self._counted if computation is None else computation.progress()
-
-    # --- for the watcher -------------------------------------------------------------------------
-
-    def look(self):
-        """Goes on if it can; whether it has ended."""
-        try:
-            if self._computation is None and not self._ready():
-                return False
-            if not self._computation.wait(0):
-                self._peek(self._computation)
-                return False
-            self._finish(self._computation)
-        except BaseException as error:  # whatever it is, it belongs to who wants the result
-            self._fail(error)
-        self._end()
-        return True
-
-    def _peek(self, computation):
-        """It runs: some of it may be there."""
-
-    def _fail(self, error):
-        for future in self.futures:
-            future.settle(error=error)
-
-    def may_begin(self):
-        """It has not, and all that it needs is there."""
-        return self._computation is None and all(future.done() for future in self.waits_for)
-
-    def _ready(self):
-        if not self._wanted_still():
-            raise TgCancelledError("the future was cancelled")
-        if not self.may_begin() or self.client._watcher().running >= _RUNNING_MAX:
-            return False
-        if self._waits_since is None:
-            self._waits_since = time.monotonic()
-        good = all(future.status == "finished" for future in self.waits_for)
-        if good and not self.client._has_workers(self._waits_since):
-            return False
-        self._go()
-        return True
-
-    def _go(self):
-        with self._stack:
-            begun = self._begin(self._stack)
-            with self._lock:
-                self._computation = begun
-                if not self._wanted_still():
-                    begun.cancel()
-            self._stack = self._stack.pop_all()
-        self.client._watcher().count(1)
-
-    def join_into(self, other):
-        """Another work does it."""
-        other.join(self)
-        self._end()
-
-    def _end(self):
-        self._stack.close()
-        with self._lock:
-            if self._computation is not None:
-                self._counted = self._computation.progress()
-                self.client._watcher().count(-1)
-            self._computation = None  # the results keep what they need
-            self._ended.set()
-
-
-class ArrayWork(Work):
-    """Arrays, and stores, in one pass."""
-
-    def __init__(self, client, things, priority=0):
-        self._things = things
-        self._wanted = []
-        for thing in things:
-            _run.collect(thing, self._wanted)
-        if not self._wanted:
-            raise TgTypeError("Client.compute: nothing to compute: expected tilegraph arrays, got "
-                              + ", ".join(type(thing).__name__ for thing in things))
-        super().__init__(client, [repr(thing) for thing in things], priority)
-
-    def _begin(self, stack):
-        targets = stack.enter_context(_run.opened(self._wanted))
-        return _run.Computation(targets, self.client, priority=self.priority)
-
-    def _finish(self, computation):
-        for future, value in zip(self.futures, self._values(computation)):
-            future.settle(value)
-
-    def _values(self, computation):
-        found = _run.results(computation, self._wanted)
-        return [_run.replace(thing, found) for thing in self._things]
-
-
-class PersistWork(ArrayWork):
-    """Arrays whose results are lazy arrays again."""
-
-    def _values(self, computation):
-        return _run.kept(computation, self._things)
-
-
-class _Done(Work):
-    """What is known already."""
-
-    def __init__(self, client, value):
-        super().__init__(client, [type(value).__name__])
-        self._ended.set()
-        self.futures[0].settle(value)
+def key_of(name):
+    """A key that no other future has."""
+    return f"{name}-{os.urandom(16).hex()}"
 
 
 def done(client, value):
     """A future whose result is there."""
-    return _Done(client, value).futures[0]
+    future = Future(client, key_of(type(value).__name__))
+    future._tally = Tally()
+    future.settle(value)
+    return future
 
 
-class Watcher:
-    """The thread that sees works end."""
+def retry(futures):
+    """Computes again what of them has no result, and what of those that they need."""
+    failed, todo = {}, list(futures)
+    while todo:
+        future, work = todo[-1], todo.pop()._work
+        if work is not None and future not in failed and future.status in _FAILED:
+            future.client._pointer()  # raises if it is closed
+            failed[future] = work
+            todo += work.needs(future)
+    works = {}
+    for future, work in failed.items():
+        if future.reset():
+            works.setdefault(work, []).append(future)
+    for work, mine in works.items():
+        try:
+            work.again(mine)
+        except BaseException as error:
+            for future in mine:
+                future.settle(error=error)
+            if not isinstance(error, Exception):
+                raise
+
+
+class Tally:
+    """How far a work is: what futures know of it when they have ended."""
 
     def __init__(self):
-        self._works = []
+        self.computation = None  # while it runs
+        self._last = (0, 0)
+
+    def progress(self):
+        """Tasks that are done, and all tasks."""
+        computation = self.computation
+        return self._last if computation is None else computation.progress()
+
+    def end(self):
+        """Lets go of the computation."""
+        self._last = self.progress()
+        self.computation = None
+
+
+class Callbacks:
+    """Calls functions one after the other, in a thread that lives as long as there are some."""
+
+    def __init__(self):
+        self._queue = deque()
         self._lock = threading.Lock()
-        self._some = threading.Event()
-        self._closing = False
-        self.running = 0  # works
-        self._thread = threading.Thread(target=self._run, name="tilegraph futures", daemon=True)
-        self._thread.start()
+        self._thread = None
 
-    def add(self, work):
+    def call(self, function, future):
         with self._lock:
-            self._works.append(work)
-            self._some.set()
-
-    def count(self, more):
-        """So many more works run."""
-        with self._lock:
-            self.running += more
-
-    def close(self):
-        """When the client is closed, so that all works end."""
-        self._closing = True
-        self._some.set()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._queue.append((function, future))
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._run, name="tilegraph callbacks",
+                                            daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter ends
+                self._thread = None
 
     def _run(self):
         while True:
-            self._some.wait()
             with self._lock:
-                self._works.sort(key=lambda work: -work.priority)
-                works = list(self._works)
-            start = time.perf_counter()
-            over = _joined(works)
-            over |= {id(work) for work in works if id(work) not in over and work.look()}
-            with self._lock:
-                # Behind those that were looked at are new ones, or old ones that begin again.
-                self._works = ([work for work in works if id(work) not in over]
-                               + self._works[len(works):])
-                if not self._works:
-                    if self._closing:
-                        return
-                    self._some.clear()
-            # Many works take long to look at: most of the time is the program's.
-            took = time.perf_counter() - start
-            if not over:
-                time.sleep(max(_LOOK_SECONDS, 4 * took))
+                if not self._queue:
+                    self._thread = None
+                    return
+                function, future = self._queue.popleft()
+            try:
+                function(future)
+            except BaseException as failed:  # a callback's failure is nobody else's
+                sys.excepthook(type(failed), failed, failed.__traceback__)
+            function = future = None
+
+    def join(self, timeout):
+        """Waits for those that were called."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
 
 
-def _joined(works):
-    """Joins those that may begin and be one; gives the ids of those that others do now."""
-    first, over = {}, set()
-    for work in works:
-        kin = work.kin() if work.may_begin() else None
-        if kin is None:
-            continue
-        one = first.setdefault(kin, work)
-        if one is not work:
-            work.join_into(one)
-            over.add(id(work))
-            if one.kin() is None:  # it has as many as may be
-                del first[kin]
-    return over
+_SECONDS = {
+    "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hr": 3600,
+    "hour": 3600, "d": 86400, "day": 86400, "w": 604800, "week": 604800, "ms": 1e-3,
+    "millisecond": 1e-3, "us": 1e-6, "microsecond": 1e-6, "ns": 1e-9, "nanosecond": 1e-9,
+}
+
+
+def seconds(timeout):
+    """Seconds, of a number, a timedelta, or a text in Dask's form: "5s", "1.5 minutes", "ms"."""
+    if timeout is None or (isinstance(timeout, (int, float)) and not isinstance(timeout, bool)):
+        return timeout
+    if isinstance(timeout, datetime.timedelta):
+        return timeout.total_seconds()
+    if not isinstance(timeout, str):
+        try:
+            return float(timeout)
+        except (TypeError, ValueError):
+            raise TgTypeError("a timeout must be a number of seconds, a text such as \"5 s\" or a "
+                              f"timedelta, got {timeout!r}") from None
+    found = re.fullmatch(r"([\d.]*(?:[eE][-+]?\d+)?)([a-zA-Z]*)", timeout.replace(" ", ""))
+    number, unit = found.groups() if found and timeout else ("", "?")
+    unit = unit.lower() or "s"
+    try:
+        return float(number or 1) * (_SECONDS.get(unit) or _SECONDS[unit.removesuffix("s")])
+    except (ValueError, KeyError):
+        raise TgValueError(f"timeout {timeout!r}: expected a number and a unit, such as "
+                           "\"5 s\" or \"200 ms\"") from None

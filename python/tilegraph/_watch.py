@@ -13,6 +13,12 @@ def active():
     return tuple(_watchers)
 
 
+def profilers():
+    """Those that are also told of the ends of what is computed beside the program: in any thread,
+    with only `_finish`."""
+    return tuple(watcher for watcher in _watchers if watcher.beside)
+
+
 def add(watcher):
     _watchers.append(watcher)
 

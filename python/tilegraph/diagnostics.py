@@ -23,6 +23,8 @@ __all__ = ["Profiler", "ProgressBar", "ResourceProfiler"]
 class _Watcher:
     """What _watch.py asks for, doing nothing."""
 
+    beside = False
+
     def __enter__(self):
         _watch.add(self)
         return self
@@ -152,9 +154,11 @@ class Profiler(_Watcher):
     the engine in any case, on a cluster with the threads of all workers; `to_html`,
     `to_chrome_trace` and `to_text` export that of one computation: the longest, or the one whose
     number is given. The computations, and with them their results in memory, are kept as long as
-    the profiler.
+    the profiler. What `Client.compute` and `persist` begin in the block is measured when its future
+    ends; calls of functions (`submit`, `map`) are not.
     """
 
+    beside = True
     _SUMS = ("tasks", "chunks_read", "chunks_decoded", "bytes_read", "bytes_written", "seconds",
              "plan_seconds", "retries", "bytes_transferred", "bytes_spilled")
 

@@ -6,6 +6,8 @@ in the same place, so that code written for them goes on working. There is one c
 of the C library (TG_STATUS_MAP in tilegraph/base.h).
 """
 
+from concurrent.futures import CancelledError
+
 from numpy.exceptions import AxisError
 
 __all__ = ["TilegraphError"]
@@ -84,7 +86,7 @@ class TgOverflowError(TilegraphError, OverflowError):
     status = "ERR_OVERFLOW"
 
 
-class TgCancelledError(TilegraphError, RuntimeError):
+class TgCancelledError(TilegraphError, CancelledError, RuntimeError):
     """The computation was cancelled."""
 
     status = "ERR_CANCELLED"
