@@ -2,11 +2,13 @@
 """tgscheduler and tgworker: how they are started and ended, and what they say when it goes wrong:
 each message names who, what, and what to do."""
 
+import hashlib
 import http.client
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -84,6 +86,35 @@ def test_lifetime_with_a_unit(home):
 @pytest.mark.parametrize("time", ["5 parsecs", "0", "-1", "", "inf", "m"])
 def test_wrong_times(home, time):
     assert "a time is needed" in fails(home, "tgworker", "--lifetime", time, code=2)
+
+
+# --- functions of users' ------------------------------------------------------------------------
+
+
+def test_a_worker_tries_its_python_before_it_joins(home):
+    """It joined, and each call that it was given failed."""
+    home.scheduler()
+    told = fails(home, "tgworker", "--allow-python", "/usr/bin/nopython")
+    assert "--allow-python: /usr/bin/nopython cannot be run: No such file" in told
+    assert "import tilegraph" in told
+    python = home.path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E -I "$@"\n')  # without packages
+    python.chmod(0o700)
+    told = fails(home, "tgworker", "--allow-python", python)
+    assert "`import tilegraph` fails there: ModuleNotFoundError: No module named 'tilegraph'" in told
+    home.worker("--allow-python", sys.executable)
+
+
+def test_a_worker_looks_at_its_plugins_before_it_joins(home):
+    home.scheduler()
+    missing = home.path / "x.so"
+    told = fails(home, "tgworker", "--plugin", f"{missing}:{'0' * 64}")
+    assert f"--plugin: library {missing}: No such file" in told
+    missing.write_bytes(b"not the one")
+    told = fails(home, "tgworker", "--plugin", f"{missing}:{'0' * 64}")
+    found = hashlib.sha256(b"not the one").hexdigest()
+    assert f"the file has SHA-256 {found}, allowed is '{'0' * 64}'" in told
+    home.worker("--plugin", f"{missing}:{found}")
 
 
 # --- the web server -----------------------------------------------------------------------------
@@ -236,10 +267,10 @@ def test_join_files_that_cannot_be_read(home):
     shutil.copy(home.join, copy)
     copy.chmod(0o644)
     assert f"others may read this secret: it must belong to you; do: chmod 600 {copy}" in refused()
-    copy.chmod(0o600)
-    copy.write_text("nonsense\n")
+    copy.write_text("nonsense\n")  # for others to read: it is no secret
     assert "does not begin with the line 'tilegraph-join 1'" in refused()
     copy.write_text(home.join.read_text() + "colour red\n")
+    copy.chmod(0o600)
     assert "colour" in refused()
     copy.unlink()
     copy.mkdir()
