@@ -405,7 +405,9 @@ tg_store_target(const char *path, bool overwrite, char *real, tg_error *err)
     char followed[PATH_MAX];
     const char *end = path;
     if (lstat(path, &st) == 0) {
-        TG_CHECK(overwrite, err, TG_ERR_EXISTS, "%s: exists already; give overwrite to replace it",
+        TG_CHECK(overwrite, err, TG_ERR_EXISTS,
+                 "%s: exists already; give overwrite to replace it (overwrite=True in Python, "
+                 "--overwrite of tg)",
                  path);
         if (S_ISLNK(st.st_mode)) {
             TG_CHECK(realpath(path, followed) != NULL && stat(followed, &st) == 0, err, TG_ERR_IO,
