@@ -8,7 +8,8 @@
  *
  * Prints:
  *     beats   of both workers that were heard
- *     median, p99, max   milliseconds from when one was due until it was heard
+ *     median, p99, max   milliseconds from when one was due until it was heard; of all that were
+ *                        due while it was measured, those under way at its end too
  *     rate    GB/s between the workers, both directions together
  */
 #include <pthread.h>
@@ -17,7 +18,8 @@
 #include "benchmarks/micro/data_end.h"
 #include "scheduler/net/zap.h"
 
-enum { BEATS_MAX = 1 << 20 };
+enum { BEATS_MAX = 1 << 20, WORKERS = 2 };
+#define SILENT_NS  ((int64_t)15000000000) /* a lease: a scheduler would take it for dead */
 #define PASS_BYTES ((size_t)32 << 20)
 
 static void *
@@ -63,14 +65,19 @@ work(int fd, const void *what)
 typedef struct scheduler {
     double delays[BEATS_MAX];
     size_t count;
+    uint64_t peers[WORKERS];
+    int64_t due[WORKERS]; /* the last that was heard of each */
 } scheduler;
 
 static void
 beat_came(void *ctx, uint64_t peer, unsigned roles, const tg_message *message)
 {
     scheduler *s = ctx;
-    (void)peer, (void)roles;
+    (void)roles;
     if (message->kind == TG_MESSAGE_BEAT && s->count < BEATS_MAX) {
+        int worker = s->peers[0] == peer || s->peers[0] == 0 ? 0 : 1;
+        s->peers[worker] = peer;
+        s->due[worker] = (int64_t)message->total;
         s->delays[s->count++] = (double)(tg_clock_ns() - (int64_t)message->total) * 1e-6;
     }
 }
@@ -86,26 +93,30 @@ static void
 load(int seconds)
 {
     static scheduler s;
-    child workers[2];
+    child workers[WORKERS];
     addresses known = { "", "" };
     tg_net *net = NULL;
     uint64_t bytes = 0, sum = 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WORKERS; i++) {
         start_child(&workers[i], work, NULL);
     }
     tg_net_options options = { .ctx = &s, .message = beat_came, .gone = peer_gone };
     try(tg_net_create(&options, &net, &err), "net");
     try(tg_net_listen(net, "tcp://127.0.0.1:0", known.scheduler, sizeof known.scheduler, &err),
         "listen");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WORKERS; i++) {
         memcpy(known.other, workers[1 - i].address, sizeof known.other);
         tell(workers[i].fd, &known, sizeof known);
     }
     int64_t begin = tg_clock_ns(), until = begin + (int64_t)seconds * 1000000000;
-    while (tg_clock_ns() < until) {
+    /* Until all that were due by then have come: the latest may be those under way. */
+    while (tg_clock_ns() < until || s.due[0] < until || s.due[1] < until) {
         try(tg_net_turn(net, 100000000, &err), "loop");
+        if (tg_clock_ns() > until + SILENT_NS) {
+            fail("a worker is silent");
+        }
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WORKERS; i++) {
         (void)shutdown(workers[i].fd, SHUT_WR);
         sum += read(workers[i].fd, &bytes, sizeof bytes) == sizeof bytes ? bytes : 0;
         end_child(&workers[i]);

@@ -108,8 +108,9 @@ void
 tg_window_box(const tg_window *window, const int64_t *shape, const tg_box *out, tg_box *cover)
 {
     bool empty = tg_box_is_empty(out);
-    cover->ndim = out->ndim;
-    for (int a = 0; a < out->ndim; a++) {
+    TG_DCHECK(window->ndim <= out->ndim);
+    cover->ndim = window->ndim;
+    for (int a = 0; a < window->ndim; a++) {
         cover->lo[a] = out->lo[a] - window->depth_lo[a];
         cover->hi[a] = out->hi[a] + window->depth_hi[a];
         if (window->mode[a] == TG_BOUNDARY_NONE) {
@@ -284,19 +285,19 @@ tg_window_demand(const tg_window *window, const int64_t *shape, const tg_box *ou
         tg_boxes_add(boxes, &box);
         more = false;
     }
-    for (int a = 0; a < out->ndim && more; a++) {
+    for (int a = 0; a < box.ndim && more; a++) {
         axis_plan plan;
         plan_axis(&plan, (tg_boundary)window->mode[a], shape[a], box.lo[a], box.hi[a]);
         counts[a] = axis_intervals(&plan, lo[a], hi[a]);
         more = counts[a] > 0;
     }
     while (more) {
-        for (int a = 0; a < out->ndim; a++) {
+        for (int a = 0; a < box.ndim; a++) {
             box.lo[a] = lo[a][choice[a]];
             box.hi[a] = hi[a][choice[a]];
         }
         tg_boxes_add(boxes, &box);
-        more = next_choice(out->ndim, counts, choice);
+        more = next_choice(box.ndim, counts, choice);
     }
 }
 

@@ -33,7 +33,7 @@ typedef enum tg_boundary {
 } tg_boundary;
 
 typedef struct tg_window {
-    int ndim;
+    int ndim; /* of the array that is read: the first axes of the output */
     int64_t depth_lo[TG_NDIM_MAX];
     int64_t depth_hi[TG_NDIM_MAX];
     uint8_t mode[TG_NDIM_MAX]; /* tg_boundary */

@@ -142,4 +142,25 @@ TG_API void tg_listener_close(tg_listener *listener);
 TG_API const char *tg_listener_address(const tg_listener *listener);
 TG_API const char *tg_listener_join_file(const tg_listener *listener);
 
+/*
+ * Somebody with a key of his own: it is made here, on the scheduler's host. The scheduler gets the
+ * public part, `allowed/NAME.pub` beside its join file, which it reads when it starts; `path` gets
+ * a join file with the secret part (0600), for him alone.
+ *
+ *     tg_key_options alice = { sizeof alice, "alice", "client", "/home/alice/join" };
+ *     tg_cluster_key_create("/srv/tg/join", &alice, &err);
+ *
+ * Nothing is replaced: TG_ERR_EXISTS for a name or path that is there. Errors: TG_ERR_VALUE for a
+ * join file without keys, or that is not the scheduler's own; those of reading and writing.
+ */
+typedef struct tg_key_options {
+    size_t struct_size;
+    const char *name;  /* of the file; no '/', and no '.' in front */
+    const char *roles; /* of "viewer", "client", "worker"; several: "client,worker" */
+    const char *path;
+} tg_key_options;
+
+TG_API TG_MUST_USE tg_status tg_cluster_key_create(const char *join_file,
+                                                   const tg_key_options *options, tg_error *err);
+
 #endif

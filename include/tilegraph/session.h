@@ -141,6 +141,9 @@ TG_API void tg_computation_cancel(tg_computation *computation);
 TG_API void tg_computation_erase(tg_computation *computation);
 TG_API void tg_computation_progress(const tg_computation *computation, int64_t *tasks_done,
                                     int64_t *tasks);
+/* What keeps a computation on a cluster from going on, when none of its tasks has ended for a
+ * minute, cut to `room` bytes; "" while it does, and in one process. */
+TG_API void tg_computation_stuck(const tg_computation *computation, char *text, size_t room);
 /* What of a target's memory is there already, while a cluster computes the rest: there[i] becomes 1
  * for each of the first `count` tiles, in C order, that has arrived; others are left as they are.
  * Tiles of a target that is made by map_blocks are its chunks. In one process nothing arrives

@@ -18,7 +18,6 @@
 #include "core/base/size.h"
 #include "ops/kernel/nlmeans.h"
 #include "ops/overlap/filter_args.h"
-#include "ops/shape/common.h"
 
 enum { PATCH_RADIUS, BLOCK_RADIUS, RICIAN };
 enum { ARR, SIGMA, MASK };
@@ -77,30 +76,21 @@ out:
     return status;
 }
 
-/* A mask of the first three axes is for every volume. In a plan that was read it is so already. */
+/* For every volume. */
 static tg_status
 check_mask(tg_infer *infer, tg_error *err)
 {
     tg_status status = TG_OK;
-    const tg_array *arr = infer->args[ARR];
-    tg_array *mask = infer->args[MASK];
-    const int64_t last = -1;
-    bool read = mask->ndim == 4 && arr->ndim == 4;
-    bool same = mask->ndim == 3 || read;
-    for (int a = 0; a < mask->ndim && same; a++) {
-        same = mask->shape[a] == arr->shape[a];
+    const tg_array *mask = infer->args[MASK];
+    bool same = mask->ndim == 3;
+    for (int a = 0; a < 3 && same; a++) {
+        same = mask->shape[a] == infer->args[ARR]->shape[a];
     }
     TG_CHECK(same, err, TG_ERR_VALUE,
-             "non_local_means: mask must have 3 axes, as long as the first three of arr");
-    mask = tg_scope_cast(infer->scope, mask, TG_DT_BOOL);
-    if (mask != NULL && arr->ndim == 4 && !read) {
-        mask = tg__build_ints(infer->scope, "expand_dims", mask, "axis", 1, &last);
-        mask = mask != NULL
-                   ? tg__build_ints(infer->scope, "broadcast_to", mask, "shape", 4, arr->shape)
-                   : NULL;
-    }
-    TG_CHECK(mask != NULL, err, TG_ERR_MEMORY, "non_local_means: out of memory");
-    infer->args[MASK] = mask;
+             "non_local_means: mask must have 3 axes, as long as the first three of arr; it has %d",
+             mask->ndim);
+    infer->args[MASK] = tg_scope_cast(infer->scope, infer->args[MASK], TG_DT_BOOL);
+    TG_CHECK(infer->args[MASK] != NULL, err, TG_ERR_MEMORY, "non_local_means: out of memory");
 out:
     return status;
 }
@@ -138,8 +128,8 @@ window(const tg_array *node, size_t arg, tg_window *window)
     const means *m = node->state;
     tg_filter_window_whole(window);
     if (arg == ARR || arg == MASK) {
-        window->ndim = node->ndim;
-        for (int a = 0; a < node->ndim; a++) {
+        window->ndim = node->args[arg]->ndim;
+        for (int a = 0; a < window->ndim; a++) {
             int64_t depth = arg == ARR && a < 3 ? m->block : 0;
             window->depth_lo[a] = depth;
             window->depth_hi[a] = depth;
@@ -305,6 +295,11 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
     TG_CHECK(memory != NULL && mask != NULL, err, TG_ERR_MEMORY,
              "non_local_means: out of scratch memory");
     memset(mask, 1, (size_t)l.sums);
+    if (run->node->nargs > MASK) {
+        tg_view flat;
+        tg_view_from_shape(&flat, mask, TG_DT_BOOL, 3, l.n);
+        tg_view_copy(&flat, &in[MASK]);
+    }
     for (int64_t t = 0; t < volumes; t++) {
         int64_t volume = out->ndim == 4 ? run->out_box->lo[3] + t : 0;
         double sigma = 0;
@@ -314,12 +309,6 @@ run(const tg_run *run, const tg_view *in, const tg_view *out, tg_error *err)
         TG_CHECK(isfinite(sigma) && sigma >= 0, err, TG_ERR_VALUE,
                  "non_local_means: sigma of volume %lld is %g, must be finite and >= 0",
                  (long long)volume, sigma);
-        if (run->node->nargs > MASK) {
-            tg_view flat;
-            tg_view of = volume_of(&in[MASK], t);
-            tg_view_from_shape(&flat, mask, TG_DT_BOOL, 3, l.n);
-            tg_view_copy(&flat, &of);
-        }
         tg_view from = volume_of(&in[ARR], t);
         tg_view to = volume_of(out, t);
         denoise(m, sigma, &l, &from, mask, memory, &to);

@@ -71,7 +71,7 @@ def test_non_local_means_of_a_series():
 
 
 def test_a_series_with_a_mask_reaches_others():
-    """Its mask has four axes in a plan, and was refused by who read it."""
+    """Its mask had four axes in a plan, and was refused by who read it."""
     data = np.stack([phantom(), 2 * phantom()], axis=-1)
     mask = np.random.default_rng(0).random(data.shape[:3]) > 0.5
     there = tg.ndimage.non_local_means(tg.asarray(data), 30.0, mask)
@@ -94,11 +94,37 @@ def test_non_local_means_without_noise():
     (dict(block_radius=33), "got 33"),
     (dict(sigma=np.ones(4)), "sigma must be one number"),
     (dict(mask=np.ones((2, 2, 2), bool)), "mask must have 3 axes"),
+    (dict(mask=np.ones((4, 4, 4, 1), bool)), "mask must have 3 axes, .* it has 4"),
+    (dict(arr=np.ones((4, 4, 4, 2)), mask=np.ones((4, 4, 4, 2), bool)), "it has 4"),
+    (dict(arr=np.ones((4, 4, 4, 2)), mask=np.ones((4, 4), bool)), "it has 2"),
     (dict(arr=np.ones((4, 4))), "arr must have 3 axes"),
 ])
 def test_non_local_means_bad_arguments(arguments, words):
     with pytest.raises(ValueError, match=words):
         tg.ndimage.non_local_means(**{"arr": np.ones((4, 4, 4)), "sigma": 1.0, **arguments})
+
+
+@pytest.mark.parametrize("shape", [(6, 6, 6, 2), (6, 6, 6, 1), (6, 6)])
+@pytest.mark.parametrize("volumes", [(), (2,)])
+def test_non_local_means_refuses_the_masks_that_dipy_refuses(shape, volumes):
+    """One with four axes was taken, and did something else for each volume."""
+    data, mask = np.ones((6, 6, 6, *volumes)), np.ones(shape, bool)
+    with pytest.raises(ValueError, match="mask needs to be a 3D"):
+        dipy("dipy.denoise.nlmeans").nlmeans(data, 1.0, mask=mask, method="classic")
+    with pytest.raises(ValueError, match="mask must have 3 axes"):
+        tg.ndimage.non_local_means(data, 1.0, mask)
+
+
+def test_non_local_means_reads_of_a_mask_what_it_needs():
+    """In chunks of its own; a tile of the mask serves all volumes."""
+    data = np.stack([phantom(), 2 * phantom()], axis=-1)
+    mask = np.random.default_rng(0).random(data.shape[:3]) > 0.5
+    want = tg.ndimage.non_local_means(data, 30.0, mask, block_radius=2)
+    assert want[~mask].max() == 0 and want[mask].min() > 0
+    lazy = tg.asarray(mask).rechunk((5, 18, 4))
+    got = tg.ndimage.non_local_means(tg.asarray(data).rechunk((9, 7, 13, 1)), 30.0,
+                                     tg.logical_not(tg.logical_not(lazy)), block_radius=2)
+    np.testing.assert_array_equal(got.compute(), want)
 
 
 def test_non_local_means_bad_sigma():

@@ -238,6 +238,22 @@ def test_a_call_that_waits_for_a_first_worker_holds_up_no_other(client):
             assert waits.result(60) == 7
 
 
+def test_an_exception_comes_whole_from_a_worker(client):
+    """It was cut after 256 bytes, of which most were marks."""
+    text = "the voxel size of this scan is 0: check the header of " + "/data/scans" * 12
+
+    def inner():
+        raise ValueError(text)
+
+    def function(block):
+        inner()
+
+    with pytest.raises(ValueError) as caught:
+        tg.ones((8, 8)).map_blocks(function, dtype="f8").compute()
+    assert caught.value.args == (text,)
+    assert "in inner" in str(caught.value.__cause__) and "on worker" in str(caught.value.__cause__)
+
+
 # --- priority ------------------------------------------------------------------------------------
 
 

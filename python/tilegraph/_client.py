@@ -3,6 +3,7 @@
 
 import atexit
 import json
+import logging
 import os
 import threading
 import time
@@ -19,6 +20,10 @@ __all__ = ["Client", "current"]
 _SLICE_NS = 50_000_000
 # How long workers are waited for when something is computed, or a LocalCluster has just begun.
 _WORKER_SECONDS = 30
+# After so long somebody may wonder.
+_TELL_SECONDS = 1
+
+_log = logging.getLogger("tilegraph")
 
 #: Arguments of Dask's that say where and when, which nobody has to know here.
 _WITHOUT_EFFECT = {"submit": {"key", "pure", "fifo_timeout", "allow_other_workers"}}
@@ -131,8 +136,11 @@ class Client:
 
     def _need_worker(self):
         """The tg_client, once there are workers that something can be planned for."""
-        if not self._wait(1, _WORKER_SECONDS):
-            self._lacks_workers()
+        if not self._wait(1, _TELL_SECONDS):
+            _log.warning("%s: the cluster has no workers: waiting %d s for a first one",
+                         self._where, _WORKER_SECONDS)
+            if not self._wait(1, _WORKER_SECONDS):
+                self._lacks_workers()
         return self._pointer()
 
     def _has_workers(self, since):

@@ -2,7 +2,9 @@
 """Computing: one pass for any number of results, with Ctrl-C, progress and profiles."""
 
 import contextlib
+import logging
 import threading
+import time
 
 import numpy as np
 
@@ -15,6 +17,10 @@ __all__ = ["Computation", "Deferred", "Store", "compute", "persist", "save", "st
 
 # How long the engine is waited for at a time: Python sees Ctrl-C, and bars move, that often.
 _SLICE_NS = 50_000_000
+# Between two looks at whether a cluster says that it does not go on.
+_STUCK_SECONDS = 1
+
+_log = logging.getLogger("tilegraph")
 
 
 def pack(targets):
@@ -61,6 +67,7 @@ class Computation:
         there is any. here: it calls what only this process has. priority: of a client's."""
         self._ptr = None
         self._ended = False
+        self._said, self._look = "", time.monotonic() + _STUCK_SECONDS
         array, self._keep = pack(targets)
         err = ffi.new("tg_error *")
         out = ffi.new("tg_computation **")
@@ -96,7 +103,18 @@ class Computation:
             self._ended = True
             _engine.running.discard(self)
             check(status, err)
+        elif time.monotonic() >= self._look:
+            self._look = time.monotonic() + _STUCK_SECONDS
+            self._tell_stuck()
         return done[0]
+
+    def _tell_stuck(self):
+        """Says once what it waits for, when it does not go on."""
+        room = ffi.new("char[]", 1024)
+        lib.tg_computation_stuck(self._ptr, room, len(room))
+        said, self._said = self._said, text(room)
+        if self._said and self._said != said:
+            _log.warning("a computation on the cluster does not go on: %s", self._said)
 
     def progress(self):
         """Tasks that are done, and all tasks."""

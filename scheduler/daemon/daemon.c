@@ -2,6 +2,7 @@
 /* The scheduler's process: sockets, plans that are expanded beside the loop, journal. */
 #include "scheduler/daemon/daemon.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "scheduler/daemon/journal_file.h"
 #include "scheduler/net/endpoint.h"
 #include "scheduler/net/flood.h"
+#include "scheduler/net/keys_file.h"
 #include "scheduler/net/watch.h"
 #include "scheduler/net/zap.h"
 #include "scheduler/server/server.h"
@@ -22,6 +24,8 @@
 
 /* What may wait for one peer: a worker may be told several plans of 32 MiB in one step. */
 #define PEER_BYTES ((size_t)256 << 20)
+/* The state is written to a file at most so often. */
+#define DUMP_NS ((int64_t)60000000000)
 
 /* A plan on its way from bytes to tasks, and until its job is over. */
 typedef struct expansion {
@@ -51,6 +55,8 @@ struct tg_daemon {
     tg_journal_file *journal;
     tg_alive_watch *watch;
     tg_flood log;
+    char stuck[1200]; /* to be said: a job does not go on */
+    int64_t dumped_ns;
     tg_web *web;
     uint64_t not_expanded; /* for want of memory; the loop's */
     expansion *expanded;   /* and their jobs are not over; the loop's */
@@ -235,6 +241,37 @@ record(void *ctx, const void *bytes, size_t count)
     }
 }
 
+/* Called in the midst of a step: the state is written behind it. */
+static void
+stuck(void *ctx, uint64_t label, const char *text)
+{
+    tg_daemon *daemon = ctx;
+    (void)snprintf(daemon->stuck, sizeof daemon->stuck, "job %llu does not go on: %s",
+                   (unsigned long long)label, text);
+}
+
+/* Says what a job waits for, with the whole state beside the join file: who looks for the cause may
+ * come when it has passed. */
+static void
+tell_stuck(tg_daemon *daemon, int64_t now_ns)
+{
+    char path[sizeof daemon->folder + 16], line[sizeof daemon->stuck + sizeof path + 32];
+    tg_text dump = { 0 };
+    tg_error err;
+    bool due = daemon->dumped_ns == 0 || now_ns - daemon->dumped_ns >= DUMP_NS;
+    (void)snprintf(path, sizeof path, "%s/stuck.json", daemon->folder);
+    if (due && tg_server_answer(daemon->server, "dump", &dump, NULL) == TG_OK && !dump.failed) {
+        daemon->dumped_ns = now_ns;
+        if (tg__keys_write(path, dump.data, dump.used, 0600, &err) != TG_OK) {
+            say(daemon, err.message);
+        }
+    }
+    tg_text_fini(&dump);
+    (void)snprintf(line, sizeof line, "%s; the state is in %s", daemon->stuck, path);
+    say(daemon, line);
+    daemon->stuck[0] = '\0';
+}
+
 static const char *
 key_of(void *ctx, uint64_t peer)
 {
@@ -308,6 +345,9 @@ tick(void *ctx, int64_t now_ns)
     take_expanded(daemon, now_ns);
     if (tg_server_deadline(daemon->server) <= now_ns) {
         tg_server_time(daemon->server, now_ns);
+    }
+    if (daemon->stuck[0] != '\0') {
+        tell_stuck(daemon, now_ns);
     }
     return tg_server_deadline(daemon->server);
 }
@@ -417,16 +457,18 @@ static tg_status
 open_server(tg_daemon *daemon, tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_server_options options = { .callbacks = { .ctx = daemon,
-                                                 .send = send_message,
-                                                 .expel = expel,
-                                                 .expand = want_expansion,
-                                                 .dropped = drop_expansion,
-                                                 .record = daemon->options.journal != NULL ? record
-                                                                                           : NULL,
-                                                 .key = key_of,
-                                                 .unix_ns = unix_ns },
-                                  .sched = { .lease_ns = daemon->options.lease_ns } };
+    tg_server_options options = {
+        .callbacks = { .ctx = daemon,
+                       .send = send_message,
+                       .expel = expel,
+                       .expand = want_expansion,
+                       .dropped = drop_expansion,
+                       .record = daemon->options.journal != NULL ? record : NULL,
+                       .stuck = stuck,
+                       .key = key_of,
+                       .unix_ns = unix_ns },
+        .sched = { .lease_ns = daemon->options.lease_ns, .stuck_ns = daemon->options.stuck_ns }
+    };
     TG_TRY(tg_server_create(&options, &daemon->server, err));
     if (daemon->options.journal != NULL) {
         const void *bytes = NULL;
@@ -465,15 +507,16 @@ prepare(tg_daemon *daemon, tg_error *err)
     TG_TRY(tg_cluster_folder(options->cluster != NULL ? options->cluster : "default",
                              daemon->folder, sizeof daemon->folder, err));
     if (options->join_file != NULL) {
-        TG_CHECK(strlen(options->join_file) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
-                 "the path of the join file is too long");
-        memcpy(daemon->join_file, options->join_file, strlen(options->join_file) + 1);
-        const char *slash = strrchr(daemon->join_file, '/');
-        size_t bytes = slash != NULL ? (size_t)(slash - daemon->join_file) : 0;
-        if (bytes > 0) { /* its folder is the cluster's */
-            memcpy(daemon->folder, daemon->join_file, bytes);
-            daemon->folder[bytes] = 0;
-        }
+        bool absolute = options->join_file[0] == '/';
+        TG_CHECK(absolute || getcwd(daemon->folder, sizeof daemon->folder) != NULL, err, TG_ERR_IO,
+                 "%s: the folder of this process: %s", options->join_file, strerror(errno));
+        TG_CHECK((size_t)snprintf(daemon->join_file, sizeof daemon->join_file, "%s%s%s",
+                                  absolute ? "" : daemon->folder, absolute ? "" : "/",
+                                  options->join_file) < sizeof daemon->join_file,
+                 err, TG_ERR_VALUE, "the path of the join file is too long");
+        size_t bytes = (size_t)(strrchr(daemon->join_file, '/') - daemon->join_file);
+        memcpy(daemon->folder, daemon->join_file, bytes); /* its folder is the cluster's */
+        daemon->folder[bytes] = 0;
     } else {
         TG_CHECK((size_t)snprintf(daemon->join_file, sizeof daemon->join_file, "%s/join",
                                   daemon->folder) < sizeof daemon->join_file,

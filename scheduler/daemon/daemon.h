@@ -27,6 +27,7 @@ typedef struct tg_daemon_options {
     const char *journal;   /* a folder; NULL: nothing survives the scheduler */
     const char *web;       /* where /metrics and /health are (web.h); NULL: nowhere */
     int64_t lease_ns;      /* 0: 15 s */
+    int64_t stuck_ns;      /* what a job waits for is said after that time; 0: 60 s */
     bool insecure;         /* private networks without keys */
     int alive_fd;          /* leave when its other end is closed; < 0: none */
     bool signals;          /* SIGTERM and SIGINT stop it */

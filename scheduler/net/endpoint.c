@@ -198,8 +198,12 @@ tg_endpoint_own(const char *there, char *out, size_t room, tg_error *err)
     host[bytes] = 0;
     TG_CHECK(getaddrinfo(host, colon + 1, &hints, &found) == 0 && found != NULL, err,
              TG_ERR_NOT_FOUND, "%s: there is no host of this name", host);
-    TG_CHECK(own_address(found, own, sizeof own), err, TG_ERR_IO,
-             "%s: this host has no address to be reached from there", host);
+    bool has_way = false; /* to one of its addresses */
+    for (const struct addrinfo *at = found; at != NULL && !has_way; at = at->ai_next) {
+        has_way = own_address(at, own, sizeof own);
+    }
+    TG_CHECK(has_way, err, TG_ERR_IO, "%s: this host has no address to be reached from there",
+             host);
     v6 = strchr(own, ':') != NULL;
     TG_CHECK((size_t)snprintf(out, room, "tcp://%s%s%s:0", v6 ? "[" : "", own, v6 ? "]" : "") <
                  room,

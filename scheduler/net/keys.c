@@ -205,19 +205,47 @@ typedef struct public_key {
     unsigned roles;
 } public_key;
 
+/* 0: there is none. */
+static unsigned
+role_of(const char *name, size_t bytes)
+{
+    unsigned role = 0;
+    for (size_t i = 0; i < ROLE_COUNT && role == 0; i++) {
+        bool is =
+            strlen(role_names[i].name) == bytes && memcmp(role_names[i].name, name, bytes) == 0;
+        role = is ? role_names[i].role : 0;
+    }
+    return role;
+}
+
+tg_status
+tg_roles_parse(const char *text, unsigned *roles, tg_error *err)
+{
+    tg_status status = TG_OK;
+    const char *at = text;
+    *roles = 0;
+    do {
+        size_t bytes = strcspn(at, ",");
+        unsigned role = role_of(at, bytes);
+        TG_CHECK(role != 0, err, TG_ERR_VALUE, "a role is viewer, client or worker, got '%.80s'",
+                 text);
+        *roles |= role;
+        at += bytes;
+    } while (*at++ == ',');
+out:
+    return status;
+}
+
 static tg_status
 take_public_line(void *ctx, const char *name, const char *value, tg_error *err)
 {
     tg_status status = TG_OK;
     public_key *p = ctx;
-    unsigned role = 0;
     if (strcmp(name, "public-key") == 0) {
         status = take_key(p->key, value, err);
     } else {
         TG_CHECK(strcmp(name, "role") == 0, err, TG_ERR_FORMAT, "a public key has no such line");
-        for (size_t i = 0; i < ROLE_COUNT; i++) {
-            role |= strcmp(role_names[i].name, value) == 0 ? role_names[i].role : 0;
-        }
+        unsigned role = role_of(value, strlen(value));
         TG_CHECK(role != 0, err, TG_ERR_FORMAT, "a role is viewer, client or worker");
         p->roles |= role;
     }

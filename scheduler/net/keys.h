@@ -71,6 +71,8 @@ TG_MUST_USE tg_status tg_join_write(const char *path, const tg_join *join, tg_er
 TG_MUST_USE tg_status tg_key_file_read(const char *path, tg_key_pair *out, tg_error *err);
 TG_MUST_USE tg_status tg_key_file_write(const char *path, const tg_key_pair *pair, tg_error *err);
 
+/* "client", or several: "client,worker". */
+TG_MUST_USE tg_status tg_roles_parse(const char *text, unsigned *roles, tg_error *err);
 /* <folder>/<name>.pub; roles: a set of TG_ROLE_VIEWER, TG_ROLE_CLIENT, TG_ROLE_WORKER. */
 TG_MUST_USE tg_status tg_public_key_write(const char *folder, const char *name, const char *key,
                                           unsigned roles, tg_error *err);

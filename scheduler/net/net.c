@@ -22,7 +22,7 @@
 #include "scheduler/net/data.h"
 #include "scheduler/net/transport.h"
 
-enum { INPROC, ZMQ, TRANSPORTS };
+enum { INPROC, ZMQ, OTHER, TRANSPORTS };
 #define CONTROL_NS ((int64_t)1000000) /* for frames that came in, in one turn */
 #define DATA_NS    ((int64_t)1000000)
 #define ROOM_NS    ((int64_t)1000000) /* a blocked data sender is asked again after this */
@@ -396,12 +396,30 @@ out:
     return status;
 }
 
+static bool
+begins(const char *address, const char *prefix)
+{
+    return strncmp(address, prefix, strlen(prefix)) == 0;
+}
+
+static tg_status
+open_transport(tg_net *net, carrier *c, const tg_transport_user *user, tg_error *err)
+{
+    const tg_transport_scheme *other = net->options.scheme;
+    return c->index == INPROC ? tg_transport_inproc(user, &c->transport, err)
+           : c->index == OTHER
+               ? other->open(other->ctx, user, &c->transport, err)
+               : tg_transport_zmq(user, &net->security, net->options.lease_ns, &c->transport, err);
+}
+
 /* The transport of an address, opened when it is first needed. */
 static tg_status
 carrier_of(tg_net *net, const char *address, carrier **out, tg_error *err)
 {
     tg_status status = TG_OK;
-    carrier *c = &net->carriers[strncmp(address, "inproc://", 9) == 0 ? INPROC : ZMQ];
+    const tg_transport_scheme *other = net->options.scheme;
+    bool others = other != NULL && begins(address, other->prefix);
+    carrier *c = &net->carriers[others ? OTHER : begins(address, "inproc://") ? INPROC : ZMQ];
     tg_transport_user user = { .ctx = c,
                                .frame = carrier_frame,
                                .up = carrier_up,
@@ -411,9 +429,7 @@ carrier_of(tg_net *net, const char *address, carrier **out, tg_error *err)
                                .wake = carrier_wake };
     TG_TRY(check_process(net, err));
     if (c->transport == NULL) {
-        TG_TRY(c->index == INPROC ? tg_transport_inproc(&user, &c->transport, err)
-                                  : tg_transport_zmq(&user, &net->security, net->options.lease_ns,
-                                                     &c->transport, err));
+        TG_TRY(open_transport(net, c, &user, err));
     }
     *out = c;
 out:

@@ -58,11 +58,12 @@ typedef struct tg_net_frame {
 } tg_net_frame;
 
 typedef struct tg_net_options {
-    uint64_t self;                   /* who we are to those who connect; 0: drawn */
-    int64_t lease_ns;                /* 0: 15 s */
-    const tg_net_security *security; /* NULL: no keys, this host only; copied */
-    size_t peers_max;                /* 0: 4096 */
-    size_t peer_bytes_max;           /* 0: 64 MiB */
+    uint64_t self;                     /* who we are to those who connect; 0: drawn */
+    int64_t lease_ns;                  /* 0: 15 s */
+    const tg_net_security *security;   /* NULL: no keys, this host only; copied */
+    const tg_transport_scheme *scheme; /* one more transport for messages; NULL: none */
+    size_t peers_max;                  /* 0: 4096 */
+    size_t peer_bytes_max;             /* 0: 64 MiB */
     void *ctx;
     void (*met)(void *ctx, uint64_t peer, uint64_t self, unsigned roles);
     void (*message)(void *ctx, uint64_t peer, unsigned roles, const tg_message *message);

@@ -295,17 +295,12 @@ is_in_use(const char *path)
     return used;
 }
 
-/* Where the probe reaches a socket that listens everywhere. */
-static void
-reachable(const char *url, char *out, size_t room)
+/* What libzmq makes of "0.0.0.0", "*", "[::]" and names like "0". */
+static bool
+is_every_address(const char *url)
 {
-    const char *port = strrchr(url, ':');
-    bool v4 = strncmp(url, "tcp://0.0.0.0:", 14) == 0, v6 = strncmp(url, "tcp://[::]:", 11) == 0;
-    if (v4 || v6) {
-        (void)snprintf(out, room, "tcp://%s%s", v4 ? "127.0.0.1" : "[::1]", port);
-    } else {
-        (void)snprintf(out, room, "%s", url);
-    }
+    return strncmp(url, "tcp://0.0.0.0:", 14) == 0 || strncmp(url, "tcp://[::]:", 11) == 0 ||
+           strncmp(url, "tcp://[::ffff:0.0.0.0]:", 23) == 0;
 }
 
 /* Connects with a key of nobody, and is content only if that is refused: an error in the set-up of
@@ -319,7 +314,7 @@ probe(const tg_socket_options *options, const char *url, tg_error *err)
     tg_key_pair key = { 0 };
     char text[256] = "";
     uint32_t line = 0;
-    reachable(url, endpoint.url, sizeof endpoint.url);
+    (void)snprintf(endpoint.url, sizeof endpoint.url, "%s", url);
     endpoint.ipv6 = strchr(endpoint.url, '[') != NULL;
     TG_TRY(tg_keys_make(&key, err));
     TG_TRY(open_socket(&nobody, ZMQ_DEALER, &endpoint, options, err));
@@ -388,6 +383,11 @@ tg_socket_listen(tg_socket *socket, const char *address, const tg_socket_options
     TG_TRY(bind_socket(socket, &endpoint, err));
     TG_CHECK(zmq_getsockopt(socket->zmq, ZMQ_LAST_ENDPOINT, url, &bytes) == 0, err, TG_ERR_IO,
              "%s: %s", endpoint.url, zmq_strerror(zmq_errno()));
+    TG_CHECK(!is_every_address(url), err, TG_ERR_VALUE,
+             "%s is every address of this host, and others are to be told one to connect to: give "
+             "that at which they see it, or several; tgscheduler --reachable-from HOST finds it, "
+             "and so does tgworker without --listen",
+             address);
     if (keys) {
         TG_TRY(probe(options, url, err));
         socket->probed = true;

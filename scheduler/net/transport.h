@@ -8,7 +8,8 @@
  *
  *     tg_transport_inproc   endpoints within this process, "inproc://name"
  *     tg_transport_zmq      "ipc://path", "tcp://host:port", with CURVE keys where there are some
- *     the simulator         has its own, and needs nothing of this but tg_route
+ *     tg_transport_scheme   somebody else's, under a scheme of its own: tests have the network of
+ *                           the simulator, which loses (tests/support/net_sim.h)
  *
  * Ownership: a transport is freed by calls->destroy. Frames belong to who hands them over, for the
  * time of the call. Threads: one at a time; only user.wake is called from other threads.
@@ -78,6 +79,14 @@ typedef struct tg_transport_calls {
 struct tg_transport {
     const tg_transport_calls *calls;
 };
+
+/* A transport that a net has besides its own (tg_net_options), for addresses that begin so. `open`
+ * is called at the first of them. The struct outlives the net. */
+typedef struct tg_transport_scheme {
+    const char *prefix; /* "sim://" */
+    void *ctx;
+    tg_status (*open)(void *ctx, const tg_transport_user *user, tg_transport **out, tg_error *err);
+} tg_transport_scheme;
 
 TG_MUST_USE tg_status tg_transport_inproc(const tg_transport_user *user, tg_transport **out,
                                           tg_error *err);

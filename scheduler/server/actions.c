@@ -75,6 +75,25 @@ act_on_worker(tg_server *server, const tg_sched_action *a)
     }
 }
 
+/* For its client, for who asks, and for the log. */
+static void
+tell_stuck(tg_server *server, tg__order *order, const char *text)
+{
+    const tg_server_callbacks *call = &server->options.callbacks;
+    tg_sched_progress is = { 0 };
+    (void)tg_sched_progress_of(server->sched, order->id, &is);
+    tg__server_text_free(order->stuck);
+    order->stuck = tg__server_text(text);
+    order->stuck_ended = is.ended;
+    if (order->client != 0) {
+        tg__server_send(server, order->client,
+                        &(tg_message){ .kind = TG_MESSAGE_STUCK, .job = order->id, .text = text });
+    }
+    if (call->stuck != NULL) {
+        call->stuck(call->ctx, order->label, text);
+    }
+}
+
 static void
 act_on_order(tg_server *server, const tg_sched_action *a)
 {
@@ -83,10 +102,8 @@ act_on_order(tg_server *server, const tg_sched_action *a)
         tg__order_finish(server, order, a->code, a->message);
     } else if (order != NULL && a->kind == TG_ACTION_DROPPED) {
         tg__order_over(server, order);
-    } else if (order != NULL && a->kind == TG_ACTION_STUCK && order->client != 0) {
-        tg__server_send(
-            server, order->client,
-            &(tg_message){ .kind = TG_MESSAGE_STUCK, .job = a->job, .text = a->message });
+    } else if (order != NULL && a->kind == TG_ACTION_STUCK) {
+        tell_stuck(server, order, a->message != NULL ? a->message : "no task has ended for long");
     }
 }
 

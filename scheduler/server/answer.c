@@ -72,6 +72,8 @@ status_job(const tg_server *server, const tg__order *order, tg_text *out)
                 ", \"retries\": %" PRIu64 ", \"deaths\": %" PRIu64 ", \"error\": ",
                 is.tasks, is.ended, is.running, is.retries, is.deaths);
     tg_text_json(out, order->text);
+    tg_text_add(out, ", \"stuck\": ");
+    tg_text_json(out, !order->finished && is.ended == order->stuck_ended ? order->stuck : NULL);
     tg_text_add(out, "}");
 }
 

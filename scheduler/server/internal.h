@@ -53,6 +53,8 @@ typedef struct tg__order {
     bool finished;
     tg_status code; /* of FINISHED */
     char *text;
+    char *stuck; /* NULL, or what was waited for when so many tasks had ended */
+    uint32_t stuck_ended;
     double priority;
     unsigned char *plan;
     size_t plan_bytes, plan_received;

@@ -63,6 +63,7 @@ tg__order_free(tg_server *server, tg__order *order)
     }
     free_plan(order);
     tg__server_text_free(order->text);
+    tg__server_text_free(order->stuck);
     tg_free(NULL, order, sizeof *order);
 }
 

@@ -77,6 +77,9 @@ typedef struct tg_server_callbacks {
     void (*dropped)(void *ctx, uint64_t job);
     /* A record for the journal; NULL: there is none. */
     void (*record)(void *ctx, const void *bytes, size_t count);
+    /* No task of a job, known to tools by this number, has ended for long, and why; NULL: whoever
+     * asks is told. */
+    void (*stuck)(void *ctx, uint64_t label, const char *text);
     /* The public key that a peer came with, "" where none was asked for; valid during the call.
      * NULL: nobody needs one. */
     const char *(*key)(void *ctx, uint64_t peer);

@@ -257,10 +257,12 @@ out:
 static void
 fail_job(tg_sched *sched, tg__job *job, const tg_sched_event *event)
 {
-    char text[900];
-    (void)snprintf(text, sizeof text, "%s (task %" PRIu32 " of stage %u, on worker %" PRIu64 ")",
-                   event->message != NULL ? event->message : tg_status_text(event->code),
-                   event->task, job->spec.stage[event->task], event->worker);
+    char where[100], text[sizeof((tg_error *)NULL)->message];
+    int bytes =
+        snprintf(where, sizeof where, " (task %" PRIu32 " of stage %u, on worker %" PRIu64 ")",
+                 event->task, job->spec.stage[event->task], event->worker);
+    (void)snprintf(text, sizeof text, "%.*s%s", (int)sizeof text - 1 - bytes,
+                   event->message != NULL ? event->message : tg_status_text(event->code), where);
     tg__job_abort(sched, job, event->code, text);
 }
 

@@ -117,6 +117,44 @@ def own_address():
     return address
 
 
+NAMES = r"""
+/* The name "127.0.0.2_127.0.0.1" has these two addresses. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+int
+getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+            struct addrinfo **found)
+{
+    int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+        dlsym(RTLD_NEXT, "getaddrinfo");
+    char first[64];
+    const char *second = name != NULL ? strchr(name, '_') : NULL;
+    if (second == NULL) {
+        return next(name, port, hints, found);
+    }
+    snprintf(first, sizeof first, "%.*s", (int)(second - name), name);
+    int failed = next(first, port, hints, found);
+    return failed != 0 ? failed : next(second + 1, port, hints, &(*found)->ai_next);
+}
+"""
+
+
+@pytest.fixture
+def names(home):
+    """Programs know names with two addresses."""
+    compiler = os.environ.get("CC") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no compiler")
+    source, library = home.path / "names.c", home.path / "names.so"
+    source.write_text(NAMES)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    home.env["LD_PRELOAD"] = str(library)
+
+
 @pytest.fixture
 def job(home):
     """The program of docs/cluster.md, in the home's own folder of programs."""

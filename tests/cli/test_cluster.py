@@ -8,6 +8,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,24 @@ def program(home, name, text):
     (folder / name).chmod(0o700)
     if not home.env["PATH"].startswith(str(folder)):
         home.env["PATH"] = f"{folder}:{home.env['PATH']}"
+
+
+def test_a_job_that_does_not_go_on_says_why(home):
+    """In the log, in a file with the whole state, in tg status, and where it was asked for."""
+    scheduler = home.start("tgscheduler", "--stuck", 1, ready="listening at")
+    home.worker("--name", "one", "--allow-python", sys.executable)
+    program = ("import sys, time; from tilegraph.distributed import Client\n"
+               "with Client(sys.argv[1]) as client: client.submit(time.sleep, 5).result(60)\n")
+    run = home.start(sys.executable, "-c", program, home.join)
+    home.wait_for(lambda: "does not go on" in scheduler.log())
+    assert re.search(r"job 1 does not go on: no task has ended for \d+ ms: task 0 of stage 0 is "
+                     r"assigned to worker \d+.*; the state is in \S+/stuck.json", scheduler.log())
+    state = home.join.parent / "stuck.json"
+    assert json.loads(state.read_text())["server"]["jobs"] and state.stat().st_mode & 0o77 == 0
+    assert "no task has ended for" in home.tg("status")
+    assert run.wait(60) == 0
+    assert run.log().count("a computation on the cluster does not go on: no task has ended") >= 1
+    assert "no task has ended" not in home.tg("status")
 
 
 # --- looking at a cluster -----------------------------------------------------------------------
@@ -156,6 +175,25 @@ def test_doctor_tries_the_ports_of_workers(home):
     text = next(line for line in result.stdout.splitlines() if "ports" in line)
     assert text.startswith("fault") and "worker \"dead\" cannot be reached at tcp://127" in text
     assert "Connection refused" in text and "--listen tcp://ADDRESS:PORT" in text
+
+
+def test_doctor_tries_all_addresses_of_a_name(home, names):
+    def ports(name):
+        return visit(home, "--cluster", f"tcp://{name}:{port}", code=1)["ports"]
+
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+        for name in ("127.0.0.1_127.0.0.2", "127.0.0.2_127.0.0.1"):
+            verdict, text = ports(name)
+            assert verdict == "warning", text
+            assert f"tcp://{name}:{port}: some addresses of this name do not answer" in text
+            assert text.endswith("give the one that does: 127.0.0.1")
+        for name in ("127.0.0.2_224.0.0.1", "224.0.0.1_127.0.0.2"):
+            last = name.split("_")[1]
+            with pytest.raises(OSError) as said:
+                socket.create_connection((last, port), timeout=2)
+            assert ports(name)[0] == "fault"
+            assert f"cannot be reached: {said.value.strerror}: does" in ports(name)[1]
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no tmpfs")

@@ -77,6 +77,12 @@ def test_reachable_from(home):
     fails(home, "tgscheduler", "--reachable-from", "a", "--listen", "b", code=2)
 
 
+def test_reachable_from_a_name_with_several_addresses(home, names):
+    """There may be no way to the first."""
+    _, address = home.scheduler("--reachable-from", "255.255.255.255_127.0.0.1")
+    assert address.startswith("tcp://127.0.0.1:")
+
+
 def test_lifetime_with_a_unit(home):
     home.scheduler()
     worker = home.worker("--lifetime", "500 ms")
@@ -186,6 +192,27 @@ def test_all_addresses_of_a_join_file_are_tried(home):
 def test_wrong_address_to_listen_at(home, address, words):
     text = fails(home, "tgscheduler", "--listen", address)
     assert all(word in text for word in words), text
+
+
+EVERYWHERE = ["0.0.0.0", "*", "[::]", "0", "[::ffff:0.0.0.0]"]
+
+
+def is_told(text, host):
+    assert f"tcp://{host}:0 is every address of this host" in text
+    assert "give that at which they see it" in text
+    assert "tgscheduler --reachable-from HOST" in text and "tgworker without --listen" in text
+
+
+@pytest.mark.parametrize("host", EVERYWHERE)
+def test_every_address_is_none_to_write_into_a_join_file(home, host):
+    is_told(fails(home, "tgscheduler", "--listen", f"tcp://{host}:0"), host)
+    assert not home.join.exists()
+
+
+def test_every_address_is_none_to_fetch_tiles_from(home, own_address):
+    home.scheduler("--listen", f"tcp://{own_address}:0")
+    for host in EVERYWHERE:
+        is_told(fails(home, "tgworker", "--listen", f"tcp://{host}:0"), host)
 
 
 @pytest.mark.parametrize("address, words", [

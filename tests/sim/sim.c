@@ -12,6 +12,14 @@ enum { LINES = 100 };
 #define SECOND ((int64_t)1000000000)
 
 void
+sim_note(sim_world *w, const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) { /* FNV-1a */
+        w->result->digest = (w->result->digest ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3;
+    }
+}
+
+void
 sim_trace(sim_world *w, const char *format, ...)
 {
     va_list args;
@@ -19,6 +27,8 @@ sim_trace(sim_world *w, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    sim_note(w, &w->now, sizeof w->now);
+    sim_note(w, text, strlen(text));
     (void)snprintf(w->lines[w->line_count++ % LINES], sizeof *w->lines, "%10.6f %s",
                    (double)w->now / 1e9, text);
     if (w->options->trace) {
@@ -111,7 +121,7 @@ sim_after(sim_world *w, int64_t delay, sim_action *act)
 int64_t
 sim_delay(sim_world *w)
 {
-    return 1 + (int64_t)(sim_unit(&w->rng) * (double)w->options->delay_ns);
+    return net_delay(&w->rng, w->options->delay_ns);
 }
 
 void
@@ -141,9 +151,9 @@ draw_server(sim_world *w, const sim_options *o)
         server->sched = (tg_sched_options){
             .lease_ns = SECOND * 3 / 2,
             .stuck_ns = 10 * SECOND,
-            .straggler_least = sim_chance(&w->rng, 0.8) ? SECOND / 5 : -1,
-            .credit_tasks = 1 + sim_below(&w->rng, 16),
-            .credit_ns = 1 + (int64_t)sim_below(&w->rng, 200000000),
+            .straggler_least = pcg_chance(&w->rng, 0.8) ? SECOND / 5 : -1,
+            .credit_tasks = 1 + pcg_below(&w->rng, 16),
+            .credit_ns = 1 + (int64_t)pcg_below(&w->rng, 200000000),
         };
     }
 }
@@ -158,7 +168,7 @@ create(sim_world *w, const sim_options *o, sim_result *result)
     w->result = result;
     w->rng.state = o->seed * 2 + 1;
     w->wall_rng.state = o->seed * 2 + 7;
-    (void)sim_u32(&w->rng);
+    (void)pcg_u32(&w->rng);
     w->lines = calloc(LINES, sizeof *w->lines);
     w->host_count = o->workers + (o->check ? 4 : 0);
     w->host = calloc(w->host_count, sizeof *w->host);
@@ -171,7 +181,7 @@ create(sim_world *w, const sim_options *o, sim_result *result)
         ok = sim_job_make(w, &w->job[j], j);
         largest = w->job[j].peak_bytes > largest ? w->job[j].peak_bytes : largest;
         sim_event *e =
-            sim_after(w, o->check ? (int64_t)(sim_unit(&w->rng) * 3e9) : 10000000, sim_job_due);
+            sim_after(w, o->check ? (int64_t)(pcg_unit(&w->rng) * 3e9) : 10000000, sim_job_due);
         e->job = j;
     }
     w->memory_bytes = o->memory > 0 ? (int64_t)(o->memory * (double)largest) : (int64_t)1 << 50;

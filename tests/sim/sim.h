@@ -82,6 +82,7 @@ typedef struct sim_result {
     int64_t virtual_ns, work_ns; /* until the last job ended; of all tasks that count */
     uint32_t threads;            /* at the start */
     uint64_t steps, agent_steps, deaths, tasks;
+    uint64_t digest; /* of all that happened, when, and of the values of all results */
 } sim_result;
 
 /* The options that a seed stands for: a subset of faults, each with its own rate. */

@@ -62,10 +62,10 @@ submit(sim_world *w, sim_job *job)
         &(tg_message){ .kind = TG_MESSAGE_SUBMIT, .job = job->id, .priority = job->priority });
     job->life = SIM_SENT;
     job->finished = false;
-    if (!job->submitted && sim_chance(&w->rng, w->options->cancel)) {
-        sim_event *later = sim_after(w, (int64_t)(sim_unit(&w->rng) * 2e9), cancel);
+    if (!job->submitted && pcg_chance(&w->rng, w->options->cancel)) {
+        sim_event *later = sim_after(w, (int64_t)(pcg_unit(&w->rng) * 2e9), cancel);
         later->job = (uint32_t)(job - w->job);
-        later->flag = sim_chance(&w->rng, 0.4);
+        later->flag = pcg_chance(&w->rng, 0.4);
     }
     job->submitted = true;
 }
@@ -165,6 +165,7 @@ client_fetch(sim_world *w, sim_event *e)
         if (value != job->value[t] || job->handed[t] == 2) {
             sim_fail(w, "job %u: result %u is wrong, or came twice", e->job + 1, t);
         }
+        sim_trace(w, "job %u: result %u is %016llx", e->job + 1, t, (unsigned long long)value);
         job->handed[t] = 2;
         job->results_handed++;
         say_handed(w, job, t);
@@ -321,7 +322,7 @@ sim_clients_dial(sim_world *w)
 {
     for (uint32_t c = 0; c < w->client_count; c++) {
         bool first = w->epoch == 1;
-        sim_event *e = sim_after(w, first ? 1 : (int64_t)(sim_unit(&w->rng) * 5e8), attach);
+        sim_event *e = sim_after(w, first ? 1 : (int64_t)(pcg_unit(&w->rng) * 5e8), attach);
         e->task = c;
         e->epoch = w->epoch;
     }

@@ -7,26 +7,26 @@
 
 /* Every second fault on average, each with a rate between a tenth of and ten times the usual. */
 static double
-draw(sim_rng *rng, double usual)
+draw(pcg *rng, double usual)
 {
-    bool on = sim_chance(rng, 0.5);
-    double rate = usual * pow(10, 2 * sim_unit(rng) - 1);
+    bool on = pcg_chance(rng, 0.5);
+    double rate = usual * pow(10, 2 * pcg_unit(rng) - 1);
     return on ? rate : 0;
 }
 
 sim_options
 sim_draw(uint64_t seed)
 {
-    sim_rng rng = { seed * 2 + 12345 };
+    pcg rng = { seed * 2 + 12345 };
     sim_options o = { .seed = seed, .check = true };
-    (void)sim_u32(&rng);
-    (void)sim_u32(&rng);
-    o.workers = 1 + sim_below(&rng, 8);
-    o.threads_max = 1 + sim_below(&rng, 4);
-    o.jobs = 1 + sim_below(&rng, 4);
-    o.tasks_max = 20 + sim_below(&rng, 180);
-    o.delay_ns = (int64_t)(1e5 * pow(10, 2.5 * sim_unit(&rng)));
-    o.batch_ns = sim_below(&rng, 20000000);
+    (void)pcg_u32(&rng);
+    (void)pcg_u32(&rng);
+    o.workers = 1 + pcg_below(&rng, 8);
+    o.threads_max = 1 + pcg_below(&rng, 4);
+    o.jobs = 1 + pcg_below(&rng, 4);
+    o.tasks_max = 20 + pcg_below(&rng, 180);
+    o.delay_ns = (int64_t)(1e5 * pow(10, 2.5 * pcg_unit(&rng)));
+    o.batch_ns = pcg_below(&rng, 20000000);
     o.crash = draw(&rng, 0.3);
     o.cut = draw(&rng, 0.2);
     o.stall = draw(&rng, 0.5);
@@ -38,22 +38,22 @@ sim_draw(uint64_t seed)
     o.silent = draw(&rng, 0.1);
     o.rot = fmin(draw(&rng, 0.03), 0.3);
     o.peer = fmin(draw(&rng, 0.03), 0.2);
-    o.restart = sim_unit(&rng);
+    o.restart = pcg_unit(&rng);
     o.flaky = fmin(draw(&rng, 0.01), 0.1);
     o.poison = fmin(draw(&rng, 0.1), 0.5);
     o.fatal = fmin(draw(&rng, 0.05), 0.3);
     o.cancel = fmin(draw(&rng, 0.1), 0.5);
-    o.persist = sim_unit(&rng);
-    o.memory = sim_chance(&rng, 0.7) ? pow(10, sim_unit(&rng)) : 0;
-    o.spill = sim_chance(&rng, 0.85);
-    o.harsh = sim_chance(&rng, 0.3);
-    o.safety_ns = (int64_t)1000000000 * (2 + sim_below(&rng, 8));
+    o.persist = pcg_unit(&rng);
+    o.memory = pcg_chance(&rng, 0.7) ? pow(10, pcg_unit(&rng)) : 0;
+    o.spill = pcg_chance(&rng, 0.85);
+    o.harsh = pcg_chance(&rng, 0.3);
+    o.safety_ns = (int64_t)1000000000 * (2 + pcg_below(&rng, 8));
     o.down = draw(&rng, 0.15);
     o.hang = draw(&rng, 0.1);
     o.jump = draw(&rng, 1);
-    o.journal = sim_chance(&rng, 0.7);
-    o.torn = sim_unit(&rng) * 0.5;
-    o.grace_ns = (int64_t)(2e8 + sim_unit(&rng) * 1e9);
+    o.journal = pcg_chance(&rng, 0.7);
+    o.torn = pcg_unit(&rng) * 0.5;
+    o.grace_ns = (int64_t)(2e8 + pcg_unit(&rng) * 1e9);
     return o;
 }
 
@@ -116,8 +116,8 @@ sim_crash(sim_world *w, sim_host *host, bool silent)
     sim_unlucky(w, host->number);
     sim_trace(w, "worker %u is no more%s", (unsigned)host->id, silent ? ", silently" : "");
     sim_worker_stop(w, host);
-    if (w->quiet || sim_chance(&w->rng, w->options->restart)) {
-        restart(w, host, (int64_t)(sim_unit(&w->rng) * 1e9));
+    if (w->quiet || pcg_chance(&w->rng, w->options->restart)) {
+        restart(w, host, (int64_t)(pcg_unit(&w->rng) * 1e9));
     }
 }
 
@@ -128,28 +128,26 @@ sim_crash(sim_world *w, sim_host *host, bool silent)
 static int64_t
 while_ns(sim_world *w)
 {
-    return (int64_t)(5e7 * pow(10, 2 * sim_unit(&w->rng)));
+    return (int64_t)(5e7 * pow(10, 2 * pcg_unit(&w->rng)));
 }
 
 /* The connection breaks, and what was under way is lost; some time later there is another. */
 static void
 cut(sim_world *w, sim_host *host)
 {
-    int64_t until = w->now + while_ns(w) / 4;
-    host->cuts++;
-    host->hole_until = until > host->hole_until ? until : host->hole_until;
+    net_line_cut(&host->line, w->now + while_ns(w) / 4);
 }
 
 static void
 crash(sim_world *w, sim_host *host)
 {
-    sim_crash(w, host, sim_chance(&w->rng, w->options->silent));
+    sim_crash(w, host, pcg_chance(&w->rng, w->options->silent));
 }
 
 static void
 stall(sim_world *w, sim_host *host)
 {
-    host->stalled_until = w->now + while_ns(w);
+    host->line.stalled_until = w->now + while_ns(w);
 }
 
 static void
@@ -216,7 +214,7 @@ static void next_strike(sim_world *w, uint32_t kind);
 static void
 struck(sim_world *w, sim_event *e)
 {
-    uint32_t from = sim_below(&w->rng, w->host_count);
+    uint32_t from = pcg_below(&w->rng, w->host_count);
     sim_host *host = NULL;
     for (uint32_t i = 0; host == NULL && i < w->host_count; i++) {
         sim_host *h = &w->host[(from + i) % w->host_count];
@@ -237,7 +235,7 @@ next_strike(sim_world *w, uint32_t kind)
     const double rates[STRIKES] = { o->crash, o->cut,  o->stall, o->pause, o->drain,
                                     o->full,  o->join, o->down,  o->hang };
     if (rates[kind] > 0) {
-        double wait = -log(1 - sim_unit(&w->rng)) / rates[kind];
+        double wait = -log(1 - pcg_unit(&w->rng)) / rates[kind];
         sim_event *e = sim_after(w, (int64_t)(fmin(wait, 1e6) * 1e9), struck);
         e->task = kind;
     }
@@ -250,12 +248,12 @@ jumped(sim_world *w, sim_event *e)
 {
     tg_text status = { 0 };
     (void)e;
-    w->wall_ns += (int64_t)((sim_unit(&w->wall_rng) - 0.5) * 2 * 86400e9);
+    w->wall_ns += (int64_t)((pcg_unit(&w->wall_rng) - 0.5) * 2 * 86400e9);
     (void)sim_sched_answer(w, "status", &status);
     tg_text_fini(&status);
     if (!w->quiet) {
         sim_event *next = sim_after(
-            w, (int64_t)(-log(1 - sim_unit(&w->wall_rng)) / w->options->jump * 1e9), jumped);
+            w, (int64_t)(-log(1 - pcg_unit(&w->wall_rng)) / w->options->jump * 1e9), jumped);
         (void)next;
     }
 }
@@ -304,7 +302,7 @@ sim_faults_end(sim_world *w)
             restart(w, host, 1);
         } else {
             host->disk_full = false;
-            host->hole_until = 0;
+            host->line.hole_until = 0;
             if (host->memory_bytes <
                 w->memory_bytes) { /* or there might never be one that is large enough */
                 drain(w, host);

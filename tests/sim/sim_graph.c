@@ -1,38 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Random numbers, and random work: layered graphs as images make them, and their serial results. */
+/* Random work: layered graphs as images make them, and their serial results. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/world.h"
-
-/* PCG-XSH-RR of M. E. O'Neill, with a fixed stream. */
-uint32_t
-sim_u32(sim_rng *rng)
-{
-    uint64_t old = rng->state;
-    rng->state = old * 6364136223846793005u + 1442695040888963407u;
-    uint32_t x = (uint32_t)(((old >> 18) ^ old) >> 27);
-    uint32_t r = (uint32_t)(old >> 59);
-    return (x >> r) | (x << ((32 - r) & 31));
-}
-
-uint32_t
-sim_below(sim_rng *rng, uint32_t n)
-{
-    return n == 0 ? 0 : (uint32_t)(((uint64_t)sim_u32(rng) * n) >> 32);
-}
-
-double
-sim_unit(sim_rng *rng)
-{
-    return sim_u32(rng) / 4294967296.0;
-}
-
-bool
-sim_chance(sim_rng *rng, double p)
-{
-    return sim_unit(rng) < p;
-}
 
 static uint64_t
 mix(uint64_t a, uint64_t b)
@@ -71,7 +42,7 @@ add_tile(sim_world *w, sim_job *job, shape *s, uint32_t stage, uint32_t i, int r
     uint32_t preds[64], count = 0;
     uint32_t from = sum ? 0 : i > (uint32_t)reach ? i - (uint32_t)reach : 0;
     uint32_t to = sum || i + (uint32_t)reach >= s->width ? s->width - 1 : i + (uint32_t)reach;
-    uint32_t below = stage == 0 ? 0 : stage - 1 - sim_below(&w->rng, stage > 1 ? 2 : 1);
+    uint32_t below = stage == 0 ? 0 : stage - 1 - pcg_below(&w->rng, stage > 1 ? 2 : 1);
     for (uint32_t k = from; stage > 0 && k <= to && count < 64; k++) {
         if (s->id[below * s->width + k] != UINT32_MAX) {
             preds[count++] = s->id[below * s->width + k];
@@ -89,7 +60,7 @@ static bool
 sweep(sim_world *w, sim_job *job, shape *s)
 {
     bool ok = true;
-    uint32_t lag = 1 + sim_below(&w->rng, 3);
+    uint32_t lag = 1 + pcg_below(&w->rng, 3);
     for (uint32_t i = 0; ok && i < s->width + lag * s->stages; i++) {
         for (uint32_t stage = 0; ok && stage < s->stages && i >= stage * lag; stage++) {
             if (i - stage * lag < s->width) {
@@ -97,7 +68,7 @@ sweep(sim_world *w, sim_job *job, shape *s)
             }
         }
     }
-    if (ok && !w->options->flat && sim_chance(&w->rng, 0.4)) { /* a reduction of the last stage */
+    if (ok && !w->options->flat && pcg_chance(&w->rng, 0.4)) { /* a reduction of the last stage */
         shape one = { .stages = s->stages + 1, .width = s->width, .id = s->id };
         ok = add_tile(w, job, &one, s->stages, 0, 0, true);
         job->stage_count++;
@@ -111,17 +82,17 @@ draw_faults(sim_world *w, sim_job *job)
     const sim_options *o = w->options;
     uint32_t count = job->tasks.count;
     job->poison = job->fatal = UINT32_MAX;
-    if (sim_chance(&w->rng, o->poison)) {
-        job->poison = sim_below(&w->rng, count);
-        job->poison_lives = sim_chance(&w->rng, 0.5) ? UINT32_MAX : 1 + sim_below(&w->rng, 4);
+    if (pcg_chance(&w->rng, o->poison)) {
+        job->poison = pcg_below(&w->rng, count);
+        job->poison_lives = pcg_chance(&w->rng, 0.5) ? UINT32_MAX : 1 + pcg_below(&w->rng, 4);
     }
-    if (sim_chance(&w->rng, o->fatal)) {
-        job->fatal = sim_below(&w->rng, count);
+    if (pcg_chance(&w->rng, o->fatal)) {
+        job->fatal = pcg_below(&w->rng, count);
     }
     for (uint32_t t = 0; t < count; t++) {
-        job->task_ns[t] = o->task_ns != 0 ? o->task_ns : 1000000 + sim_below(&w->rng, 40000000);
+        job->task_ns[t] = o->task_ns != 0 ? o->task_ns : 1000000 + pcg_below(&w->rng, 40000000);
         job->fails_left[t] =
-            sim_chance(&w->rng, o->flaky) ? (uint8_t)(1 + sim_below(&w->rng, 3)) : 0;
+            pcg_chance(&w->rng, o->flaky) ? (uint8_t)(1 + pcg_below(&w->rng, 3)) : 0;
         job->value[t] = sim_value(job, t, serial, job->value);
         job->results += job->kept[job->stage[t]];
     }
@@ -133,13 +104,13 @@ draw_sizes(sim_world *w, sim_job *job)
 {
     const tg_tasks *g = &job->tasks;
     for (uint32_t s = 0; s < job->stage_count; s++) {
-        job->out_bytes[s] = 10 + sim_below(&w->rng, 100);
-        job->need_bytes[s] = job->out_bytes[s] + sim_below(&w->rng, 100);
+        job->out_bytes[s] = 10 + pcg_below(&w->rng, 100);
+        job->need_bytes[s] = job->out_bytes[s] + pcg_below(&w->rng, 100);
     }
     for (uint32_t t = 0; t < g->count; t++) {
         uint32_t stage = job->stage[t];
         int64_t alone = job->need_bytes[stage];
-        job->bytes[t] = job->out_bytes[stage] - sim_below(&w->rng, 10);
+        job->bytes[t] = job->out_bytes[stage] - pcg_below(&w->rng, 10);
         for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
             alone += job->out_bytes[job->stage[g->preds[e]]];
         }
@@ -150,9 +121,9 @@ draw_sizes(sim_world *w, sim_job *job)
 bool
 sim_job_make(sim_world *w, sim_job *job, uint32_t index)
 {
-    uint32_t stages = w->options->flat ? 1 : 1 + sim_below(&w->rng, 4);
+    uint32_t stages = w->options->flat ? 1 : 1 + pcg_below(&w->rng, 4);
     uint32_t width = w->options->flat ? w->options->tasks_max
-                                      : 1 + sim_below(&w->rng, w->options->tasks_max / stages);
+                                      : 1 + pcg_below(&w->rng, w->options->tasks_max / stages);
     uint32_t most = stages * width + 1;
     shape s = { .stages = stages, .width = width };
     s.id = malloc((size_t)(stages + 1) * width * sizeof *s.id);
@@ -172,18 +143,18 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
     job->unlucky = calloc(most, 1);
     job->alone = calloc(most, sizeof *job->alone);
     job->offer = calloc(most, sizeof *job->offer);
-    job->priority = (double)sim_below(&w->rng, 3) - 1;
+    job->priority = (double)pcg_below(&w->rng, 3) - 1;
     job->out_bytes = calloc(stages + 1, sizeof *job->out_bytes);
     job->need_bytes = calloc(stages + 1, sizeof *job->need_bytes);
     job->bytes = calloc(most, sizeof *job->bytes);
-    job->persist = sim_chance(&w->rng, w->options->persist);
+    job->persist = pcg_chance(&w->rng, w->options->persist);
     tg_tasks_init(&job->tasks);
     bool ok = sweep(w, job, &s) && tg_tasks_freeze(&job->tasks, NULL) == TG_OK;
     free(s.id);
     for (uint32_t k = 0; k < job->stage_count; k++) {
         /* Mostly the last stage; else it goes to a store, and the job keeps nothing. */
         job->kept[k] =
-            !w->options->flat && sim_chance(&w->rng, k + 1 == job->stage_count ? 0.7 : 0.15);
+            !w->options->flat && pcg_chance(&w->rng, k + 1 == job->stage_count ? 0.7 : 0.15);
         job->stored[k] = !job->kept[k] && (k + 1 == job->stage_count || k % 3 == 1);
     }
     draw_sizes(w, job);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The network: links between each worker and the scheduler over something that loses. What is under
- * way when a connection is cut is gone without a sign, and so is all until it is back; else frames
- * come in order, each after a delay. The harsh network loses frames at any time, doubles them, and
- * lets one overtake another.
+ * The network: links between each worker and the scheduler over something that loses, as
+ * tests/support/net_model.h says; cuts and stalls are faults (sim_fault.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,24 +43,16 @@ make_link(sim_world *w, uint64_t self, uint64_t peer)
 static void
 put(sim_world *w, sim_host *host, uint64_t id, bool up, const void *frame, size_t bytes)
 {
-    bool harsh = w->options->harsh && !w->quiet;
-    int copies = harsh && sim_chance(&w->rng, 0.05) ? 2 : 1;
-    bool lost = w->now < host->hole_until || (harsh && sim_chance(&w->rng, 0.03));
-    for (int i = 0; !lost && i < copies; i++) {
-        int64_t *last = up ? &host->from_last : &host->to_last;
-        sim_event *e = sim_after(w, sim_delay(w), up ? to_scheduler : to_worker);
-        e->at = e->at > host->stalled_until ? e->at : host->stalled_until;
-        if (harsh && sim_chance(&w->rng, 0.1)) {
-            e->at += sim_delay(w) * 4; /* others overtake it */
-        } else {
-            e->at = e->at > *last ? e->at : *last;
-            *last = e->at;
-        }
+    net_model model = { .delay_ns = w->options->delay_ns, .harsh = w->options->harsh && !w->quiet };
+    int64_t at[NET_COPIES_MAX];
+    int copies = net_line_carry(&host->line, &model, &w->rng, w->now, up ? NET_UP : NET_DOWN, at);
+    for (int i = 0; i < copies; i++) {
+        sim_event *e = sim_after(w, at[i] - w->now, up ? to_scheduler : to_worker);
         e->peer = id;
         e->epoch = w->epoch; /* a connection ends with the process at its end */
         e->at_sched = up;
         e->job = (uint32_t)(host - w->host);
-        e->task = host->cuts;
+        e->task = host->line.cuts;
         if (!up) {
             e->host = e->job;
             e->id = sim_session_of(w, id)->id;
@@ -211,7 +201,7 @@ to_worker(sim_world *w, sim_event *e)
     size_t bytes = 0;
     tg_error err = { 0 };
     bool lives = true;
-    if (e->task != host->cuts) {
+    if (e->task != host->line.cuts) {
         return;
     }
     if (tg_link_receive(host->link, w->now, e->frame, e->frame_bytes, &news, &payload, &bytes,
@@ -382,7 +372,7 @@ to_scheduler(sim_world *w, sim_event *e)
     size_t bytes = 0;
     tg_error err = { 0 };
     sim_session *session =
-        w->listening && e->task == w->host[e->job].cuts ? find_session(w, e) : NULL;
+        w->listening && e->task == w->host[e->job].line.cuts ? find_session(w, e) : NULL;
     if (session == NULL) {
         return;
     }

@@ -258,8 +258,8 @@ come_back(sim_world *w, sim_event *e)
 static void
 tear(sim_world *w)
 {
-    if (sim_chance(&w->rng, w->options->torn)) {
-        size_t lost = sim_below(&w->rng, 300);
+    if (pcg_chance(&w->rng, w->options->torn)) {
+        size_t lost = pcg_below(&w->rng, 300);
         w->journal_bytes -= lost < w->journal_bytes ? lost : w->journal_bytes;
     }
 }
@@ -277,7 +277,7 @@ sim_sched_crash(sim_world *w)
     for (uint32_t j = 0; j < w->job_count; j++) {
         memset(w->job[j].alone, 0, w->job[j].tasks.count * sizeof *w->job[j].alone);
     }
-    sim_event *e = sim_after(w, 1 + (int64_t)(sim_unit(&w->rng) * 1e9), come_back);
+    sim_event *e = sim_after(w, 1 + (int64_t)(pcg_unit(&w->rng) * 1e9), come_back);
     e->epoch = w->epoch;
 }
 

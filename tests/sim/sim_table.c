@@ -109,7 +109,7 @@ forget(sim_world *w, sim_host *host, sim_part *part, uint32_t t, bool memory)
 static int64_t
 disk_time(sim_world *w)
 {
-    return 1 + (int64_t)sim_below(&w->rng, 5000000);
+    return 1 + (int64_t)pcg_below(&w->rng, 5000000);
 }
 
 static void
@@ -161,7 +161,7 @@ loaded(sim_world *w, sim_event *e)
 {
     sim_host *host = &w->host[e->host];
     sim_part *part = &host->part[e->job];
-    bool rots = !w->quiet && sim_chance(&w->rng, w->options->rot);
+    bool rots = !w->quiet && pcg_chance(&w->rng, w->options->rot);
     part->tile[e->task] &= (uint8_t)~SIM_LOADING;
     host->used_bytes -= part->job->bytes[e->task];
     if (!rots && !part->dropped) {
@@ -301,7 +301,7 @@ static void
 fetch_asked(sim_world *w, sim_event *e)
 {
     const sim_host *holder = sim_host_of(w, e->peer);
-    bool reached = w->quiet || !sim_chance(&w->rng, w->options->peer), wait = false;
+    bool reached = w->quiet || !pcg_chance(&w->rng, w->options->peer), wait = false;
     uint64_t value = 0;
     if (holder != NULL && holder->paused_until > w->now) {
         ask_again(w, e, holder->paused_until - w->now);

@@ -323,14 +323,15 @@ sim_worker_start(sim_world *w, sim_host *host)
 {
     host->id = ++w->next_worker;
     host->draining = host->disk_full = false;
-    host->slow = !w->quiet && sim_chance(&w->rng, w->options->slow) ? 20 : 1;
-    host->threads = 1 + sim_below(&w->rng, w->options->threads_max);
+    host->slow = !w->quiet && pcg_chance(&w->rng, w->options->slow) ? 20 : 1;
+    host->threads = 1 + pcg_below(&w->rng, w->options->threads_max);
     host->memory_bytes = w->memory_bytes;
-    if (!w->quiet && w->options->memory > 0 && !sim_chance(&w->rng, 0.8)) {
+    if (!w->quiet && w->options->memory > 0 && !pcg_chance(&w->rng, 0.8)) {
         host->memory_bytes = w->memory_bytes / 2; /* too little for some jobs, perhaps */
     }
-    host->paused_until = host->stalled_until = 0;
-    host->to_last = host->from_last = w->now;
+    host->paused_until = 0;
+    /* A connection of its own; what it goes over is as before. */
+    host->line = (net_line){ .hole_until = host->line.hole_until, .cuts = host->line.cuts };
     host->part = calloc(w->job_count, sizeof *host->part);
     sim_trace(w, "worker %u begins on host %u", (unsigned)host->id, (unsigned)(host - w->host));
     make_agent(w, host);

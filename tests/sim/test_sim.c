@@ -89,6 +89,7 @@ test_replay(void **state)
         assert_true(sim_run(&options, &second));
         assert_int_equal(first.steps, second.steps);
         assert_int_equal(first.virtual_ns, second.virtual_ns);
+        assert_int_equal(first.digest, second.digest);
     }
 }
 
@@ -107,6 +108,7 @@ test_clock_jumps_change_nothing(void **state)
         assert_int_equal(without.steps, with.steps);
         assert_int_equal(without.agent_steps, with.agent_steps);
         assert_int_equal(without.virtual_ns, with.virtual_ns);
+        assert_int_equal(without.digest, with.digest);
     }
 }
 

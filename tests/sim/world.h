@@ -11,7 +11,7 @@
  *     sim_net.c      links
  *     sim_worker.c   a worker's shell: the agent, jobs;  sim_table.c  threads, tiles, disk
  *     sim_fault.c    what goes wrong, and when
- *     sim_graph.c    random numbers, random jobs
+ *     sim_graph.c    random jobs
  *
  * Ownership: all belongs to the world. Threads: one. Errors: sim_fail stops the run.
  */
@@ -19,18 +19,8 @@
 #include "core/wire/message.h"
 #include "scheduler/server/server.h"
 #include "tests/sim/sim.h"
+#include "tests/support/net_model.h"
 #include "worker/agent/agent.h"
-
-typedef struct sim_rng {
-    uint64_t state;
-} sim_rng;
-
-uint32_t sim_u32(sim_rng *rng);
-/* In [0, n). */
-uint32_t sim_below(sim_rng *rng, uint32_t n);
-/* In [0, 1). */
-double sim_unit(sim_rng *rng);
-bool sim_chance(sim_rng *rng, double p);
 
 /* --- jobs ---------------------------------------------------------------------------------------
  */
@@ -115,10 +105,7 @@ typedef struct sim_host {
     int64_t memory_bytes;
     double slow;
     int64_t paused_until;
-    int64_t stalled_until;      /* its link to the scheduler */
-    int64_t hole_until;         /* what goes over it is lost */
-    uint32_t cuts;              /* what was under way at the last one is lost */
-    int64_t to_last, from_last; /* arrival of the last frame */
+    net_line line; /* up to the scheduler, and down from it */
     tg_agent *agent;
     tg_link *link;
     tg_message_writer words; /* to be sent */
@@ -169,7 +156,7 @@ struct sim_event {
 struct sim_world {
     const sim_options *options;
     sim_result *result;
-    sim_rng rng;
+    pcg rng;
     int64_t now;
     uint64_t sequence;
     sim_event **queue;
@@ -184,7 +171,7 @@ struct sim_world {
     unsigned char *journal;
     size_t journal_bytes, journal_capacity;
     int64_t wall_ns; /* how much the time of day is ahead */
-    sim_rng wall_rng;
+    pcg wall_rng;
     sim_host *host;
     uint32_t host_count;
     uint64_t next_worker, next_id; /* of a link */
@@ -205,6 +192,8 @@ struct sim_world {
 };
 
 void sim_fail(sim_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Into the digest of the run; so goes what is traced, with its time. */
+void sim_note(sim_world *w, const void *bytes, size_t count);
 void sim_trace(sim_world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An event after `delay`; the caller fills in the rest. */
 sim_event *sim_after(sim_world *w, int64_t delay, sim_action *act);

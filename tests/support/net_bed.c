@@ -25,19 +25,59 @@ tcp_address(char *out, size_t room)
     (void)snprintf(out, room, "tcp://127.0.0.1:0");
 }
 
-static const struct {
+static void
+sim_address(char *out, size_t room)
+{
+    (void)snprintf(out, room, "sim://bed"); /* each bed has a network of its own */
+}
+
+static const net_model in_order = { .delay_ns = 1000000 };
+static const net_model harsh = { .delay_ns = 1000000, .harsh = true };
+
+typedef struct row {
     const char *name;
     void (*address)(char *out, size_t room);
     bool keys;
-} carriers[BED_CARRIERS] = { [BED_INPROC] = { "inproc", inproc_address, false },
-                             [BED_IPC] = { "ipc", ipc_address, false },
-                             [BED_TCP] = { "tcp", tcp_address, false },
-                             [BED_CURVE] = { "tcp+CURVE", tcp_address, true } };
+    const net_model *model; /* NULL: a real network */
+} row;
+
+/* In the order of bed_carrier, those with a model once. */
+static const row rows[] = {
+    { "inproc", inproc_address, false, NULL }, { "ipc", ipc_address, false, NULL },
+    { "tcp", tcp_address, false, NULL },       { "tcp+CURVE", tcp_address, true, NULL },
+    { "sim", sim_address, false, &in_order },  { "sim, harsh", sim_address, false, &harsh }
+};
+
+static const row *
+row_of(bed_carrier carrier)
+{
+    return &rows[carrier < BED_SIM ? carrier : BED_SIM + (carrier - BED_SIM) / BED_SEEDS];
+}
+
+static uint64_t
+seed_of(bed_carrier carrier)
+{
+    const char *text = getenv("TG_NET_SEED");
+    return (text != NULL ? strtoull(text, NULL, 10) : 1) + (carrier - BED_SIM) % BED_SEEDS;
+}
 
 const char *
 bed_carrier_name(bed_carrier carrier)
 {
-    return carriers[carrier].name;
+    static char name[64];
+    const row *r = row_of(carrier);
+    int used = snprintf(name, sizeof name, "%s", r->name);
+    if (r->model != NULL) {
+        (void)snprintf(name + used, sizeof name - (size_t)used, ", TG_NET_SEED=%llu",
+                       (unsigned long long)seed_of(carrier));
+    }
+    return name;
+}
+
+bool
+bed_carrier_is_lossless(bed_carrier carrier)
+{
+    return row_of(carrier)->model == NULL;
 }
 
 void
@@ -46,7 +86,11 @@ bed_open(bed *b, bed_carrier carrier, int64_t lease_ns)
     memset(b, 0, sizeof *b);
     b->carrier = carrier;
     b->lease_ns = lease_ns;
-    if (carriers[carrier].keys) {
+    const row *r = row_of(carrier);
+    if (r->model != NULL) {
+        b->network = net_sim_open(r->model, seed_of(carrier));
+    }
+    if (r->keys) {
         assert_int_equal(tg_keys_make(&b->server_security.listen, &b->err), TG_OK);
         assert_int_equal(tg_keys_make(&b->client_security.connect, &b->err), TG_OK);
         assert_int_equal(tg_zap_open(&b->allowed, &b->err), TG_OK);
@@ -71,6 +115,7 @@ bed_close(bed *b)
         bed_remove(&b->nodes[i]);
     }
     tg_zap_close(b->allowed);
+    net_sim_close(b->network);
 }
 
 /* -- callbacks ------------------------------------------------------------------------------ */
@@ -168,6 +213,7 @@ bed_node(bed *b, const tg_net_security *security)
     *n = (node){ .bed = b, .in_order = true };
     tg_net_options options = { .lease_ns = b->lease_ns,
                                .security = security,
+                               .scheme = b->network != NULL ? net_sim_scheme(b->network) : NULL,
                                .ctx = n,
                                .met = on_met,
                                .message = on_message,
@@ -186,7 +232,7 @@ bed_listen(bed *b)
 {
     node *n = bed_node(b, &b->server_security);
     char address[TG_ENDPOINT_MAX];
-    carriers[b->carrier].address(address, sizeof address);
+    row_of(b->carrier)->address(address, sizeof address);
     if (tg_net_listen(n->net, address, n->address, sizeof n->address, &b->err) != TG_OK) {
         fail_msg("%s", b->err.message);
     }

@@ -3,7 +3,8 @@
 #define TG_SUPPORT_NET_BED_H
 /*
  * What: processes of a cluster in one thread of a test: each is a net whose loop is turned by hand,
- * over one of the carriers; and a proxy for TCP that cuts what goes through it.
+ * over one of the carriers, some of which lose what they carry (net_sim.h); and a proxy for TCP
+ * that cuts what goes through it.
  *
  *     bed b;
  *     bed_open(&b, BED_TCP, 0);
@@ -14,7 +15,8 @@
  *     bed_close(&b);
  *
  * A node checks by itself that the numbers it hears from one peer are 0, 1, 2, ... A carrier of
- * somebody else's is a row in net_bed.c.
+ * somebody else's is a row in net_bed.c. Those of the simulator's network come with several seeds
+ * each, which begin with TG_NET_SEED of the environment, else with 1.
  *
  * Ownership: the bed owns its nodes. Threads: one, and the proxy's own. Errors: assertions.
  */
@@ -29,8 +31,18 @@
 
 #include "scheduler/net/net.h"
 #include "scheduler/net/zap.h"
+#include "tests/support/net_sim.h"
 
-typedef enum bed_carrier { BED_INPROC, BED_IPC, BED_TCP, BED_CURVE, BED_CARRIERS } bed_carrier;
+enum { BED_SEEDS = 3 };
+typedef enum bed_carrier {
+    BED_INPROC,
+    BED_IPC,
+    BED_TCP,
+    BED_CURVE,
+    BED_SIM, /* and the same with other seeds; it keeps order */
+    BED_HARSH = BED_SIM + BED_SEEDS,
+    BED_CARRIERS = BED_HARSH + BED_SEEDS
+} bed_carrier;
 enum { BED_NODES_MAX = 64, BED_GONE_MAX = 64 };
 
 typedef struct node {
@@ -62,10 +74,14 @@ typedef struct bed {
     size_t count;
     tg_net_security server_security, client_security;
     tg_zap_domain *allowed;
+    net_sim *network; /* NULL: a real one */
     tg_error err;
 } bed;
 
+/* With the seed, where there is one; valid until the next call. */
 const char *bed_carrier_name(bed_carrier carrier);
+/* Nothing is lost as long as no connection breaks, and none does by itself. */
+bool bed_carrier_is_lossless(bed_carrier carrier);
 void bed_open(bed *b, bed_carrier carrier, int64_t lease_ns);
 void bed_close(bed *b);
 /* A node without connections. */

@@ -94,13 +94,15 @@ print_job(tg_json_piece job, tg_json_piece before, int64_t elapsed_ns, const cha
     }
     bool finished = is_true(job, "finished");
     tg_json_piece error = inside(tg_json_text_get(job, "error"));
+    tg_json_piece stuck = inside(tg_json_text_get(job, "stuck"));
+    tg_json_piece words = error.bytes > 0 ? error : stuck;
     print_word(tg_json_text_get(job, "client_name"), 24, 24);
     (void)printf(" ");
     print_word(tg_json_text_get(job, finished ? "code" : "state"), 12, 12);
     (void)printf(" %9lld of %-9lld %3.0f %% %8s %7lld %7lld%s%.*s%s", (long long)ended,
                  (long long)tasks, tasks > 0 ? 100 * (double)ended / (double)tasks : 0.0, left,
                  (long long)number(job, "retries"), (long long)number(job, "deaths"),
-                 error.bytes > 0 ? "  " : "", (int)error.bytes, error.text, end);
+                 words.bytes > 0 ? "  " : "", (int)words.bytes, words.text, end);
 }
 
 void

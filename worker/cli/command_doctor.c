@@ -122,12 +122,12 @@ look_at_ports(visit *v, tg_json_piece workers)
     for (size_t at = 0;
          tried < PORTS_MAX && bad < PORTS_BAD_MAX && tg_json_text_next(workers, &at, NULL, &worker);
          tried++) {
-        char address[TG_CLUSTER_PATH_MAX + 1];
+        char address[TG_CLUSTER_PATH_MAX + 1], answers[TG_REACH_HOST_MAX];
         tg_json_piece text = tg_json_text_get(worker, "address");
         tg_json_piece name = tg_json_text_get(worker, "name");
         (void)snprintf(address, sizeof address, "%.*s", text.bytes > 2 ? (int)text.bytes - 2 : 0,
                        text.bytes > 2 ? text.text + 1 : "");
-        const char *problem = tg_reach(address);
+        const char *problem = tg_reach(address, answers);
         if (problem != NULL) {
             bad++;
             address[strcspn(address, " ")] = '\0';
@@ -147,12 +147,19 @@ look_at_ports(visit *v, tg_json_piece workers)
 static void
 look_at_address(visit *v, const char *address)
 {
-    const char *problem = tg_reach(address);
+    char answers[TG_REACH_HOST_MAX];
+    const char *problem = tg_reach(address, answers);
+    int length = (int)strcspn(address, " ");
     if (problem != NULL) {
         tell(v, FAULT, "ports",
              "%.*s cannot be reached: %s: does tgscheduler run there, and does a firewall let its "
              "port through?",
-             (int)strcspn(address, " "), address, problem);
+             length, address, problem);
+    } else if (answers[0] != '\0') { /* libzmq takes one of them, and no other */
+        tell(v, WARNING, "ports",
+             "%.*s: some addresses of this name do not answer, and one of those may be taken: give "
+             "the one that does: %s",
+             length, address, answers);
     }
 }
 

@@ -34,12 +34,34 @@ reach(const struct addrinfo *there)
     return reason;
 }
 
+/* Each of its addresses; `answers` gets the first that does, when another one does not. */
+static const char *
+reach_any(const char *host, const char *port, char answers[TG_REACH_HOST_MAX])
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+    const struct addrinfo *good = NULL;
+    int failed = getaddrinfo(host, port, &hints, &found), reason = 0;
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        int now = reach(at);
+        good = good == NULL && now == 0 ? at : good;
+        reason = now != 0 ? now : reason;
+    }
+    if (good != NULL && reason != 0) {
+        (void)getnameinfo(good->ai_addr, good->ai_addrlen, answers, TG_REACH_HOST_MAX, NULL, 0,
+                          NI_NUMERICHOST);
+    }
+    if (found != NULL) {
+        freeaddrinfo(found);
+    }
+    return failed != 0 ? gai_strerror(failed) : good == NULL ? strerror(reason) : NULL;
+}
+
 const char *
-tg_reach(const char *address)
+tg_reach(const char *address, char answers[TG_REACH_HOST_MAX])
 {
     char host[256], *port = NULL;
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *there = NULL;
     const char *problem = NULL;
+    answers[0] = '\0';
     if (strncmp(address, "tcp://", 6) == 0) {
         bool v6 = address[6] == '[';
         (void)snprintf(host, sizeof host, "%.*s", (int)strcspn(address + 6, " "), address + 6);
@@ -48,14 +70,9 @@ tg_reach(const char *address)
             *port++ = '\0';
             host[strcspn(host, "]")] = '\0';
         }
-        int failed = getaddrinfo(host + v6, port, &hints, &there);
-        if (failed != 0) {
-            problem = gai_strerror(failed);
-        } else {
-            int reason = reach(there);
-            problem = reason != 0 ? strerror(reason) : NULL;
-            freeaddrinfo(there);
-        }
+        /* As scheduler/net has it: nobody listens at the ::1 that this may be as well. */
+        bool here = strcmp(host, "localhost") == 0;
+        problem = reach_any(here ? "127.0.0.1" : host + v6, port, answers);
     }
     return problem;
 }

@@ -10,7 +10,19 @@
 #include "worker/cli/command.h"
 #include "worker/cli/daemon.h"
 
-enum { LISTEN, REACHABLE_FROM, CLUSTER, JOIN_FILE, JOURNAL, WEB, LEASE, INSECURE, ALIVE_FD, QUIET };
+enum {
+    LISTEN,
+    REACHABLE_FROM,
+    CLUSTER,
+    JOIN_FILE,
+    JOURNAL,
+    WEB,
+    LEASE,
+    STUCK,
+    INSECURE,
+    ALIVE_FD,
+    QUIET
+};
 
 static int run(const tg_command_args *args);
 
@@ -38,6 +50,9 @@ static const tg_command command = {
                  [WEB] = { "--web", "HOST:PORT", "serves /metrics and /health there" },
                  [LEASE] = { "--lease", "SECONDS",
                              "a peer that is silent for so long is gone; default: 15" },
+                 [STUCK] = { "--stuck", "SECONDS",
+                             "when none of a job's tasks has ended for so long, say what it waits "
+                             "for, and write down the state; default: 60" },
                  [INSECURE] = { "--insecure", NULL,
                                 "private networks without keys: whoever is there can do all" },
                  [ALIVE_FD] = { "--alive-fd", "N", "leave when the other end of this pipe closes" },
@@ -108,6 +123,9 @@ run(const tg_command_args *args)
                                   .signals = true,
                                   .log = args->options[QUIET] == NULL ? tg_daemon_log : NULL };
     int code = tg_daemon_read_seconds(&command, args, LEASE, &options.lease_ns);
+    if (code == TG_EXIT_OK) {
+        code = tg_daemon_read_seconds(&command, args, STUCK, &options.stuck_ns);
+    }
     if (code == TG_EXIT_OK) {
         code = tg_daemon_read_fd(&command, args, ALIVE_FD, &options.alive_fd);
     }

@@ -27,20 +27,20 @@ tg__client_say(tg_client *client, const tg_message *message)
     }
 }
 
-const char *
-tg__client_address(const tg_client *client, uint64_t worker)
+tg_client_holder *
+tg__client_holder(const tg_client *client, uint64_t worker)
 {
-    const tg_client_holder *at = client->holders;
+    tg_client_holder *at = client->holders;
     while (at != NULL && at->worker != worker) {
         at = at->next;
     }
-    return at != NULL ? at->address : NULL;
+    return at;
 }
 
 static void
 note_holder(tg_client *client, uint64_t worker, const char *address)
 {
-    if (worker != 0 && tg__client_address(client, worker) == NULL) {
+    if (worker != 0 && tg__client_holder(client, worker) == NULL) {
         size_t bytes = strlen(address) + 1;
         tg_client_holder *made = tg_calloc(NULL, 1, sizeof *made);
         char *copy = tg_malloc(NULL, bytes);
@@ -300,7 +300,7 @@ say_ask(tg_client *client)
 /* What the scheduler may have of this client's: it takes 128 MiB of plans and 256 jobs, and a link
  * 64 MiB that have not arrived. */
 #define PLANS_BYTES ((size_t)96 << 20)
-#define LINK_BYTES ((size_t)32 << 20)
+#define LINK_BYTES  ((size_t)32 << 20)
 enum { JOBS_MAX = 240 };
 
 /* The job to be sent next, by priority, then by age (the list begins with the latest); NULL: none

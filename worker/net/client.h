@@ -60,6 +60,8 @@ typedef struct tg_client_job {
     _Atomic tg_client_state state;    /* the loop's; others look whether it has ended */
     /* Under the client's lock. */
     uint32_t done, tasks;
+    char stuck[1024]; /* what was waited for when so many were done, or "" */
+    uint32_t stuck_done;
     bool stop; /* somebody wants it to end with `outcome` */
     tg_status outcome;
     tg_error error;
@@ -82,6 +84,7 @@ typedef struct tg_client_job {
 typedef struct tg_client_holder {
     uint64_t worker;
     char *address;
+    int64_t silent_ns; /* since when it answers nothing; 0: it did, when last asked */
     struct tg_client_holder *next;
 } tg_client_holder;
 
@@ -139,7 +142,7 @@ void tg__client_end(tg_client *client);
 /* To the scheduler, if it is there; what fails ends the connection. */
 void tg__client_say(tg_client *client, const tg_message *message);
 /* NULL: it was never told of. */
-const char *tg__client_address(const tg_client *client, uint64_t worker);
+tg_client_holder *tg__client_holder(const tg_client *client, uint64_t worker);
 
 /* client_job.c: all by the loop, but create and release. */
 TG_MUST_USE tg_status tg__client_job_create(tg_client *client, tg_computation *computation,

@@ -138,6 +138,16 @@ progress(const tg_remote_job *base, uint32_t *done, uint32_t *count)
 }
 
 static void
+stuck(const tg_remote_job *base, char *text, size_t room)
+{
+    const tg_client_job *job = (const tg_client_job *)base;
+    (void)pthread_mutex_lock(&job->client->lock);
+    bool is = job->state != TG_CLIENT_ENDED && job->done == job->stuck_done;
+    (void)snprintf(text, room, "%s", is ? job->stuck : "");
+    (void)pthread_mutex_unlock(&job->client->lock);
+}
+
+static void
 release(tg_remote_job *base)
 {
     tg__client_job_release((tg_client_job *)base);
@@ -165,6 +175,7 @@ static const tg_remote_ops client_ops = { .resources = resources,
                                           .wait = wait_for_job,
                                           .stop = stop,
                                           .progress = progress,
+                                          .stuck = stuck,
                                           .release = release,
                                           .close = close_remote,
                                           .destroy = destroy };

@@ -260,6 +260,15 @@ lost(tg_client_job *job, uint64_t worker)
     tg_port_gone(job->client->port, worker);
 }
 
+static void
+note_stuck(tg_client_job *job, const char *text)
+{
+    (void)pthread_mutex_lock(&job->client->lock);
+    (void)snprintf(job->stuck, sizeof job->stuck, "%s", text);
+    job->stuck_done = job->done;
+    (void)pthread_mutex_unlock(&job->client->lock);
+}
+
 void
 tg__client_job_hears(tg_client_job *job, const tg_message *message)
 {
@@ -293,7 +302,10 @@ tg__client_job_hears(tg_client_job *job, const tg_message *message)
             fail(job, message->code, message->text);
         }
         break;
-    default: /* STUCK is for the log of the scheduler and for `tg status` */
+    case TG_MESSAGE_STUCK:
+        note_stuck(job, message->text);
+        break;
+    default:
         break;
     }
 }
@@ -322,6 +334,12 @@ most_bytes(const tg_client_job *job, uint32_t task)
 
 #define AGAIN_NS ((int64_t)2000000000)
 
+/* A worker that the scheduler hears of, and that answers us nothing for so long, cannot be reached
+ * from here. */
+#define UNREACHABLE_NS ((int64_t)45000000000)
+/* What took longer than this to fail was not answered. */
+#define UNANSWERED_NS ((int64_t)10000000000)
+
 static void
 ask_again(tg_client_job *job)
 {
@@ -344,10 +362,10 @@ fetch(tg_client_job *job, uint32_t task, int64_t now_ns)
                         .from = job->holder[task],
                         .bytes_max = most_bytes(job, task),
                         .deadline_ns = now_ns + PATIENCE_NS };
-    const char *address = tg__client_address(client, wanted.from);
+    const tg_client_holder *holder = tg__client_holder(client, wanted.from);
     job->tiles[task] = UNKNOWN;
-    if (wanted.from != 0 && address != NULL) {
-        tg_status status = tg_port_fetch(client->port, now_ns, &wanted, address, &id, &err);
+    if (wanted.from != 0 && holder != NULL) {
+        tg_status status = tg_port_fetch(client->port, now_ns, &wanted, holder->address, &id, &err);
         if (status == TG_OK) {
             tg_busy_begin(&client->line, now_ns);
             job->tiles[task] = COMING;
@@ -383,6 +401,41 @@ fetch_more(tg_client_job *job, int64_t now_ns)
     }
 }
 
+/* How a fetch of what the worker should have failed; fails the job when it is in vain to go on. */
+static void
+note_failed(tg_client_job *job, const tg_fetch *fetch, const char *text)
+{
+    char line[1200];
+    tg_client_holder *holder = tg__client_holder(job->client, fetch->from);
+    int64_t now = tg_clock_ns(), began = fetch->deadline_ns - PATIENCE_NS;
+    if (holder == NULL || job->holder[fetch->task] != fetch->from) {
+        return; /* it is elsewhere now, or will be */
+    }
+    if (now - began < UNANSWERED_NS) {
+        holder->silent_ns = 0;
+    } else if (holder->silent_ns == 0 || holder->silent_ns > began) {
+        holder->silent_ns = began;
+    } else if (now - holder->silent_ns >= UNREACHABLE_NS) {
+        (void)snprintf(line, sizeof line,
+                       "results are ready on worker %llu, which does not answer at %s (%s): this "
+                       "host must be able to reach the workers' own addresses: open their ports, "
+                       "or start them with tgworker --listen tcp://HOST:PORT",
+                       (unsigned long long)fetch->from, holder->address, text);
+        fail(job, TG_ERR_IO, line);
+    }
+}
+
+static void
+fetch_again(tg_client_job *job, const tg_fetch *fetch, tg_status status)
+{
+    uint64_t holder = job->holder[fetch->task];
+    if (holder != 0 && (status == TG_ERR_IO || holder != fetch->from)) {
+        offered(job, fetch->task, holder); /* it is elsewhere now, or try again */
+    } else { /* it was lost there, and will be offered anew; or the connection was */
+        job->again_ns = job->again_ns != 0 ? job->again_ns : tg_clock_ns() + AGAIN_NS;
+    }
+}
+
 void
 tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
 {
@@ -392,6 +445,10 @@ tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
     tg_delivery *delivery = status == TG_OK ? tg_calloc(NULL, 1, sizeof *delivery) : NULL;
     if (status == TG_OK && delivery == NULL) {
         status = tg_fail(&err, TG_ERR_MEMORY, "no memory to deliver a result");
+    }
+    tg_client_holder *holder = tg__client_holder(job->client, end->fetch.from);
+    if (end->status == TG_OK && holder != NULL) {
+        holder->silent_ns = 0;
     }
     if (status == TG_OK) {
         *delivery = (tg_delivery){ .job = job, .task = task, .buffer = end->buffer };
@@ -412,11 +469,9 @@ tg__client_job_fetched(tg_client_job *job, const tg_fetch_end *end)
             job->again_ns = job->again_ns != 0 ? job->again_ns : tg_clock_ns() + AGAIN_NS;
         } else if (status != TG_ERR_NOT_FOUND && status != TG_ERR_IO) {
             fail(job, status, err.message);
-        } else if (job->holder[task] != 0 &&
-                   (status == TG_ERR_IO || job->holder[task] != end->fetch.from)) {
-            offered(job, task, job->holder[task]); /* it is elsewhere now, or try again */
-        } else { /* it was lost there, and will be offered anew; or the connection was */
-            job->again_ns = job->again_ns != 0 ? job->again_ns : tg_clock_ns() + AGAIN_NS;
+        } else {
+            note_failed(job, &end->fetch, err.message);
+            fetch_again(job, &end->fetch, status);
         }
     }
 }

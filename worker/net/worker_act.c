@@ -17,7 +17,7 @@
  * sent to others are beside the agent's books, and go by themselves. What may take more than there
  * is is tried less often. */
 #define AGAIN_NS ((int64_t)50000000)
-enum { TRIES = 100, TRIES_OF_LARGE = 10 };
+enum { TRIES = TG_WORKER_TRIES, TRIES_OF_LARGE = TG_WORKER_TRIES_OF_LARGE };
 
 /* -- the inbox ------------------------------------------------------------------------------- */
 
@@ -350,6 +350,14 @@ tg__worker_step(tg_worker *worker, const tg_agent_event *event)
 
 /* -- what has ended -------------------------------------------------------------------------- */
 
+uint32_t
+tg__worker_tried(uint32_t tries, int64_t busy_ns)
+{
+    bool large = tries >= TRIES - TRIES_OF_LARGE;
+    int64_t more = large ? tg_min_i64(busy_ns / AGAIN_NS, TRIES) : 0;
+    return tries + 1 + (uint32_t)more;
+}
+
 /* To be taken anew after a while. */
 static void
 put_off(tg_worker *worker, const tg_worker_news *news)
@@ -380,7 +388,7 @@ try_again(tg_worker *worker, int64_t now_ns)
         }
         *at = news->next;
         if (news->kind == TG_NEWS_RAN) {
-            start(worker, news->whose, news->task, news->tries + 1);
+            start(worker, news->whose, news->task, tg__worker_tried(news->tries, news->busy_ns));
         } else {
             load(worker, news->job, news->task);
         }

@@ -95,7 +95,7 @@ typedef struct tg_worker_news {
     tg_status status;
     int64_t bytes, busy_ns;
     tg_buffer *buffer;
-    char text[256];
+    char text[sizeof((tg_error *)NULL)->message];
     struct tg_worker_news *next;
 } tg_worker_news;
 
@@ -174,6 +174,11 @@ void tg__worker_news_free(tg_worker *worker);
 void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
 void tg__worker_spilled(void *ctx, const tg_spill_done *done);
 void tg__worker_run(void *ctx, tg_crew_token token, int thread);
+/* How often a task was tried for want of memory, the last time for busy_ns. Who may take more than
+ * there is has TG_WORKER_TRIES_OF_LARGE left of TG_WORKER_TRIES, and then a try that took as long
+ * as several counts as so many: what was to go by itself had that time to go. */
+enum { TG_WORKER_TRIES = 100, TG_WORKER_TRIES_OF_LARGE = 10 };
+uint32_t tg__worker_tried(uint32_t tries, int64_t busy_ns);
 
 /* worker_serve.c */
 tg_tile_answer tg__worker_look_up(void *ctx, uint64_t job, uint32_t task, tg_buffer **buffer,

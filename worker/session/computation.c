@@ -191,6 +191,16 @@ tg_computation_progress(const tg_computation *computation, int64_t *tasks_done, 
 }
 
 void
+tg_computation_stuck(const tg_computation *computation, char *text, size_t room)
+{
+    if (computation->remote != NULL) {
+        computation->remote->ops->stuck(computation->remote, text, room);
+    } else if (room > 0) {
+        text[0] = '\0';
+    }
+}
+
+void
 tg_computation_arrived(const tg_computation *computation, size_t target, size_t count,
                        uint8_t *there)
 {

@@ -32,6 +32,8 @@ typedef struct tg_remote_ops {
     tg_status (*wait)(tg_remote_job *job, int64_t timeout_ns, bool *done, tg_error *err);
     void (*stop)(tg_remote_job *job, tg_status code, const char *message);
     void (*progress)(const tg_remote_job *job, uint32_t *done, uint32_t *count);
+    /* As tg_computation_stuck. */
+    void (*stuck)(const tg_remote_job *job, char *text, size_t room);
     void (*release)(tg_remote_job *job);
     /* The session lets go: all its jobs are stopped. */
     void (*close)(tg_remote *remote);

@@ -19,6 +19,7 @@
 #include "core/mem/shared.h"
 #include "ops/registry.h"
 #include "scheduler/daemon/daemon.h"
+#include "scheduler/net/endpoint.h"
 #include "tests/support/plans.h"
 #include "tilegraph/cluster.h"
 #include "worker/net/worker.h"
@@ -400,10 +401,16 @@ static void
 test_keys_over_tcp(void **state)
 {
     cluster c;
+    tg_error err;
+    char address[TG_NET_ADDRESS_MAX];
     (void)state;
+    if (tg_endpoint_own("tcp://192.0.2.1:9", address, sizeof address, &err) != TG_OK ||
+        strncmp(address, "tcp://127.", 10) == 0) {
+        skip(); /* this host has no network */
+    }
     make_store();
     prepare(&c);
-    c.listen = "tcp://0.0.0.0:0";
+    c.listen = address;
     begin(&c, 2, 128 * MIB);
     compute_all(c.client);
     end(&c);
