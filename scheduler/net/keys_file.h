@@ -11,9 +11,9 @@
 
 enum { TG_KEYS_FILE_BYTES_MAX = 16384 };
 
-/* A regular file that begins with the line `first`, of this user (or root); secret: that nobody else
- * may read, else: that nobody else may change. `text` has TG_KEYS_FILE_BYTES_MAX. What is no such
- * file at all is refused for that, whatever its rights are. */
+/* A regular file that begins with the line `first`, of this user (or root); secret: that nobody
+ * else may read, else: that nobody else may change. `text` has TG_KEYS_FILE_BYTES_MAX. What is no
+ * such file at all is refused for that, whatever its rights are. */
 TG_MUST_USE tg_status tg__keys_read(const char *path, const char *first, bool secret, char *text,
                                     size_t *bytes, tg_error *err);
 /* Whole or not at all; makes the folder (0700) where there is none. */

@@ -4,7 +4,9 @@ each message names who, what, and what to do."""
 
 import hashlib
 import http.client
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -316,3 +318,34 @@ def test_spill_folder_that_is_not_there(home):
     home.scheduler()
     text = fails(home, "tgworker", "--local-directory", "/no/such/folder")
     assert "/no/such/folder" in text
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+def test_the_scheduler_says_who_comes_and_goes_and_what_becomes_of_jobs(home, job, scan):
+    scheduler, _ = home.scheduler("--listen", "tcp://127.0.0.1:0")
+    workers = [home.worker("--name", name) for name in ("ann", "bob")]
+    numbers = {w["name"]: w["id"] for w in json.loads(home.tg("status", "--json"))["workers"]}
+    for name, number in numbers.items():
+        assert f"worker {name} ({number}) has joined: 1 threads, 240 MiB for tiles\n" in (
+            scheduler.log())
+    before = scheduler.log()
+    home.tg("status")
+    home.tg("dump")
+    assert scheduler.log() == before  # a tool that asks is no news
+    scan(16)
+    assert home.run(job, home.join, home.path / "in.zarr", home.path / "out.zarr").returncode == 0
+    home.wait_for(lambda: re.search(r"client \S+ \(\d+\) has left\n", scheduler.log()))
+    log = scheduler.log()
+    assert re.search(r"client \S+ \(\d+\) has attached\n", log)
+    assert re.search(r"job 1 of \S+ begins: \d+ tasks\n", log)
+    assert re.search(r"job 1 of \S+ has ended after [0-9.e-]+ s: \d+ tasks\n", log)
+    workers[0].send_signal(signal.SIGTERM)
+    assert workers[0].wait(30) == 0
+    workers[1].kill()
+    home.wait_for(lambda: f"worker bob ({numbers['bob']}) is gone: " in scheduler.log())
+    log = scheduler.log()
+    assert f"worker ann ({numbers['ann']}) has left" in log
+    assert f"worker ann ({numbers['ann']}) is gone" not in log
+    assert "peer " not in log and "goodbye" not in log and "dropped" not in log
