@@ -494,8 +494,9 @@ def test_functions_that_fail(python_cluster):
         assert type(client.submit(fails, Odd).exception(60)).__name__ == "Odd"
         with pytest.raises(TypeError, match="cannot be sent back"):
             client.submit(lambda: threading.Lock()).result(60)
-        with pytest.raises(tg.errors.TgUserError):
+        with pytest.raises(tg.errors.TgUserError, match="^abort: ") as caught:
             client.submit(os.abort).result(60)
+        assert "map_blocks" not in str(caught.value)  # which the user has not called
         with pytest.raises(TypeError, match="expected a function"):
             client.submit(3)
         assert client.submit(max, 3, 4).result(60) == 4

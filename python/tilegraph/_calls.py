@@ -2,6 +2,7 @@
 """Calls of plain functions on a cluster: many in one plan, each with a future of its own."""
 
 import os
+import re
 
 import numpy as np
 
@@ -25,6 +26,9 @@ JOINED_MAX = 512
 _ROOM = 1 << 16
 _ROOM_LEAST = 1 << 10
 _ROOM_ALL = 64 << 20
+
+# Of the error of a call: which block of which op it is. Only the function's name says anything.
+_BLOCK = re.compile(r"^map_blocks, tile \d+: map_blocks: (.*?) on block \(\d+,\)")
 
 
 class Call:
@@ -204,6 +208,8 @@ class CallsWork(Work):
         return self.futures[i]._work is self and not self.futures[i].done()
 
     def _fail(self, error):
+        if error.args and isinstance(error.args[0], str):  # that it is a map_blocks says nothing
+            error.args = (_BLOCK.sub(r"\1", error.args[0]), *error.args[1:])
         many = len(self.futures) > 1
         for i in range(len(self.futures)):
             if not self._is_mine(i):
