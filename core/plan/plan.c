@@ -14,7 +14,7 @@
 /* What one tile should be near: large enough that a task (about 1 us of engine) vanishes and halos
  * are small, small enough for the last-level cache. */
 #define TILE_BYTES ((int64_t)1 << 20)
-#define MIB 1048576.0
+#define MIB        1048576.0
 
 static void
 clear_stages(tg_plan_core *plan)
@@ -129,15 +129,16 @@ workers_do_not_fit(const tg_plan_core *plan, int64_t enough, tg_error *err)
     const tg_stage *stage = largest_stage(plan);
     char label[128];
     tg_stage_label(stage, label, sizeof label);
-    return tg_fail(err, TG_ERR_MEMORY,
-                   "a worker may use %.1f MiB for tiles, 15/16 of its limit, and needs %.1f MiB for "
-                   "the largest task with the tiles that it reads, or for its share of all; the "
-                   "largest tile is %.1f MiB in %s; give each worker a limit of %" PRId64
-                   " MiB or more (tgworker --memory-limit, memory_limit of LocalCluster), or use "
-                   "smaller chunks",
-                   (double)plan->options.task_limit / MIB, (double)enough / MIB,
-                   (double)(stage->scratch_bytes + stage->out_bytes) / MIB, label,
-                   tg_ceil_div(tg_plan_share_limit(enough), (int64_t)MIB));
+    return tg_fail(
+        err, TG_ERR_MEMORY,
+        "a worker may use %.1f MiB for tiles, 15/16 of its limit, and needs %.1f MiB for "
+        "the largest task with the tiles that it reads, or for its share of all; the "
+        "largest tile is %.1f MiB in %s; give each worker a limit of %" PRId64
+        " MiB or more (tgworker --memory-limit, memory_limit of LocalCluster), or use "
+        "smaller chunks",
+        (double)plan->options.task_limit / MIB, (double)enough / MIB,
+        (double)(stage->scratch_bytes + stage->out_bytes) / MIB, label,
+        tg_ceil_div(tg_plan_share_limit(enough), (int64_t)MIB));
 }
 
 /* `enough`: the least of all attempts. */

@@ -31,8 +31,8 @@ from .errors import TgTypeError, TgValueError
 __all__ = ["get", "set", "show"]
 
 KEYS = ("threads", "memory_limit", "isolate", "function_timeout", "function_memory")
-# Variables of Client, of the services in packaging/, of the build, of tests and of benchmarks, which
-# are not settings.
+# Variables of Client, of the services in packaging/, of the build, of tests and of benchmarks: no
+# settings.
 _OTHER_VARIABLES = ("TG_CONFIG", "TG_FUZZ", "TG_ISA", "TG_JEMALLOC", "TG_JOIN_FILE", "TG_LISTEN",
                     "TG_MAKE_TIMELINE", "TG_PYTHON", "TG_ROOT", "TG_SANITIZE", "TG_SCREENSHOTS",
                     "TG_TESTS", "TG_WEB", "TG_WERROR")

@@ -109,7 +109,7 @@ def test_a_worker_tries_its_python_before_it_joins(home):
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E -I "$@"\n')  # without packages
     python.chmod(0o700)
     told = fails(home, "tgworker", "--allow-python", python)
-    assert "`import tilegraph` fails there: ModuleNotFoundError: No module named 'tilegraph'" in told
+    assert "`import tilegraph` fails there: ModuleNotFoundError: No module named" in told
     home.worker("--allow-python", sys.executable)
 
 

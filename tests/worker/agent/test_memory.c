@@ -84,8 +84,8 @@ test_spill_and_load(void **state)
     graph_end(&g);
 }
 
-/* Beats tell what is on the disk, not what was ever written: `tg status` showed the spilled bytes of
- * jobs that had ended. */
+/* Beats tell what is on the disk, not what was ever written: `tg status` showed the spilled bytes
+ * of jobs that had ended. */
 static void
 test_beats_tell_what_is_on_the_disk(void **state)
 {
