@@ -31,7 +31,8 @@
  * - A holder that needs the memory has it when the reader has looked at tg_shared_wanted: else two
  *   who keep tiles of each other would both be out of memory, however much they spill.
  * - A holder that frees too early (its agent was told FREE while a reader still runs) only waits
- *   for the memory: the block stays in use, and is counted so, until the last lock is gone.
+ *   for the memory: the block stays in use until the last lock is gone. Its holder does not count
+ * it for ever (worker/data/serve_offers.h): a reader that is stopped would keep it from computing.
  *
  * SIGBUS. The file is sealed against shrinking before anybody sees it, and a reader looks at the
  * seal and at the file's size before it maps. The pages of a block are there from the moment that

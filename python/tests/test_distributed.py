@@ -577,8 +577,12 @@ def test_a_lost_scheduler_is_an_oserror():
         future = client.compute(long_job(30).sum())
         begun(future)
         os.kill(cluster.scheduler_pid, signal.SIGKILL)
+        time.sleep(0.2)
+        killed = time.monotonic()
+        assert "does not answer" in repr(client) and time.monotonic() - killed < 5
         with pytest.raises(OSError, match="scheduler is gone") as caught:
             future.result(60)
+        assert time.monotonic() - killed < 25  # not after its lease only
         assert isinstance(caught.value, tg.TilegraphError)
         with pytest.raises(OSError, match="scheduler is gone"):
             client.status()

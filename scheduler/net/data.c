@@ -16,6 +16,7 @@
 #include <uv.h>
 #include <zmq.h>
 
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "scheduler/net/zap.h"
 
@@ -337,6 +338,16 @@ tg_data_pending(tg_data *d)
         pending = s->zmq != NULL && (tg_socket_readable(s->zmq) || tg_socket_readable(s->monitor));
     }
     return pending;
+}
+
+int64_t
+tg_data_deadline(const tg_data *d)
+{
+    int64_t soonest = INT64_MAX;
+    for (uint32_t i = 0; i < d->count; i++) {
+        soonest = tg_min_i64(soonest, tg_socket_deadline(&d->places[i].socket));
+    }
+    return soonest;
 }
 
 bool

@@ -35,6 +35,8 @@ TG_MUST_USE tg_sent tg_data_send(tg_data *data, const tg_route *route, const voi
 /* Hands up what came in, until then; true: there is more. */
 bool tg_data_drain(tg_data *data, int64_t until_ns);
 bool tg_data_pending(tg_data *data);
+/* When to drain though nothing comes in; INT64_MAX: nothing is due. */
+int64_t tg_data_deadline(const tg_data *data);
 /* A sender waits for room: look again soon, as libzmq does not tell every time. */
 bool tg_data_blocked(const tg_data *data);
 

@@ -508,6 +508,20 @@ is_pending(tg_net *net)
     return pending;
 }
 
+/* When sockets want a turn. */
+static int64_t
+sockets_deadline(const tg_net *net)
+{
+    int64_t soonest = net->data != NULL ? tg_data_deadline(net->data) : INT64_MAX;
+    for (int i = 0; i < TRANSPORTS; i++) {
+        tg_transport *t = net->carriers[i].transport;
+        if (t != NULL && t->calls->deadline != NULL) {
+            soonest = tg_min_i64(soonest, t->calls->deadline(t));
+        }
+    }
+    return soonest;
+}
+
 /* Sleeps until something happens or is due; not at all when there is something to do. */
 static void
 wait(tg_net *net, int64_t wait_ns)
@@ -516,6 +530,7 @@ wait(tg_net *net, int64_t wait_ns)
     int64_t now = tg_net_now_ns();
     int64_t until = wait_ns < INT64_MAX - now ? now + wait_ns : INT64_MAX;
     until = tg_min_i64(until, tg_min_i64(net->next_ns, tg_hub_deadline(net->hub)));
+    until = tg_min_i64(until, sockets_deadline(net));
     if (net->more || until <= now || is_pending(net)) {
         (void)uv_run(&net->loop, UV_RUN_NOWAIT);
     } else {

@@ -277,6 +277,12 @@ tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room)
     return happened;
 }
 
+int64_t
+tg_socket_deadline(const tg_socket *socket)
+{
+    return socket->again_ns != 0 ? socket->again_ns : INT64_MAX;
+}
+
 /* -- listening ------------------------------------------------------------------------------ */
 
 /* libzmq takes away the file of a socket that is in use; so ask before. */

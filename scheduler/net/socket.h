@@ -70,6 +70,8 @@ typedef enum tg_socket_event {
 
 /* What happened next; `line` is the number of the connection, `text` of a refusal. */
 tg_socket_event tg_socket_next_event(tg_socket *socket, uint32_t *line, char *text, size_t room);
+/* When to ask for it again, though nothing is to be read; INT64_MAX: nothing is due. */
+int64_t tg_socket_deadline(const tg_socket *socket);
 bool tg_socket_readable(void *zmq);
 
 #endif

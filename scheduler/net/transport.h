@@ -74,6 +74,8 @@ typedef struct tg_transport_calls {
     bool (*drain)(tg_transport *transport, int64_t until_ns);
     /* Has anything come in that drain would hand up? To be asked before sleeping. */
     bool (*pending)(tg_transport *transport);
+    /* When to call drain though nothing comes in; INT64_MAX: nothing is due. NULL: nothing ever. */
+    int64_t (*deadline)(tg_transport *transport);
 } tg_transport_calls;
 
 struct tg_transport {

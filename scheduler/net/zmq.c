@@ -250,6 +250,17 @@ zmq_pending(tg_transport *transport)
     return pending;
 }
 
+static int64_t
+zmq_deadline(tg_transport *transport)
+{
+    const zmq_transport *t = (zmq_transport *)transport;
+    int64_t soonest = INT64_MAX;
+    for (uint32_t i = 0; i < t->count; i++) {
+        soonest = tg_min_i64(soonest, tg_socket_deadline(&t->sockets[i]));
+    }
+    return soonest;
+}
+
 tg_status
 tg_transport_zmq(const tg_transport_user *user, const struct tg_net_security *security,
                  int64_t lease_ns, tg_transport **out, tg_error *err)
@@ -259,7 +270,8 @@ tg_transport_zmq(const tg_transport_user *user, const struct tg_net_security *se
                                               .connect = zmq_connect_to,
                                               .send = zmq_send_frame,
                                               .drain = zmq_drain,
-                                              .pending = zmq_pending };
+                                              .pending = zmq_pending,
+                                              .deadline = zmq_deadline };
     tg_status status = TG_OK;
     *out = NULL;
     zmq_transport *t = tg_calloc(NULL, 1, sizeof *t);

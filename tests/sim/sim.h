@@ -66,12 +66,14 @@ typedef struct sim_options {
     int64_t grace_ns;  /* it waits so long for workers, with a journal */
     double silent;     /* of crashes: nobody notices but by the lease */
     double peer;       /* of fetches: the holder cannot be reached */
+    double starve;     /* of fetches: there is no memory for them just then */
     double rot;        /* of loads: what was on disk is not what was written */
     double restart;    /* of dead workers: a new one comes instead */
     double flaky;      /* of tasks: fail a few times with an error that passes */
     double poison;     /* of jobs: a task kills its worker; some only a few times */
     double fatal;      /* of jobs: a task fails for good */
     double cancel;     /* of jobs: cancelled by the client, or the client vanishes */
+    double growth;     /* of stages: sizes depend on the data */
     double persist;    /* of jobs: kept tiles are handed over only after the end */
     int64_t safety_ns; /* faults stop then */
 } sim_options;

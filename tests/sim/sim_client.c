@@ -193,9 +193,10 @@ offered(sim_world *w, sim_job *job, uint32_t t, uint64_t holder)
 
 /* Little memory, and nothing to spill to: tasks may have to be given back again and again. */
 static bool
-no_disk(const sim_world *w)
+no_disk(const sim_world *w, const sim_job *job)
 {
-    return w->options->memory > 0 && !w->options->spill;
+    bool full = job->grows && w->options->full > 0;
+    return w->options->memory > 0 && (!w->options->spill || full);
 }
 
 /* Whether a job may end like that. */
@@ -211,10 +212,10 @@ judge(sim_world *w, const sim_job *job, const tg_message *m)
             right = right && (!job->stored[job->stage[t]] || job->written[t]);
         }
     } else if (m->code == TG_ERR_IO) {
-        right = job->fatal != UINT32_MAX || no_disk(w); /* that takes of the same retries */
+        right = job->fatal != UINT32_MAX || no_disk(w, job); /* that takes of the same retries */
     } else if (m->code == TG_ERR_MEMORY) {
         /* A worker that is too small; or tiles that find no room, and no disk. */
-        right = job->peak_bytes > w->memory_bytes / 2 || no_disk(w);
+        right = job->peak_bytes > w->memory_bytes / 2 || no_disk(w, job);
     } else if (m->code == TG_ERR_USER) {
         right = sscanf(m->text, "task %u of", &task) == 1 &&
                 (task == job->poison || (task < job->tasks.count && job->unlucky[task] >= 3));
@@ -281,7 +282,7 @@ hears(sim_world *w, const tg_message *m, uint64_t number)
         }
     } else if (m->kind == TG_MESSAGE_FINISHED) {
         finished(w, job, m);
-    } else if (w->now > w->options->safety_ns + 40 * SECOND && !no_disk(w)) {
+    } else if (w->now > w->options->safety_ns + 40 * SECOND && !no_disk(w, job)) {
         sim_fail(w, "job %u is stuck: %s", (unsigned)job->id, m->text);
     }
 }

@@ -54,6 +54,8 @@ sim_draw(uint64_t seed)
     o.journal = pcg_chance(&rng, 0.7);
     o.torn = pcg_unit(&rng) * 0.5;
     o.grace_ns = (int64_t)(2e8 + pcg_unit(&rng) * 1e9);
+    o.growth = fmin(draw(&rng, 0.2), 1);
+    o.starve = fmin(draw(&rng, 0.03), 0.3);
     return o;
 }
 
@@ -67,13 +69,13 @@ sim_describe(const sim_options *o, char *text, size_t bytes)
         "join %.2f drain %.2f full %.2f rot %.3f peer %.3f memory %.1f spill %d harsh %d flaky "
         "%.3f poison %.2f fatal %.2f "
         "cancel %.2f persist %.2f down %.2f (journal %d torn %.2f grace %.0f ms) hang %.2f jump "
-        "%.2f "
+        "%.2f growth %.2f starve %.3f "
         "safety %.0f s",
         (unsigned long long)o->seed, o->workers, o->threads_max, o->jobs, o->tasks_max,
         (double)o->delay_ns / 1e6, (double)o->batch_ns / 1e6, o->crash, o->silent, o->restart,
         o->cut, o->stall, o->pause, o->slow, o->join, o->drain, o->full, o->rot, o->peer, o->memory,
         o->spill, o->harsh, o->flaky, o->poison, o->fatal, o->cancel, o->persist, o->down,
-        o->journal, o->torn, (double)o->grace_ns / 1e6, o->hang, o->jump,
+        o->journal, o->torn, (double)o->grace_ns / 1e6, o->hang, o->jump, o->growth, o->starve,
         (double)o->safety_ns / 1e9);
 }
 

@@ -5,6 +5,9 @@
 
 #include "tests/sim/world.h"
 
+/* Sizes are of the kind that agents expect (worker/agent/size.c). */
+#define PAGE ((int64_t)4096)
+
 static uint64_t
 mix(uint64_t a, uint64_t b)
 {
@@ -98,21 +101,45 @@ draw_faults(sim_world *w, sim_job *job)
     }
 }
 
+/* Bounds of a stage; where sizes depend on the data they are far beyond what tiles have. */
+static void
+draw_stage(sim_world *w, sim_job *job, uint32_t s, int64_t most, int64_t beside)
+{
+    job->out_bytes[s] = most;
+    if (!w->options->flat && pcg_chance(&w->rng, w->options->growth)) {
+        job->grows = true;
+        job->out_bytes[s] = most * (1 + pcg_below(&w->rng, 30));
+        job->growth[s] = (tg_plan_growth){ .depends = true,
+                                           .out_guess = most / (1 + pcg_below(&w->rng, 4)),
+                                           .need_guess = most / 2 + beside,
+                                           .fixed = beside,
+                                           .more = most,
+                                           .times = pcg_below(&w->rng, 2) };
+    }
+    job->need_bytes[s] = job->out_bytes[s] + beside;
+}
+
 /* What stages and tiles take, and what one worker must have at least. */
 static void
 draw_sizes(sim_world *w, sim_job *job)
 {
     const tg_tasks *g = &job->tasks;
+    int64_t most[8], beside[8]; /* of what comes out, and while it is made */
     for (uint32_t s = 0; s < job->stage_count; s++) {
-        job->out_bytes[s] = 10 + pcg_below(&w->rng, 100);
-        job->need_bytes[s] = job->out_bytes[s] + pcg_below(&w->rng, 100);
+        most[s] = PAGE * (10 + pcg_below(&w->rng, 100));
+        beside[s] = PAGE * pcg_below(&w->rng, 100);
+        draw_stage(w, job, s, most[s], beside[s]);
     }
     for (uint32_t t = 0; t < g->count; t++) {
         uint32_t stage = job->stage[t];
-        int64_t alone = job->need_bytes[stage];
-        job->bytes[t] = job->out_bytes[stage] - pcg_below(&w->rng, 10);
+        bool depends = job->growth[stage].depends;
+        int64_t pages = most[stage] / PAGE;
+        int64_t less = (int64_t)pcg_below(&w->rng, depends ? (uint32_t)pages : 10);
+        int64_t alone = most[stage] + beside[stage];
+        job->bytes[t] = PAGE * (pages - less);
+        job->need[t] = depends ? job->bytes[t] + beside[stage] : job->need_bytes[stage];
         for (uint64_t e = g->pred_start[t]; e < g->pred_start[t + 1]; e++) {
-            alone += job->out_bytes[job->stage[g->preds[e]]];
+            alone += most[job->stage[g->preds[e]]];
         }
         job->peak_bytes = alone > job->peak_bytes ? alone : job->peak_bytes;
     }
@@ -146,7 +173,9 @@ sim_job_make(sim_world *w, sim_job *job, uint32_t index)
     job->priority = (double)pcg_below(&w->rng, 3) - 1;
     job->out_bytes = calloc(stages + 1, sizeof *job->out_bytes);
     job->need_bytes = calloc(stages + 1, sizeof *job->need_bytes);
+    job->growth = calloc(stages + 1, sizeof *job->growth);
     job->bytes = calloc(most, sizeof *job->bytes);
+    job->need = calloc(most, sizeof *job->need);
     job->persist = pcg_chance(&w->rng, w->options->persist);
     tg_tasks_init(&job->tasks);
     bool ok = sweep(w, job, &s) && tg_tasks_freeze(&job->tasks, NULL) == TG_OK;
@@ -173,7 +202,9 @@ sim_job_free(sim_job *job)
     free(job->task_ns);
     free(job->out_bytes);
     free(job->need_bytes);
+    free(job->growth);
     free(job->bytes);
+    free(job->need);
     free(job->value);
     free(job->fails_left);
     free(job->made);

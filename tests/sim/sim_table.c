@@ -17,12 +17,6 @@ part_of(sim_host *host, uint64_t job)
     return &host->part[job - 1];
 }
 
-static int64_t
-out_bytes(const sim_job *job, uint32_t t)
-{
-    return job->out_bytes[job->stage[t]];
-}
-
 /* An event of this worker, about that tile. */
 static sim_event *
 later(sim_world *w, sim_host *host, int64_t delay, sim_action *act, uint64_t job, uint32_t t)
@@ -200,9 +194,19 @@ run(sim_world *w, sim_host *host, sim_part *part, uint32_t t)
     }
 }
 
-static void
-start(sim_world *w, sim_host *host, sim_part *part, uint32_t t)
+/* Who may exceed what he is counted with has what there is. */
+static int64_t
+room_for(const sim_host *host, const sim_part *part, const tg_agent_action *a)
 {
+    int64_t need = part->job->need[a->task];
+    bool fits = !a->may_exceed || need <= host->memory_bytes - host->used_bytes;
+    return fits ? need : -1;
+}
+
+static void
+start(sim_world *w, sim_host *host, sim_part *part, const tg_agent_action *a)
+{
+    uint32_t t = a->task;
     bool other =
         host->alone_job != 0 && (host->alone_job != part->job->id || host->alone_task != t);
     if (other || (host->alone_job != 0 && host->started != 0)) {
@@ -212,7 +216,8 @@ start(sim_world *w, sim_host *host, sim_part *part, uint32_t t)
     part->tile[t] |= SIM_STARTED;
     part->under_way++;
     host->started++;
-    host->used_bytes += part->job->need_bytes[part->job->stage[t]];
+    part->room[t] = room_for(host, part, a);
+    host->used_bytes += part->room[t] >= 0 ? part->room[t] : 0;
     if (host->busy < host->threads) {
         run(w, host, part, t);
     } else {
@@ -251,7 +256,8 @@ ended(sim_world *w, sim_event *e)
     }
     run_next(w, host);
     host->started--;
-    host->used_bytes -= job->need_bytes[job->stage[t]];
+    bool fits = part->room[t] >= 0;
+    host->used_bytes -= fits ? part->room[t] : 0;
     part->tile[t] &= (uint8_t)~SIM_STARTED;
     if (host->alone_job == job->id && host->alone_task == t) {
         host->alone_job = 0;
@@ -261,6 +267,9 @@ ended(sim_world *w, sim_event *e)
         job->fails_left[t] -= passes;
         step(w, e, TG_AGENT_FAILED,
              (tg_agent_event){ .code = TG_ERR_IO, .text = "a disk is tired", .flag = passes });
+    } else if (!part->dropped && !fits) {
+        step(w, e, TG_AGENT_FAILED,
+             (tg_agent_event){ .code = TG_ERR_MEMORY, .text = "it grew too much", .flag = true });
     } else {
         job->written[t] = job->stored[job->stage[t]];
         bool held = job->tasks.succ_start[t + 1] != job->tasks.succ_start[t] ||
@@ -278,12 +287,14 @@ ended(sim_world *w, sim_event *e)
  */
 
 static void
-fetch(sim_world *w, sim_host *host, sim_part *part, uint32_t t, uint64_t holder)
+fetch(sim_world *w, sim_host *host, sim_part *part, const tg_agent_action *a)
 {
+    uint32_t t = a->task;
     part->tile[t] |= SIM_FETCHING;
     part->under_way++;
-    host->used_bytes += out_bytes(part->job, t);
-    later(w, host, sim_delay(w), fetch_asked, part->job->id, t)->peer = holder;
+    part->into[t] = a->bytes;
+    host->used_bytes += a->bytes;
+    later(w, host, sim_delay(w), fetch_asked, part->job->id, t)->peer = a->peer;
 }
 
 static void
@@ -326,14 +337,21 @@ fetch_answered(sim_world *w, sim_event *e)
 {
     sim_host *host = &w->host[e->host];
     sim_part *part = &host->part[e->job];
-    host->used_bytes -= out_bytes(part->job, e->task);
+    int64_t bytes = part->job->bytes[e->task];
+    bool longer = e->flag && bytes > part->into[e->task];
+    bool starves = e->flag && !longer && !w->quiet && pcg_chance(&w->rng, w->options->starve);
+    bool came = e->flag && !longer && !starves;
+    host->used_bytes -= part->into[e->task];
     part->tile[e->task] &= (uint8_t)~SIM_FETCHING;
     part->fetched[e->task] = e->value;
     if (e->flag && e->value != part->job->value[e->task]) {
         sim_fail(w, "job %u task %u: a wrong tile was fetched", e->job + 1, e->task);
     }
-    step(w, e, e->flag ? TG_AGENT_FETCHED : TG_AGENT_FETCH_FAILED,
-         (tg_agent_event){ .bytes = part->job->bytes[e->task] });
+    step(w, e, came ? TG_AGENT_FETCHED : TG_AGENT_FETCH_FAILED,
+         (tg_agent_event){ .bytes = came || longer ? bytes : 0,
+                           .code = starves ? TG_ERR_MEMORY : TG_OK,
+                           .text = "no memory just then",
+                           .flag = starves });
 }
 
 bool
@@ -411,6 +429,8 @@ sim_part_free(sim_part *part)
     free(part->value);
     free(part->fetched);
     free(part->lent);
+    free(part->room);
+    free(part->into);
     tg_message_writer_fini(&part->backlog);
     *part = (sim_part){ 0 };
 }
@@ -451,9 +471,9 @@ sim_table_act(sim_world *w, sim_host *host, const tg_agent_action *a)
         sim_fail(w, "worker %u: action %d of job %u, which is dropped", (unsigned)host->id,
                  (int)a->kind, (unsigned)a->job);
     } else if (a->kind == TG_DO_START) {
-        start(w, host, part, t);
+        start(w, host, part, a);
     } else if (a->kind == TG_DO_FETCH) {
-        fetch(w, host, part, t, a->peer);
+        fetch(w, host, part, a);
     } else if (a->kind == TG_DO_KEEP) {
         into_memory(host, part, t, part->fetched[t]);
     } else if (a->kind == TG_DO_SPILL) {

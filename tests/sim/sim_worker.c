@@ -114,12 +114,15 @@ planned(sim_world *w, sim_host *host, uint64_t id)
                           .stage_count = job->stage_count,
                           .kept = job->kept,
                           .out_bytes = job->out_bytes,
-                          .need_bytes = job->need_bytes };
+                          .need_bytes = job->need_bytes,
+                          .growth = job->growth };
     part->job = job;
     part->tile = calloc(count, sizeof *part->tile);
     part->value = calloc(count, sizeof *part->value);
     part->fetched = calloc(count, sizeof *part->fetched);
     part->lent = calloc(count, sizeof *part->lent);
+    part->room = calloc(count, sizeof *part->room);
+    part->into = calloc(count, sizeof *part->into);
     return sim_worker_step(w, host,
                            (tg_agent_event){ .kind = TG_AGENT_JOB, .job = id, .spec = &spec });
 }

@@ -55,6 +55,9 @@ seeds_to_find(sim_bug bug, uint64_t most)
         sim_result result;
         sim_options options = sim_draw(seed);
         options.bug = bug;
+        if (bug >= SIM_OLD_WORDS) { /* they strike when a scheduler comes back */
+            options.down = options.down > 0 ? options.down : 0.3;
+        }
         found = sim_run(&options, &result) ? 0 : seed;
     }
     return found;

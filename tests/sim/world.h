@@ -43,8 +43,10 @@ typedef struct sim_job {
     uint8_t *written;       /* by task: it is in its store */
     uint32_t stage_count;
     int64_t *task_ns;
-    int64_t *out_bytes, *need_bytes;      /* by stage */
-    int64_t *bytes;                       /* by task: of its tile */
+    int64_t *out_bytes, *need_bytes;      /* by stage: bounds */
+    tg_plan_growth *growth;               /* by stage */
+    bool grows;                           /* any of them */
+    int64_t *bytes, *need;                /* by task: of its tile; that it takes while it runs */
     uint64_t *value;                      /* of the serial run */
     uint8_t *fails_left;                  /* passing errors to come */
     uint32_t *made;                       /* how often each was begun anew: for planted bugs */
@@ -88,6 +90,8 @@ typedef struct sim_part {
     uint8_t *tile; /* by task */
     uint64_t *value, *fetched;
     int64_t *lent; /* until when a loaded tile's buffer is held for those that asked */
+    int64_t *room; /* of a task that was started; -1: less than it takes */
+    int64_t *into; /* of a tile that is being fetched: how long it may be */
     uint32_t under_way;
     uint32_t lo, hi; /* of the tiles that anything was done with */
 } sim_part;

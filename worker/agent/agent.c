@@ -36,7 +36,7 @@ tg_agent_create(const tg_agent_options *options, tg_agent **out, tg_error *err)
     o->retry_ns = o->retry_ns != 0 ? o->retry_ns : 1000 * millisecond;
     o->patience_ns = o->patience_ns != 0 ? o->patience_ns : 2000 * millisecond;
     agent->flush_at_ns = agent->postponed_ns = agent->retry_at_ns = INT64_MAX;
-    agent->blocked_ns = INT64_MAX;
+    agent->blocked_ns = agent->fetch_at_ns = INT64_MAX;
     agent->beat_at_ns = INT64_MIN;
     *out = agent;
 out:
@@ -210,6 +210,7 @@ tg_agent_deadline(const tg_agent *agent)
     int64_t at = tg_min_i64(agent->beat_at_ns, agent->flush_at_ns);
     at = tg_min_i64(at, agent->postponed_ns);
     at = tg_min_i64(at, agent->retry_at_ns);
+    at = tg_min_i64(at, agent->fetch_at_ns);
     if (agent->blocked_ns != INT64_MAX) {
         at = tg_min_i64(at, agent->blocked_ns + agent->options.patience_ns);
     }

@@ -40,12 +40,18 @@
  *     its room: by the number of the job, then of the task, which is the same order everywhere. So
  *     the lowest task of a cluster always proceeds: what it waits for ends, or can be pushed out.
  *   - A task that would not fit alone is FAILED, and the text says what limit would be enough.
+ *   - A fetch that finds no memory here, though there is room for it by this law (what is being
+ * sent to others is beside it), is begun again after a while, some seconds long; so are those that
+ *     cannot begin. Then the first task that waits for it is FAILED, as one that may pass
+ * elsewhere. It is not LOST: its holder has it.
  *
  * Disk. A spill that fails, or would go beyond spill_bytes, loses nothing: the tile stays, FULL is
  * said, so that the scheduler calls back what has not started and gives nothing new. After retry_ns
  * it is tried again; FULL is taken back when a spill went well or most of the memory is free. With
- * spill_bytes 0 nothing is spilled: a task that finds no room for patience_ns, with nothing under
- * way, is FAILED as one that may pass elsewhere. A tile that cannot be read back is LOST.
+ * spill_bytes 0 nothing is spilled: where a task finds no room, with nothing under way, tiles of
+ * younger jobs that are no results are LOST, and made again, so that of several jobs the oldest
+ * always goes on; one that finds none for patience_ns all the same is FAILED as one that may pass
+ * elsewhere. A tile that cannot be read back is LOST.
  *
  * What is said. Ends are collected and said as ranges after batch_ns, or as soon as nothing runs;
  * if they are few, stage by stage, so that the scheduler learns how long each takes. Every beat_ns
@@ -112,8 +118,8 @@ typedef enum tg_agent_event_kind {
     TG_AGENT_FAILED,       /* job, task, code, text, flag: it may pass another time */
     TG_AGENT_FETCHED,      /* job, task, bytes: it came; TG_DO_KEEP puts it into the table, and
                               without that it is let go */
-    TG_AGENT_FETCH_FAILED, /* job, task; bytes: it has so many, more than it was fetched into; or 0
-                            */
+    TG_AGENT_FETCH_FAILED, /* job, task; bytes: it has so many, more than it was fetched into; or 0;
+                              flag: for want of something here, as code and text say */
     TG_AGENT_SPILLED,      /* job, task, bytes: on disk, and still in memory */
     TG_AGENT_SPILL_FAILED, /* job, task */
     TG_AGENT_LOADED,       /* job, task: in memory, and still on disk */

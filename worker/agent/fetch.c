@@ -10,6 +10,11 @@
 #include "core/mem/alloc.h"
 #include "worker/agent/internal.h"
 
+/* What finds no memory here is fetched again after so long, and so often: as tasks are started
+ * again that find none. */
+static const int64_t again_ns = 50000000;
+enum { STARVED_MAX = 100 };
+
 /* --- peers --------------------------------------------------------------------------------------
  */
 
@@ -341,15 +346,15 @@ out:
  */
 
 static tg_status
-landed(tg_agent *agent, tg__work *work, uint32_t t, tg_error *err)
+landed(tg_agent *agent, tg__work *work, uint32_t t, uint64_t actions, tg_error *err)
 {
     tg_status status = TG_OK;
     tg__far *far = tg__agent_far_find(agent, work, t);
     uint64_t inputs = tg_tasks_pred_count(work->spec.tasks, t);
     TG_CHECK(far != NULL && (far->bits & TG__FLYING) != 0, err, TG_ERR_VALUE,
              "tile %" PRIu32 " of job %" PRIu64 " came, and was not fetched", t, work->id);
-    TG_CHECK(tg__agent_room_for(agent, 6 * inputs + 4) && tg__agent_held_reserve(agent, 1) &&
-                 TG_GROW(work->done, work->done_count, 1) &&
+    TG_CHECK(tg__agent_room_for(agent, 6 * inputs + 4 + actions) &&
+                 tg__agent_held_reserve(agent, 1) && TG_GROW(work->done, work->done_count, 1) &&
                  TG_GROW(work->lost, work->lost_count, 1) &&
                  TG_GROW(work->fetches.items, work->fetches.count, 1),
              err, TG_ERR_MEMORY, "no memory for a tile of job %" PRIu64, work->id);
@@ -379,9 +384,9 @@ tg__agent_on_fetched(tg_agent *agent, tg__work *work, const tg_agent_event *even
     tg_status status = TG_OK;
     uint32_t t = event->task;
     TG_CHECK(event->bytes >= 0, err, TG_ERR_VALUE, "a tile of %" PRId64 " bytes", event->bytes);
-    TG_TRY(landed(agent, work, t, err));
+    TG_TRY(landed(agent, work, t, 0, err));
     tg__far *far = tg__agent_far_find(agent, work, t);
-    far->bits = 0;
+    far->bits = far->starved = 0;
     bool over = is_over(agent, work, far);
     if (!over && far->take != 0) {
         (void)tg__agent_do(agent, TG_DO_KEEP, work, t);
@@ -397,13 +402,45 @@ out:
     return status;
 }
 
+static uint32_t
+first_waiting(const tg__work *work, uint32_t t)
+{
+    const tg_tasks *g = work->spec.tasks;
+    uint32_t first = UINT32_MAX;
+    for (uint64_t e = g->succ_start[t]; first == UINT32_MAX && e < g->succ_start[t + 1]; e++) {
+        first = work->tile[g->succs[e]].life == TG__WAITING ? g->succs[e] : first;
+    }
+    return first;
+}
+
+/* Its holder has the tile, and there is something missing here. */
+static void
+starve(tg_agent *agent, tg__work *work, tg__far *far, uint32_t reader, const tg_agent_event *event)
+{
+    if (far->starved < STARVED_MAX) {
+        far->starved++;
+        agent->fetch_at_ns = agent->now_ns + again_ns;
+    } else {
+        tg_message *message = tg__agent_say(agent, TG_MESSAGE_FAILED, work, 0, NULL);
+        message->task = reader;
+        message->code = event->code;
+        message->text = event->text;
+        message->flag = true;
+        far->starved = 0; /* for the next reader */
+        tg__agent_give_up(agent, work, reader);
+    }
+}
+
 tg_status
 tg__agent_on_fetch_failed(tg_agent *agent, tg__work *work, const tg_agent_event *event,
                           tg_error *err)
 {
     tg_status status = TG_OK;
-    uint32_t t = event->task;
-    TG_TRY(landed(agent, work, t, err));
+    uint32_t t = event->task, reader = event->flag ? first_waiting(work, t) : UINT32_MAX;
+    uint64_t inputs = reader != UINT32_MAX ? tg_tasks_pred_count(work->spec.tasks, reader) : 0;
+    TG_CHECK(TG_GROW(agent->messages, agent->message_count, 1), err, TG_ERR_MEMORY,
+             "no memory for a fetch of job %" PRIu64 " that failed", work->id);
+    TG_TRY(landed(agent, work, t, 6 * inputs + 1, err));
     tg__far *far = tg__agent_far_find(agent, work, t);
     bool cancelled = (far->bits & TG__CANCELLED) != 0;
     uint64_t wanted_from = far->take != 0 ? far->take : far->holder;
@@ -411,14 +448,20 @@ tg__agent_on_fetch_failed(tg_agent *agent, tg__work *work, const tg_agent_event 
     far->size = longer ? event->bytes : far->size;
     far->bits = 0;
     if (!is_over(agent, work, far)) {
-        if (!cancelled && !longer && wanted_from == far->from && is_wanted(work, far)) {
+        bool failed = !cancelled && !longer && wanted_from == far->from && is_wanted(work, far);
+        if (failed && event->flag && (far->starved < STARVED_MAX || reader != UINT32_MAX)) {
+            starve(agent, work, far, reader, event);
+        } else if (failed) {
             tg__agent_note_lost(work, t, far->from);
             far->holder = far->holder != far->from ? far->holder : 0;
             far->take = 0;
         }
         tg__agent_fetch_want(agent, work, t); /* it has moved, or is wanted again */
     }
-    tg__agent_far_tidy(agent, far);
+    far = tg__agent_far_find(agent, work, t);
+    if (far != NULL) {
+        tg__agent_far_tidy(agent, far);
+    }
     tg__agent_work_close(agent, work);
 out:
     return status;

@@ -84,6 +84,7 @@ typedef struct tg__far {
     int64_t bytes;   /* that are reserved for it then */
     int64_t size;    /* as its holder has said; 0: it has not */
     uint8_t bits;
+    uint8_t starved; /* fetches that found no memory here, in a row */
 } tg__far;
 
 /* Smallest first; values are key << 32 | number. */
@@ -174,6 +175,7 @@ struct tg_agent {
     /* Since when the oldest has no room, with nothing under way, and before this step; INT64_MAX:
      * it has. */
     int64_t blocked_ns, was_blocked_ns;
+    int64_t fetch_at_ns; /* no fetch begins before: the last one found no memory; INT64_MAX: any */
     bool full, say_full; /* FULL was said; is to be said */
     bool probing;        /* looks for one to try, full as the disk is */
     int64_t retry_at_ns;
@@ -299,6 +301,12 @@ void tg__agent_note_lost(tg__work *work, uint32_t t, uint64_t holder);
 /* What is to be fetched first; false: nothing. */
 bool tg__agent_fetch_first(tg_agent *agent, tg__work *work, uint32_t *task, uint32_t *key);
 bool tg__agent_fetch_begin(tg_agent *agent, tg__work *work, uint32_t t, int64_t bytes);
+/* Those for which there was no memory lately are not begun again yet. */
+static inline bool
+tg__agent_fetch_rests(const tg_agent *agent)
+{
+    return agent->fetch_at_ns != INT64_MAX && agent->now_ns < agent->fetch_at_ns;
+}
 bool tg__agent_peer_reserve(tg_agent *agent, uint64_t id, const char *address);
 
 /* --- memory.c -----------------------------------------------------------------------------------
@@ -333,6 +341,9 @@ int64_t tg__agent_least_bytes(const tg_agent *agent, const tg__work *work, uint3
 /* Makes room by what is read later than `reader` of the job, or by anything (work NULL). True: it
  * is there now; false: not yet, or not at all. */
 bool tg__agent_make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32_t reader);
+/* Without a disk: makes room for the job by a tile of a younger one, which is to be made again.
+ * False: there is none, or no memory. */
+bool tg__agent_lose_younger(tg_agent *agent, const tg__work *work);
 /* One action. */
 void tg__agent_load(tg_agent *agent, tg__held *held);
 void tg__agent_disk_retry(tg_agent *agent);

@@ -187,6 +187,48 @@ tg__agent_make_room(tg_agent *agent, int64_t bytes, const tg__work *work, uint32
     return tg__agent_fits(agent, bytes);
 }
 
+/* Of the tiles that were made here for younger jobs: that of the youngest, read latest. No results:
+ * what is made again of those takes the same room until they are fetched. */
+static tg__held *
+youngest(tg_agent *agent, const tg__work *work)
+{
+    tg__held *best = NULL;
+    tg__cold least = { .job = work->id };
+    for (size_t i = 0; i < agent->held_count; i++) {
+        tg__held *held = &agent->held[i];
+        if (held->work != NULL && held->work->id > work->id && held->pins == 0 &&
+            held->bits == TG__MEMORY && held->work->tile[held->task].state == TG__OWN &&
+            !tg__agent_kept(held->work, held->task)) {
+            tg__cold one = { .task = held->task,
+                             .job = held->work->id,
+                             .next = tg__agent_first_reader(held->work, held->task) };
+            bool better = best == NULL || order(&one, &least) > 0;
+            best = better ? held : best;
+            least = better ? one : least;
+        }
+    }
+    return best;
+}
+
+bool
+tg__agent_lose_younger(tg_agent *agent, const tg__work *work)
+{
+    tg__held *held = youngest(agent, work);
+    tg__work *of = held != NULL ? held->work : NULL;
+    bool ok = held != NULL && tg__agent_room_for(agent, 2) &&
+              TG_GROW(of->lost, of->lost_count, 1) &&
+              TG_GROW(of->fetches.items, of->fetches.count, 1);
+    if (ok) {
+        uint32_t t = held->task;
+        tg__agent_note_lost(of, t, agent->options.self);
+        tg__agent_tile_gone(agent, of, t);
+        tg__agent_fetch_want(agent, of, t); /* another may have it too */
+    } else if (held != NULL) {
+        tg__agent_postpone(agent);
+    }
+    return ok;
+}
+
 /* The one to try a full disk with; NULL: nothing has to go there. */
 static tg__held *
 probe(tg_agent *agent)

@@ -163,7 +163,7 @@ may_fetch(const tg_agent *agent, int64_t bytes)
 static bool
 fetch_all(tg_agent *agent)
 {
-    bool fits = true, more = true;
+    bool fits = true, more = !tg__agent_fetch_rests(agent);
     for (size_t i = 0; fits && more && i < agent->work_count; i++) {
         tg__work *work = agent->works[i];
         uint32_t t = 0, key = 0;
@@ -291,6 +291,8 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
                        ", or make the chunks smaller",
                        alone, agent->options.memory_limit, tg_plan_share_limit(alone));
         way = fail(agent, work, reader, false, text);
+    } else if (owned && tg__agent_lose_younger(agent, work)) {
+        way = GOES_ON;
     } else if (owned && agent->now_ns - since < agent->options.patience_ns) {
         agent->blocked_ns = since;
     } else if (owned) {
@@ -298,8 +300,8 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
         (void)snprintf(text, sizeof text,
                        "takes %" PRId64 " bytes with the tiles that it reads, which do not fit "
                        "into %" PRId64 " bytes beside tiles that others still read, and this "
-                       "worker may not spill: give it a disk for that, or a --memory-limit of at "
-                       "least %" PRId64,
+                       "worker may not spill: let it (tgworker --spill-limit), or give it a "
+                       "--memory-limit of at least %" PRId64,
                        alone, agent->options.memory_limit, tg_plan_share_limit(enough));
         way = fail(agent, work, reader, true, text);
     }
@@ -337,7 +339,7 @@ fetch_oldest(tg_agent *agent, tg__work *work, uint32_t t, uint32_t reader)
     luck way = WAITS;
     int64_t bytes = tg__agent_fetch_bytes(agent, work, t);
     int64_t left = agent->options.memory_limit - tg__agent_used(agent);
-    if (!may_fetch(agent, bytes)) {
+    if (tg__agent_fetch_rests(agent) || !may_fetch(agent, bytes)) {
         way = WAITS; /* for those that fly */
     } else if (tg__agent_make_room(agent, bytes, work, reader)) {
         way = tg__agent_fetch_begin(agent, work, t, bytes) ? GOES_ON : WAITS;
@@ -355,7 +357,8 @@ take_last(tg_agent *agent, tg__work *work, uint32_t t)
 {
     int64_t bytes = tg__agent_fetch_bytes(agent, work, t);
     luck way = WAITS;
-    if (may_fetch(agent, bytes) && tg__agent_make_room(agent, bytes, work, UINT32_MAX)) {
+    if (!tg__agent_fetch_rests(agent) && may_fetch(agent, bytes) &&
+        tg__agent_make_room(agent, bytes, work, UINT32_MAX)) {
         way = tg__agent_fetch_begin(agent, work, t, bytes) ? GOES_ON : WAITS;
     }
     return way;
@@ -406,6 +409,7 @@ tg__agent_pump(tg_agent *agent)
     bool more = true;
     agent->was_blocked_ns = agent->blocked_ns;
     agent->blocked_ns = INT64_MAX;
+    agent->fetch_at_ns = tg__agent_fetch_rests(agent) ? agent->fetch_at_ns : INT64_MAX;
     tg__agent_disk_retry(agent);
     while (more) {
         if (agent->scarce) {

@@ -330,7 +330,9 @@ learn_total(tg_fetcher *f, tg__fetch *fetch, uint64_t total)
         if (state != &fetch->one) {
             tg_free(NULL, state, (size_t)parts);
         }
-        fail_fetch(f, fetch, TG_ERR_MEMORY, "no memory for its %llu bytes",
+        fail_fetch(f, fetch, TG_ERR_MEMORY,
+                   "the memory limit leaves no room for its %llu bytes: raise it, or make the "
+                   "chunks smaller",
                    (unsigned long long)total);
         return false;
     }

@@ -29,9 +29,9 @@
  * bytes, if the tile lies in shared memory. The server keeps the tile's buffer while the offer
  * stands. tg_tile_server_forget takes it back; while somebody still reads, the buffer stays and is
  * asked about every few milliseconds (core/mem/shared.h says why nothing else is needed, whoever
- * dies). So the contract is: whoever gives up a tile's memory (FREE, DROP, spilled and forgotten)
- * calls tg_tile_server_forget or _drop, and the memory is free at once, or when its last reader has
- * ended.
+ * dies); after a second it leaves the account of the pool (serve_offers.h says why). So the
+ * contract is: whoever gives up a tile's memory (FREE, DROP, spilled and forgotten) calls
+ * tg_tile_server_forget or _drop, and may count with the memory at once, or a second later at most.
  *
  * Packing. A part for a reader on another host is packed (blosc: lz4 and shuffle) when that reader
  * has said that its line is slow, and a sample of the part becomes smaller enough for packing to be

@@ -2,8 +2,13 @@
 /* The tiles that a holder shares with other processes. */
 #include "worker/data/serve_offers.h"
 
+#include "core/base/size.h"
+
 /* A reader that is still at work when its tile is given up is late by a message or two. */
 #define POLL_NS ((int64_t)5000000)
+/* One that goes on reading has it on its own account, and is asked for seldom. */
+#define LEAVE_NS ((int64_t)1000000000)
+#define LEFT_NS  ((int64_t)500000000)
 
 static size_t
 bucket_of(uint64_t job, uint32_t task)
@@ -30,6 +35,7 @@ give_up(tg__offers *offers, tg__offer *o)
         o->next = offers->lingering;
         offers->lingering = o;
         offers->lingering_count++;
+        offers->poll_ns = 0;
     }
 }
 
@@ -115,6 +121,18 @@ tg__offers_get(tg__offers *offers, uint64_t job, uint32_t task, tg_buffer *buffe
     return o != NULL;
 }
 
+/* It is still read. */
+static void
+go_on_waiting(tg__offer *o, int64_t now_ns)
+{
+    o->since_ns = o->since_ns != 0 ? o->since_ns : now_ns;
+    bool left = now_ns - o->since_ns >= LEAVE_NS;
+    if (left) {
+        tg_buffer_disown(o->buffer);
+    }
+    o->look_ns = now_ns + (left ? LEFT_NS : POLL_NS);
+}
+
 void
 tg__offers_poll(tg__offers *offers, int64_t now_ns)
 {
@@ -122,17 +140,22 @@ tg__offers_poll(tg__offers *offers, int64_t now_ns)
         return;
     }
     tg__offer **at = &offers->lingering;
+    offers->poll_ns = INT64_MAX;
     while (*at != NULL) {
         tg__offer *o = *at;
-        if (offers->withdraw(offers->shared, &o->ref)) {
+        bool due = now_ns >= o->look_ns;
+        if (due && offers->withdraw(offers->shared, &o->ref)) {
             *at = o->next;
             offers->lingering_count--;
             offer_free(o);
         } else {
+            if (due) {
+                go_on_waiting(o, now_ns);
+            }
+            offers->poll_ns = tg_min_i64(offers->poll_ns, o->look_ns);
             at = &o->next;
         }
     }
-    offers->poll_ns = now_ns + POLL_NS;
 }
 
 int64_t

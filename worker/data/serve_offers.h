@@ -5,8 +5,14 @@
  * What: the tiles that a holder shares with other processes (core/mem/shared.h): those on offer, by
  * job and task, and those that were given up while somebody reads them.
  *
+ * What was given up and is still read after a second leaves the account of the pool. A worker that
+ * reads it has counted it from the beginning, and lets go in some milliseconds if it can: so it is
+ * one that runs a long task, or that is stopped, for ever perhaps, and its holder is not to lack
+ * the memory.
+ *
  * Ownership: an offer holds a reference to the tile's buffer until it is withdrawn and read by
- * nobody. Threads: one at a time. Errors: what cannot be offered is copied.
+ * nobody: until then the memory is not used again, whoever counts it. Threads: one at a time.
+ * Errors: what cannot be offered is copied.
  */
 #include "core/mem/shared.h"
 
@@ -18,6 +24,7 @@ typedef struct tg__offer {
     uint32_t task;
     tg_buffer *buffer;
     tg_shared_ref ref;
+    int64_t since_ns, look_ns; /* since when it lingers, 0: just now; when to ask for it again */
 } tg__offer;
 
 /* Begins as { 0 }, with the three members that do the work. */
@@ -28,7 +35,7 @@ typedef struct tg__offers {
     tg__offer *buckets[TG__OFFER_BUCKETS];
     tg__offer *lingering;
     size_t count, lingering_count;
-    int64_t poll_ns; /* when to ask for the lingering ones again; 0: at once */
+    int64_t poll_ns; /* when to ask for one of the lingering again; 0: at once */
 } tg__offers;
 
 /* Ends all offers, whether they are read or not. */

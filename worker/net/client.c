@@ -139,7 +139,7 @@ gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
     if (peer == client->scheduler) {
         client->scheduler = 0;
         client->clock = (tg_clock_sync){ 0 };
-        client->lost_ns = tg_clock_ns();
+        client->lost_ns = client->lost_ns != 0 ? client->lost_ns : tg_clock_ns();
         (void)pthread_mutex_lock(&client->lock);
         client->welcome = false;
         client->ask_sent = false;
@@ -365,11 +365,24 @@ turn_jobs(tg_client *client, int64_t now_ns)
     }
 }
 
+/* The line to the scheduler may be cut long before its lease is over. */
+static void
+look_at_line(tg_client *client)
+{
+    if (client->scheduler != 0) {
+        client->lost_ns = tg_net_down_ns(client->net, client->scheduler);
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    client->cut = client->lost_ns != 0;
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
     tg_client *client = ctx;
     int64_t next = INT64_MAX;
+    look_at_line(client);
     if (client->lost_ns != 0) {
         next = client->lost_ns + LOST_NS;
         if (now_ns >= next) {

@@ -114,6 +114,7 @@ struct tg_client {
     /* Under the lock. */
     bool closing;
     bool welcome;     /* the scheduler has let us in, and is there */
+    bool cut;         /* the line to it: it may come back */
     tg_status failed; /* it will not have us, or is gone for good */
     tg_error error;
     uint32_t workers, threads;
@@ -126,7 +127,7 @@ struct tg_client {
     bool answered, ask_sent;
     /* The loop's. */
     uint64_t scheduler; /* 0: not there */
-    int64_t lost_ns;    /* since when; 0: never was there, or is */
+    int64_t lost_ns;    /* since when the line is cut, or it is gone; 0: never was there, or is */
     int troubles;       /* with the connection, since it last was there */
     int64_t coming;     /* bytes of results under way */
     tg_client_holder *holders;

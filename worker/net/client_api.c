@@ -10,8 +10,9 @@
 #include "worker/net/client.h"
 #include "worker/session/describe.h"
 
-/* The scheduler answers questions within that time. */
-#define ASK_NS ((int64_t)10000000000)
+/* The scheduler answers questions within that time; of one whose line is cut not much is hoped. */
+#define ASK_NS     ((int64_t)10000000000)
+#define ASK_CUT_NS ((int64_t)1000000000)
 /* When something is computed, a first worker is waited for so long, unless the user says. */
 #define WORKER_NS ((int64_t)30000000000)
 
@@ -353,8 +354,8 @@ tg_client_ask(tg_client *client, const char *what, char **text, tg_error *err)
     tg_status status = TG_OK;
     *text = NULL;
     TG_CHECK(strlen(what) <= TG_NAME_MAX, err, TG_ERR_VALUE, "a question is one word");
-    int64_t until = tg_clock_ns() + ASK_NS;
     (void)pthread_mutex_lock(&client->lock);
+    int64_t until = tg_clock_ns() + (client->cut ? ASK_CUT_NS : ASK_NS);
     while (client->asks && wait_for_news(client, until)) { /* one after the other */
     }
     bool mine = !client->asks;

@@ -377,6 +377,7 @@ tg_worker_create(const tg_worker_options *options, tg_worker **out, tg_error *er
     TG_TRY(tg_port_create(&port, &worker->port, err));
     TG_TRY(tg_crew_create((int)worker->threads, worker, tg__worker_run, &worker->crew, err));
     TG_TRY(tg_crew_create(1, worker, tg__worker_expand, &worker->clerk, err));
+    TG_TRY(tg_crew_create(1, worker, tg__worker_copy, &worker->copier, err));
     *out = worker;
     worker = NULL;
 out:
@@ -393,6 +394,7 @@ tg_worker_destroy(tg_worker *worker)
         }
         tg_crew_destroy(worker->crew); /* waits for the tasks that run */
         tg_crew_destroy(worker->clerk);
+        tg_crew_destroy(worker->copier);
         tg_spill_destroy(worker->spill);
         tg_alive_watch_destroy(worker->watch);
         tg_port_stop(worker->port);
@@ -405,8 +407,8 @@ tg_worker_destroy(tg_worker *worker)
         }
         tg_agent_destroy(worker->agent);
         tg__worker_jobs_free(worker);
-        tg_port_destroy(worker->port); /* behind the tiles of others that jobs had mapped */
-        tg_free(NULL, worker->mapped, worker->mapped_capacity * sizeof *worker->mapped);
+        tg__worker_mapped_free(worker);
+        tg_port_destroy(worker->port); /* behind the tiles of others that were mapped */
         tg_free(NULL, worker->thread, worker->threads * sizeof *worker->thread);
         tg_zap_close(worker->security.allowed);
         tg_keys_forget(&worker->security.listen);

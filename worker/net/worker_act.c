@@ -1,47 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The agent's hands: each of its actions is begun here, and each end becomes its next event. What
- * ends on another thread, or at once, goes through the inbox, so that the agent is never called
- * from within itself.
+ * The agent's hands: each of its actions is begun here. What ends on another thread, or at once,
+ * goes through the inbox (worker_news.c), so that the agent is never called from within itself.
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "worker/exec/clock.h"
 #include "worker/net/worker_inside.h"
 #include "worker/net/worker_measure.h"
-
-/* What finds no memory is tried again after so long, and so often: buffers that are still being
- * sent to others are beside the agent's books, and go by themselves. What may take more than there
- * is is tried less often. */
-#define AGAIN_NS ((int64_t)50000000)
-enum { TRIES = TG_WORKER_TRIES, TRIES_OF_LARGE = TG_WORKER_TRIES_OF_LARGE };
-
-/* -- the inbox ------------------------------------------------------------------------------- */
-
-void
-tg__worker_tell(tg_worker *worker, const tg_worker_news *news)
-{
-    tg_worker_news *copy = tg_malloc(NULL, sizeof *copy);
-    if (copy == NULL) {
-        tg_buffer_release(news->buffer);
-        atomic_store(&worker->starved, true);
-        tg_net_wake(worker->net);
-        return;
-    }
-    *copy = *news;
-    copy->next = NULL;
-    (void)pthread_mutex_lock(&worker->lock);
-    bool wakes = worker->first == NULL;
-    *worker->last = copy;
-    worker->last = &copy->next;
-    (void)pthread_mutex_unlock(&worker->lock);
-    if (wakes) {
-        tg_net_wake(worker->net);
-    }
-}
 
 static void
 say_text(tg_worker_news *news, const char *text)
@@ -74,8 +41,8 @@ tg__worker_run(void *ctx, tg_crew_token token, int thread)
     tg__worker_tell(worker, &news);
 }
 
-static void
-start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
+void
+tg__worker_start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
 {
     tg_error err;
     job->measure.started++;
@@ -87,7 +54,7 @@ start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
                                 .whose = job,
                                 .job = job->number,
                                 .task = task,
-                                .tries = TRIES,
+                                .tries = TG_WORKER_TRIES,
                                 .status = status };
         say_text(&news, err.message);
         tg__worker_tell(worker, &news);
@@ -97,9 +64,11 @@ start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries)
 /* -- fetching -------------------------------------------------------------------------------- */
 
 static void
-no_fetch(tg_worker *worker, const tg_agent_action *action, const char *why)
+no_fetch(tg_worker *worker, const tg_agent_action *action, tg_status status, const char *why)
 {
-    tg_worker_news news = { .kind = TG_NEWS_NO_FETCH, .job = action->job, .task = action->task };
+    tg_worker_news news = {
+        .kind = TG_NEWS_NO_FETCH, .job = action->job, .task = action->task, .status = status
+    };
     say_text(&news, why);
     tg__worker_tell(worker, &news);
 }
@@ -107,7 +76,7 @@ no_fetch(tg_worker *worker, const tg_agent_action *action, const char *why)
 static void
 fetch(tg_worker *worker, const tg_agent_action *action)
 {
-    tg_error err = { .message = "no memory to fetch a tile" };
+    tg_error err = { .code = TG_ERR_MEMORY, .message = "no memory to fetch a tile" };
     int64_t now = tg_clock_ns();
     tg_fetch wanted = { .job = action->job,
                         .task = action->task,
@@ -124,7 +93,7 @@ fetch(tg_worker *worker, const tg_agent_action *action)
         tg_busy_begin(&worker->line, now);
     } else {
         tg_free(NULL, made, sizeof *made);
-        no_fetch(worker, action, err.message);
+        no_fetch(worker, action, err.code, err.message);
     }
 }
 
@@ -156,7 +125,7 @@ cancel_fetch(tg_worker *worker, const tg_agent_action *action)
         tg_port_cancel(worker->port, (*at)->id);
         (void)tg_busy_end(&worker->line, tg_clock_ns());
         forget_fetch(at);
-        no_fetch(worker, action, "it was not needed any more");
+        no_fetch(worker, action, TG_ERR_CANCELLED, "it was not needed any more");
     }
 }
 
@@ -181,7 +150,9 @@ tg__worker_fetched(void *ctx, const tg_fetch_end *end)
     tg_agent_event event = { .kind = status == TG_OK ? TG_AGENT_FETCHED : TG_AGENT_FETCH_FAILED,
                              .job = end->fetch.job,
                              .task = end->fetch.task,
-                             .text = err.message };
+                             .code = status,
+                             .text = err.message,
+                             .flag = status == TG_ERR_MEMORY };
     if (status == TG_OK) {
         tg__worker_measure_aside(job, TG_TIMELINE_TRANSFER, end->fetch.task, began, now,
                                  (int64_t)tg_buffer_bytes(end->buffer));
@@ -241,8 +212,8 @@ spill(tg_worker *worker, tg_worker_job *job, const tg_agent_action *action)
     tg_buffer_release(buffer);
 }
 
-static void
-load(tg_worker *worker, uint64_t job, uint32_t task)
+void
+tg__worker_load(tg_worker *worker, uint64_t job, uint32_t task)
 {
     tg_error err;
     tg_busy_begin(&worker->disk, tg_clock_ns());
@@ -301,7 +272,8 @@ act(tg_worker *worker, const tg_agent_action *action)
         tg__worker_say(worker, action->message);
         break;
     case TG_DO_START:
-        start(worker, job, action->task, action->may_exceed ? TRIES - TRIES_OF_LARGE : 0);
+        tg__worker_start(worker, job, action->task,
+                         action->may_exceed ? TG_WORKER_TRIES - TG_WORKER_TRIES_OF_LARGE : 0);
         break;
     case TG_DO_FETCH:
         fetch(worker, action);
@@ -316,7 +288,7 @@ act(tg_worker *worker, const tg_agent_action *action)
         spill(worker, job, action);
         break;
     case TG_DO_LOAD:
-        load(worker, action->job, action->task);
+        tg__worker_load(worker, action->job, action->task);
         break;
     case TG_DO_FORGET:
         forget(worker, job, action);
@@ -346,187 +318,4 @@ tg__worker_step(tg_worker *worker, const tg_agent_event *event)
     for (size_t i = 0; status == TG_OK && i < count; i++) {
         act(worker, &actions[i]);
     }
-}
-
-/* -- what has ended -------------------------------------------------------------------------- */
-
-uint32_t
-tg__worker_tried(uint32_t tries, int64_t busy_ns)
-{
-    bool large = tries >= TRIES - TRIES_OF_LARGE;
-    int64_t more = large ? tg_min_i64(busy_ns / AGAIN_NS, TRIES) : 0;
-    return tries + 1 + (uint32_t)more;
-}
-
-/* To be taken anew after a while. */
-static void
-put_off(tg_worker *worker, const tg_worker_news *news)
-{
-    tg_worker_news *copy = tg_malloc(NULL, sizeof *copy);
-    if (copy == NULL) {
-        atomic_store(&worker->starved, true);
-        return;
-    }
-    *copy = *news;
-    copy->buffer = NULL;
-    copy->due_ns = tg_clock_ns() + AGAIN_NS;
-    copy->next = worker->put_off;
-    worker->put_off = copy;
-}
-
-static int64_t
-try_again(tg_worker *worker, int64_t now_ns)
-{
-    int64_t next = INT64_MAX;
-    tg_worker_news **at = &worker->put_off;
-    while (*at != NULL) {
-        tg_worker_news *news = *at;
-        if (news->due_ns > now_ns) {
-            next = tg_min_i64(next, news->due_ns);
-            at = &news->next;
-            continue;
-        }
-        *at = news->next;
-        if (news->kind == TG_NEWS_RAN) {
-            start(worker, news->whose, news->task, tg__worker_tried(news->tries, news->busy_ns));
-        } else {
-            load(worker, news->job, news->task);
-        }
-        tg_free(NULL, news, sizeof *news);
-    }
-    return next;
-}
-
-static void
-take_ran(tg_worker *worker, const tg_worker_news *news)
-{
-    bool ok = news->status == TG_OK, starved = news->status == TG_ERR_MEMORY;
-    const tg_worker_job *job = news->whose;
-    bool depends = job->bounds.growth[job->plan->stage_of_task[news->task]].depends;
-    char text[sizeof news->text + 100];
-    news->whose->measure.started--;
-    if (starved && news->tries < TRIES && !job->dropped) {
-        put_off(worker, news);
-        return;
-    }
-    (void)snprintf(text, sizeof text, "%s%s", news->text,
-                   starved && depends ? "; how much it takes depends on the data: give each worker "
-                                        "more memory"
-                                      : "");
-    tg__worker_step(worker, &(tg_agent_event){ .kind = ok ? TG_AGENT_ENDED : TG_AGENT_FAILED,
-                                               .job = news->job,
-                                               .task = news->task,
-                                               .bytes = news->bytes,
-                                               .busy_ns = news->busy_ns,
-                                               .code = news->status,
-                                               .text = text,
-                                               .flag = starved || news->status == TG_ERR_IO });
-}
-
-static void
-take_loaded(tg_worker *worker, const tg_worker_news *news)
-{
-    tg_error err = { .message = "" };
-    tg_status status = news->status;
-    tg_worker_job *job = tg__worker_job_find(worker, news->job);
-    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->disk, now);
-    if (status == TG_ERR_MEMORY && !job->dropped) { /* it is on disk still */
-        put_off(worker, news);
-        return;
-    }
-    if (status == TG_OK) {
-        tg__worker_measure_aside(job, TG_TIMELINE_LOAD, news->task, began, now,
-                                 (int64_t)tg_buffer_bytes(news->buffer));
-        status = tg_part_put(job->part, news->task, news->buffer, &err);
-    }
-    /* Who waits for it gets it first: the agent may have it forgotten at once. */
-    if (tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task) &&
-        status == TG_OK) {
-        tg__worker_lend(worker, news->job, news->task, news->buffer);
-        tg_port_send(worker->port, tg_clock_ns());
-    }
-    tg__worker_step(
-        worker, &(tg_agent_event){ .kind = status == TG_OK ? TG_AGENT_LOADED : TG_AGENT_LOAD_FAILED,
-                                   .job = news->job,
-                                   .task = news->task,
-                                   .text = news->status != TG_OK ? news->text : err.message });
-}
-
-static void
-take_stored(tg_worker *worker, const tg_worker_news *news)
-{
-    int64_t now = tg_clock_ns(), began = tg_busy_end(&worker->disk, now);
-    if (news->status == TG_OK) {
-        tg__worker_measure_aside(tg__worker_job_find(worker, news->job), TG_TIMELINE_SPILL,
-                                 news->task, began, now, news->bytes);
-    } else {
-        tg__worker_note(worker, news->text);
-    }
-}
-
-static void
-take(tg_worker *worker, const tg_worker_news *news)
-{
-    tg_agent_event event = {
-        .job = news->job, .task = news->task, .bytes = news->bytes, .text = news->text
-    };
-    switch (news->kind) {
-    case TG_NEWS_RAN:
-        take_ran(worker, news);
-        break;
-    case TG_NEWS_EXPANDED:
-        tg__worker_job_expanded(news->whose);
-        break;
-    case TG_NEWS_STORED:
-        take_stored(worker, news);
-        event.kind = news->status == TG_OK ? TG_AGENT_SPILLED : TG_AGENT_SPILL_FAILED;
-        tg__worker_step(worker, &event);
-        break;
-    case TG_NEWS_LOADED:
-        take_loaded(worker, news);
-        break;
-    case TG_NEWS_NO_FETCH:
-        event.kind = TG_AGENT_FETCH_FAILED;
-        tg__worker_step(worker, &event);
-        break;
-    case TG_NEWS_NO_DISK:
-        event.kind = news->flag ? TG_AGENT_LOAD_FAILED : TG_AGENT_SPILL_FAILED;
-        tg__worker_step(worker, &event);
-        (void)tg_tile_server_ready(tg_port_server(worker->port), news->job, news->task);
-        break;
-    }
-}
-
-static void
-free_list(tg_worker_news *news)
-{
-    while (news != NULL) {
-        tg_worker_news *next = news->next;
-        tg_buffer_release(news->buffer);
-        tg_free(NULL, news, sizeof *news);
-        news = next;
-    }
-}
-
-int64_t
-tg__worker_take_news(tg_worker *worker, int64_t now_ns)
-{
-    (void)pthread_mutex_lock(&worker->lock);
-    tg_worker_news *first = worker->first;
-    worker->first = NULL;
-    worker->last = &worker->first;
-    (void)pthread_mutex_unlock(&worker->lock);
-    for (const tg_worker_news *news = first; news != NULL; news = news->next) {
-        take(worker, news);
-    }
-    free_list(first);
-    return tg_min_i64(try_again(worker, now_ns), tg__worker_end_loans(worker, now_ns));
-}
-
-void
-tg__worker_news_free(tg_worker *worker)
-{
-    free_list(worker->first);
-    free_list(worker->put_off);
-    (void)tg__worker_end_loans(worker, INT64_MAX);
 }

@@ -81,8 +81,14 @@ typedef enum tg_worker_news_kind {
     TG_NEWS_STORED,
     TG_NEWS_LOADED,
     TG_NEWS_NO_FETCH, /* one that was cancelled, or could not begin */
-    TG_NEWS_NO_DISK   /* a spill or load (flag) that could not begin */
+    TG_NEWS_NO_DISK,  /* a spill or load (flag) that could not begin */
+    TG_NEWS_COPIED    /* `copying`; no buffer: no memory */
 } tg_worker_news_kind;
+
+/* What finds no memory is tried again after a while, so often: buffers that are still being sent to
+ * others are beside the agent's books, and go by themselves. What may take more than there is is
+ * tried less often. */
+enum { TG_WORKER_TRIES = 100, TG_WORKER_TRIES_OF_LARGE = 10 };
 
 typedef struct tg_worker_news {
     tg_worker_news_kind kind;
@@ -104,7 +110,15 @@ typedef struct tg_worker_mapped {
     uint64_t job;
     uint32_t task;
     const void *data;
+    int64_t due_ns; /* it is not copied before */
 } tg_worker_mapped;
+
+/* The one that is being copied. */
+typedef struct tg_worker_copying {
+    uint64_t job;
+    uint32_t task;
+    tg_buffer *from; /* NULL: none */
+} tg_worker_copying;
 
 /* A tile that was loaded for others: it may go from memory at once, but not before they have had
  * all its parts. */
@@ -121,7 +135,7 @@ struct tg_worker {
     tg_net *net;
     tg_port *port;
     tg_agent *agent;
-    tg_crew *crew, *clerk;
+    tg_crew *crew, *clerk, *copier;
     tg_spill *spill;
     tg_alive_watch *watch;
     tg_net_security security;
@@ -143,7 +157,8 @@ struct tg_worker {
     bool arrived_mapped;
     tg_worker_mapped *mapped; /* some of them are gone */
     size_t mapped_count, mapped_capacity, mapped_most;
-    int64_t mapped_ns; /* when to look at them again */
+    int64_t mapped_ns;         /* when to look at them again */
+    tg_worker_copying copying; /* the copier's until it has told of it */
     tg_worker_loan loans[TG_WORKER_LOANS];
     tg_worker_news *put_off; /* what found no memory, and is tried again */
     tg_flood notes;
@@ -164,20 +179,23 @@ void tg__worker_note(tg_worker *worker, const char *text);
 
 /* worker_act.c: one step of the agent, and all it wants done. */
 void tg__worker_step(tg_worker *worker, const tg_agent_event *event);
-/* From any thread; the news is copied, its buffer taken. What cannot be told for want of memory
- * ends the worker. */
+/* What it wanted, once more. `tries`: so often it has found no memory. */
+void tg__worker_start(tg_worker *worker, tg_worker_job *job, uint32_t task, uint32_t tries);
+void tg__worker_load(tg_worker *worker, uint64_t job, uint32_t task);
+void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
+void tg__worker_spilled(void *ctx, const tg_spill_done *done);
+void tg__worker_run(void *ctx, tg_crew_token token, int thread);
+
+/* worker_news.c: from any thread; the news is copied, its buffer taken. What cannot be told for
+ * want of memory ends the worker. */
 void tg__worker_tell(tg_worker *worker, const tg_worker_news *news);
 /* Gives when it wants to be called again. */
 int64_t tg__worker_take_news(tg_worker *worker, int64_t now_ns);
 /* The threads have ended. */
 void tg__worker_news_free(tg_worker *worker);
-void tg__worker_fetched(void *ctx, const tg_fetch_end *end);
-void tg__worker_spilled(void *ctx, const tg_spill_done *done);
-void tg__worker_run(void *ctx, tg_crew_token token, int thread);
 /* How often a task was tried for want of memory, the last time for busy_ns. Who may take more than
  * there is has TG_WORKER_TRIES_OF_LARGE left of TG_WORKER_TRIES, and then a try that took as long
  * as several counts as so many: what was to go by itself had that time to go. */
-enum { TG_WORKER_TRIES = 100, TG_WORKER_TRIES_OF_LARGE = 10 };
 uint32_t tg__worker_tried(uint32_t tries, int64_t busy_ns);
 
 /* worker_serve.c */
@@ -192,6 +210,12 @@ int64_t tg__worker_end_loans(tg_worker *worker, int64_t now_ns);
 void tg__worker_mapped_add(tg_worker *worker, uint64_t job, uint32_t task, const void *data);
 /* Gives when it wants to be called again. */
 int64_t tg__worker_mapped_turn(tg_worker *worker, int64_t now_ns);
+/* On the copier. */
+void tg__worker_copy(void *ctx, tg_crew_token token, int thread);
+/* `copying` was copied; NULL: there is no memory. */
+void tg__worker_mapped_copied(tg_worker *worker, tg_buffer *copy);
+/* The copier has ended. */
+void tg__worker_mapped_free(tg_worker *worker);
 
 /* worker_job.c */
 /* The one that the agent knows. */

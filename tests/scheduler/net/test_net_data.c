@@ -198,6 +198,35 @@ a_stranger_gets_no_data(void **state)
     bed_close(&b);
 }
 
+/* Who was refused tries again after a second; once he did so when his loop woke for something else.
+ */
+static void
+who_was_refused_tries_again_when_it_is_due(void **state)
+{
+    bed b;
+    node *server, *client;
+    tg_route route, strange;
+    tg_net_security stranger = { 0 };
+    char address[TG_NET_ADDRESS_MAX];
+    (void)state;
+    open_data(&b, BED_CURVE, &server, &client, &route);
+    assert_int_equal(
+        tg_net_data_listen(server->net, "tcp://127.0.0.1:0", address, sizeof address, &b.err),
+        TG_OK);
+    assert_int_equal(tg_keys_make(&stranger.connect, &b.err), TG_OK);
+    node *n = bed_node(&b, &stranger);
+    assert_int_equal(tg_net_data_connect(n->net, address, &strange, &b.err), TG_OK);
+    bed_until(&b, n->trouble_count == 1);
+    int64_t from = tg_net_now_ns();
+    bed_turn_for(&b, 700 * MS);
+    assert_int_equal(n->trouble_count, 1);
+    while (n->trouble_count == 1) { /* each of them sleeps a second at most */
+        assert_int_equal(tg_net_turn(n->net, INT64_MAX, &b.err), TG_OK);
+    }
+    assert_in_range(tg_net_now_ns() - from, 900 * MS, 1500 * MS);
+    bed_close(&b);
+}
+
 /* A key that is taken from the list is worth nothing from then on, though its connection stands. */
 static void
 a_key_that_is_taken_back_gets_nothing_more(void **state)
@@ -303,6 +332,7 @@ main(void)
         cmocka_unit_test(a_full_connection_says_later_and_loses_nothing),
         cmocka_unit_test(who_asks_learns_that_the_other_end_is_gone),
         cmocka_unit_test(a_stranger_gets_no_data),
+        cmocka_unit_test(who_was_refused_tries_again_when_it_is_due),
         cmocka_unit_test(a_key_that_is_taken_back_gets_nothing_more),
         cmocka_unit_test(control_is_not_delayed_while_data_flows),
     };

@@ -88,6 +88,78 @@ test_lost(void **state)
     graph_end(&g);
 }
 
+static void
+starve(script *s, uint32_t task)
+{
+    script_do(s, (tg_agent_event){ .kind = TG_AGENT_FETCH_FAILED,
+                                   .job = 1,
+                                   .task = task,
+                                   .code = TG_ERR_MEMORY,
+                                   .text = "no room for its 10 bytes",
+                                   .flag = true });
+}
+
+/* It was LOST once, and made again elsewhere, though its holder has it. */
+static void
+test_no_memory_here_is_no_loss(void **state)
+{
+    script_graph g;
+    script s;
+    (void)state;
+    graph_pairs(&g, 2);
+    begin(&s, &g, (tg_agent_options){ 0 });
+    script_assign(&s, 1, 1, 2);
+    script_assign(&s, 1, 3, 4);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 1, 9);
+    starve(&s, 0);
+    assert_int_equal(s.count, 0);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 2, 3, 9);
+    assert_false(script_does(&s, TG_DO_FETCH, 2)); /* there is no memory for this one either */
+    int64_t due = tg_agent_deadline(s.agent);
+    assert_in_range(due, s.now_ns + MS, s.now_ns + 100 * MS);
+    script_time(&s, due - s.now_ns);
+    assert_int_equal(script_find(&s, TG_DO_FETCH, 0)->peer, 9);
+    assert_true(script_does(&s, TG_DO_FETCH, 2));
+    script_of(&s, TG_AGENT_FETCHED, 1, 0, 10);
+    assert_true(script_does(&s, TG_DO_START, 1));
+    script_of(&s, TG_AGENT_FETCHED, 1, 2, 10);
+    assert_int_equal(tg_agent_deadline(s.agent) > s.now_ns + 1000 * MS, 1);
+    script_end(&s);
+    graph_end(&g);
+}
+
+/* Not for ever: then its reader is to run where there is memory. */
+static void
+test_no_memory_here_fails_the_reader_in_the_end(void **state)
+{
+    script_graph g;
+    script s;
+    int tries = 0;
+    (void)state;
+    graph_pairs(&g, 2);
+    begin(&s, &g, (tg_agent_options){ 0 });
+    script_assign(&s, 1, 1, 2);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 1, 9);
+    starve(&s, 0);
+    while (script_says(&s, TG_MESSAGE_FAILED) == NULL) {
+        assert_int_equal(s.count, 0);
+        assert_in_range(++tries, 1, 1000);
+        script_time(&s, tg_agent_deadline(s.agent) - s.now_ns);
+        assert_true(script_does(&s, TG_DO_FETCH, 0));
+        starve(&s, 0);
+    }
+    assert_in_range(s.now_ns, 1000 * MS, 20000 * MS);
+    const tg_message *failed = script_says(&s, TG_MESSAGE_FAILED);
+    assert_int_equal(failed->task, 1);
+    assert_int_equal(failed->code, TG_ERR_MEMORY);
+    assert_true(failed->flag); /* it may pass elsewhere */
+    assert_string_equal(failed->text, "no room for its 10 bytes");
+    assert_null(script_says(&s, TG_MESSAGE_LOST));
+    assert_false(script_does(&s, TG_DO_FETCH, 0)); /* nobody wants it any more */
+    script_end(&s);
+    graph_end(&g);
+}
+
 /* FREE makes it forget where the tile is; a LOCATE that follows counts, though the fetch that FREE
  * made superfluous fails afterwards. */
 static void
@@ -222,6 +294,8 @@ main(void)
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_no_memory_here_is_no_loss),
+        cmocka_unit_test(test_no_memory_here_fails_the_reader_in_the_end),
         cmocka_unit_test(test_free_then_locate),
         cmocka_unit_test(test_take),
         cmocka_unit_test(test_take_of_what_runs),

@@ -333,6 +333,76 @@ test_no_disk(void **state)
     graph_end(&g);
 }
 
+/* Two jobs that fit alone, and failed together: the older one goes on, the younger one makes again
+ * what it had. */
+static void
+test_no_disk_and_two_jobs(void **state)
+{
+    script_graph old, young;
+    script s;
+    (void)state;
+    graph_sum(&old, 3);
+    graph_sum(&young, 3);
+    script_begin(&s, (tg_agent_options){ .memory_limit = 50, .patience_ns = 2000 * MS });
+    script_job(&s, 1, &old);
+    script_job(&s, 2, &young);
+    script_assign(&s, 2, 0, 3);
+    script_ended(&s, 2, 0);
+    script_ended(&s, 2, 1);
+    assert_true(script_does(&s, TG_DO_START, 2));
+    script_assign(&s, 1, 0, 4);
+    script_ended(&s, 2, 2);
+    assert_int_equal(script_find(&s, TG_DO_START, 0)->job, 1);
+    script_ended(&s, 1, 0); /* of job 1 and 2, 10 and 30 bytes */
+    const tg_message *lost = script_says(&s, TG_MESSAGE_LOST);
+    assert_int_equal(lost->job, 2);
+    assert_int_equal(lost->worker, 7); /* this one */
+    uint32_t gone = lost->task;
+    assert_int_equal(script_find(&s, TG_DO_FORGET, UINT32_MAX)->job, 2);
+    assert_int_equal(script_find(&s, TG_DO_START, 1)->job, 1);
+    script_ended(&s, 1, 1);
+    assert_int_equal(script_find(&s, TG_DO_START, 2)->job, 1);
+    script_ended(&s, 1, 2);
+    assert_int_equal(script_find(&s, TG_DO_START, 3)->job, 1);
+    assert_null(script_says(&s, TG_MESSAGE_FAILED));
+    script_ended(&s, 1, 3); /* what the younger one waits for is asked of the scheduler */
+    script_assign(&s, 2, 3, 4);
+    script_hears(&s, TG_MESSAGE_LOCATE, 2, gone, gone + 1, 9);
+    assert_int_equal(script_find(&s, TG_DO_FETCH, gone)->job, 2);
+    script_end(&s);
+    graph_end(&old);
+    graph_end(&young);
+}
+
+/* Never the other way round, nor at the cost of results. */
+static void
+test_no_disk_and_an_older_job(void **state)
+{
+    script_graph old, young;
+    script s;
+    (void)state;
+    graph_sum(&old, 3);
+    graph_sum(&young, 3);
+    young.kept[0] = 1;
+    script_begin(&s, (tg_agent_options){ .memory_limit = 35, .patience_ns = 2000 * MS });
+    script_job(&s, 1, &old);
+    script_job(&s, 2, &young);
+    script_assign(&s, 2, 0, 1);
+    script_ended(&s, 2, 0);
+    script_assign(&s, 1, 0, 1);
+    script_ended(&s, 1, 0);
+    for (uint64_t job = 1; job <= 2; job++) {
+        script_assign(&s, job, 1, 2);
+        assert_null(script_says(&s, TG_MESSAGE_LOST));
+        script_time(&s, 2001 * MS);
+        assert_int_equal(script_says(&s, TG_MESSAGE_FAILED)->job, job);
+        assert_null(script_says(&s, TG_MESSAGE_LOST));
+    }
+    script_end(&s);
+    graph_end(&old);
+    graph_end(&young);
+}
+
 /* Two workers once waited for ever, each with fetches under way from the other: a tile that the
  * other one waits for is loaded all the same, and fetches leave room for it. */
 static void
@@ -546,6 +616,8 @@ main(void)
         cmocka_unit_test(test_too_large_alone),
         cmocka_unit_test(test_too_large_to_fetch),
         cmocka_unit_test(test_no_disk),
+        cmocka_unit_test(test_no_disk_and_two_jobs),
+        cmocka_unit_test(test_no_disk_and_an_older_job),
         cmocka_unit_test(test_two_wait_for_each_other),
         cmocka_unit_test(test_freed_while_loading),
         cmocka_unit_test(test_bounds_beyond_the_limit),

@@ -684,6 +684,66 @@ a_tile_goes_to_another_process_without_a_copy(void **state)
     pool = tg_pool_create(NULL, 1 << 20);
 }
 
+/* A reader that is stopped kept the memory of its holder for ever, who had counted with it. */
+static void
+a_reader_that_is_stopped_has_what_it_reads_on_its_account(void **state)
+{
+    tg_shared *shared = NULL;
+    tg_shared_reader *stopped = tg_shared_reader_create();
+    tg_shared_ref ref;
+    tg_data_message m;
+    tg_buffer *mapped = NULL, *others[3];
+    (void)state;
+    assert_int_equal(tg_shared_create(64 << 20, &shared, &err), TG_OK);
+    tg_pool_destroy(pool);
+    pool = tg_pool_create(tg_shared_alloc(shared), 12 << 20);
+    begin((tg_tile_server_options){ .shared = shared,
+                                    .offer = tg_shared_offer,
+                                    .withdraw = tg_shared_withdraw,
+                                    .host = tg_shared_host() },
+          4 * MIB);
+    assert_int_equal(serve_reader(tg_shared_host(), 1), 0);
+    assert_true(tg_shared_offer(shared, tg_buffer_data(tile), 4 * MIB, &ref));
+    assert_int_equal(tg_shared_map(stopped, &ref, &mapped, &err), TG_OK);
+    unsigned char *expected = malloc(4 * MIB);
+    assert_non_null(expected);
+    memcpy(expected, tg_buffer_data(mapped), 4 * MIB);
+    tg_buffer_release(tile);
+    tile = NULL;
+    tg_tile_server_forget(s, JOB, 0);
+    for (int64_t now = SECOND; now < 2 * SECOND; now = tg_tile_server_deadline(s)) {
+        assert_false(tg_tile_server_next(s, now, &m));
+        assert_in_range(tg_tile_server_deadline(s), now + 1, now + 10 * MS);
+        assert_true(tg_pool_get_stats(pool).used_bytes > 0); /* it may be about to let go */
+    }
+    assert_false(tg_tile_server_next(s, 2 * SECOND, &m));
+    assert_int_equal(tg_pool_get_stats(pool).used_bytes, 0);
+    assert_int_equal(tg_tile_server_get_stats(s).lingering, 1);
+    /* All of the limit can be used again, and none of that is what is read. */
+    for (int i = 0; i < 3; i++) {
+        others[i] = tg_buffer_create(pool, 4 * MIB);
+        assert_non_null(others[i]);
+        memset(tg_buffer_data(others[i]), 0xff, 4 * MIB);
+    }
+    assert_memory_equal(tg_buffer_data(mapped), expected, 4 * MIB);
+    for (int i = 0; i < 3; i++) {
+        tg_buffer_release(others[i]);
+    }
+    /* It goes on, and lets go. */
+    tg_buffer_release(mapped);
+    assert_false(tg_tile_server_next(s, tg_tile_server_deadline(s), &m));
+    assert_int_equal(tg_tile_server_get_stats(s).lingering, 0);
+    assert_int_equal(tg_tile_server_deadline(s), INT64_MAX);
+    assert_true(tg_shared_withdraw(shared, &ref));
+    free(expected);
+    tg_tile_server_destroy(s);
+    s = NULL;
+    tg_pool_destroy(pool);
+    tg_shared_destroy(shared);
+    tg_shared_reader_destroy(stopped);
+    pool = tg_pool_create(NULL, 1 << 20);
+}
+
 int
 main(void)
 {
@@ -701,6 +761,7 @@ main(void)
         WITH(messages_are_freed_in_other_threads),
         WITH(destroying_waits_for_sockets_that_linger),
         WITH(a_tile_goes_to_another_process_without_a_copy),
+        WITH(a_reader_that_is_stopped_has_what_it_reads_on_its_account),
     };
 #undef WITH
     return cmocka_run_group_tests(tests, NULL, NULL);
