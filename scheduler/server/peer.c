@@ -257,14 +257,15 @@ tg__peer_expired(tg_server *server, uint64_t id)
 tg_status
 tg__hear_bye(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m, tg_error *err)
 {
+    static const char bye[] = "it said goodbye";
     char why[300];
     (void)err;
-    (void)snprintf(why, sizeof why, "has left%s%.200s",
+    (void)snprintf(why, sizeof why, "%s%s%.200s", bye,
                    m->text != NULL && m->text[0] != '\0' ? ": " : "",
                    m->text != NULL ? m->text : "");
     close_peer(server, id, why);
     if (peer != NULL) { /* else a tool, that only asked */
-        tg__note_peer(server, id, "%s", why);
+        tg__note_peer(server, id, "has left%s", why + sizeof bye - 1);
         tg__peer_forget(server, peer);
     }
     return TG_OK;

@@ -195,7 +195,7 @@ test_who_drains_is_not_planned_for_and_says_goodbye(void **state)
     talk_clear(&t);
     talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_BYE, .text = "SIGTERM" });
     assert_int_equal(t.expelled, 1);
-    assert_non_null(strstr(t.why, "has left: SIGTERM"));
+    assert_non_null(strstr(t.why, "goodbye: SIGTERM"));
     assert_null(talk_find(&t, 1, TG_MESSAGE_REFUSED));
     talk_gone(&t, 1); /* the shell says so too */
     talk_gone(&t, 12345);
