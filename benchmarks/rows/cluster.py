@@ -25,10 +25,11 @@ START_TASKS = 1_000
 
 @contextlib.contextmanager
 def cluster(workers=2):
-    """On which this process computes within the block."""
+    """On which this process computes within the block. Nobody takes the place of a worker that was
+    killed."""
     from tilegraph.distributed import Client, LocalCluster
 
-    with LocalCluster(workers, 1, "2GiB") as made, Client(made):
+    with LocalCluster(workers, 1, "2GiB", restart=False) as made, Client(made):
         yield made
 
 

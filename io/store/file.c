@@ -444,6 +444,26 @@ out:
     return status;
 }
 
+/* Removes values that were in the making when their process was killed. */
+static void
+sweep(int at, const char *name)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL; e = readdir(d)) {
+        if (strncmp(e->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0) {
+            (void)unlinkat(fd, e->d_name, 0);
+        } else if (e->d_name[0] != '.' && e->d_type != DT_REG) {
+            sweep(fd, e->d_name);
+        }
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 /* Others may have it from here on, though somebody may hold the object for long. */
 static void
 end_stage(file_store *f)
@@ -462,6 +482,8 @@ file_publish(tg_store *store, tg_error *err)
     if (!f->staged || f->done) {
         goto out;
     }
+    sweep(f->dir,
+          "."); /* of others that wrote here; whoever still does writes what is not needed */
     /* One call for all files and directories of the stage, however many there are. */
     TG_CHECK(!f->sync || syncfs(f->dir) == 0, err, TG_ERR_IO, "%s: cannot sync: %s", store->path,
              strerror(errno));
@@ -608,26 +630,6 @@ tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
 out:
     tg_store_release(f != NULL ? &f->base : NULL);
     return status;
-}
-
-/* Removes values that were in the making when their process was killed. */
-static void
-sweep(int at, const char *name)
-{
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-    for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL; e = readdir(d)) {
-        if (strncmp(e->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0) {
-            (void)unlinkat(fd, e->d_name, 0);
-        } else if (e->d_name[0] != '.' && e->d_type != DT_REG) {
-            sweep(fd, e->d_name);
-        }
-    }
-    if (d != NULL) {
-        (void)closedir(d);
-    } else if (fd >= 0) {
-        (void)close(fd);
-    }
 }
 
 tg_status

@@ -101,8 +101,8 @@ tg_status tg_store_remove(tg_store *store, const char *key, tg_error *err);
 /* Sum of the bytes of all values under a prefix, and their number. */
 tg_status tg_store_usage(tg_store *store, const char *prefix, int64_t *bytes, int64_t *count,
                          tg_error *err);
-/* For a staged store: puts everything in its final place; or removes everything. No-op otherwise.
- */
+/* For a staged store: puts everything in its final place, but for values in the making, also of
+ * other processes, which go; or removes everything. No-op otherwise. */
 tg_status tg_store_publish(tg_store *store, tg_error *err);
 void tg_store_discard(tg_store *store);
 

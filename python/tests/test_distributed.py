@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -18,6 +19,7 @@ import pytest
 from support import alive, until, values
 
 import tilegraph as tg
+from tilegraph import _local_cluster
 from tilegraph.distributed import Client, Future, LocalCluster, as_completed, current, wait
 
 SHAPE = (30, 48, 52)
@@ -507,6 +509,49 @@ def test_workers_without_python_refuse_functions(client):
         client.submit(max, 3, 4).result(60)
 
 
+def spin(mark):
+    """Never ends; the file says that it has begun."""
+    open(mark, "x").close()
+    while True:
+        pass
+
+
+def spinning(client, mark):
+    """A future whose function never ends, and runs."""
+    future = client.submit(spin, mark)
+    until(lambda: os.path.exists(mark), 60)
+    return future
+
+
+def test_cancelling_stops_the_function_that_runs(tmp_path):
+    def slow(folder):
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False):
+            time.sleep(4)
+        return 7
+
+    with LocalCluster(1, 2, "256 MiB") as cluster, Client(cluster) as client:
+        other = client.submit(slow, tmp_path)  # another's job: nothing happens to it
+        until(lambda: os.listdir(tmp_path), 60)
+        calls = os.listdir(tmp_path)
+        for i in range(3):  # each would take a thread for ever
+            spinning(client, tmp_path / f"spins {i}").cancel()
+        assert client.submit(max, 3, 4).result(60) == 4
+        for i in range(3, 6):
+            with Client(cluster) as leaves:
+                spinning(leaves, tmp_path / f"spins {i}")
+        assert client.submit(max, 4, 5).result(60) == 5
+        assert other.result(60) == 7
+        assert [name for name in os.listdir(tmp_path) if "spins" not in name] == calls
+
+
+def test_a_cluster_of_which_functions_run_is_closed_at_once(tmp_path):
+    with LocalCluster(2, 1, "256 MiB") as cluster, Client(cluster) as client:
+        spinning(client, tmp_path / "spins")
+        client.map(time.sleep, [600] * 2)
+        workers = cluster.workers
+    assert [worker.status for worker in workers] == ["ended with 0"] * 2
+
+
 # --- faults --------------------------------------------------------------------------------------
 
 
@@ -523,7 +568,8 @@ def expected():
 
 
 def test_a_killed_worker_costs_time_only(expected):
-    with LocalCluster(3, 1, "256 MiB", allow_python=False) as cluster, Client(cluster) as client:
+    with LocalCluster(3, 1, "256 MiB", allow_python=False, restart=False) as cluster, \
+            Client(cluster) as client:
         future = client.compute(long_job())
         begun(future)
         os.kill(cluster.workers[1].pid, signal.SIGKILL)
@@ -531,6 +577,128 @@ def test_a_killed_worker_costs_time_only(expected):
         until(lambda: "killed by signal 9" in repr(cluster.workers[1]))
         cluster.scale(3)
         client.wait_for_workers(3, 30)
+
+
+def kill(worker):
+    """Kills the process of a worker, and waits for its end, or for another in its place."""
+    pid = worker.pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: worker.pid != pid or worker.status != "running")
+
+
+def replaced(worker):
+    """Kills the process of a worker, and waits for another in its place."""
+    pid = worker.pid
+    kill(worker)
+    until(lambda: worker.pid != pid)
+    assert worker.status == "running"
+
+
+def test_a_worker_that_dies_is_replaced():
+    with LocalCluster(1, 1, "256 MiB") as cluster, Client(cluster) as client:
+        worker, = cluster.workers
+        future = client.submit(time.sleep, 1)
+        replaced(worker)
+        assert cluster.workers == [worker] and worker.restarts == 1
+        assert future.result(60) is None
+        replaced(worker)
+        assert client.submit(max, 3, 4).result(60) == 4
+        names = [there["name"] for there in client.status()["workers"]]
+        assert names == [worker.name] == ["local-0"]
+
+
+def test_a_worker_that_leaves_is_not_replaced(capfd):
+    with LocalCluster(3, 1, "256 MiB", allow_python=False) as cluster:
+        leaves, stays, removed = cluster.workers
+        with Client(cluster):
+            cluster.scale(2)
+            os.kill(leaves.pid, signal.SIGTERM)
+            until(lambda: leaves.status == removed.status == "ended with 0")
+            until(lambda: leaves._gone)
+            replaced(stays)
+        assert leaves.restarts == removed.restarts == 0 and "ended" in repr(leaves)
+        cluster.scale(2)
+        assert leaves not in cluster.workers and stays in cluster.workers
+    assert capfd.readouterr().err.count("started again") == 1
+
+
+def test_a_call_that_kills_its_worker_fails():
+    def kills():
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
+    for n_workers in (1, 2):
+        with LocalCluster(n_workers, 1, "256 MiB") as cluster, Client(cluster) as client:
+            for _ in range(2):
+                with pytest.raises(tg.errors.TgUserError, match="ended its worker 3 times"):
+                    client.submit(kills).result(120)
+                assert client.submit(max, 3, 4).result(60) == 4
+
+
+def test_a_worker_that_dies_again_and_again_stays_away(monkeypatch, capfd):
+    monkeypatch.setattr(_local_cluster, "_RESTARTS", 2)
+    with LocalCluster(1, 1, "256 MiB") as cluster, Client(cluster) as client:
+        worker, = cluster.workers
+        replaced(worker)
+        replaced(worker)
+        kill(worker)
+        until(lambda: worker._gone)
+        assert worker.restarts == 2 and worker.status == "killed by signal 9"
+        said = capfd.readouterr().err
+        assert "local-0 was killed by signal 9; it is not started again" in said
+        until(lambda: not client.status()["workers"])
+        with pytest.raises(OSError, match="local-0 was killed by signal 9; no worker is left"):
+            client.submit(max, 3, 4).result(20)
+        with pytest.raises(OSError, match="no worker is left"):
+            Client(cluster)
+        cluster.scale(1)
+        assert client.submit(max, 3, 4).result(60) == 4
+
+
+def test_a_client_does_not_wait_for_workers_that_are_dead():
+    with LocalCluster(2, 1, "256 MiB", restart=False) as cluster:
+        kill(cluster.workers[0])
+        start = time.monotonic()
+        with Client(cluster) as client:
+            assert time.monotonic() - start < 20
+            assert client.submit(max, 3, 4).result(60) == 4
+
+
+def test_workers_that_cannot_start_say_why(tmp_path, capfd):
+    with LocalCluster(2, 1, "256 MiB", local_directory=tmp_path / "missing") as cluster:
+        with pytest.raises(OSError, match=r"worker local-\d ended with 1: .*/missing: cannot be"):
+            Client(cluster)
+        assert [worker.restarts for worker in cluster.workers] == [0, 0]
+    assert "missing: cannot be used" in capfd.readouterr().err
+
+
+def test_a_wrong_local_directory_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for wrong in ({"local_directory": 5}, {"function_timeout": 0}, {"memory_limit": "a lot"}):
+        with pytest.raises((TypeError, ValueError), match="LocalCluster: "):
+            LocalCluster(1, 1, **wrong)
+    assert os.listdir(tmp_path) == []
+
+
+def test_functions_of_a_cluster_have_a_time_limit(tmp_path):
+    with LocalCluster(1, 1, "256 MiB", function_timeout=0.5) as cluster, Client(cluster) as client:
+        with pytest.raises(tg.errors.TgUserError, match="time limit for functions, 0.5 s"):
+            client.submit(spin, tmp_path / "spins").result(60)
+        assert client.submit(max, 3, 4).result(60) == 4
+
+
+def test_a_worker_does_not_wait_for_a_native_task_without_an_end(capfd):
+    footprint = np.random.default_rng(3).random((63,) * 3) < 0.5
+    x = tg.from_array(values((32,) * 3, "float64", 3, special=False), 32)
+    with LocalCluster(1, 1, "256 MiB", allow_python=False) as cluster, Client(cluster) as client:
+        worker, = cluster.workers
+        future = client.compute(tg.ndimage.median_filter(x, footprint=footprint))  # minutes
+        until(lambda: any(there["running"] for there in client.status()["workers"]))
+        os.kill(worker.pid, signal.SIGINT)
+        until(lambda: worker.status != "running")
+        future.cancel()
+        assert worker.status == "ended with 0"
+    assert "a task does not end" in capfd.readouterr().err
 
 
 def test_a_stopped_worker_comes_back(expected):
@@ -627,7 +795,7 @@ PROGRAM = """
     import tilegraph as tg
     from tilegraph.distributed import Client, LocalCluster
 
-    cluster = LocalCluster(2, 1, "256 MiB", allow_python=False)
+    cluster = LocalCluster(2, 1, "256 MiB")
     client = Client(cluster)
     print(cluster.join_file, cluster.scheduler_pid, *(w.pid for w in cluster.workers), flush=True)
     x = tg.ones((400, 400, 400), chunks=50)
@@ -658,6 +826,60 @@ def test_nothing_is_left_of_a_killed_parent(end):
     process.stdout.readline()
     assert all(alive(pid) for pid in pids) and os.path.exists(folder)
     process.send_signal(end)
+    process.wait(30)
+    nothing_left(folder, pids)
+
+
+def children_of(pids):
+    """The processes that these have started."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(path) as file:
+            parent = int(file.read().rsplit(")", 1)[1].split()[1])
+            found += [int(path.split("/")[2])] if parent in pids else []
+    return found
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_functions_that_run_end_with_the_parent(end):
+    process, folder, pids = program("""
+        def sleeps(folder):
+            open(folder + "/sleeps", "x").close()
+            time.sleep(600)
+
+        def spins(folder):
+            open(folder + "/spins", "x").close()
+            while True:
+                pass
+
+        folder = os.path.dirname(cluster.join_file)
+        futures = [client.submit(f, folder) for f in (sleeps, spins)]
+        while not all(os.path.exists(f"{folder}/{name}") for name in ("sleeps", "spins")):
+            time.sleep(0.05)
+        print("computing", flush=True)
+        time.sleep(600)
+    """)
+    process.stdout.readline()
+    children = children_of(pids)
+    assert len(children) == 2
+    process.send_signal(end)
+    process.wait(30)
+    nothing_left(folder, pids + children)
+
+
+def test_workers_that_replaced_others_end_with_the_parent():
+    process, folder, pids = program("""
+        before = [worker.pid for worker in cluster.workers]
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        while any(worker.pid in before for worker in cluster.workers):
+            time.sleep(0.05)
+        print(*(worker.pid for worker in cluster.workers), flush=True)
+        time.sleep(600)
+    """)
+    pids = [pids[0], *map(int, process.stdout.readline().split())]
+    assert len(pids) == 3 and all(alive(pid) for pid in pids)
+    process.kill()
     process.wait(30)
     nothing_left(folder, pids)
 

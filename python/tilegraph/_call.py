@@ -167,9 +167,11 @@ def failure(error, what, limit):
     names = "|".join(f"{c.__module__}:{c.__qualname__}" for c in kinds)
     head = (f"{MARK}{names}{MARK}{_literal(error, limit // 3)}{MARK}"
             f"{what}: {kind.__name__}: {text}\n").encode(errors="replace")
-    tail = "".join(traceback.format_exception(kind, error, _theirs(error.__traceback__)))
-    tail = tail.encode(errors="replace")
+    lines = traceback.format_exception(kind, error, _theirs(error.__traceback__))
+    tail = "".join(lines).encode(errors="replace")
     room = limit - len(head)
+    if len(tail) > room and len(lines) > 1:  # where it was rather than once more what it says
+        tail = "".join(lines[:-1]).encode(errors="replace")
     if len(tail) > room:
         tail = tail[len(tail) - max(room, 0):]
         tail = tail[tail.find(b"\n") + 1:]

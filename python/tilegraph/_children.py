@@ -62,12 +62,11 @@ def _open():
     return _pool
 
 
-def in_plans(group):
-    """A tg_plan_functions: plans that this process reads may call Python functions, in children.
-    group: their number for `stop`."""
+def in_plans():
+    """A tg_plan_functions: plans that this process reads may call Python functions, in children."""
     functions = ffi.new("tg_plan_functions *")
     functions.struct_size = ffi.sizeof("tg_plan_functions")
-    functions.children, functions.group = _pool or _open(), group
+    functions.children = _pool or _open()
     return functions
 
 
@@ -150,11 +149,10 @@ def error_of(message):
     return rebuild(parts[1], parts[2], text) or TgUserError(text.rstrip())
 
 
-def stop(group=0):
-    """Kills the children that run a function of that group now; if it is not 0, its functions never
-    run again."""
+def stop():
+    """Kills the children that run a function of this program now, not of a `Server`'s jobs."""
     if _pool is not None:
-        lib.tg_children_stop(_pool, group)
+        lib.tg_children_stop(_pool, 0)
 
 
 def stats():

@@ -20,6 +20,8 @@ __all__ = ["Client", "current"]
 _SLICE_NS = 50_000_000
 # How long workers are waited for when something is computed, or a LocalCluster has just begun.
 _WORKER_SECONDS = 30
+# How often it is looked whether those of a LocalCluster still run meanwhile.
+_LOOK_SECONDS = 0.2
 # After so long somebody may wonder.
 _TELL_SECONDS = 1
 
@@ -107,7 +109,7 @@ class Client:
                             "and is it there?")
         if isinstance(self.cluster, LocalCluster):
             self.cluster._clients.add(self)
-            self._wait(len(self.cluster.workers), _WORKER_SECONDS)
+            self._wait_for_living(_WORKER_SECONDS, all_of_them=True)
 
     # --- waiting ---------------------------------------------------------------------------------
 
@@ -134,18 +136,31 @@ class Client:
             if there[0] or left == 0:
                 return there[0]
 
+    def _wait_for_living(self, seconds, all_of_them=False):
+        """Whether a worker, or all of a LocalCluster, are there in time; raises when all of a
+        LocalCluster have ended."""
+        until = time.monotonic() + seconds
+        while True:
+            left = min(_LOOK_SECONDS, until - time.monotonic())
+            if self._wait(self.cluster._expected() if all_of_them else 1, max(0, left)):
+                return True
+            if isinstance(self.cluster, LocalCluster):
+                self.cluster._check_workers()
+            if left <= 0:
+                return False
+
     def _need_worker(self):
         """The tg_client, once there are workers that something can be planned for."""
-        if not self._wait(1, _TELL_SECONDS):
+        if not self._wait_for_living(_TELL_SECONDS):
             _log.warning("%s: the cluster has no workers: waiting %d s for a first one",
                          self._where, _WORKER_SECONDS)
-            if not self._wait(1, _WORKER_SECONDS):
+            if not self._wait_for_living(_WORKER_SECONDS):
                 self._lacks_workers()
         return self._pointer()
 
     def _has_workers(self, since):
         """Whether there are any, at once; raises when they are waited for since too long."""
-        there = self._wait(1, 0)
+        there = self._wait_for_living(0)
         if not there and time.monotonic() - since > _WORKER_SECONDS:
             self._lacks_workers()
         return there

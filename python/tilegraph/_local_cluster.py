@@ -3,8 +3,12 @@
 
 All of them hold the reading end of a pipe whose other end is here alone. However this process ends,
 they see the end of the pipe and leave; a shell that waits for it too removes their files.
+
+What a worker writes to stderr comes through a thread of its own, which passes it on, sees its end,
+and has another worker started in the place of one that died.
 """
 
+import collections
 import contextlib
 import itertools
 import os
@@ -14,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import weakref
 from pathlib import Path
@@ -26,6 +31,13 @@ __all__ = ["LocalCluster", "Worker"]
 # How long daemons may take to start, and to leave when they are asked to.
 _START_SECONDS = 20
 _STOP_SECONDS = 5
+# A worker that died is replaced so often in such a time, and afterwards stays away: a call that
+# kills workers fails after five of them. One that ends with an error so soon would do so again.
+_RESTARTS = 20
+_RESTART_SECONDS = 60
+_YOUNG_SECONDS = 5
+# Bytes kept of what a worker said last.
+_TAIL = 4096
 # A socket's path has at most 107 bytes.
 _FOLDER_MAX = 60
 # Removes the folder when the pipe is closed. A daemon may be writing its last file just then.
@@ -48,12 +60,30 @@ def program(name):
 
 
 class Worker:
-    """A tgworker process: `pid`, `name`, `address` (where its tiles are fetched)."""
+    """A tgworker process: `pid`, `name`, `address` (where its tiles are fetched). When it dies,
+    and is `restarts` times replaced by another process of its name, these are of the last one."""
 
-    def __init__(self, name, address, process):
+    def __init__(self, name):
         self.name = name
-        self.address = address
-        self._process = process
+        self.restarts = 0
+        self._died = collections.deque(maxlen=_RESTARTS)  # when; the last ones
+        self._gone = False  # it has ended, and will not be replaced
+        self._pipe = None  # its stderr comes from there
+
+    def _begin(self, address, process, pipe):
+        self.address, self._process, self._pipe = address, process, pipe
+        self._began = time.monotonic()
+        self._said = b""
+
+    def _listen(self, pipe):
+        """Passes on what it says until it has ended."""
+        while said := os.read(pipe, 65536):
+            with contextlib.suppress(OSError):
+                os.write(2, said)
+            self._said = (self._said + said)[-_TAIL:]
+        if self._pipe == pipe:
+            self._pipe = None
+        os.close(pipe)
 
     @property
     def pid(self):
@@ -68,8 +98,24 @@ class Worker:
             return "running"
         return f"killed by signal {-code}" if code < 0 else f"ended with {code}"
 
+    def _why(self):
+        """How it ended, and what it said of that."""
+        lines = self._said.decode(errors="replace").splitlines()
+        said = [line for line in lines if line.startswith("tgworker: ")]
+        was = "was " if self.status.startswith("killed") else ""
+        return f"worker {self.name} {was}{self.status}" + (f": {said[-1][10:]}" if said else "")
+
     def __repr__(self):
         return f"<Worker {self.name!r}: pid {self.pid}, {self.status}>"
+
+
+def _attend(cluster, worker, process, pipe):
+    """The thread of a worker's process. cluster: a weak reference."""
+    worker._listen(pipe)
+    process.wait()
+    there = cluster()
+    if there is not None:
+        there._ended(worker, process)
 
 
 class LocalCluster:
@@ -81,6 +127,8 @@ class LocalCluster:
         memory_limit of this process.
     allow_python: Python functions (map_blocks, submit) may run on the workers, in child processes.
     local_directory: where workers put what does not fit into memory; by default a temporary folder.
+    function_timeout: seconds; a call of a Python function that takes longer is killed, and fails.
+    restart: a worker that dies is replaced by another of its name, up to 20 times in a minute.
 
     `scheduler_address` and `join_file` are for other programs that are to use it. Workers may still
     be starting when this returns; a `Client` waits for them. All ends with `close`, with the `with`
@@ -88,7 +136,8 @@ class LocalCluster:
     """
 
     def __init__(self, n_workers=None, threads_per_worker=None, memory_limit=None,
-                 allow_python=True, *, local_directory=None, name="local"):
+                 allow_python=True, *, local_directory=None, function_timeout=None, restart=True,
+                 name="local"):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         _check_count("n_workers", n_workers, 0)
         _check_count("threads_per_worker", threads_per_worker, 1)
@@ -99,7 +148,14 @@ class LocalCluster:
         self.memory_limit = (config.parse("memory_limit", memory_limit, "LocalCluster")
                              if memory_limit is not None
                              else config.get("memory_limit") // max(1, n_workers))
+        self._function_timeout = (
+            config.parse("function_timeout", function_timeout, "LocalCluster")
+            if function_timeout is not None else None)
+        if local_directory is not None:
+            local_directory = _checked_path("local_directory", local_directory)
         self._allow_python = allow_python
+        self._restart = restart
+        self._lock = threading.RLock()  # the lists of workers and processes
         self._numbers = itertools.count()
         self._workers = []
         self._processes = []  # all that were started, also those that were asked to leave
@@ -107,12 +163,12 @@ class LocalCluster:
         place = tempfile.gettempdir()
         self._folder = Path(tempfile.mkdtemp(prefix="tg-", dir=(
             place if len(os.fsencode(place)) <= _FOLDER_MAX else "/tmp")))
-        self._local_directory = os.fspath(local_directory or self._folder)
+        self._local_directory = local_directory or str(self._folder)
         self.join_file = str(self._folder / "join")
         self.scheduler_address = f"ipc://{self._folder}/s"
         self._alive, alive_end = os.pipe()
-        self._finalizer = weakref.finalize(self, _close, self._clients, self._processes,
-                                           self._alive, alive_end)
+        self._finalizer = weakref.finalize(self, _close, self._lock, self._clients,
+                                           self._processes, self._alive, alive_end)
         self._alive_end = alive_end
         _open.add(self)
         try:
@@ -139,31 +195,81 @@ class LocalCluster:
             time.sleep(0.002)
         self.scale(n_workers)
 
-    def _spawn(self, name, *arguments):
+    def _spawn(self, name, *arguments, stderr=None):
         # Functions find modules there where they are found here.
         path = os.pathsep.join(p or os.getcwd() for p in sys.path)
         process = subprocess.Popen(
             [program(name), *arguments, "--quiet", "--alive-fd", str(self._alive)],
-            stdin=subprocess.DEVNULL, pass_fds=[self._alive], start_new_session=True,
+            stdin=subprocess.DEVNULL, stderr=stderr, pass_fds=[self._alive], start_new_session=True,
             env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"})
-        self._processes.append(process)
+        self._processes[:] = [p for p in self._processes if p.poll() is None] + [process]
         return process
 
-    def _start_worker(self):
-        name = f"{self.name}-{next(self._numbers)}"
-        address = f"ipc://{self._folder}/{name}"
-        arguments = ["--cluster", self.join_file, "--name", name, "--listen", address,
+    def _start_worker(self, worker):
+        # Nobody takes the next process for the one before that he knew.
+        again = f".{worker.restarts}" if worker.restarts else ""
+        address = f"ipc://{self._folder}/{worker.name}{again}"
+        arguments = ["--cluster", self.join_file, "--name", worker.name, "--listen", address,
                      "--nthreads", str(self.threads_per_worker),
                      "--memory-limit", str(self.memory_limit),
                      "--local-directory", self._local_directory]
         if self._allow_python:
             arguments += ["--allow-python", sys.executable]
-        self._workers.append(Worker(name, address, self._spawn("tgworker", *arguments)))
+        if self._function_timeout is not None:
+            arguments += ["--function-timeout", str(self._function_timeout)]
+        pipe, end = os.pipe()
+        try:
+            process = self._spawn("tgworker", *arguments, stderr=end)
+        except BaseException:
+            os.close(pipe)
+            raise
+        finally:
+            os.close(end)
+        worker._begin(address, process, pipe)
+        threading.Thread(target=_attend, args=(weakref.ref(self), worker, process, pipe),
+                         daemon=True, name=f"tilegraph-{worker.name}").start()
+
+    def _ended(self, worker, process):
+        """A process that was not asked to leave: another takes its place, unless it left in order
+        or would not do better."""
+        with self._lock:
+            if (worker._process is not process or worker._gone or worker not in self._workers
+                    or not self._finalizer.alive):
+                return
+            code, now = process.returncode, time.monotonic()
+            often = len(worker._died) == _RESTARTS and now - worker._died[0] < _RESTART_SECONDS
+            young = code > 0 and now - worker._began < _YOUNG_SECONDS
+            worker._died.append(now)
+            worker._gone = not self._restart or code == 0 or young or often
+            if often:
+                _say(f"{worker._why()}; it is not started again, since that was done "
+                     f"{_RESTARTS} times in {_RESTART_SECONDS} s. scale() starts others")
+            elif not worker._gone:
+                _say(f"{worker._why()}; it is started again")
+                try:
+                    worker.restarts += 1
+                    self._start_worker(worker)
+                except (OSError, RuntimeError) as error:
+                    worker._gone = True
+                    _say(f"worker {worker.name} cannot be started again: {error}")
+
+    def _expected(self):
+        """How many workers there are, or will be: if there are to be any, at least one."""
+        with self._lock:
+            return max(1, sum(not w._gone for w in self._workers)) if self._workers else 0
+
+    def _check_workers(self):
+        """Raises when none is left of those that there were."""
+        with self._lock:
+            if self._workers and all(worker._gone for worker in self._workers):
+                raise TgIOError(f"LocalCluster: {self._workers[-1]._why()}; no worker is left: "
+                                "scale() starts others")
 
     @property
     def workers(self):
         """The workers that were started and not asked to leave."""
-        return list(self._workers)
+        with self._lock:
+            return list(self._workers)
 
     @property
     def scheduler_pid(self):
@@ -173,18 +279,23 @@ class LocalCluster:
     def scale(self, n):
         """Starts workers, or asks the newest ones to leave; they hand on what they hold first.
 
-        Workers that have died do not count: the same number again replaces them.
+        Workers that have ended for good do not count: the same number again replaces them.
         """
         _check_count("n", n, 0)
         if not self._finalizer.alive:
             raise TgValueError("LocalCluster.scale: the cluster is closed")
-        self._workers[:] = [w for w in self._workers if w.status == "running"]
-        self._processes[:] = [p for p in self._processes if p.poll() is None]
-        while len(self._workers) < n:
-            self._start_worker()
-        for worker in self._workers[n:]:
-            os.kill(worker.pid, signal.SIGTERM)
-        del self._workers[n:]
+        with self._lock:
+            for worker in self._workers:
+                if worker.status != "running":
+                    self._ended(worker, worker._process)
+            self._workers[:] = [w for w in self._workers if not w._gone]
+            while len(self._workers) < n:
+                worker = Worker(f"{self.name}-{next(self._numbers)}")
+                self._start_worker(worker)
+                self._workers.append(worker)
+            for worker in self._workers[n:]:
+                worker._process.terminate()
+            del self._workers[n:]
 
     def get_client(self, **options):
         """A Client of it; options are those of Client."""
@@ -216,12 +327,27 @@ def _check_count(what, n, least):
         raise TgValueError(f"LocalCluster: {what} must be >= {least}, got {n}")
 
 
-def _close(clients, processes, alive, alive_end):
+def _checked_path(what, path):
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TgTypeError(f"LocalCluster: {what} must be a path, got {path!r}") from None
+
+
+def _say(text):
+    """For people; stderr may be closed, or nothing."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"LocalCluster: {text}\n")
+        sys.stderr.flush()
+
+
+def _close(lock, clients, processes, alive, alive_end):
     for client in list(clients):
         client.close()
-    # The daemons see the end of this pipe, and leave without handing anything on.
-    os.close(alive_end)
-    os.close(alive)
+    with lock:  # no worker is being started, and none will be
+        # The daemons see the end of this pipe, and leave without handing anything on.
+        os.close(alive_end)
+        os.close(alive)
     until = time.monotonic() + _STOP_SECONDS
     for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -239,6 +365,10 @@ def _forget_after_fork():
         if cluster._finalizer.detach() is not None:
             os.close(cluster._alive_end)
             os.close(cluster._alive)
+            cluster._lock = threading.RLock()  # who had it is not here
+            for worker in cluster._workers:
+                if worker._pipe is not None:
+                    os.close(worker._pipe)
 
 
 if hasattr(os, "register_at_fork"):

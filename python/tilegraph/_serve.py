@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A notebook that is a cluster: its own process runs the scheduler and one worker."""
 
-import itertools
 import os
 import tempfile
 import weakref
@@ -10,9 +9,6 @@ from . import _children, _engine, config
 from ._engine import check, ffi, lib, text
 
 __all__ = ["Server", "serve"]
-
-#: Numbers for the functions of each Server, apart from those of the program itself (0).
-_groups = itertools.count(1)
 
 
 class Server:
@@ -33,17 +29,16 @@ class Server:
         out = ffi.new("tg_listener **")
         err = ffi.new("tg_error *")
         session = _engine.session()
-        group = next(_groups)
         # Its worker has what the session allows at this moment.
         check(lib.tg_session_set_plan_functions(
-            session, _children.in_plans(group) if allow_python else ffi.NULL, err), err)
+            session, _children.in_plans() if allow_python else ffi.NULL, err), err)
         try:
             check(lib.tg_session_listen(session, options, out, err), err)
         finally:
             lib.tg_session_set_plan_functions(session, ffi.NULL, err)
         self.address = text(lib.tg_listener_address(out[0]))
         self.join_file = text(lib.tg_listener_join_file(out[0]))
-        self._finalizer = weakref.finalize(self, _close, out[0], os.getpid(), group)
+        self._finalizer = weakref.finalize(self, _close, out[0], os.getpid())
 
     def close(self):
         """Computes here alone again; what runs is cancelled, and workers are told. Once more does
@@ -61,9 +56,8 @@ class Server:
         return f"<tilegraph.Server at {self.address}, join file {self.join_file!r}{state}>"
 
 
-def _close(listener, pid, group):
+def _close(listener, pid):
     if os.getpid() == pid:  # the threads did not come along into a child
-        _children.stop(group)  # a task that waits for its function would be waited for
         lib.tg_listener_close(listener)
 
 

@@ -3,15 +3,14 @@
 #include "scheduler/daemon/daemon.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/array/array.h"
+#include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "core/wire/expand.h"
+#include "scheduler/daemon/expander.h"
 #include "scheduler/daemon/join_file.h"
 #include "scheduler/daemon/journal_file.h"
 #include "scheduler/net/endpoint.h"
@@ -27,25 +26,10 @@
 /* The state is written to a file at most so often. */
 #define DUMP_NS ((int64_t)60000000000)
 
-/* A plan on its way from bytes to tasks, and until its job is over. */
-typedef struct expansion {
-    uint64_t job;
-    const void *bytes;
-    size_t size;
-    tg_plan_core *plan;
-    tg_plan_bounds bounds;
-    uint8_t *stored; /* by stage */
-    tg_sched_job spec;
-    tg_status status;
-    tg_error error;
-    struct expansion *next;
-} expansion;
-
 struct tg_daemon {
     tg_daemon_options options;
     tg_net *net;
     tg_server *server;
-    tg_context *context;
     tg_net_security security;
     tg_join join;
     char folder[TG_NET_PATH_MAX + 1], join_file[TG_NET_PATH_MAX + 1];
@@ -58,15 +42,7 @@ struct tg_daemon {
     char stuck[1200]; /* to be said: a job does not go on */
     int64_t dumped_ns;
     tg_web *web;
-    uint64_t not_expanded; /* for want of memory; the loop's */
-    expansion *expanded;   /* and their jobs are not over; the loop's */
-    /* The thread that expands. */
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t lock;
-    pthread_cond_t news;     /* any of these has changed */
-    expansion *to_do, *done; /* lock */
-    bool closing, expands;   /* lock */
+    tg_expander *expander;
 };
 
 static void
@@ -74,135 +50,6 @@ say(tg_daemon *daemon, const char *text)
 {
     if (daemon->options.log != NULL) {
         tg_flood_log(&daemon->log, tg_net_now_ns(), text, daemon->options.log, daemon->options.ctx);
-    }
-}
-
-/* -- expanding plans ------------------------------------------------------------------------- */
-
-static void
-free_expansion(expansion *gone)
-{
-    tg_plan_bounds_fini(&gone->bounds);
-    if (gone->stored != NULL) {
-        tg_free(NULL, gone->stored, gone->plan->stage_count);
-    }
-    if (gone->plan != NULL) {
-        tg_plan_release(gone->plan);
-    }
-    tg_free(NULL, gone, sizeof *gone);
-}
-
-static tg_status
-expand(tg_daemon *daemon, expansion *job, tg_error *err)
-{
-    tg_status status = TG_OK;
-    tg_plan_options options = { .threads = 1,
-                                .memory_limit = INT64_MAX / 4,
-                                .tasks_max = TG_PLAN_TASKS_MAX,
-                                .shared = true,
-                                .task_limit = 1 }; /* what depends on the data is estimated */
-    TG_TRY(tg_wire_expand(daemon->context, job->bytes, job->size, &tg_wire_ghosts, NULL, NULL,
-                          &options, &job->plan, err));
-    TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));
-    job->stored = tg_calloc(NULL, job->plan->stage_count, 1);
-    TG_CHECK(job->stored != NULL, err, TG_ERR_MEMORY, "no memory to expand a plan");
-    for (size_t t = 0; t < job->plan->target_count; t++) {
-        job->stored[job->plan->targets[t].stage] = job->plan->targets[t].stored;
-    }
-    job->spec = (tg_sched_job){ .tasks = &job->plan->tasks,
-                                .stage = job->plan->stage_of_task,
-                                .stage_count = job->plan->stage_count,
-                                .kept = job->bounds.kept,
-                                .stored = job->stored,
-                                .peak_bytes = tg_plan_bounds_least(job->plan, &job->bounds) };
-out:
-    return status;
-}
-
-static void *
-run_expansions(void *ctx)
-{
-    tg_daemon *daemon = ctx;
-    (void)pthread_mutex_lock(&daemon->lock);
-    while (!daemon->closing) {
-        expansion *job = daemon->to_do;
-        if (job == NULL) {
-            (void)pthread_cond_wait(&daemon->news, &daemon->lock);
-            continue;
-        }
-        daemon->to_do = job->next;
-        daemon->expands = true;
-        (void)pthread_mutex_unlock(&daemon->lock);
-        job->status = expand(daemon, job, &job->error);
-        (void)pthread_mutex_lock(&daemon->lock);
-        daemon->expands = false;
-        job->next = daemon->done;
-        daemon->done = job;
-        (void)pthread_cond_broadcast(&daemon->news);
-        tg_net_wake(daemon->net);
-    }
-    (void)pthread_mutex_unlock(&daemon->lock);
-    return NULL;
-}
-
-/* The server asks for one at a time. */
-static void
-want_expansion(void *ctx, uint64_t job, const void *plan, size_t bytes)
-{
-    tg_daemon *daemon = ctx;
-    expansion *made = tg_calloc(NULL, 1, sizeof *made);
-    if (made == NULL) {
-        daemon->not_expanded = job;
-        tg_net_wake(daemon->net);
-        return;
-    }
-    *made = (expansion){ .job = job, .bytes = plan, .size = bytes };
-    (void)pthread_mutex_lock(&daemon->lock);
-    made->next = daemon->to_do;
-    daemon->to_do = made;
-    (void)pthread_cond_broadcast(&daemon->news);
-    (void)pthread_mutex_unlock(&daemon->lock);
-}
-
-static void
-take_expanded(tg_daemon *daemon, int64_t now_ns)
-{
-    (void)pthread_mutex_lock(&daemon->lock);
-    expansion *done = daemon->done;
-    daemon->done = NULL;
-    (void)pthread_mutex_unlock(&daemon->lock);
-    if (daemon->not_expanded != 0) {
-        tg_error err;
-        (void)tg_fail(&err, TG_ERR_MEMORY, "the scheduler has no memory to expand the plan");
-        tg_server_expanded(daemon->server, now_ns, daemon->not_expanded, NULL, &err);
-        daemon->not_expanded = 0;
-    }
-    while (done != NULL) {
-        expansion *next = done->next;
-        if (done->status == TG_OK) {
-            done->next = daemon->expanded;
-            daemon->expanded = done;
-            tg_server_expanded(daemon->server, now_ns, done->job, &done->spec, NULL);
-        } else {
-            tg_server_expanded(daemon->server, now_ns, done->job, NULL, &done->error);
-            free_expansion(done);
-        }
-        done = next;
-    }
-}
-
-static void
-drop_expansion(void *ctx, uint64_t job)
-{
-    tg_daemon *daemon = ctx;
-    expansion **at = &daemon->expanded;
-    while (*at != NULL && (*at)->job != job) {
-        at = &(*at)->next;
-    }
-    if (*at != NULL) {
-        expansion *gone = *at;
-        *at = gone->next;
-        free_expansion(gone);
     }
 }
 
@@ -231,15 +78,29 @@ note(void *ctx, const char *text)
     say(ctx, text);
 }
 
-static void
-record(void *ctx, const void *bytes, size_t count)
+static bool
+record(void *ctx, const void *payload, size_t bytes, bool copy)
 {
     tg_daemon *daemon = ctx;
     tg_error err;
-    if (daemon->journal != NULL &&
-        tg_journal_file_append(daemon->journal, bytes, count, &err) != TG_OK) {
+    tg_status status = copy ? tg_journal_file_copy(daemon->journal, payload, bytes, &err)
+                            : tg_journal_file_append(daemon->journal, payload, bytes, &err);
+    if (status != TG_OK) {
         say(daemon, err.message);
     }
+    return status == TG_OK;
+}
+
+static void
+want_expansion(void *ctx, uint64_t job, const void *plan, size_t bytes)
+{
+    tg_expander_want(((tg_daemon *)ctx)->expander, job, plan, bytes);
+}
+
+static void
+drop_expansion(void *ctx, uint64_t job)
+{
+    tg_expander_drop(((tg_daemon *)ctx)->expander, job);
 }
 
 /* Called in the midst of a step: the state is written behind it. */
@@ -340,18 +201,85 @@ trouble(void *ctx, bool dialled, const char *text)
     say(ctx, text);
 }
 
+/* -- what the thread beside it does --------------------------------------------------------- */
+
+static void
+wake(void *ctx)
+{
+    tg_net_wake(((tg_daemon *)ctx)->net);
+}
+
+static void
+expanded(void *ctx, uint64_t job, const tg_sched_job *spec, const tg_error *error)
+{
+    tg_server_expanded(((tg_daemon *)ctx)->server, tg_net_now_ns(), job, spec, error);
+}
+
+/* -- the journal ------------------------------------------------------------------------------ */
+
+static void
+say_of_journal(void *ctx, const char *text)
+{
+    say(ctx, text);
+}
+
+static bool
+copy_job(void *ctx, uint64_t *job)
+{
+    return tg_server_record_next(((tg_daemon *)ctx)->server, job);
+}
+
+/* A slice of a new one, if it wants that. Gives when it wants to be asked again. */
+static int64_t
+renew_journal(tg_daemon *daemon, int64_t now_ns)
+{
+    tg_error err;
+    if (daemon->journal != NULL && tg_journal_file_due_ns(daemon->journal) <= now_ns &&
+        tg_journal_file_renew(daemon->journal, now_ns, copy_job, daemon, &err) != TG_OK) {
+        say(daemon, err.message);
+    }
+    return daemon->journal != NULL ? tg_journal_file_due_ns(daemon->journal) : INT64_MAX;
+}
+
+static tg_status
+open_journal(tg_daemon *daemon, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_error why;
+    const void *payload = NULL;
+    size_t bytes = 0;
+    tg_journal_file_options options = { .folder = daemon->options.journal,
+                                        .say = say_of_journal,
+                                        .ctx = daemon };
+    TG_TRY(tg_journal_file_open(&options, &daemon->journal, err));
+    while (tg_journal_file_next(daemon->journal, &payload, &bytes)) {
+        if (tg_server_restore(daemon->server, tg_net_now_ns(), payload, bytes, &why) != TG_OK) {
+            say(daemon, why.message);
+        }
+    }
+    tg_server_restored(daemon->server, tg_net_now_ns());
+    int64_t now_ns = tg_net_now_ns();
+    while (renew_journal(daemon, now_ns) <= now_ns) { /* nobody waits for it yet */
+    }
+out:
+    return status;
+}
+
+/* -- its turn --------------------------------------------------------------------------------- */
+
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
     tg_daemon *daemon = ctx;
-    take_expanded(daemon, now_ns);
+    tg_expander_take(daemon->expander, expanded, daemon);
     if (tg_server_deadline(daemon->server) <= now_ns) {
         tg_server_time(daemon->server, now_ns);
     }
     if (daemon->stuck[0] != '\0') {
         tell_stuck(daemon, now_ns);
     }
-    return tg_server_deadline(daemon->server);
+    int64_t renew_ns = renew_journal(daemon, now_ns);
+    return tg_min_i64(tg_server_deadline(daemon->server), renew_ns);
 }
 
 static void
@@ -474,12 +402,7 @@ open_server(tg_daemon *daemon, tg_error *err)
     };
     TG_TRY(tg_server_create(&options, &daemon->server, err));
     if (daemon->options.journal != NULL) {
-        const void *bytes = NULL;
-        size_t count = 0, good = 0;
-        TG_TRY(
-            tg_journal_file_open(daemon->options.journal, &daemon->journal, &bytes, &count, err));
-        TG_TRY(tg_server_restore(daemon->server, tg_net_now_ns(), bytes, count, &good, err));
-        status = tg_journal_file_begin(daemon->journal, err);
+        TG_TRY(open_journal(daemon, err));
     }
 out:
     return status;
@@ -489,15 +412,8 @@ out:
 static void
 settle(tg_daemon *daemon)
 {
-    bool more = true;
-    while (more && !tg_server_settled(daemon->server)) {
-        (void)pthread_mutex_lock(&daemon->lock);
-        while (daemon->done == NULL && (daemon->to_do != NULL || daemon->expands)) {
-            (void)pthread_cond_wait(&daemon->news, &daemon->lock);
-        }
-        more = daemon->done != NULL || daemon->not_expanded != 0;
-        (void)pthread_mutex_unlock(&daemon->lock);
-        take_expanded(daemon, tg_net_now_ns());
+    while (!tg_server_settled(daemon->server) && tg_expander_wait(daemon->expander)) {
+        tg_expander_take(daemon->expander, expanded, daemon);
     }
 }
 
@@ -543,11 +459,7 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
     *out = NULL;
     TG_CHECK(daemon != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
     daemon->options = *options;
-    (void)pthread_mutex_init(&daemon->lock, NULL);
-    (void)pthread_cond_init(&daemon->news, NULL);
     TG_TRY(prepare(daemon, err));
-    daemon->context = tg_context_create(options->registry);
-    TG_CHECK(daemon->context != NULL, err, TG_ERR_MEMORY, "no memory for a scheduler");
     tg_net_options net = { .lease_ns = options->lease_ns,
                            .peer_bytes_max = PEER_BYTES,
                            .security = &daemon->security,
@@ -559,10 +471,8 @@ tg_daemon_create(const tg_daemon_options *options, tg_daemon **out, tg_error *er
                            .tick = tick,
                            .signal = options->signals ? signalled : NULL };
     TG_TRY(tg_net_create(&net, &daemon->net, err));
+    TG_TRY(tg_expander_create(options->registry, wake, daemon, &daemon->expander, err));
     TG_TRY(open_server(daemon, err));
-    TG_CHECK(pthread_create(&daemon->thread, NULL, run_expansions, daemon) == 0, err, TG_ERR_LIMIT,
-             "the system gives no more threads");
-    daemon->has_thread = true;
     settle(daemon);
     TG_TRY(listen_all(daemon, err));
     if (options->alive_fd >= 0) {
@@ -581,45 +491,22 @@ out:
     return status;
 }
 
-static void
-free_expansions(expansion *list)
-{
-    while (list != NULL) {
-        expansion *next = list->next;
-        free_expansion(list);
-        list = next;
-    }
-}
-
 void
 tg_daemon_destroy(tg_daemon *daemon)
 {
     if (daemon != NULL) {
-        if (daemon->has_thread) {
-            (void)pthread_mutex_lock(&daemon->lock);
-            daemon->closing = true;
-            (void)pthread_cond_broadcast(&daemon->news);
-            (void)pthread_mutex_unlock(&daemon->lock);
-            (void)pthread_join(daemon->thread, NULL);
-        }
+        tg_expander_stop(daemon->expander); /* its thread wakes the net */
         tg_alive_watch_destroy(daemon->watch);
         tg_web_close(daemon->web);
         tg_net_destroy(daemon->net);
         tg_server_destroy(daemon->server);
-        free_expansions(daemon->to_do);
-        free_expansions(daemon->done);
-        free_expansions(daemon->expanded);
+        tg_expander_destroy(daemon->expander);
         tg_journal_file_close(daemon->journal);
-        if (daemon->context != NULL) {
-            tg_context_destroy(daemon->context);
-        }
         /* With keys it is good for the next one. */
         tg_join_file_release(daemon->joining, daemon->security.listen.public_key[0] != 0);
         tg_zap_close(daemon->security.allowed);
         tg_keys_forget(&daemon->security.listen);
         tg_keys_forget(&daemon->join.client);
-        (void)pthread_cond_destroy(&daemon->news);
-        (void)pthread_mutex_destroy(&daemon->lock);
         tg_free(NULL, daemon, sizeof *daemon);
     }
 }

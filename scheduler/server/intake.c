@@ -291,7 +291,10 @@ tg__hear_handed(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
                                                   .ranges = m->ranges,
                                                   .range_count = m->range_count },
                                err));
-        tg__record_safe(server, order, m, true);
+        order = tg__order_find(server, m->job); /* it may have ended */
+        if (order != NULL) {
+            tg__record_safe(server, order, m, true);
+        }
     }
 out:
     return status;

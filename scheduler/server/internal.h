@@ -69,7 +69,8 @@ typedef struct tg__order {
     uint64_t retries; /* that its client knows of */
     int64_t alone_ns; /* since then it has no client, or has ended without */
     /* With a journal: */
-    bool restored, recorded;
+    bool restored;
+    bool recorded;                /* its begin is in the journal, and its end has to be */
     const uint16_t *stage;        /* by task; the expansion's, while it runs */
     const uint8_t *kept, *stored; /* by stage, likewise */
     uint8_t *safe;                /* by task, a bit: its result is in a store or with the client */
@@ -109,11 +110,16 @@ struct tg_server {
 /* It is called. */
 void tg__server_begin(tg_server *server, int64_t now_ns);
 void tg__server_send(tg_server *server, uint64_t peer, const tg_message *message);
-/* The event is taken, and its actions are carried out. TG_ERR_MEMORY: nothing has changed. */
+/* The event is taken, and its actions are carried out. TG_ERR_MEMORY: nothing has changed. Whatever
+ * the event is, time has passed: any order may be gone after it, and any worker but the one that
+ * the event hears of. */
 TG_MUST_USE tg_status tg__server_step(tg_server *server, const tg_sched_event *event,
                                       tg_error *err);
 /* Something could not be done for want of memory: soon again. */
 void tg__server_retry(tg_server *server);
+/* For loops that take steps: the next entry of peers or orders, from the back; NULL: no more. *at
+ * begins with SIZE_MAX. All that stay are met, whichever a step removes. */
+void *tg__server_each(const tg__index *index, size_t *at);
 /* NULL for NULL or for no memory. Freed with tg__server_text_free. */
 char *tg__server_text(const char *text);
 void tg__server_text_free(char *text);
@@ -150,6 +156,8 @@ tg__order *tg__order_find(const tg_server *server, uint64_t id);
 tg__order *tg__order_add(tg_server *server, uint64_t id);
 /* Only its memory, and its expansion. */
 void tg__order_free(tg_server *server, tg__order *order);
+/* What only a job that runs, or will, needs. Its bytes and tasks count no more. */
+void tg__order_forget_plan(tg__order *order);
 /* Out of the books; not while it is being expanded. */
 void tg__order_remove(tg_server *server, tg__order *order);
 /* FINISHED, to its client or for one that comes back. It is not removed. */

@@ -36,9 +36,8 @@ tg__order_add(tg_server *server, uint64_t id)
     return order;
 }
 
-/* What only a job that runs, or will, needs. */
-static void
-free_plan(tg__order *order)
+void
+tg__order_forget_plan(tg__order *order)
 {
     for (size_t i = 0; i < order->target_count; i++) {
         tg__server_text_free(order->targets[i].name);
@@ -61,7 +60,7 @@ tg__order_free(tg_server *server, tg__order *order)
     if (order->life == TG__RUNNING) {
         server->options.callbacks.dropped(server->options.callbacks.ctx, order->id);
     }
-    free_plan(order);
+    tg__order_forget_plan(order);
     tg__server_text_free(order->text);
     tg__server_text_free(order->stuck);
     tg_free(NULL, order, sizeof *order);
@@ -156,7 +155,7 @@ tg__order_over(tg_server *server, tg__order *order)
     order->life = TG__OVER;
     if (wanted) {
         tg__record_finished(server, order);
-        free_plan(order);
+        tg__order_forget_plan(order);
     } else {
         tg__record_end(server, order);
         tg__order_remove(server, order);
@@ -359,26 +358,25 @@ tg__orders_progress(tg_server *server)
 void
 tg__orders_expire(tg_server *server)
 {
-    int64_t next = INT64_MAX;
-    for (size_t i = server->orders.count; i-- > 0;) {
-        tg__order *order = server->orders.entries[i].as.item;
+    tg__order *order = NULL;
+    server->keep_due_ns = INT64_MAX; /* others may come to an end meanwhile, and be kept */
+    for (size_t i = SIZE_MAX; (order = tg__server_each(&server->orders, &i)) != NULL;) {
         int64_t due = alone_until(server, order);
         if (due > server->now_ns) {
-            next = tg_min_i64(next, due);
+            server->keep_due_ns = tg_min_i64(server->keep_due_ns, due);
         } else if (order->finished) {
             tg__order_release(server, order);
         } else {
             tg__order_cancel(server, order);
         }
     }
-    server->keep_due_ns = next;
 }
 
 void
 tg__orders_retry(tg_server *server)
 {
-    for (size_t i = server->orders.count; i-- > 0;) {
-        tg__order *order = server->orders.entries[i].as.item;
+    tg__order *order = NULL;
+    for (size_t i = SIZE_MAX; (order = tg__server_each(&server->orders, &i)) != NULL;) {
         if (order->life == TG__RUNNING && order->cancelled) {
             end_running(server, order, TG_EVENT_JOB_CANCELLED);
         } else if (order->life == TG__RUNNING && order->released) {

@@ -196,8 +196,8 @@ tg__peer_forget(tg_server *server, tg__peer *peer)
     } else {
         uint64_t id = peer->id;
         remove_peer(server, peer);
-        for (size_t i = server->orders.count; i-- > 0;) {
-            tg__order *order = server->orders.entries[i].as.item;
+        tg__order *order = NULL;
+        for (size_t i = SIZE_MAX; (order = tg__server_each(&server->orders, &i)) != NULL;) {
             if (order->client == id) {
                 tg__order_abandon(server, order);
             }
@@ -208,8 +208,8 @@ tg__peer_forget(tg_server *server, tg__peer *peer)
 void
 tg__peers_retry(tg_server *server)
 {
-    for (size_t i = server->peers.count; i-- > 0;) {
-        tg__peer *peer = server->peers.entries[i].as.item;
+    tg__peer *peer = NULL;
+    for (size_t i = SIZE_MAX; (peer = tg__server_each(&server->peers, &i)) != NULL;) {
         if (peer->leaving) {
             tg__peer_forget(server, peer);
         }

@@ -7,14 +7,16 @@
  *     FINISHED                       it has ended, and nobody has been told yet
  *     RELEASE                        it may be forgotten
  *
- * A record that gets lost costs time, never a result: what was not written down is done again.
+ * A record that gets lost costs time, never a result: what was not written down is done again. So a
+ * job whose begin could not be written is not in the journal at all, until it is copied to a new
+ * file. There, what was said of a job before it is copied means nothing, or is said again by the
+ * copy; one that is over, and whose plan is forgotten, is SUBMIT and FINISHED.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
-#include "core/wire/journal.h"
 #include "scheduler/server/internal.h"
 
 /* --- writing ------------------------------------------------------------------------------------
@@ -26,26 +28,35 @@ is_kept(const tg_server *server)
     return server->options.callbacks.record != NULL;
 }
 
-/* One message, one record. */
+/* One message, one record. TG_ERR_IO: it is not in the journal. */
 static tg_status
-put(tg_server *server, const tg_message *message, tg_error *err)
+put(tg_server *server, const tg_message *message, bool copy, tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_server_callbacks *call = &server->options.callbacks;
     tg_message_writer *w = &server->record;
-    unsigned char header[TG_JOURNAL_HEADER_BYTES];
     TG_TRY(tg_message_writer_add(w, message, err));
-    tg_journal_header(w->bytes, w->size, header);
-    call->record(call->ctx, header, sizeof header);
-    call->record(call->ctx, w->bytes, w->size);
+    TG_CHECK(call->record(call->ctx, w->bytes, w->size, copy), err, TG_ERR_IO,
+             "the journal could not be written");
 out:
     w->size = 0;
     return status;
 }
 
+static tg_status
+put_submit(tg_server *server, const tg__order *order, bool copy, tg_error *err)
+{
+    return put(server,
+               &(tg_message){ .kind = TG_MESSAGE_SUBMIT,
+                              .job = order->id,
+                              .priority = order->priority,
+                              .flag = order->persist },
+               copy, err);
+}
+
 /* Plan, targets and SUBMIT. Half of it is as good as nothing: without SUBMIT it is not restored. */
 static tg_status
-put_order(tg_server *server, const tg__order *order, tg_error *err)
+put_order(tg_server *server, const tg__order *order, bool copy, tg_error *err)
 {
     tg_status status = TG_OK;
     for (size_t at = 0; at < order->plan_bytes; at += TG_PART_MAX) {
@@ -57,7 +68,7 @@ put_order(tg_server *server, const tg__order *order, tg_error *err)
                                   .total = order->plan_bytes,
                                   .bytes = order->plan + at,
                                   .byte_count = left < TG_PART_MAX ? left : TG_PART_MAX },
-                   err));
+                   copy, err));
     }
     for (size_t i = 0; i < order->target_count; i++) {
         const tg__target *target = &order->targets[i];
@@ -68,16 +79,22 @@ put_order(tg_server *server, const tg__order *order, tg_error *err)
                                   .name = target->name,
                                   .text = target->text,
                                   .flag = target->flag },
-                   err));
+                   copy, err));
     }
-    TG_TRY(put(server,
-               &(tg_message){ .kind = TG_MESSAGE_SUBMIT,
-                              .job = order->id,
-                              .priority = order->priority,
-                              .flag = order->persist },
-               err));
+    TG_TRY(put_submit(server, order, copy, err));
 out:
     return status;
+}
+
+static tg_status
+put_finished(tg_server *server, const tg__order *order, bool copy, tg_error *err)
+{
+    return put(server,
+               &(tg_message){ .kind = TG_MESSAGE_FINISHED,
+                              .job = order->id,
+                              .code = order->code,
+                              .text = order->text },
+               copy, err);
 }
 
 /* Room for `tasks` bits. */
@@ -114,8 +131,9 @@ tg__record_begin(tg_server *server, tg__order *order, const tg_sched_job *spec, 
                  "the scheduler has no memory to keep a journal of a job of %" PRIu32 " tasks",
                  spec->tasks->count);
         if (!order->restored) {
-            TG_TRY(put_order(server, order, err));
-            order->recorded = true;
+            status = put_order(server, order, false, err);
+            order->recorded = status == TG_OK;
+            status = status == TG_ERR_IO ? TG_OK : status; /* it runs without */
         }
     }
 out:
@@ -149,7 +167,7 @@ tg__record_safe(tg_server *server, tg__order *order, const tg_message *m, bool h
 {
     tg_range run = { 0, 0 };
     tg_message say = { .kind = TG_MESSAGE_DONE, .job = m->job, .ranges = &run, .range_count = 1 };
-    for (size_t i = 0; order->recorded && i < m->range_count; i++) {
+    for (size_t i = 0; order->safe_bytes != 0 && i < m->range_count; i++) {
         for (uint32_t t = m->ranges[i].lo; t < m->ranges[i].hi; t = run.hi) {
             run = (tg_range){ t, t + 1 };
             bool fresh = !is_safe(order, t) && (handed || stores(order, t));
@@ -159,7 +177,9 @@ tg__record_safe(tg_server *server, tg__order *order, const tg_message *m, bool h
             }
             if (fresh) {
                 mark_safe(order, run);
-                (void)put(server, &say, NULL);
+            }
+            if (fresh && order->recorded) {
+                (void)put(server, &say, false, NULL);
             }
         }
     }
@@ -169,12 +189,7 @@ void
 tg__record_finished(tg_server *server, const tg__order *order)
 {
     if (order->recorded) {
-        (void)put(server,
-                  &(tg_message){ .kind = TG_MESSAGE_FINISHED,
-                                 .job = order->id,
-                                 .code = order->code,
-                                 .text = order->text },
-                  NULL);
+        (void)put_finished(server, order, false, NULL);
     }
 }
 
@@ -182,8 +197,63 @@ void
 tg__record_end(tg_server *server, const tg__order *order)
 {
     if (order->recorded) {
-        (void)put(server, &(tg_message){ .kind = TG_MESSAGE_RELEASE, .job = order->id }, NULL);
+        (void)put(server, &(tg_message){ .kind = TG_MESSAGE_RELEASE, .job = order->id }, false,
+                  NULL);
     }
+}
+
+/* --- a new file ---------------------------------------------------------------------------------
+ */
+
+/* What is safe, many ranges to a message. */
+static tg_status
+copy_safe(tg_server *server, const tg__order *order, tg_error *err)
+{
+    tg_status status = TG_OK;
+    tg_message say = { .kind = TG_MESSAGE_DONE, .job = order->id, .ranges = server->batch };
+    uint32_t bits = (uint32_t)order->safe_bytes * 8;
+    for (uint32_t t = 0; t < bits;) {
+        tg_range run = { t, t + 1 };
+        bool safe = is_safe(order, t);
+        while (run.hi < bits && is_safe(order, run.hi) == safe) {
+            run.hi++;
+        }
+        if (safe) {
+            server->batch[say.range_count++] = run;
+        }
+        t = run.hi;
+        if (say.range_count == TG__BATCH || (t == bits && say.range_count != 0)) {
+            TG_TRY(put(server, &say, true, err));
+            say.range_count = 0;
+        }
+    }
+out:
+    return status;
+}
+
+static tg_status
+copy_order(tg_server *server, tg__order *order, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (order->life == TG__OVER) {
+        TG_TRY(put_submit(server, order, true, err));
+        TG_TRY(put_finished(server, order, true, err));
+        order->recorded = true;
+    } else if (order->recorded || order->life == TG__RUNNING) {
+        TG_TRY(put_order(server, order, true, err));
+        TG_TRY(copy_safe(server, order, err));
+        order->recorded = true;
+    }
+out:
+    return status;
+}
+
+bool
+tg_server_record_next(tg_server *server, uint64_t *job)
+{
+    const tg__entry *next = tg__index_after(&server->orders, *job);
+    *job = next != NULL ? next->id : 0;
+    return next == NULL || copy_order(server, next->as.item, NULL) == TG_OK;
 }
 
 /* --- taking it back -----------------------------------------------------------------------------
@@ -219,6 +289,26 @@ out:
 }
 
 static tg_status
+restore_submit(tg_server *server, tg__order *order, const tg_message *m, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (order == NULL) { /* of one that is over there is no plan any more: FINISHED follows */
+        order = tg__order_add(server, m->job);
+        TG_CHECK(order != NULL, err, TG_ERR_MEMORY, "no memory for a job of the journal");
+        order->restored = true;
+    }
+    if (order->life == TG__COLLECTING && order->plan_received == order->plan_bytes) {
+        order->life = TG__SUBMITTED;
+        order->priority = m->priority;
+        order->persist = m->flag;
+        order->turn = ++server->turn;
+    }
+out:
+    return status;
+}
+
+/* It costs nothing but work if this fails. */
+static tg_status
 restore_done(tg__order *order, const tg_message *m, tg_error *err)
 {
     tg_status status = TG_OK;
@@ -240,91 +330,62 @@ restore_message(tg_server *server, const tg_message *m, tg_error *err)
     tg__order *order = tg__order_find(server, m->job);
     if (m->kind == TG_MESSAGE_PLAN) {
         TG_TRY(restore_plan(server, m, err));
+    } else if (m->kind == TG_MESSAGE_SUBMIT) {
+        TG_TRY(restore_submit(server, order, m, err));
     } else if (order == NULL) {
-        /* It was released, or never begun. */
+        /* It was released, or never begun, or is still to be copied. */
     } else if (m->kind == TG_MESSAGE_TARGET) {
         TG_CHECK(tg__order_target(order, m), err, TG_ERR_MEMORY, "no memory for a target");
-    } else if (m->kind == TG_MESSAGE_SUBMIT && order->plan_received == order->plan_bytes) {
-        order->life = TG__SUBMITTED;
-        order->priority = m->priority;
-        order->persist = m->flag;
-        order->turn = ++server->turn;
     } else if (m->kind == TG_MESSAGE_DONE) {
         TG_TRY(restore_done(order, m, err));
-    } else if (m->kind == TG_MESSAGE_FINISHED) {
+    } else if (m->kind == TG_MESSAGE_FINISHED && order->life != TG__OVER) {
         tg__order_finish(server, order, m->code, m->text);
         order->life = TG__OVER;
+        tg__order_forget_plan(order);
     } else if (m->kind == TG_MESSAGE_RELEASE) {
         tg__order_remove(server, order);
     }
 out:
-    return status;
-}
-
-/* Writes what is of use into the new journal, and forgets what is not. */
-static tg_status
-rewrite(tg_server *server, tg__order *order, tg_error *err)
-{
-    tg_status status = TG_OK;
-    if (order->life == TG__COLLECTING) {
-        tg__order_remove(server, order);
-        goto out;
+    /* Of a plan or its targets nothing may be missing. */
+    if (status != TG_OK && m->kind != TG_MESSAGE_DONE && tg__order_find(server, m->job) != NULL) {
+        tg__order_remove(server, tg__order_find(server, m->job));
     }
-    tg__order_wait(server, order);
-    if (is_kept(server)) {
-        TG_TRY(put_order(server, order, err));
-        order->recorded = true;
-    }
-    if (is_kept(server) && order->life == TG__OVER) {
-        tg__record_finished(server, order);
-    }
-    for (uint32_t t = 0, bits = (uint32_t)order->safe_bytes * 8; is_kept(server) && t < bits;) {
-        tg_range run = { t, t + 1 };
-        bool safe = is_safe(order, t);
-        while (run.hi < bits && is_safe(order, run.hi) == safe) {
-            run.hi++;
-        }
-        if (safe) {
-            TG_TRY(put(
-                server,
-                &(tg_message){
-                    .kind = TG_MESSAGE_DONE, .job = order->id, .ranges = &run, .range_count = 1 },
-                err));
-        }
-        t = run.hi;
-    }
-out:
     return status;
 }
 
 tg_status
-tg_server_restore(tg_server *server, int64_t now_ns, const void *bytes, size_t count, size_t *good,
+tg_server_restore(tg_server *server, int64_t now_ns, const void *payload, size_t bytes,
                   tg_error *err)
 {
     tg_status status = TG_OK;
-    tg_journal_reader journal = { .bytes = bytes, .size = count };
     tg_message_reader reader;
-    const void *payload = NULL;
     const tg_message *message = NULL;
-    size_t length = 0;
-    *good = 0;
-    tg_message_reader_init(&reader, NULL, 0);
     tg__server_begin(server, now_ns);
-    while (tg_journal_next(&journal, &payload, &length)) {
-        tg_message_reader_fini(&reader);
-        tg_message_reader_init(&reader, payload, length);
+    tg_message_reader_init(&reader, payload, bytes);
+    do {
         TG_TRY(tg_message_reader_next(&reader, &message, err));
-        for (; message != NULL;) {
+        if (message != NULL) {
             TG_TRY(restore_message(server, message, err));
-            TG_TRY(tg_message_reader_next(&reader, &message, err));
         }
-    }
-    *good = journal.at;
-    for (size_t i = server->orders.count; i-- > 0;) {
-        TG_TRY(rewrite(server, server->orders.entries[i].as.item, err));
-    }
-    tg__orders_expand(server);
+    } while (message != NULL);
 out:
     tg_message_reader_fini(&reader);
     return status;
+}
+
+void
+tg_server_restored(tg_server *server, int64_t now_ns)
+{
+    tg__server_begin(server, now_ns);
+    for (size_t i = server->orders.count; i-- > 0;) {
+        tg__order *order = server->orders.entries[i].as.item;
+        if (order->life == TG__COLLECTING ||
+            (order->life == TG__SUBMITTED && order->plan == NULL)) {
+            tg__order_remove(server, order); /* half of it */
+        } else {
+            order->recorded = is_kept(server);
+            tg__order_wait(server, order);
+        }
+    }
+    tg__orders_expand(server);
 }

@@ -111,6 +111,13 @@ tg__server_retry(tg_server *server)
     server->retry_due_ns = tg_min_i64(server->retry_due_ns, server->now_ns + second / 100);
 }
 
+void *
+tg__server_each(const tg__index *index, size_t *at)
+{
+    *at = *at < index->count ? *at : index->count;
+    return *at > 0 ? index->entries[--*at].as.item : NULL;
+}
+
 char *
 tg__server_text(const char *text)
 {

@@ -45,11 +45,13 @@
  * worker; what a client cannot take in time is passed over. HAPPENED tells it of workers that died
  * and of tasks that came back. CLOCK is answered with the time of the scheduler.
  *
- * Going on. With a `record` callback, what has to outlive the scheduler is handed out as records
- * (journal.h) to be appended to a file; tg_server_restore takes them back. Restored jobs belong to
- * nobody until a client submits them again, and wait grace_ns for workers that come back and say
- * what they hold; those that were not to outlive their clients wait for them 6 times as long. Let
- * peers in when tg_server_settled.
+ * Going on. With a `record` callback, what has to outlive the scheduler is handed out as payloads
+ * of records (journal.h) to be appended to a file; tg_server_restore takes them back. Restored jobs
+ * belong to nobody until a client submits them again, and wait grace_ns for workers that come back
+ * and say what they hold; those that were not to outlive their clients wait for them 6 times as
+ * long. Let peers in when tg_server_settled. What is in a file and of no more use is got rid of by
+ * a new file: tg_server_record_next copies job after job to it, at any pace, while each record that
+ * comes meanwhile is appended to both.
  *
  * Memory. What cannot be taken for want of memory is not lost silently: a job is refused, a peer is
  * expelled; what must happen (the end of a peer or a job) is tried again.
@@ -75,8 +77,9 @@ typedef struct tg_server_callbacks {
     void (*expand)(void *ctx, uint64_t job, const void *plan, size_t bytes);
     /* The expansion of this job may be freed. */
     void (*dropped)(void *ctx, uint64_t job);
-    /* A record for the journal; NULL: there is none. */
-    void (*record)(void *ctx, const void *bytes, size_t count);
+    /* The payload of one record for the journal; false: it could not be written, so that more of it
+     * would be done again. `copy`: of tg_server_record_next. NULL: there is no journal. */
+    bool (*record)(void *ctx, const void *payload, size_t bytes, bool copy);
     /* No task of a job, known to tools by this number, has ended for long, and why; NULL: whoever
      * asks is told. */
     void (*stuck)(void *ctx, uint64_t label, const char *text);
@@ -121,10 +124,14 @@ int64_t tg_server_deadline(const tg_server *server);
 void tg_server_expanded(tg_server *server, int64_t now_ns, uint64_t job, const tg_sched_job *spec,
                         const tg_error *error);
 
-/* What a journal holds, before any peer is let in. *good: bytes up to a torn or damaged record, at
- * which reading ends. What is still of use is handed to `record` anew, for a new file. */
-TG_MUST_USE tg_status tg_server_restore(tg_server *server, int64_t now_ns, const void *bytes,
-                                        size_t count, size_t *good, tg_error *err);
+/* One payload after the other of what a journal holds, before any peer is let in; then restored. An
+ * error says what makes no sense, or is too much: it costs that job, and the others go on. */
+TG_MUST_USE tg_status tg_server_restore(tg_server *server, int64_t now_ns, const void *payload,
+                                        size_t bytes, tg_error *err);
+void tg_server_restored(tg_server *server, int64_t now_ns);
+/* Hands to `record` all that has to outlive the scheduler of the next job after number *job (0: the
+ * first), and sets *job to its number, or to 0: there are no more. false: it could not be. */
+bool tg_server_record_next(tg_server *server, uint64_t *job);
 /* Nothing is being expanded. */
 bool tg_server_settled(const tg_server *server);
 

@@ -29,6 +29,13 @@ tg__index_find(const tg__index *index, uint64_t id)
 }
 
 tg__entry *
+tg__index_after(const tg__index *index, uint64_t id)
+{
+    size_t at = id != UINT64_MAX ? lower_bound(index, id + 1) : index->count;
+    return at < index->count ? &index->entries[at] : NULL;
+}
+
+tg__entry *
 tg__index_add(tg__index *index, uint64_t id)
 {
     size_t at = lower_bound(index, id);

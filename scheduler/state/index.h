@@ -30,6 +30,8 @@ typedef struct tg__index {
 
 /* NULL: not there. Valid until the table changes. */
 tg__entry *tg__index_find(const tg__index *index, uint64_t id);
+/* The one with the next larger id, whether or not this one is there; NULL: there is none. */
+tg__entry *tg__index_after(const tg__index *index, uint64_t id);
 /* The caller has grown the table. */
 tg__entry *tg__index_add(tg__index *index, uint64_t id);
 void tg__index_remove(tg__index *index, uint64_t id);

@@ -609,6 +609,25 @@ def a_host_is_lost(rng, work, net):
 
 
 @on_hosts
+def results_out_of_reach(rng, work, net):
+    """The program reaches the scheduler, and a worker that has results never: it is told so."""
+    del rng, work
+    x = tg.ones((3000, 3000), chunks=500) * 2
+    with Cluster(workers=2, threads=1, net=net) as cluster, cluster.connected():
+        until(lambda: len(status()["workers"]) == 2, 20, "workers are there")
+        net.part(hosts.HERE, cluster.workers[1].host)
+        began = time.monotonic()
+        try:
+            x.compute()
+            raise AssertionError("results came from a host that cannot be reached")
+        except OSError as error:
+            assert "does not answer at" in str(error) and "--listen" in str(error), str(error)
+        assert 80 < time.monotonic() - began < 180
+        net.heal()
+        assert (x.compute() == 2).all()
+
+
+@on_hosts
 def hosts_die(rng, work, net):
     """Workers of several hosts get SIGKILL, others come; tiles go by tcp, with keys."""
     with Cluster(workers=4, threads=1, net=net) as cluster, cluster.connected():

@@ -78,6 +78,26 @@ def test_the_scheduler_killed(home, job, scan):
     np.testing.assert_array_equal(result(home, "out.zarr"), wanted, strict=True)
 
 
+def test_a_journal_without_room_and_one_that_is_damaged(home, job, scan):
+    """They cost work: the scheduler starts, and the job comes to its end."""
+    wanted = scan(1024)
+    address = f"tcp://127.0.0.1:{home.free_port()}"
+    arguments = ("--listen", address, "--journal", home.path / "journal")
+    full = home.start("/bin/sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "sh",
+                      home.bin / "tgscheduler", *arguments, ready="listening at")
+    for _ in range(2):
+        home.worker()
+    run = begin(home, job, "out.zarr")
+    home.wait_for(lambda: "journal: cannot write" in full.log())
+    full.kill()
+    full.wait()
+    (home.path / "journal/journal").write_bytes(b"no journal" * 100)
+    scheduler, _ = home.scheduler(*arguments)
+    assert "journal.bad" in scheduler.log()
+    assert run.wait(60) == 0, run.log()
+    np.testing.assert_array_equal(result(home, "out.zarr"), wanted, strict=True)
+
+
 def test_a_client_that_was_silent_begins_anew(home, job, scan):
     """It was taken for dead, and its job dropped, whose number nobody gets again."""
     wanted = scan(1024)

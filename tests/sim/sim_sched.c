@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/wire/journal.h"
 #include "tests/sim/world.h"
 
 /* --- tampering ----------------------------------------------------------------------------------
@@ -130,15 +131,136 @@ on_dropped(void *ctx, uint64_t job)
 }
 
 static void
-on_record(void *ctx, const void *bytes, size_t count)
+append(sim_file *f, const void *payload, size_t bytes)
+{
+    if (f->size + TG_JOURNAL_HEADER_BYTES + bytes > f->capacity) {
+        f->capacity = 2 * f->capacity + TG_JOURNAL_HEADER_BYTES + bytes + 4096;
+        f->bytes = realloc(f->bytes, f->capacity);
+    }
+    tg_journal_header(payload, bytes, f->bytes + f->size);
+    memcpy(f->bytes + f->size + TG_JOURNAL_HEADER_BYTES, payload, bytes);
+    f->size += TG_JOURNAL_HEADER_BYTES + bytes;
+}
+
+static bool
+on_record(void *ctx, const void *payload, size_t bytes, bool copy)
 {
     sim_world *w = ctx;
-    if (w->journal_bytes + count > w->journal_capacity) {
-        w->journal_capacity = 2 * w->journal_capacity + count + 4096;
-        w->journal = realloc(w->journal, w->journal_capacity);
+    if (!copy) {
+        append(&w->journal, payload, bytes);
     }
-    memcpy(w->journal + w->journal_bytes, bytes, count);
-    w->journal_bytes += count;
+    if (w->renewing) {
+        append(&w->renewed, payload, bytes);
+    }
+    return true;
+}
+
+static void
+forget_renewed(sim_world *w)
+{
+    free(w->renewed.bytes);
+    w->renewed = (sim_file){ 0 };
+    w->renewing = false;
+    w->renewed_job = 0;
+}
+
+/* --- what a journal says ------------------------------------------------------------------------
+ */
+
+static void
+ignore_message(void *ctx, uint64_t peer, const tg_message *m)
+{
+    (void)ctx, (void)peer, (void)m;
+}
+
+static void
+ignore_expulsion(void *ctx, uint64_t peer, const char *why)
+{
+    (void)ctx, (void)peer, (void)why;
+}
+
+static void
+ignore_plan(void *ctx, uint64_t job, const void *plan, size_t bytes)
+{
+    (void)ctx, (void)job, (void)plan, (void)bytes;
+}
+
+static void
+ignore_end(void *ctx, uint64_t job)
+{
+    (void)ctx, (void)job;
+}
+
+static bool
+copy(void *ctx, const void *payload, size_t bytes, bool is_copy)
+{
+    (void)is_copy;
+    append(ctx, payload, bytes);
+    return true;
+}
+
+/* What these bytes hold, for a server. */
+static void
+restore(sim_world *w, tg_server *server, sim_file *from)
+{
+    tg_error err = { 0 };
+    tg_journal_reader reader = { .bytes = from->bytes, .size = from->size };
+    const void *payload = NULL;
+    size_t bytes = 0;
+    while (tg_journal_next(&reader, &payload, &bytes)) {
+        if (tg_server_restore(server, w->now, payload, bytes, &err) != TG_OK) {
+            sim_fail(w, "the journal is not read: %s", err.message);
+        }
+    }
+    from->size = reader.at; /* what is torn is cut off */
+    tg_server_restored(server, w->now);
+}
+
+/* Bytes of all that a scheduler would know who read this. */
+static size_t
+bytes_known(sim_world *w, sim_file *journal)
+{
+    tg_error err = { 0 };
+    tg_server *server = NULL;
+    sim_file all = { 0 };
+    uint64_t job = 0;
+    tg_server_options o = { .callbacks = { .ctx = &all,
+                                           .send = ignore_message,
+                                           .expel = ignore_expulsion,
+                                           .expand = ignore_plan,
+                                           .dropped = ignore_end,
+                                           .record = copy } };
+    if (tg_server_create(&o, &server, &err) != TG_OK) {
+        sim_fail(w, "there is no scheduler: %s", err.message);
+    } else {
+        restore(w, server, journal);
+        while (tg_server_record_next(server, &job) && job != 0) {
+        }
+    }
+    tg_server_destroy(server);
+    free(all.bytes);
+    return all.size;
+}
+
+/* Now and then it makes a new journal, a job at a time, while others have their say. */
+static void
+renew(sim_world *w)
+{
+    enum { OFTEN = 40 };
+    if (!w->renewing) {
+        w->renewing = w->options->journal && w->result->steps % OFTEN == 0;
+    } else if (!tg_server_record_next(w->server, &w->renewed_job)) {
+        sim_fail(w, "job %u cannot be copied", (unsigned)w->renewed_job);
+    } else if (w->renewed_job == 0) {
+        sim_trace(w, "a journal of %zu bytes has now %zu", w->journal.size, w->renewed.size);
+        if (bytes_known(w, &w->journal) != bytes_known(w, &w->renewed)) {
+            sim_fail(w, "a new journal does not say what the old one said");
+        }
+        free(w->journal.bytes);
+        w->journal = w->renewed;
+        w->renewed = (sim_file){ 0 };
+        w->renewing = false;
+    }
 }
 
 static int64_t
@@ -155,6 +277,7 @@ void
 sim_sched_settle(sim_world *w)
 {
     sim_sched_sends(w);
+    renew(w);
     const char *broken = w->options->check ? tg_server_check(w->server) : NULL;
     w->result->steps++;
     if (broken != NULL) {
@@ -216,8 +339,6 @@ sim_sched_start(sim_world *w)
 {
     tg_error err = { 0 };
     tg_server_options o = w->server_options;
-    unsigned char *former = w->journal;
-    size_t bytes = w->journal_bytes, good = 0;
     o.callbacks = (tg_server_callbacks){ .ctx = w,
                                          .send = on_send,
                                          .expel = on_expel,
@@ -228,18 +349,14 @@ sim_sched_start(sim_world *w)
     w->epoch++;
     w->began_ns = w->now;
     w->hangs_until = 0;
-    sim_trace(w, "scheduler %u begins, with %zu bytes of a journal", (unsigned)w->epoch, bytes);
+    sim_trace(w, "scheduler %u begins, with %zu bytes of a journal", (unsigned)w->epoch,
+              w->journal.size);
     if (tg_server_create(&o, &w->server, &err) != TG_OK) {
         sim_fail(w, "there is no scheduler: %s", err.message);
         return;
     }
-    if (w->options->journal) { /* the new file takes the former's place at once */
-        w->journal = NULL;
-        w->journal_bytes = w->journal_capacity = 0;
-        if (tg_server_restore(w->server, w->now, former, bytes, &good, &err) != TG_OK) {
-            sim_fail(w, "the journal is not read: %s", err.message);
-        }
-        free(former);
+    if (w->options->journal) {
+        restore(w, w->server, &w->journal);
     }
     w->listening = tg_server_settled(w->server);
     sim_clients_dial(w);
@@ -260,7 +377,7 @@ tear(sim_world *w)
 {
     if (pcg_chance(&w->rng, w->options->torn)) {
         size_t lost = pcg_below(&w->rng, 300);
-        w->journal_bytes -= lost < w->journal_bytes ? lost : w->journal_bytes;
+        w->journal.size -= lost < w->journal.size ? lost : w->journal.size;
     }
 }
 
@@ -273,6 +390,7 @@ sim_sched_crash(sim_world *w)
     tg_server_destroy(w->server);
     w->server = NULL;
     w->listening = false;
+    forget_renewed(w);
     tear(w);
     for (uint32_t j = 0; j < w->job_count; j++) {
         memset(w->job[j].alone, 0, w->job[j].tasks.count * sizeof *w->job[j].alone);
@@ -286,5 +404,6 @@ sim_sched_free(sim_world *w)
 {
     tg_server_destroy(w->server);
     w->server = NULL;
-    free(w->journal);
+    free(w->journal.bytes);
+    forget_renewed(w);
 }

@@ -157,6 +157,11 @@ struct sim_event {
     size_t frame_bytes;
 };
 
+typedef struct sim_file {
+    unsigned char *bytes;
+    size_t size, capacity;
+} sim_file;
+
 struct sim_world {
     const sim_options *options;
     sim_result *result;
@@ -172,9 +177,10 @@ struct sim_world {
     int64_t began_ns;
     bool listening; /* it lets peers in */
     int64_t hangs_until;
-    unsigned char *journal;
-    size_t journal_bytes, journal_capacity;
-    int64_t wall_ns; /* how much the time of day is ahead */
+    sim_file journal, renewed; /* renewed: takes the place of the other when all is in it */
+    bool renewing;
+    uint64_t renewed_job; /* the last of which all is there */
+    int64_t wall_ns;      /* how much the time of day is ahead */
     pcg wall_rng;
     sim_host *host;
     uint32_t host_count;

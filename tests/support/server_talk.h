@@ -47,7 +47,8 @@ typedef struct talk {
     uint64_t dropped; /* the last */
     unsigned char *journal;
     size_t journal_bytes;
-    char *answer; /* of the last ASK */
+    bool disk_full; /* nothing goes into the journal */
+    char *answer;   /* of the last ASK */
     size_t answer_bytes;
 } talk;
 
@@ -135,13 +136,18 @@ talk_on_dropped(void *ctx, uint64_t job)
     t->dropped = job;
 }
 
-static inline void
-talk_on_record(void *ctx, const void *bytes, size_t count)
+static inline bool
+talk_on_record(void *ctx, const void *payload, size_t bytes, bool copy)
 {
     talk *t = ctx;
-    assert_true(t->journal_bytes + count <= TALK_JOURNAL);
-    memcpy(t->journal + t->journal_bytes, bytes, count);
-    t->journal_bytes += count;
+    (void)copy;
+    if (!t->disk_full) {
+        assert_true(t->journal_bytes + TG_JOURNAL_HEADER_BYTES + bytes <= TALK_JOURNAL);
+        tg_journal_header(payload, bytes, t->journal + t->journal_bytes);
+        memcpy(t->journal + t->journal_bytes + TG_JOURNAL_HEADER_BYTES, payload, bytes);
+        t->journal_bytes += TG_JOURNAL_HEADER_BYTES + bytes;
+    }
+    return !t->disk_full;
 }
 
 /* The options with the talk's callbacks; `journal`: with a journal. */
@@ -175,6 +181,41 @@ talk_begin_with(talk *t, const tg_server_options *options, bool journal)
 }
 
 static inline void
+talk_check(const talk *t)
+{
+    const char *broken = tg_server_check(t->server);
+    if (broken != NULL && strcmp(broken, "no memory to check") != 0) {
+        fail_msg("%s", broken);
+    }
+}
+
+/* All that is of use goes into a new journal. */
+static inline void
+talk_renew(talk *t)
+{
+    uint64_t job = 0;
+    t->journal_bytes = 0;
+    do {
+        assert_true(tg_server_record_next(t->server, &job));
+    } while (job != 0);
+}
+
+/* What these bytes of a journal hold. Gives how many records were refused, the last with *err. */
+static inline size_t
+talk_restore(talk *t, const void *bytes, size_t count, tg_error *err)
+{
+    tg_journal_reader reader = { .bytes = bytes, .size = count };
+    const void *payload = NULL;
+    size_t length = 0, refused = 0;
+    while (tg_journal_next(&reader, &payload, &length)) {
+        refused += tg_server_restore(t->server, t->now_ns, payload, length, err) != TG_OK;
+    }
+    tg_server_restored(t->server, t->now_ns);
+    talk_check(t);
+    return refused;
+}
+
+static inline void
 talk_begin(talk *t, const tg_server_options *options)
 {
     talk_begin_with(t, options, false);
@@ -198,15 +239,6 @@ talk_clear(talk *t)
     t->expelled = 0;
     t->expelled_count = 0;
     t->why[0] = '\0';
-}
-
-static inline void
-talk_check(const talk *t)
-{
-    const char *broken = tg_server_check(t->server);
-    if (broken != NULL && strcmp(broken, "no memory to check") != 0) {
-        fail_msg("%s", broken);
-    }
 }
 
 /* Says it with all roles, whatever comes of it. */

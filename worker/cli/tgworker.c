@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tgworker: a worker of a cluster as a program. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,8 @@ enum {
     QUIET
 };
 
-/* Libraries of one --plugin. */
-enum { PLUGINS_MAX = 64 };
+/* Libraries of one --plugin; how long tasks that run have to end when the worker leaves. */
+enum { PLUGINS_MAX = 64, END_SECONDS = 5 };
 
 static int run(const tg_command_args *args);
 
@@ -45,7 +46,8 @@ static const tg_command command = {
     .summary = "runs a worker of a cluster, until it is dismissed",
     .details =
         "SIGTERM: it takes nothing new, hands on what it has, and leaves. SIGINT, or SIGTERM\n"
-        "once more: it leaves at once, and what only it has is made again elsewhere.",
+        "once more: it leaves at once, and what only it has is made again elsewhere. Python\n"
+        "functions that run are killed then, other tasks have 5 s to end.",
     .options = { [CLUSTER] = { "--cluster", "FILE",
                                "the scheduler's join file, or its address; -: the file comes in "
                                "by standard input; default: ~/.local/share/tg/default/join" },
@@ -243,6 +245,28 @@ out:
     return status;
 }
 
+static volatile sig_atomic_t exit_code;
+
+static void
+end_at_once(int number)
+{
+    static const char text[] = "tgworker: a task does not end: left without waiting for it\n";
+    (void)number;
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    _exit(exit_code);
+}
+
+/* Python functions are killed; a function out of a --plugin can run for ever. */
+static void
+limit_end(int code)
+{
+    struct sigaction action = { .sa_handler = end_at_once };
+    exit_code = code;
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)alarm(END_SECONDS);
+}
+
 static int
 run(const tg_command_args *args)
 {
@@ -261,6 +285,7 @@ run(const tg_command_args *args)
                                   .alive_fd = -1,
                                   .signals = true,
                                   .log = args->options[QUIET] == NULL ? tg_daemon_log : NULL };
+    (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more is no reason to end */
     int code = read_options(args, &wanted, &options);
     if (code == TG_EXIT_OK) {
         code = tg_daemon_read_seconds(&command, args, FUNCTION_TIMEOUT, &timeout_ns);
@@ -285,6 +310,7 @@ run(const tg_command_args *args)
         status = tg_worker_run(worker, &err);
     }
     code = status == TG_OK ? TG_EXIT_OK : fail(where, &err);
+    limit_end(code);
     tg_worker_destroy(worker);
     tg_session_close(session);
     tg_children_close(children);

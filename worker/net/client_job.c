@@ -336,7 +336,7 @@ most_bytes(const tg_client_job *job, uint32_t task)
 
 /* A worker that the scheduler hears of, and that answers us nothing for so long, cannot be reached
  * from here. */
-#define UNREACHABLE_NS ((int64_t)45000000000)
+#define UNREACHABLE_NS ((int64_t)90000000000)
 /* What took longer than this to fail was not answered. */
 #define UNANSWERED_NS ((int64_t)10000000000)
 

@@ -392,6 +392,7 @@ tg_worker_destroy(tg_worker *worker)
         if (worker->crew != NULL) {
             tg_crew_abandon(worker->crew);
         }
+        tg__worker_jobs_stop(worker);
         tg_crew_destroy(worker->crew); /* waits for the tasks that run */
         tg_crew_destroy(worker->clerk);
         tg_crew_destroy(worker->copier);

@@ -20,6 +20,9 @@
  * any more is dropped. Without a scheduler for the death timeout it ends; when it is about to
  * leave, after 3 s.
  *
+ * Python functions of a job that is dropped, as when it was cancelled, are killed in their child
+ * processes; destroy kills those of all jobs, and waits for what else runs.
+ *
  * Ownership: options are copied but for the pointers, which must outlive the worker. Threads:
  * tg_worker_stop and tg_worker_drain from any; all else from the one that runs it.
  * Errors: TG_ERR_VALUE for options that cannot be; TG_ERR_UNSUPPORTED when the scheduler refused

@@ -228,8 +228,10 @@ void tg__worker_job_hears(tg_worker *worker, const tg_message *message);
 /* On the clerk. */
 void tg__worker_expand(void *ctx, tg_crew_token token, int thread);
 void tg__worker_job_expanded(tg_worker_job *job);
-/* The tiles go; the rest with close. */
+/* The Python functions that run are stopped, and the tiles go; the rest with close. */
 void tg__worker_job_drop(tg_worker_job *job);
+/* Nothing is begun any more: the Python functions of all jobs are stopped. */
+void tg__worker_jobs_stop(tg_worker *worker);
 void tg__worker_job_close(tg_worker_job *job);
 void tg__worker_jobs_free(tg_worker *worker);
 

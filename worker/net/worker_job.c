@@ -110,12 +110,38 @@ tg__worker_job_close(tg_worker_job *job)
     }
 }
 
+/* Of its Python functions: no other job has the number while this one is there. */
+static uint64_t
+group_of(const tg_worker_job *job)
+{
+    return (uint64_t)(uintptr_t)job;
+}
+
+/* A function need not end by itself, and holds a thread as long as it runs. */
+static void
+stop_functions(const tg_worker_job *job)
+{
+    const tg_plan_functions *functions = job->worker->options.session->plan_functions;
+    if (functions != NULL && functions->children != NULL) {
+        tg_children_stop(functions->children, group_of(job));
+    }
+}
+
+void
+tg__worker_jobs_stop(tg_worker *worker)
+{
+    for (const tg_worker_job *job = worker->jobs; job != NULL; job = job->next) {
+        stop_functions(job);
+    }
+}
+
 void
 tg__worker_job_drop(tg_worker_job *job)
 {
     tg_worker *worker = job->worker;
     tg_error err;
     job->dropped = true;
+    stop_functions(job);
     tg_tile_server_drop(tg_port_server(worker->port), job->number);
     for (uint32_t t = 0; job->part != NULL && t < job->plan->tasks.count; t++) {
         tg_part_drop(job->part, t);
@@ -286,8 +312,8 @@ expand(tg_worker_job *job, tg_error *err)
                                 .task_limit = job->worker->memory };
     TG_CHECK(job->filled == job->size && job->size > 0, err, TG_ERR_FORMAT,
              "the plan did not come whole");
-    TG_TRY(tg__plan_expand_bytes(session, job->bytes, job->size, attach, job, &options, &job->plan,
-                                 err));
+    TG_TRY(tg__plan_expand_bytes(session, job->bytes, job->size, group_of(job), attach, job,
+                                 &options, &job->plan, err));
     TG_TRY(tg_plan_bounds_make(job->plan, &job->bounds, err));
     TG_TRY(tg_part_create(job->plan, session->pool, &job->part, err));
     tg__worker_measure_begin(job);

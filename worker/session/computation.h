@@ -51,9 +51,10 @@ TG_MUST_USE tg_status tg__check_endless_wait(tg_computation *computation, tg_err
 TG_MUST_USE tg_status tg__plan_within(tg_session *session, size_t count, const tg_target *targets,
                                       int64_t memory_limit, tg_plan **out, tg_error *err);
 
-/* planning.c: as tg_wire_expand, with the stores and functions that plans may name here. */
+/* planning.c: as tg_wire_expand, with the stores and functions that plans may name here. `group`:
+ * of its Python functions, for tg_children_stop. */
 TG_MUST_USE tg_status tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size,
-                                            tg_wire_attach_fn attach, void *ctx,
+                                            uint64_t group, tg_wire_attach_fn attach, void *ctx,
                                             const tg_plan_options *options, tg_plan_core **out,
                                             tg_error *err);
 

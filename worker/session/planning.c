@@ -292,12 +292,19 @@ opener_of(tg_session *session, char *root, allowed *allows)
 }
 
 tg_status
-tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size, tg_wire_attach_fn attach,
-                      void *ctx, const tg_plan_options *options, tg_plan_core **out, tg_error *err)
+tg__plan_expand_bytes(tg_session *session, const void *bytes, size_t size, uint64_t group,
+                      tg_wire_attach_fn attach, void *ctx, const tg_plan_options *options,
+                      tg_plan_core **out, tg_error *err)
 {
     char root[TG_STORE_PATH_MAX];
     allowed allows;
+    tg_plan_functions functions;
     tg_wire_opener opener = opener_of(session, root, &allows);
+    if (allows.functions != NULL) {
+        functions = *allows.functions;
+        functions.group = group;
+        allows.functions = &functions;
+    }
     return tg_wire_expand(session->context, bytes, size, &opener, attach, ctx, options, out, err);
 }
 

@@ -256,6 +256,35 @@ test_what_a_killed_process_left_is_removed(void **state)
                      0);
 }
 
+/* A worker of a cluster was killed, or is not done yet with what nobody needs any more. */
+static void
+test_values_in_the_making_are_not_published(void **state)
+{
+    tg_store *stage = NULL, *other = NULL;
+    tg_store_value value;
+    bool found = false;
+    (void)state;
+    for (int resume = 0; resume < 2; resume++) {
+        remove_path("staged");
+        if (resume != 0) {
+            assert_ok(tg_store_file_resume("staged", false, false, &stage, &found, err));
+        } else {
+            assert_ok(tg_store_file_stage("staged", false, false, &stage, err));
+        }
+        assert_ok(tg_store_file_open(stage->temporary, &other, err));
+        assert_ok(tg_store_put(other, "c/0/1", "1", 1, err));
+        assert_ok(tg_store_create(other, "c/0/2", &value, err));
+        assert_ok(tg_store_write(other, &value, 0, "half", 4, err));
+        assert_int_equal(system("ls staged.*/c/0/.tmp-* > /dev/null"), 0);
+        assert_ok(tg_store_publish(stage, err));
+        assert_int_equal(system("test \"$(find staged -type f)\" = staged/c/0/1"), 0);
+        assert_fails(tg_store_finish(other, "c/0/2", &value, true, err), TG_ERR_IO, "c/0/2");
+        assert_int_equal(system("test \"$(find staged -type f)\" = staged/c/0/1"), 0);
+        tg_store_release(other);
+        tg_store_release(stage);
+    }
+}
+
 int
 main(void)
 {
@@ -267,6 +296,7 @@ main(void)
         cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_stage),
         cmocka_unit_test(test_what_a_killed_process_left_is_removed),
+        cmocka_unit_test(test_values_in_the_making_are_not_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,19 +45,18 @@ submit(talk *t, uint64_t client, uint64_t job, const script_graph *g, bool persi
     expanded(t, g);
 }
 
-/* The scheduler dies, and another one reads the first `bytes` of its journal. */
+/* The scheduler dies, and another one reads the first `bytes` of its journal, and makes a new one.
+ */
 static void
 restart(talk *t, talk *next, size_t bytes)
 {
     tg_error err = { 0 };
-    size_t good = 0;
     talk_begin_with(next, NULL, true);
     next->now_ns = t->now_ns;
-    if (tg_server_restore(next->server, next->now_ns, t->journal, bytes, &good, &err) != TG_OK) {
+    if (talk_restore(next, t->journal, bytes, &err) != 0) {
         fail_msg("%s", err.message);
     }
-    assert_true(good <= bytes);
-    talk_check(next);
+    talk_renew(next);
     talk_end(t);
 }
 
@@ -293,21 +292,153 @@ test_a_number_that_was_begun_twice(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* What makes no sense costs its job, and the others go on. */
 static void
-test_damaged_in_its_words_it_is_refused(void **state)
+test_what_makes_no_sense_costs_one_job(void **state)
 {
     static const unsigned char nonsense[] = { 0x93, 0x01, 0x02, 0x03 };
-    unsigned char bytes[TG_JOURNAL_HEADER_BYTES + sizeof nonsense];
-    talk t;
-    size_t good = 0;
+    talk t, next;
+    script_graph g;
     tg_error err = { 0 };
     (void)state;
-    tg_journal_header(nonsense, sizeof nonsense, bytes);
-    memcpy(bytes + TG_JOURNAL_HEADER_BYTES, nonsense, sizeof nonsense);
+    chains(&g, 1, false);
     talk_begin_with(&t, NULL, true);
-    assert_int_equal(tg_server_restore(t.server, 0, bytes, sizeof bytes, &good, &err),
+    talk_attach(&t, 9);
+    submit(&t, 9, 5, &g, true);
+    submit(&t, 9, 6, &g, true);
+    talk_begin_with(&next, NULL, true);
+    assert_int_equal(tg_server_restore(next.server, 0, nonsense, sizeof nonsense, &err),
                      TG_ERR_FORMAT);
+    size_t first = TG_JOURNAL_HEADER_BYTES + t.journal[4]; /* the plan of job 5 is not there */
+    assert_int_equal(talk_restore(&next, t.journal + first, t.journal_bytes - first, &err), 0);
+    assert_int_equal(next.expanding, 6);
+    expanded(&next, &g);
+    assert_int_equal(next.expanding, 0);
+    talk_end(&next);
     talk_end(&t);
+    tg_tasks_fini(&g.tasks);
+}
+
+/* Of a plan in several parts one could not be written. */
+static void
+test_a_part_that_follows_nothing_costs_one_job(void **state)
+{
+    enum { BYTES = 3, JOB = 5 };
+    talk t, next;
+    script_graph g;
+    tg_error err = { 0 };
+    (void)state;
+    chains(&g, 1, false);
+    talk_begin_with(&t, NULL, true);
+    talk_attach(&t, 9);
+    submit(&t, 9, JOB + 1, &g, true);
+    for (int lost = 0; lost < BYTES; lost++) {
+        tg_message_writer writer;
+        size_t refused = 0;
+        talk_begin_with(&next, NULL, true);
+        tg_message_writer_init(&writer);
+        for (uint64_t part = 0; part < BYTES + 1; part++) {
+            tg_message plan = { .kind = TG_MESSAGE_PLAN,
+                                .job = JOB,
+                                .offset = part,
+                                .total = BYTES,
+                                .bytes = "x",
+                                .byte_count = 1 };
+            tg_message submits = { .kind = TG_MESSAGE_SUBMIT, .job = JOB };
+            writer.size = 0;
+            assert_int_equal(tg_message_writer_add(&writer, part < BYTES ? &plan : &submits, &err),
+                             TG_OK);
+            if (part != (uint64_t)lost) {
+                refused += tg_server_restore(next.server, next.now_ns, writer.bytes, writer.size,
+                                             &err) != TG_OK;
+            }
+        }
+        assert_int_equal(refused, lost == BYTES - 1 ? 0 : BYTES - 1 - lost);
+        assert_true(refused == 0 || strstr(err.message, "follows nothing") != NULL);
+        assert_int_equal(talk_restore(&next, t.journal, t.journal_bytes, &err), 0);
+        assert_int_equal(next.expanding, JOB + 1);
+        expanded(&next, &g);
+        assert_int_equal(next.expanding, 0);
+        tg_message_writer_fini(&writer);
+        talk_end(&next);
+    }
+    talk_end(&t);
+    tg_tasks_fini(&g.tasks);
+}
+
+/* Jobs that begin and end while nothing can be written are as they were, or not there. When a new
+ * journal is made, all that runs is in it. */
+static void
+test_a_full_disk_costs_work_and_no_more(void **state)
+{
+    talk t, next;
+    script_graph g;
+    (void)state;
+    chains(&g, 2, false);
+    talk_begin_with(&t, NULL, true);
+    talk_attach(&t, 9);
+    talk_join(&t, 1, 1);
+    submit(&t, 9, 5, &g, true);
+    t.disk_full = true;
+    submit(&t, 9, 6, &g, true); /* no part of it is written */
+    for (uint32_t task = 0; task < 3; task++) {
+        talk_done(&t, 1, 6, task, task + 1);
+    }
+    t.disk_full = false;
+    talk_done(&t, 1, 6, 3, 4); /* which means nothing there */
+    assert_int_equal(t.expelled, 0);
+    talk lame;
+    talk_begin_with(&lame, NULL, true);
+    memcpy(lame.journal, t.journal, t.journal_bytes);
+    lame.journal_bytes = t.journal_bytes;
+    restart(&lame, &next, lame.journal_bytes);
+    assert_int_equal(next.expanding, 5);
+    expanded(&next, &g);
+    assert_int_equal(next.expanding, 0);
+    talk_end(&next);
+    talk_renew(&t);
+    restart(&t, &next, t.journal_bytes);
+    expanded(&next, &g);
+    assert_int_equal(next.expanding, 6);
+    expanded(&next, &g);
+    talk_join(&next, 11, 1);
+    talk_clear(&next);
+    talk_time(&next, 10 * SECOND);
+    talk_work(&next, 11);
+    /* Of job 6 the first chain was in the store before the new journal was made. */
+    assert_int_equal(talk_tasks(&next, 11, TG_MESSAGE_ASSIGN), 6 + 3);
+    talk_end(&next);
+    tg_tasks_fini(&g.tasks);
+}
+
+/* How a job ended is kept for its client, without its plan, from one journal to the next. */
+static void
+test_the_end_of_a_job_goes_from_journal_to_journal(void **state)
+{
+    talk t, next, third;
+    script_graph g;
+    (void)state;
+    chains(&g, 1, false);
+    talk_begin_with(&t, NULL, true);
+    talk_join(&t, 1, 1);
+    talk_attach(&t, 9);
+    submit(&t, 9, 5, &g, true);
+    talk_gone(&t, 9);
+    for (uint32_t task = 0; task < 3; task++) {
+        talk_done(&t, 1, 5, task, task + 1);
+    }
+    assert_int_equal(t.live, 0);
+    size_t before = t.journal_bytes;
+    talk_renew(&t); /* here it has no plan any more */
+    assert_true(t.journal_bytes < before);
+    restart(&t, &next, t.journal_bytes);
+    assert_int_equal(next.expanding, 0);
+    restart(&next, &third, next.journal_bytes);
+    talk_attach(&third, 20);
+    talk_say(&third, 20, (tg_message){ .kind = TG_MESSAGE_SUBMIT, .job = 5 });
+    assert_int_equal(talk_find(&third, 20, TG_MESSAGE_FINISHED)->m.code, TG_OK);
+    talk_end(&third);
+    tg_tasks_fini(&g.tasks);
 }
 
 int
@@ -321,7 +452,10 @@ main(void)
         cmocka_unit_test(test_a_journal_of_another_plan_is_refused),
         cmocka_unit_test(test_who_does_not_come_back_is_not_waited_for),
         cmocka_unit_test(test_a_number_that_was_begun_twice),
-        cmocka_unit_test(test_damaged_in_its_words_it_is_refused),
+        cmocka_unit_test(test_what_makes_no_sense_costs_one_job),
+        cmocka_unit_test(test_a_part_that_follows_nothing_costs_one_job),
+        cmocka_unit_test(test_a_full_disk_costs_work_and_no_more),
+        cmocka_unit_test(test_the_end_of_a_job_goes_from_journal_to_journal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
