@@ -31,7 +31,7 @@ endfunction()
 set(TG_DAEMON_SOURCES worker/cli/command.c worker/cli/daemon.c worker/cli/man.c)
 tg_add_program(tg ${TG_CLI_STATIC} ${TG_cli_SOURCES})
 tg_add_program(tgscheduler ON worker/cli/tgscheduler.c ${TG_DAEMON_SOURCES})
-tg_add_program(tgworker ON worker/cli/tgworker.c worker/cli/lifeline.c
+tg_add_program(tgworker ON worker/cli/tgworker.c worker/cli/lifeline.c worker/cli/python_check.c
                ${TG_DAEMON_SOURCES})
 set(TG_PROGRAMS tg tgscheduler tgworker)
 

@@ -89,9 +89,9 @@ FENCES = [
     Fence(r"(pthread|threads)\.h", r"worker/|io/|core/mem/|core/array/context\.c$|" + NET),
     Fence(r"(time|sys/time|sys/timerfd)\.h", r"worker/|io/|" + NET),
     # worker/child talks to its own child processes over a socketpair, which is no network; tg
-    # doctor tries whether ports are open.
+    # doctor tries whether ports are open; tgworker waits for what its interpreter says.
     Fence(r"(sys/socket|netinet/.*|arpa/inet|netdb|sys/un)\.h|sys/(e)?poll\.h|poll\.h",
-          r"worker/child/|worker/cli/reach\.c$|" + NET),
+          r"worker/child/|worker/cli/(reach|python_check)\.c$|" + NET),
     Fence(r"(fcntl|dirent|sys/stat|sys/file)\.h", r"(core|io|worker)/|" + NET),
     Fence(r"([a-z]mmintrin|immintrin|x86intrin|cpuid|arm_neon)\.h",
           r"ops/kernel/|core/mem/stream\.c$"),

@@ -4,6 +4,7 @@
  */
 #include "core/plan/plan.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "core/base/assert.h"
@@ -13,6 +14,7 @@
 /* What one tile should be near: large enough that a task (about 1 us of engine) vanishes and halos
  * are small, small enough for the last-level cache. */
 #define TILE_BYTES ((int64_t)1 << 20)
+#define MIB        1048576.0
 
 static void
 clear_stages(tg_plan_core *plan)
@@ -111,30 +113,50 @@ largest_stage(const tg_plan_core *plan)
     return largest;
 }
 
-/* `least`: the smallest peak of all attempts; `task`: of what the largest task took. */
-static tg_status
-does_not_fit(const tg_plan_core *plan, int64_t least, int64_t task, tg_error *err)
+/* The limit that would do: of the process, or of each of the workers that share the tiles. */
+static int64_t
+enough_bytes(const tg_plan_core *plan, int64_t task)
 {
-    const double mib = 1048576.0;
+    const tg_plan_options *o = &plan->options;
+    int64_t workers = o->task_limit > 0 ? tg_max_i64(1, o->memory_limit / o->task_limit) : 1;
+    return tg_max_i64(task, tg_ceil_div(plan->serial_peak_bytes, workers));
+}
+
+/* Of workers: `enough` is what each needs for tiles, and it is told as --memory-limit has it. */
+static tg_status
+workers_do_not_fit(const tg_plan_core *plan, int64_t enough, tg_error *err)
+{
     const tg_stage *stage = largest_stage(plan);
     char label[128];
     tg_stage_label(stage, label, sizeof label);
-    const double tile = (double)(stage->scratch_bytes + stage->out_bytes) / mib;
-    const double limit = (double)plan->options.memory_limit / mib;
-    bool alone = task > plan->options.task_limit;
-    return alone ? tg_fail(err, TG_ERR_MEMORY,
-                           "the largest task takes %.1f MiB with the tiles that it reads, and a "
-                           "worker may use %.1f MiB; the largest tile is %.1f MiB in %s; give each "
-                           "worker %.1f MiB or more, or use smaller chunks",
-                           (double)task / mib, (double)plan->options.task_limit / mib, tile, label,
-                           (double)task / mib + 0.1)
-                 : tg_fail(err, TG_ERR_MEMORY,
-                           "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are "
-                           "results kept in memory, %.1f MiB tables of stores, the largest tile is "
-                           "%.1f MiB in %s; set memory_limit to %.1f MiB or more, write large "
-                           "results to a store, or use smaller chunks",
-                           (double)least / mib, limit, (double)plan->result_bytes / mib,
-                           (double)plan->table_bytes / mib, tile, label, (double)least / mib + 0.1);
+    return tg_fail(
+        err, TG_ERR_MEMORY,
+        "a worker may use %.1f MiB for tiles, 15/16 of its limit, and needs %.1f MiB for "
+        "the largest task with the tiles that it reads, or for its share of all; the "
+        "largest tile is %.1f MiB in %s; give each worker a limit of %" PRId64
+        " MiB or more (tgworker --memory-limit, memory_limit of LocalCluster), or use "
+        "smaller chunks",
+        (double)plan->options.task_limit / MIB, (double)enough / MIB,
+        (double)(stage->scratch_bytes + stage->out_bytes) / MIB, label,
+        tg_ceil_div(tg_plan_share_limit(enough), (int64_t)MIB));
+}
+
+/* `enough`: the least of all attempts. */
+static tg_status
+does_not_fit(const tg_plan_core *plan, int64_t enough, tg_error *err)
+{
+    const tg_stage *stage = largest_stage(plan);
+    char label[128];
+    tg_stage_label(stage, label, sizeof label);
+    return tg_fail(err, TG_ERR_MEMORY,
+                   "the computation needs %.1f MiB, memory_limit is %.1f MiB: %.1f MiB are results "
+                   "kept in memory, %.1f MiB tables of stores, the largest tile is %.1f MiB in %s; "
+                   "set memory_limit to %.1f MiB or more, write large results to a store, or use "
+                   "smaller chunks",
+                   (double)enough / MIB, (double)plan->options.memory_limit / MIB,
+                   (double)plan->result_bytes / MIB, (double)plan->table_bytes / MIB,
+                   (double)(stage->scratch_bytes + stage->out_bytes) / MIB, label,
+                   (double)enough / MIB + 0.1);
 }
 
 /* What the largest task takes with the tiles that it reads, if there is a limit to that. */
@@ -185,7 +207,7 @@ find_plan(tg_planner *planner, tg_error *err)
     };
     tg_status status = TG_OK;
     tg_plan_core *plan = planner->plan;
-    int64_t least = INT64_MAX, task = 0, least_task = INT64_MAX;
+    int64_t enough = INT64_MAX, task = 0;
     bool done = false;
     for (size_t i = has_dynamic(planner) ? 0 : 1; i < sizeof tries / sizeof tries[0] && !done;
          i++) {
@@ -198,13 +220,13 @@ find_plan(tg_planner *planner, tg_error *err)
         if (planner->any_data) {
             plan->enough_bytes = plan->serial_peak_bytes;
         } else {
-            least = tg_min_i64(least, plan->serial_peak_bytes);
-            least_task = tg_min_i64(least_task, task);
+            enough = tg_min_i64(enough, enough_bytes(plan, task));
         }
         done = fits(plan, task);
     }
     if (!done) {
-        TG_TRY(does_not_fit(plan, least, least_task, err));
+        TG_TRY(plan->options.task_limit > 0 ? workers_do_not_fit(plan, enough, err)
+                                            : does_not_fit(plan, enough, err));
     }
 out:
     return status;
@@ -290,7 +312,7 @@ tg_plan_expand(size_t count, const tg_plan_target *targets, const tg_plan_option
         TG_TRY(attempt(&planner, err));
     }
     if (!fits(planner.plan, 0)) {
-        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, 0, err));
+        TG_TRY(does_not_fit(planner.plan, planner.plan->serial_peak_bytes, err));
     }
 out:
     return end(&planner, status, out);

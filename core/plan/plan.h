@@ -109,11 +109,25 @@ typedef struct tg_plan_options {
      */
     bool shared;
     /* Of a shared plan: memory_limit is that of all processes together, which hold the tiles; this
-     * is what one of them has for a task and the tiles that it reads. 0: no limit of its own. As
+     * is what each of them has for a task and the tiles that it reads. 0: no limit of its own. As
      * with memory_limit, what depends on the data is counted with the most if that fits, else it is
      * estimated. */
     int64_t task_limit;
 } tg_plan_options;
+
+/* What of a worker's memory limit is for tiles: what is packed for slow lines, and rounding, is
+ * beside them. And the least limit of which so much is for tiles. */
+static inline int64_t
+tg_plan_share(int64_t memory_limit)
+{
+    return memory_limit / 16 * 15;
+}
+
+static inline int64_t
+tg_plan_share_limit(int64_t bytes)
+{
+    return (bytes / 15 + (bytes % 15 != 0)) * 16;
+}
 
 typedef struct tg_plan_core {
     _Atomic unsigned references;

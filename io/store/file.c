@@ -32,6 +32,7 @@
 #include "core/base/size.h"
 #include "core/mem/alloc.h"
 #include "io/store/fd.h"
+#include "io/store/leftover.h"
 #include "io/store/store.h"
 
 /* How names of values in the making begin. */
@@ -405,7 +406,9 @@ tg_store_target(const char *path, bool overwrite, char *real, tg_error *err)
     char followed[PATH_MAX];
     const char *end = path;
     if (lstat(path, &st) == 0) {
-        TG_CHECK(overwrite, err, TG_ERR_EXISTS, "%s: exists already; give overwrite to replace it",
+        TG_CHECK(overwrite, err, TG_ERR_EXISTS,
+                 "%s: exists already; give overwrite to replace it (overwrite=True in Python, "
+                 "--overwrite of tg)",
                  path);
         if (S_ISLNK(st.st_mode)) {
             TG_CHECK(realpath(path, followed) != NULL && stat(followed, &st) == 0, err, TG_ERR_IO,
@@ -608,8 +611,9 @@ tg_store_file_stage(const char *path, bool overwrite, bool sync, tg_store **out,
     *out = NULL;
     TG_TRY(make(path, &f, err));
     TG_TRY(tg_store_target(f->base.path, overwrite, f->base.path, err));
-    (void)snprintf(f->stage, sizeof f->stage, "%s.tmp-%ld-%u", f->base.path, (long)getpid(),
-                   atomic_fetch_add(&temporary_counter, 1));
+    tg_leftover_remove(f->base.path);
+    tg_leftover_name(f->base.path, atomic_fetch_add(&temporary_counter, 1), f->stage,
+                     sizeof f->stage);
     if (mkdir(f->stage, 0777) != 0) {
         status = tg_fail(err, TG_ERR_IO, "%s: cannot create: %s", f->base.path, strerror(errno));
         goto out;

@@ -112,8 +112,9 @@ void tg_store_discard(tg_store *store);
  */
 tg_status tg_store_file_open(const char *path, tg_store **out, tg_error *err);
 /*
- * A directory that will be: values are collected in "<path>.tmp-<pid>-<n>" beside it and appear at
- * `path` by one rename when published. With `overwrite` what is at `path` is replaced then, and
+ * A directory that will be: values are collected in "<path>.tmp-<host>-<pid>-<n>" beside it, and
+ * appear at `path` by one rename when published. What processes of this host that live no more left
+ * of such (leftover.h) is removed first. With `overwrite` what is at `path` is replaced then, and
  * until then stays as it is; without, something there gives TG_ERR_EXISTS at once. With `sync`
  * publishing waits until all of it is on the disk.
  */

@@ -85,3 +85,10 @@ def test_file(tmp_path):
     other.write_text("threads = 4\n")
     assert run(script, tmp_path, TG_CONFIG=str(other)).stdout.startswith("4 ")
     assert "no file" in run(script, tmp_path, TG_CONFIG=str(tmp_path / "none")).stderr
+
+
+def test_variables_of_the_programs_are_no_settings(tmp_path):
+    """Every Python program in a job of `tg slurm` failed: the script exports TG_JOIN_FILE."""
+    done = run("print(tg.ones(3).sum().compute())", tmp_path, TG_JOIN_FILE="/there/join",
+               TG_LISTEN="tcp://127.0.0.1:8786", TG_WEB="127.0.0.1:8787", TG_ROOT="/srv")
+    assert done.stdout.split() == ["3.0"], done.stderr

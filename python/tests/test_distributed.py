@@ -5,6 +5,7 @@ import contextlib
 import gc
 import glob
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -229,6 +230,19 @@ def test_what_really_is_larger_than_a_worker_fails(noise):
         identical(tg.ones(5).sum().compute(), 5.0)
 
 
+def test_the_memory_that_is_advised_is_enough(tmp_path):
+    """It said what tiles need, of which a worker's memory limit is 16/15."""
+    tg.to_zarr(np.ones((12, 1 << 20), "float32"), tmp_path / "x.zarr", chunks=(12, 1 << 20))
+    x = tg.open(tmp_path / "x.zarr")
+    total = tg.ndimage.median_filter(x, size=(3, 3)).max()
+    with LocalCluster(1, 1, "32 MiB", allow_python=False) as cluster, Client(cluster):
+        with pytest.raises(MemoryError, match="tgworker --memory-limit") as caught:
+            total.compute()
+    enough = int(re.search(r"a limit of (\d+) MiB", str(caught.value))[1])
+    with LocalCluster(1, 1, f"{enough} MiB", allow_python=False) as cluster, Client(cluster):
+        assert total.compute() == 1
+
+
 def test_tiles_of_more_than_the_memory_of_all_are_spilled(stores):
     """Workers of one host map each other's tiles, and give back what its holder wants; else both
     run out of memory, whatever they spill."""
@@ -299,6 +313,12 @@ def test_what_a_client_refuses(tmp_path):
     with pytest.raises(OSError, match="does it run"):
         Client(f"ipc://{tmp_path}/s", timeout=0.5)
     assert time.monotonic() - start < 5
+    with pytest.raises(ValueError, match="write tcp://127.0.0.1:8786"):
+        Client("127.0.0.1:8786")
+    (tmp_path / "job.py").write_text("print()\n")
+    (tmp_path / "job.py").chmod(0o644)
+    with pytest.raises(ValueError, match="does not begin with the line 'tilegraph-join 1'"):
+        Client(tmp_path / "job.py")  # and not that it should be readable by nobody else
     with pytest.raises(ValueError, match="timeout"):
         Client("ipc:///x", timeout=0)
     with pytest.raises(TypeError, match="n_workers"):
@@ -319,6 +339,20 @@ def test_a_client_starts_a_cluster_of_its_own():
         pid = client.cluster.workers[0].pid
         identical(tg.ones(5).sum().compute(), 5.0)
     assert not alive(pid)
+
+
+def test_a_client_without_an_address_goes_where_tg_join_file_says(cluster, monkeypatch):
+    cluster.scale(2)
+    monkeypatch.setenv("TG_JOIN_FILE", cluster.join_file)
+    with Client() as client:
+        client.wait_for_workers(2)
+        assert client.cluster == cluster.join_file
+        assert tg.ones(5).sum().compute() == 5
+    with Client(n_workers=1, threads_per_worker=1, memory_limit="64 MiB") as client:
+        assert isinstance(client.cluster, LocalCluster) and client.cluster is not cluster
+    monkeypatch.setenv("TG_JOIN_FILE", "")
+    with Client() as client:
+        assert isinstance(client.cluster, LocalCluster)
 
 
 def test_explaining_and_watching(client, capsys):
@@ -462,8 +496,9 @@ def test_functions_that_fail(python_cluster):
         assert type(client.submit(fails, Odd).exception(60)).__name__ == "Odd"
         with pytest.raises(TypeError, match="cannot be sent back"):
             client.submit(lambda: threading.Lock()).result(60)
-        with pytest.raises(tg.errors.TgUserError):
+        with pytest.raises(tg.errors.TgUserError, match="^abort: ") as caught:
             client.submit(os.abort).result(60)
+        assert "map_blocks" not in str(caught.value)  # which the user has not called
         with pytest.raises(TypeError, match="expected a function"):
             client.submit(3)
         assert client.submit(max, 3, 4).result(60) == 4

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import time
 import weakref
 
@@ -30,6 +31,9 @@ _ROOM_KNOWN, _ROOM_KNOWN_ALL = 1 << 16, 16 << 20
 #: Seconds between two looks at which calls may begin before the others, and more for each call.
 _PART_SECONDS = 0.01
 _PART_SECONDS_EACH = 2e-5
+
+# Of the error of a call: which block of which op it is. Only the function's name says anything.
+_BLOCK = re.compile(r"^map_blocks, tile \d+: map_blocks: (.*?) on block \(\d+,\)")
 
 
 class Call:
@@ -270,6 +274,8 @@ class CallsWork(Work):
             future.settle(error=self._reason(error))
 
     def _fail(self, error):
+        if error.args and isinstance(error.args[0], str):  # that it is a map_blocks says nothing
+            error.args = (_BLOCK.sub(r"\1", error.args[0]), *error.args[1:])
         begun = self.tally.computation is not None
         mine = [future for future in self.futures.values() if self._is_mine(future)]
         for future in mine:

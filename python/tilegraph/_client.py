@@ -53,11 +53,13 @@ class Client:
             print(future.result())
 
     address: a `LocalCluster`, the path of a scheduler's join file, or its address
-        ("tcp://10.0.0.5:8786"); without it a LocalCluster is started, and closed with the client.
+        ("tcp://10.0.0.5:8786"). Without it, the one that the environment variable TG_JOIN_FILE has
+        (the jobs of `tg slurm` set it); without that too, or with options, a LocalCluster is
+        started, and closed with the client.
     timeout: seconds for the scheduler to answer, or a text such as "5 s".
     set_as_default: False leaves other computations where they are; only this client's own methods
         compute there.
-    options: those of LocalCluster, when there is no cluster.
+    options: those of the LocalCluster that is started.
 
     From its making until `close` all computations of this process run there: `compute`, `persist`,
     `to_zarr`, `save`. Afterwards they run where they did before. Results are the same bytes.
@@ -73,6 +75,8 @@ class Client:
         timeout = _futures.seconds(timeout)
         if not timeout > 0:
             raise TgValueError(f"Client: timeout must be > 0, got {timeout!r}")
+        if address is None and not options:
+            address = os.environ.get("TG_JOIN_FILE") or None
         self._own = LocalCluster(**options) if address is None else None
         self.cluster = self._own or address
         self._may_be_current = set_as_default

@@ -31,9 +31,11 @@ from .errors import TgTypeError, TgValueError
 __all__ = ["get", "set", "show"]
 
 KEYS = ("threads", "memory_limit", "isolate", "function_timeout", "function_memory")
-# Variables of the build, of tests and of benchmarks, which are not settings.
-_OTHER_VARIABLES = ("TG_CONFIG", "TG_FUZZ", "TG_ISA", "TG_JEMALLOC", "TG_MAKE_TIMELINE",
-                    "TG_PYTHON", "TG_SANITIZE", "TG_SCREENSHOTS", "TG_TESTS", "TG_WERROR")
+# Variables of Client, of the services in packaging/, of the build, of tests and of benchmarks: no
+# settings.
+_OTHER_VARIABLES = ("TG_CONFIG", "TG_FUZZ", "TG_ISA", "TG_JEMALLOC", "TG_JOIN_FILE", "TG_LISTEN",
+                    "TG_MAKE_TIMELINE", "TG_PYTHON", "TG_ROOT", "TG_SANITIZE", "TG_SCREENSHOTS",
+                    "TG_TESTS", "TG_WEB", "TG_WERROR")
 _OTHER_PREFIXES = ("TG_TEST_", "TG_BENCH_")
 
 _given = {}  # by set()

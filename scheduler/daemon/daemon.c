@@ -72,12 +72,13 @@ send_message(void *ctx, uint64_t peer, const tg_message *message)
 static void
 expel(void *ctx, uint64_t peer, const char *why)
 {
-    tg_daemon *daemon = ctx;
-    char text[512];
-    (void)snprintf(text, sizeof text, "peer %016llx is expelled: %s", (unsigned long long)peer,
-                   why);
-    say(daemon, text);
-    tg_net_drop(daemon->net, peer, why);
+    tg_net_drop(((const tg_daemon *)ctx)->net, peer, why);
+}
+
+static void
+note(void *ctx, const char *text)
+{
+    say(ctx, text);
 }
 
 static bool
@@ -186,10 +187,11 @@ static void
 gone(void *ctx, uint64_t peer, tg_gone why, const char *text)
 {
     tg_daemon *daemon = ctx;
-    char line[512];
-    if (why != TG_GONE_LEFT) {
-        (void)snprintf(line, sizeof line, "peer %016llx is gone: %s (%s)", (unsigned long long)peer,
-                       tg_gone_name(why), text);
+    char who[160], line[512];
+    bool known = tg_server_who(daemon->server, peer, who, sizeof who);
+    /* Tools only ask, and who has left or was expelled is known no more. */
+    if (known || why == TG_GONE_MALFORMED || why == TG_GONE_FULL) {
+        (void)snprintf(line, sizeof line, "%s is gone: %s (%s)", who, tg_gone_name(why), text);
         say(daemon, line);
     }
     tg_server_gone(daemon->server, tg_net_now_ns(), peer);
@@ -399,7 +401,8 @@ open_server(tg_daemon *daemon, tg_error *err)
                        .record = daemon->options.journal != NULL ? record : NULL,
                        .stuck = stuck,
                        .key = key_of,
-                       .unix_ns = unix_ns },
+                       .unix_ns = unix_ns,
+                       .note = note },
         .sched = { .lease_ns = daemon->options.lease_ns, .stuck_ns = daemon->options.stuck_ns }
     };
     TG_TRY(tg_server_create(&options, &daemon->server, err));

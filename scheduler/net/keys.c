@@ -132,7 +132,7 @@ tg_join_read(const char *path, tg_join *out, tg_error *err)
     char text[TG_KEYS_FILE_BYTES_MAX];
     size_t bytes = 0;
     memset(out, 0, sizeof *out);
-    TG_TRY(tg__keys_read(path, true, text, &bytes, err));
+    TG_TRY(tg__keys_read(path, "tilegraph-join 1", true, text, &bytes, err));
     status = tg_join_parse(text, bytes, out, err);
     if (status != TG_OK) {
         tg__error_prefix(err, "join file %s", path);
@@ -184,7 +184,7 @@ tg_key_file_read(const char *path, tg_key_pair *out, tg_error *err)
     char text[TG_KEYS_FILE_BYTES_MAX];
     size_t bytes = 0;
     memset(out, 0, sizeof *out);
-    TG_TRY(tg__keys_read(path, true, text, &bytes, err));
+    TG_TRY(tg__keys_read(path, "tilegraph-key 1", true, text, &bytes, err));
     status = tg__keys_lines(text, bytes, "tilegraph-key 1", take_pair_line, out, err);
     if (status == TG_OK && (out->public_key[0] == '\0' || out->secret_key[0] == '\0')) {
         status = tg_fail(err, TG_ERR_FORMAT, "a key is missing");
@@ -306,7 +306,7 @@ allow_file(const char *path, tg_zap_domain *domain, tg_error *err)
     char text[TG_KEYS_FILE_BYTES_MAX], key[TG_KEY_CHARS + 1];
     size_t bytes = 0;
     unsigned roles = 0;
-    TG_TRY(tg__keys_read(path, false, text, &bytes, err));
+    TG_TRY(tg__keys_read(path, "tilegraph-public-key 1", false, text, &bytes, err));
     status = tg_public_key_parse(text, bytes, key, &roles, err);
     if (status != TG_OK) {
         tg__error_prefix(err, "public key %s", path);

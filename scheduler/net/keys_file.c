@@ -17,8 +17,16 @@ is_ours(const struct stat *st)
     return st->st_uid == geteuid() || st->st_uid == 0;
 }
 
+static bool
+begins_with(const char *text, size_t bytes, const char *line)
+{
+    size_t length = strlen(line);
+    return bytes > length && memcmp(text, line, length) == 0 && text[length] == '\n';
+}
+
 tg_status
-tg__keys_read(const char *path, bool secret, char *text, size_t *bytes, tg_error *err)
+tg__keys_read(const char *path, const char *first, bool secret, char *text, size_t *bytes,
+              tg_error *err)
 {
     tg_status status = TG_OK;
     struct stat st;
@@ -29,10 +37,6 @@ tg__keys_read(const char *path, bool secret, char *text, size_t *bytes, tg_error
              strerror(errno));
     TG_CHECK(fstat(fd, &st) == 0 && S_ISREG(st.st_mode), err, TG_ERR_FORMAT,
              "%s: it is not a regular file", path);
-    TG_CHECK(is_ours(&st) && (st.st_mode & (secret ? 077 : 022)) == 0, err, TG_ERR_VALUE,
-             "%s: %s: it must belong to you; do: chmod %s %s", path,
-             secret ? "others may read this secret" : "others may change it",
-             secret ? "600" : "go-w", path);
     ssize_t got = 1;
     while (got > 0 && *bytes < TG_KEYS_FILE_BYTES_MAX) {
         got = read(fd, text + *bytes, TG_KEYS_FILE_BYTES_MAX - *bytes);
@@ -40,6 +44,12 @@ tg__keys_read(const char *path, bool secret, char *text, size_t *bytes, tg_error
     }
     TG_CHECK(got == 0, err, got < 0 ? TG_ERR_IO : TG_ERR_FORMAT,
              got < 0 ? "%s: it cannot be read" : "%s: it is too large for what it should be", path);
+    TG_CHECK(begins_with(text, *bytes, first), err, TG_ERR_FORMAT,
+             "%s: it does not begin with the line '%s'", path, first);
+    TG_CHECK(is_ours(&st) && (st.st_mode & (secret ? 077 : 022)) == 0, err, TG_ERR_VALUE,
+             "%s: %s: it must belong to you; do: chmod %s %s", path,
+             secret ? "others may read this secret" : "others may change it",
+             secret ? "600" : "go-w", path);
 out:
     if (fd >= 0) {
         (void)close(fd);

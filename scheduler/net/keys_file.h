@@ -11,10 +11,11 @@
 
 enum { TG_KEYS_FILE_BYTES_MAX = 16384 };
 
-/* A regular file of this user (or root); secret: that nobody else may read, else: that nobody else
- * may change. `text` has TG_KEYS_FILE_BYTES_MAX. */
-TG_MUST_USE tg_status tg__keys_read(const char *path, bool secret, char *text, size_t *bytes,
-                                    tg_error *err);
+/* A regular file that begins with the line `first`, of this user (or root); secret: that nobody
+ * else may read, else: that nobody else may change. `text` has TG_KEYS_FILE_BYTES_MAX. What is no
+ * such file at all is refused for that, whatever its rights are. */
+TG_MUST_USE tg_status tg__keys_read(const char *path, const char *first, bool secret, char *text,
+                                    size_t *bytes, tg_error *err);
 /* Whole or not at all; makes the folder (0700) where there is none. */
 TG_MUST_USE tg_status tg__keys_write(const char *path, const char *text, size_t bytes,
                                      unsigned mode, tg_error *err);

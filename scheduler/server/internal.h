@@ -64,7 +64,8 @@ typedef struct tg__order {
     int64_t bytes; /* of the plan and the targets */
     uint32_t tasks;
     uint64_t turn; /* of its SUBMIT */
-    bool news;     /* tasks have ended since PROGRESS was said */
+    int64_t begun_ns;
+    bool news; /* tasks have ended since PROGRESS was said */
     int64_t told_ns;
     uint64_t retries; /* that its client knows of */
     int64_t alone_ns; /* since then it has no client, or has ended without */
@@ -215,6 +216,19 @@ typedef struct tg__happening {
 void tg__happened(tg_server *server, tg__order *order, const tg__happening *what);
 /* It is gone: the clients of all jobs hear of it. */
 void tg__worker_ended(tg_server *server, const tg__peer *worker);
+
+/* --- note.c: lines for the log ------------------------------------------------------------------
+ */
+
+/* "worker NAME (NUMBER) ...", "client NAME (NUMBER) ..." */
+void tg__note_peer(const tg_server *server, uint64_t id, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "job NUMBER of NAME ..." */
+void tg__note_job(const tg_server *server, const tg__order *order, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* How it ended, before its life says so. */
+void tg__note_end(const tg_server *server, const tg__order *order, tg_status code,
+                  const char *text);
 
 /* --- answer.c: what tools ask for ---------------------------------------------------------------
  */

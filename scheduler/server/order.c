@@ -117,6 +117,7 @@ tg__order_wait(tg_server *server, tg__order *order)
 void
 tg__order_finish(tg_server *server, tg__order *order, tg_status code, const char *text)
 {
+    tg__note_end(server, order, code, text);
     order->finished = true;
     order->code = code;
     tg__server_text_free(order->text);
@@ -284,7 +285,10 @@ submit(tg_server *server, tg__order *order, const tg_sched_job *given, tg_error 
     spec.ended = order->restored ? order->safe : NULL;
     spec.begin_ns = order->restored ? server->now_ns + server->options.grace_ns : 0;
     order->life = TG__RUNNING;
+    order->begun_ns = server->now_ns;
     order->news = true;
+    tg__note_job(server, order, "%s: %" PRIu32 " tasks",
+                 order->restored ? "goes on from the journal" : "begins", order->tasks);
     server->progress_due_ns = server->now_ns;
     status = tg__server_step(
         server,

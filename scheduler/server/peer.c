@@ -149,6 +149,8 @@ tg__hear_join(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *
         goto out;
     }
     server->counts.joined++;
+    tg__note_peer(server, id, "has joined: %" PRIu32 " threads, %.0f MiB for tiles", m->threads,
+                  (double)m->memory / 1048576.0);
     tg__cluster_changed(server);
 out:
     return status;
@@ -168,6 +170,7 @@ tg__hear_attach(tg_server *server, uint64_t id, tg__peer *peer, const tg_message
     tg__admit(server, peer);
     tg_message say = cluster(server);
     tg__server_send(server, id, &say);
+    tg__note_peer(server, id, "has attached");
 out:
     return status;
 }
@@ -228,6 +231,7 @@ tg__peer_expel(tg_server *server, uint64_t id, const char *why)
 {
     tg__peer *peer = tg__peer_find(server, id);
     server->counts.refused++;
+    tg__note_peer(server, id, "is expelled: %.300s", why);
     tg__server_send(server, id, &(tg_message){ .kind = TG_MESSAGE_REFUSED, .text = why });
     close_peer(server, id, why);
     if (peer != NULL) {
@@ -246,6 +250,7 @@ tg__peer_expired(tg_server *server, uint64_t id)
             close_peer(server, id, why);
         }
         server->counts.left++;
+        tg__note_peer(server, id, "was %s", why);
         peer->left = false; /* it was about to, and there was no memory */
         tg__worker_ended(server, peer);
         remove_peer(server, peer);
@@ -256,13 +261,15 @@ tg__peer_expired(tg_server *server, uint64_t id)
 tg_status
 tg__hear_bye(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m, tg_error *err)
 {
+    static const char bye[] = "it said goodbye";
     char why[300];
     (void)err;
-    (void)snprintf(why, sizeof why, "it said goodbye%s%.200s",
+    (void)snprintf(why, sizeof why, "%s%s%.200s", bye,
                    m->text != NULL && m->text[0] != '\0' ? ": " : "",
                    m->text != NULL ? m->text : "");
     close_peer(server, id, why);
-    if (peer != NULL) {
+    if (peer != NULL) { /* else a tool, that only asked */
+        tg__note_peer(server, id, "has left%s", why + sizeof bye - 1);
         peer->left = !m->flag;
         tg__peer_forget(server, peer);
     }

@@ -89,6 +89,8 @@ typedef struct tg_server_callbacks {
     const char *(*key)(void *ctx, uint64_t peer);
     /* The time of day, which answers to tools say and nothing here depends on; NULL: 0. */
     int64_t (*unix_ns)(void *ctx);
+    /* A line for the log: a peer came or went, a job began or ended. NULL: nobody reads it. */
+    void (*note)(void *ctx, const char *text);
 } tg_server_callbacks;
 
 typedef struct tg_server_options {
@@ -140,6 +142,10 @@ TG_MUST_USE tg_status tg_server_answer(tg_server *server, const char *what, tg_t
                                        tg_error *err);
 /* That have joined and are not leaving. */
 size_t tg_server_workers(const tg_server *server);
+
+/* "worker NAME (NUMBER)" or "client NAME (NUMBER)"; false, and "somebody unknown (NUMBER)", for a
+ * peer that has neither joined nor attached. */
+bool tg_server_who(const tg_server *server, uint64_t peer, char *text, size_t bytes);
 
 /* For tests and the simulator: tg_sched_check, and the server's own books. */
 const char *tg_server_check(const tg_server *server);

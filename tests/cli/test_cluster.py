@@ -271,6 +271,7 @@ def test_ssh_refuses_what_a_shell_would_read(home):
 def test_slurm_prints_a_script(home):
     script = home.tg("slurm", "--print", "--nodes", 4, "--cpus-per-task", 8, "--time", "2-00:00:00",
                      "--partition", "long", "--mem", "64G")
+    assert 'srun --kill-on-bad-exit=0 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}"' in script
     for line in ("--nodes=4", "--cpus-per-task=8", "--time=2-00:00:00", "--partition=long",
                  "--mem=64G"):
         assert f"#SBATCH {line}\n" in script
@@ -282,6 +283,23 @@ def test_slurm_prints_a_script(home):
     assert "--nodes" in home.tg("slurm", "--print", "--nodes", "0", code=2)
 
 
+PASSED = ("--allow-python", "/opt/venv/bin/python", "--memory-limit", "8GiB",
+          "--function-timeout", "60", "--local-directory", "/scratch")
+
+
+def test_options_of_workers_are_passed_on(home):
+    script = home.tg("slurm", "--print", *PASSED)
+    shown = home.tg("ssh", "--print", "node1", *PASSED)
+    worker = script[script.index("    tgworker "):script.index(" &\nworkers=$!")]
+    for option, value in zip(PASSED[::2], PASSED[1::2]):
+        assert f'{option} "{value}"' in worker
+        assert f"{option} {value}" in shown
+    checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)
+    assert checked.returncode == 0, checked.stderr
+    assert "--allow-python" in home.tg("slurm", "--print", "--allow-python", "a;b", code=2)
+    assert "--allow-python" in home.tg("ssh", "node1", "--allow-python", "a;b", code=2)
+
+
 def test_slurm_script_runs(home):
     """On this host, with srun and scontrol as they look to it."""
     program(home, "scontrol", "#!/bin/sh\necho localhost\n")
@@ -290,12 +308,22 @@ def test_slurm_script_runs(home):
                           "trap 'kill $(jobs -p)' TERM\n"
                           "for node in 1 2; do \"$@\" --memory-limit 256MiB & done\n"
                           "wait; wait\n")
-    command = 'while ! tg status --cluster "$TG_JOIN_FILE" | grep "2 workers"; do sleep 0.1; done'
+    pytest.importorskip("tilegraph")
+    (home.path / "job.py").write_text(
+        "import tilegraph as tg\n"
+        "from tilegraph.distributed import Client\n"
+        "assert tg.config.get('threads') >= 1\n"
+        "with Client() as client:\n"
+        "    client.wait_for_workers(2)\n"
+        "    print('the sum is', tg.ones((300, 300), chunks=100).sum().compute())\n")
+    command = ('while ! tg status --cluster "$TG_JOIN_FILE" | grep "2 workers"; do sleep 0.1; done;'
+               f" {sys.executable} {home.path}/job.py")
     script = home.path / "job.sh"
     script.write_text(home.tg("slurm", "--print", command))
     home.env.update(SLURM_JOB_ID="7", SLURM_JOB_NODELIST="localhost", SLURM_CPUS_PER_TASK="1")
     result = home.run(shutil.which("bash"), script)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2 workers with 2 threads" in result.stdout
+    assert "the sum is 90000.0" in result.stdout, result.stdout + result.stderr
     assert result.stderr.count("leaving: hands on what it has") == 2, result.stderr
     assert not (home.path / ".local/share/tg/slurm-7").exists()

@@ -2,8 +2,11 @@
 """tgscheduler and tgworker: how they are started and ended, and what they say when it goes wrong:
 each message names who, what, and what to do."""
 
+import hashlib
 import http.client
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -108,6 +111,35 @@ def test_a_lease_that_is_too_short(home, lease):
 @pytest.mark.parametrize("time", ["5 parsecs", "0", "-1", "", "inf", "m"])
 def test_wrong_times(home, time):
     assert "a time is needed" in fails(home, "tgworker", "--lifetime", time, code=2)
+
+
+# --- functions of users' ------------------------------------------------------------------------
+
+
+def test_a_worker_tries_its_python_before_it_joins(home):
+    """It joined, and each call that it was given failed."""
+    home.scheduler()
+    told = fails(home, "tgworker", "--allow-python", "/usr/bin/nopython")
+    assert "--allow-python: /usr/bin/nopython cannot be run: No such file" in told
+    assert "import tilegraph" in told
+    python = home.path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E -I "$@"\n')  # without packages
+    python.chmod(0o700)
+    told = fails(home, "tgworker", "--allow-python", python)
+    assert "`import tilegraph` fails there: ModuleNotFoundError: No module named" in told
+    home.worker("--allow-python", sys.executable)
+
+
+def test_a_worker_looks_at_its_plugins_before_it_joins(home):
+    home.scheduler()
+    missing = home.path / "x.so"
+    told = fails(home, "tgworker", "--plugin", f"{missing}:{'0' * 64}")
+    assert f"--plugin: library {missing}: No such file" in told
+    missing.write_bytes(b"not the one")
+    told = fails(home, "tgworker", "--plugin", f"{missing}:{'0' * 64}")
+    found = hashlib.sha256(b"not the one").hexdigest()
+    assert f"the file has SHA-256 {found}, allowed is '{'0' * 64}'" in told
+    home.worker("--plugin", f"{missing}:{found}")
 
 
 # --- the web server -----------------------------------------------------------------------------
@@ -360,10 +392,10 @@ def test_join_files_that_cannot_be_read(home):
     shutil.copy(home.join, copy)
     copy.chmod(0o644)
     assert f"others may read this secret: it must belong to you; do: chmod 600 {copy}" in refused()
-    copy.chmod(0o600)
-    copy.write_text("nonsense\n")
+    copy.write_text("nonsense\n")  # for others to read: it is no secret
     assert "does not begin with the line 'tilegraph-join 1'" in refused()
     copy.write_text(home.join.read_text() + "colour red\n")
+    copy.chmod(0o600)
     assert "colour" in refused()
     copy.unlink()
     copy.mkdir()
@@ -382,3 +414,34 @@ def test_spill_folder_that_is_not_there(home):
     home.scheduler()
     text = fails(home, "tgworker", "--local-directory", "/no/such/folder")
     assert "/no/such/folder" in text
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+def test_the_scheduler_says_who_comes_and_goes_and_what_becomes_of_jobs(home, job, scan):
+    scheduler, _ = home.scheduler("--listen", "tcp://127.0.0.1:0")
+    workers = [home.worker("--name", name) for name in ("ann", "bob")]
+    numbers = {w["name"]: w["id"] for w in json.loads(home.tg("status", "--json"))["workers"]}
+    for name, number in numbers.items():
+        assert f"worker {name} ({number}) has joined: 1 threads, 240 MiB for tiles\n" in (
+            scheduler.log())
+    before = scheduler.log()
+    home.tg("status")
+    home.tg("dump")
+    assert scheduler.log() == before  # a tool that asks is no news
+    scan(16)
+    assert home.run(job, home.join, home.path / "in.zarr", home.path / "out.zarr").returncode == 0
+    home.wait_for(lambda: re.search(r"client \S+ \(\d+\) has left\n", scheduler.log()))
+    log = scheduler.log()
+    assert re.search(r"client \S+ \(\d+\) has attached\n", log)
+    assert re.search(r"job 1 of \S+ begins: \d+ tasks\n", log)
+    assert re.search(r"job 1 of \S+ has ended after [0-9.e-]+ s: \d+ tasks\n", log)
+    workers[0].send_signal(signal.SIGTERM)
+    assert workers[0].wait(30) == 0
+    workers[1].kill()
+    home.wait_for(lambda: f"worker bob ({numbers['bob']}) is gone: " in scheduler.log())
+    log = scheduler.log()
+    assert f"worker ann ({numbers['ann']}) has left" in log
+    assert f"worker ann ({numbers['ann']}) is gone" not in log
+    assert "peer " not in log and "goodbye" not in log and "dropped" not in log

@@ -5,6 +5,7 @@ home folder of its own. Other hosts are this one: ssh, scp and sbatch are as the
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh ?([\w-]*)\n(.*?)^```", PAGE, re.M | re.S)
 NAMES = list(dict.fromkeys(name for name, _ in BLOCKS if name))
+# `job.py`: and then the block with what is in it.
+PROGRAMS = re.findall(r"`(\w+\.py)`:\n\n```py\n(.*?)^```", PAGE, re.M | re.S)
 
 FAKES = {
     "ssh": 'while [[ $1 == -* ]]; do shift; done\nshift\ncd "$HOME/there"\nexec sh -c "exec $*"\n',
@@ -38,6 +41,10 @@ def test_commands(home, job, scan, own_address, name):
     for program, text in FAKES.items():
         (folder / program).write_text(f"#!/bin/bash\n{text}")
         (folder / program).chmod(0o700)
+    (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python").chmod(0o700)
+    for program, text in PROGRAMS:
+        (home.path / program).write_text(text)
     (home.path / "there").mkdir()
     wanted = scan(32)
     script = "".join(text for block, text in BLOCKS if block == name)

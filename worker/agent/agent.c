@@ -254,7 +254,6 @@ tg_agent_load_of(const tg_agent *agent, tg_agent_load *out)
 {
     *out = (tg_agent_load){ .memory_bytes = tg__agent_used(agent),
                             .disk_bytes = agent->disk_bytes,
-                            .spilled_bytes = agent->spilled_bytes,
                             .busy_ns = agent->busy_ns,
                             .jobs = (uint32_t)agent->work_count,
                             .full = agent->full };

@@ -188,13 +188,12 @@ typedef enum tg_agent_place {
 tg_agent_place tg_agent_serves(const tg_agent *agent, uint64_t job, uint32_t task);
 
 typedef struct tg_agent_load {
-    int64_t memory_bytes;  /* by the memory law */
-    int64_t disk_bytes;    /* that hold tiles */
-    int64_t spilled_bytes; /* written in all */
-    int64_t busy_ns;       /* of threads, in all */
-    uint32_t jobs;         /* with a plan; those that end are still counted */
-    uint32_t assigned;     /* tasks that have not started */
-    uint32_t started;      /* and not ended */
+    int64_t memory_bytes; /* by the memory law */
+    int64_t disk_bytes;   /* that hold tiles */
+    int64_t busy_ns;      /* of threads, in all */
+    uint32_t jobs;        /* with a plan; those that end are still counted */
+    uint32_t assigned;    /* tasks that have not started */
+    uint32_t started;     /* and not ended */
     bool full;
 } tg_agent_load;
 void tg_agent_load_of(const tg_agent *agent, tg_agent_load *out);

@@ -169,7 +169,7 @@ struct tg_agent {
     /* The memory law: their sum is at most the limit. */
     int64_t held_bytes, need_bytes, flight_bytes, load_bytes;
     int64_t leaving_bytes; /* of held_bytes: being spilled */
-    int64_t disk_bytes, spilled_bytes;
+    int64_t disk_bytes;
     uint32_t spilling, loading, flying;
     bool scarce; /* something did not fit: the oldest comes first */
     /* Since when the oldest has no room, with nothing under way, and before this step; INT64_MAX:

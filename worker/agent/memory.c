@@ -297,7 +297,6 @@ tg__agent_on_spilled(tg_agent *agent, tg__work *work, const tg_agent_event *even
     tg__held *held = tg__agent_held_find(agent, work, event->task);
     spill_over(agent, held);
     agent->disk_bytes += event->bytes - held->disk_bytes;
-    agent->spilled_bytes += event->bytes;
     held->disk_bytes = event->bytes;
     held->bits |= TG__DISK;
     set_full(agent, false);

@@ -286,10 +286,10 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
     char text[400];
     if (over) {
         (void)snprintf(text, sizeof text,
-                       "takes %" PRId64 " bytes with the tiles that it reads, more than the memory "
-                       "limit of this worker, %" PRId64 ": give each worker at least %" PRId64
+                       "takes %" PRId64 " bytes with the tiles that it reads, and this worker may "
+                       "use %" PRId64 ": give each worker a --memory-limit of at least %" PRId64
                        ", or make the chunks smaller",
-                       alone, agent->options.memory_limit, alone);
+                       alone, agent->options.memory_limit, tg_plan_share_limit(alone));
         way = fail(agent, work, reader, false, text);
     } else if (owned && tg__agent_lose_younger(agent, work)) {
         way = GOES_ON;
@@ -299,10 +299,10 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
         agent->blocked_ns = since; /* what waits behind it has waited as long */
         (void)snprintf(text, sizeof text,
                        "takes %" PRId64 " bytes with the tiles that it reads, which do not fit "
-                       "into the memory limit of %" PRId64 " beside tiles that others still read, "
-                       "and this worker may not spill: let it (tgworker --spill-limit), or give it "
-                       "a limit of at least %" PRId64 " (--memory-limit)",
-                       alone, agent->options.memory_limit, enough);
+                       "into %" PRId64 " bytes beside tiles that others still read, and this "
+                       "worker may not spill: let it (tgworker --spill-limit), or give it a "
+                       "--memory-limit of at least %" PRId64,
+                       alone, agent->options.memory_limit, tg_plan_share_limit(enough));
         way = fail(agent, work, reader, true, text);
     }
     return way;

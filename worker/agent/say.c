@@ -240,7 +240,7 @@ beat(tg_agent *agent)
     agent->beat_at_ns = agent->now_ns + agent->beat_ns;
     if (message != NULL) {
         message->memory = tg__agent_used(agent);
-        message->total = (uint64_t)agent->spilled_bytes;
+        message->total = (uint64_t)agent->disk_bytes;
         message->busy_ns = agent->busy_ns;
     }
     for (size_t i = 0; i < agent->work_count; i++) {

@@ -212,6 +212,23 @@ out:
 }
 
 tg_status
+tg__library_check(const tg_plan_library *wanted, tg_error *err)
+{
+    tg_status status = TG_OK;
+    char found[TG__SHA256_HEX];
+    int copy = -1;
+    TG_TRY(read_library(wanted->path, &copy, found, err));
+    TG_CHECK(strcmp(wanted->sha256, found) == 0, err, TG_ERR_VALUE,
+             "library %s: the file has SHA-256 %s, allowed is '%.64s'", wanted->path, found,
+             wanted->sha256);
+out:
+    if (copy >= 0) {
+        (void)close(copy);
+    }
+    return status;
+}
+
+tg_status
 tg_library_function(const char *path, const char *symbol, const void *params, size_t params_size,
                     tg_function **out, tg_error *err)
 {
@@ -240,7 +257,7 @@ tg__library_function_from_form(const tg_function_form *form, size_t count,
     }
     TG_CHECK(found != NULL, err, TG_ERR_VALUE,
              "function %s: the library %.400s with SHA-256 %.64s is not in the list of libraries "
-             "that are allowed here",
+             "that are allowed here: start workers with tgworker --plugin PATH:SHA256",
              form->name, path, bytes);
     TG_TRY(make_function(found->path, form->name, found->sha256, end + 1,
                          form->size - (size_t)(end + 1 - bytes), out, err));

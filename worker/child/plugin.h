@@ -12,6 +12,9 @@
  */
 #include "tilegraph/plan.h"
 
+/* TG_ERR_NOT_FOUND, TG_ERR_VALUE unless there is such a file now, and it has that hash. */
+TG_MUST_USE tg_status tg__library_check(const tg_plan_library *wanted, tg_error *err);
+
 /* TG_ERR_VALUE unless path and hash are in the list, and the file at the path has that hash. */
 TG_MUST_USE tg_status tg__library_function_from_form(const tg_function_form *form, size_t count,
                                                      const tg_plan_library *allowed,

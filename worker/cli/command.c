@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of an option's name: longer ones are not proposed. */
+enum { NAME_MAX_BYTES = 32 };
+
 /* Daemons are programs of their own, and are named so: "tgworker". */
 static const char *
 prefix(const tg_command *command)
@@ -54,6 +57,44 @@ find_option(const tg_command *command, const char *text, size_t length)
     return found;
 }
 
+/* How many letters must be put in, left out or changed to come from one to the other: the classic
+ * table of Levenshtein, of which one row is kept. */
+static size_t
+distance(const char *a, size_t a_length, const char *b)
+{
+    size_t row[NAME_MAX_BYTES + 1], columns = strlen(b);
+    for (size_t j = 0; j <= columns; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= columns; j++) {
+            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+            size_t other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = changed < other ? changed : other;
+        }
+    }
+    return row[columns];
+}
+
+/* The option that `text` was to be, if it is near one; else NULL. */
+static const char *
+nearest(const tg_command *command, const char *text, size_t length)
+{
+    const char *found = NULL;
+    size_t least = length / 3 + 1;
+    for (const tg_command_option *o = command->options; o->name != NULL && length <= 64; o++) {
+        size_t far = strlen(o->name) <= NAME_MAX_BYTES ? distance(text, length, o->name) : least;
+        if (far < least || strncmp(o->name, text, length) == 0) {
+            least = far < least ? far : least;
+            found = o->name;
+        }
+    }
+    return found;
+}
+
 /* Reads the option at argv[*at] and steps over its value. */
 static int
 parse_option(const tg_command *command, int count, char *const *argv, int *at,
@@ -63,7 +104,10 @@ parse_option(const tg_command *command, int count, char *const *argv, int *at,
     size_t length = strcspn(text, "=");
     int option = find_option(command, text, length);
     if (option < 0) {
-        return tg_command_usage(command, "unknown option %.*s", (int)length, text);
+        const char *near = nearest(command, text, length);
+        return near != NULL ? tg_command_usage(command, "unknown option %.*s; did you mean %s?",
+                                               (int)length, text, near)
+                            : tg_command_usage(command, "unknown option %.*s", (int)length, text);
     }
     const tg_command_option *info = &command->options[option];
     if (args->options[option] != NULL) {

@@ -8,7 +8,8 @@
 
 #include "worker/cli/command.h"
 
-enum { PRINT, NODES, TIME, PARTITION, CPUS, MEMORY, LOCAL_DIRECTORY };
+enum { PRINT, NODES, TIME, PARTITION, CPUS, MEMORY, FIRST_PASSED };
+enum { LOCAL_DIRECTORY = FIRST_PASSED, MEMORY_LIMIT, ALLOW_PYTHON, FUNCTION_TIMEOUT, OPTIONS };
 
 extern const tg_command tg_command_slurm;
 
@@ -51,8 +52,9 @@ static const char body[] =
     "    sleep 0.2\n"
     "done\n"
     "\n"
-    "srun --kill-on-bad-exit=0 tgworker --cluster \"$TG_JOIN_FILE\" \\\n"
-    "    --nthreads \"${SLURM_CPUS_PER_TASK:-1}\"";
+    "# srun does not take --cpus-per-task over from the job.\n"
+    "srun --kill-on-bad-exit=0 --cpus-per-task=\"${SLURM_CPUS_PER_TASK:-1}\" \\\n"
+    "    tgworker --cluster \"$TG_JOIN_FILE\" --nthreads \"${SLURM_CPUS_PER_TASK:-1}\"";
 
 static int
 run(const tg_command_args *args)
@@ -72,7 +74,7 @@ run(const tg_command_args *args)
         return tg_command_usage(&tg_command_slurm,
                                 "--nodes must be 1 to 100000 and --cpus-per-task 1 to 1024");
     }
-    for (int i = TIME; i <= LOCAL_DIRECTORY; i++) { /* they stand in a script */
+    for (int i = TIME; i < OPTIONS; i++) { /* they stand in a script */
         if (given[i] != NULL && strspn(given[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW"
                                                  "XYZ0123456789_-.,:/$") != strlen(given[i])) {
             return tg_command_usage(&tg_command_slurm,
@@ -88,8 +90,16 @@ run(const tg_command_args *args)
         (void)printf("#SBATCH --mem=%s\n", given[MEMORY]);
     }
     (void)fputs(body, stdout);
-    (void)printf(" --local-directory \"%s\" &\nworkers=$!\n",
-                 given[LOCAL_DIRECTORY] != NULL ? given[LOCAL_DIRECTORY] : "${TMPDIR:-/tmp}");
+    for (int i = FIRST_PASSED; i < OPTIONS; i++) {
+        const char *value = given[i];
+        if (value == NULL && i == LOCAL_DIRECTORY) {
+            value = "${TMPDIR:-/tmp}";
+        }
+        if (value != NULL) {
+            (void)printf(" \\\n    %s \"%s\"", tg_command_slurm.options[i].name, value);
+        }
+    }
+    (void)printf(" &\nworkers=$!\n");
     if (args->count > 0) {
         (void)printf("\n%s\n", args->words[0]);
     } else {
@@ -107,8 +117,9 @@ const tg_command tg_command_slurm = {
     .details = "    tg slurm --print --nodes 4 --cpus-per-task 32 'python job.py' > job.sh\n"
                "    sbatch job.sh\n"
                "\n"
-               "The command finds the join file of the cluster in $TG_JOIN_FILE. Half of a node's\n"
-               "memory is used, or of --mem if Slurm limits it by control groups.",
+               "The command finds the join file of the cluster in $TG_JOIN_FILE, and Client() of\n"
+               "Python looks there by itself. Workers use half of a node's memory, or of --mem if\n"
+               "Slurm limits it by control groups, or what --memory-limit says.",
     .words_max = 1,
     .options = { [PRINT] = { "--print", NULL, "print the script; nothing is submitted" },
                  [NODES] = { "--nodes", "N", "one worker on each; default: 2" },
@@ -117,6 +128,13 @@ const tg_command tg_command_slurm = {
                  [CPUS] = { "--cpus-per-task", "N", "threads of each worker; default: 1" },
                  [MEMORY] = { "--mem", "SIZE", "of each node, as sbatch has it" },
                  [LOCAL_DIRECTORY] = { "--local-directory", "FOLDER",
-                                       "where workers spill; default: ${TMPDIR:-/tmp}" } },
+                                       "where workers spill; default: ${TMPDIR:-/tmp}" },
+                 [MEMORY_LIMIT] = { "--memory-limit", "BYTES",
+                                    "of each worker, without blanks: \"8GiB\"" },
+                 [ALLOW_PYTHON] = { "--allow-python", "PYTHON",
+                                    "jobs may run Python functions, in processes of this "
+                                    "interpreter" },
+                 [FUNCTION_TIMEOUT] = { "--function-timeout", "SECONDS",
+                                        "a Python function that takes longer is killed" } },
     .run = run,
 };

@@ -25,8 +25,19 @@
 enum { PRINT, LISTEN, SSH, PROGRAM, FIRST_PASSED };
 
 extern const tg_command tg_command_ssh;
-enum { NTHREADS = FIRST_PASSED, MEMORY_LIMIT, LOCAL_DIRECTORY, SPILL_LIMIT, LIFETIME, OPTIONS };
+enum {
+    NTHREADS = FIRST_PASSED,
+    MEMORY_LIMIT,
+    LOCAL_DIRECTORY,
+    SPILL_LIMIT,
+    LIFETIME,
+    ALLOW_PYTHON,
+    FUNCTION_TIMEOUT,
+    OPTIONS
+};
 enum { ARGUMENTS_MAX = 32, JOIN_BYTES_MAX = 16384 };
+/* Of what a shell over there is given: some ten words of up to 255 letters. */
+enum { LINE_BYTES = 4096 };
 enum { START_MS = 15000, DRAIN_MS = 30000, LOOK_MS = 100 };
 
 extern char **environ;
@@ -92,7 +103,7 @@ static void
 print_plan(const plan *p)
 {
     const char *argv[8];
-    char line[1024];
+    char line[LINE_BYTES];
     for (size_t i = 0; p->scheduler_args[i] != NULL; i++) {
         (void)printf("%s%s", p->scheduler_args[i], p->scheduler_args[i + 1] != NULL ? " " : " &\n");
     }
@@ -195,7 +206,7 @@ start_scheduler(plan *p)
 static bool
 start_workers(plan *p)
 {
-    char join[JOIN_BYTES_MAX], line[1024];
+    char join[JOIN_BYTES_MAX], line[LINE_BYTES];
     const char *argv[8];
     FILE *file = fopen(p->join, "r");
     size_t bytes = file != NULL ? fread(join, 1, sizeof join - 1, file) : 0;
@@ -324,6 +335,8 @@ const tg_command tg_command_ssh = {
                  [MEMORY_LIMIT] = { "--memory-limit", "BYTES", "without blanks" },
                  [LOCAL_DIRECTORY] = { "--local-directory", "FOLDER", "" },
                  [SPILL_LIMIT] = { "--spill-limit", "BYTES", "" },
-                 [LIFETIME] = { "--lifetime", "SECONDS", "" } },
+                 [LIFETIME] = { "--lifetime", "SECONDS", "" },
+                 [ALLOW_PYTHON] = { "--allow-python", "PYTHON", "of the other hosts" },
+                 [FUNCTION_TIMEOUT] = { "--function-timeout", "SECONDS", "" } },
     .run = run,
 };

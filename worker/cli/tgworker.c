@@ -10,9 +10,11 @@
 #include "scheduler/net/endpoint.h"
 #include "tilegraph/children.h"
 #include "tilegraph/plan.h"
+#include "worker/child/plugin.h"
 #include "worker/cli/command.h"
 #include "worker/cli/daemon.h"
 #include "worker/cli/lifeline.h"
+#include "worker/cli/python_check.h"
 #include "worker/net/worker.h"
 
 enum {
@@ -187,6 +189,30 @@ split_plugins(char *text, tg_plan_library *libraries, size_t max)
     return count;
 }
 
+static tg_status
+check_python(const char *interpreter, tg_error *err)
+{
+    tg_status status = tg_python_check(interpreter, err);
+    if (status != TG_OK) {
+        tg__error_prefix(err, "--allow-python");
+    }
+    return status;
+}
+
+/* They may be other files later, which is found when a job wants them. */
+static tg_status
+check_plugins(const tg_plan_library *libraries, size_t count, tg_error *err)
+{
+    tg_status status = TG_OK;
+    for (size_t i = 0; i < count && status == TG_OK; i++) {
+        status = tg__library_check(&libraries[i], err);
+    }
+    if (status != TG_OK) {
+        tg__error_prefix(err, "--plugin");
+    }
+    return status;
+}
+
 /* What functions of users' may run here. */
 static tg_status
 allow_functions(const tg_command_args *args, int64_t timeout_ns, tg_session *session,
@@ -200,6 +226,9 @@ allow_functions(const tg_command_args *args, int64_t timeout_ns, tg_session *ses
         tg_children_options options = { .struct_size = sizeof options,
                                         .interpreter = args->options[ALLOW_PYTHON],
                                         .timeout_ns = timeout_ns };
+        if (args->options[ALIVE_FD] == NULL) { /* else its own interpreter started this worker */
+            TG_TRY(check_python(args->options[ALLOW_PYTHON], err));
+        }
         TG_TRY(tg_children_open(&options, children, err));
         functions.children = *children;
     }
@@ -209,6 +238,7 @@ allow_functions(const tg_command_args *args, int64_t timeout_ns, tg_session *ses
         memcpy(plugins, args->options[PLUGIN], strlen(args->options[PLUGIN]) + 1);
         functions.libraries = libraries;
         functions.library_count = split_plugins(plugins, libraries, PLUGINS_MAX);
+        TG_TRY(check_plugins(libraries, functions.library_count, err));
     }
     status = tg_session_set_plan_functions(session, &functions, err);
 out:

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "scheduler/net/endpoint.h"
 #include "scheduler/net/zap.h"
@@ -17,6 +18,15 @@ add(tg_join_addresses *out, const char *endpoint, const char *key)
     out->list[out->count++] = text;
 }
 
+/* "host:8786", and no file of that name? */
+static bool
+lacks_scheme(const char *where)
+{
+    const char *colon = strrchr(where, ':');
+    return colon != NULL && colon > where && colon[1] != 0 && strchr(where, '/') == NULL &&
+           colon[1 + strspn(colon + 1, "0123456789")] == 0 && access(where, F_OK) != 0;
+}
+
 tg_status
 tg__join_resolve(const char *where, tg_net_security *security, tg_join_addresses *out,
                  tg_error *err)
@@ -26,6 +36,8 @@ tg__join_resolve(const char *where, tg_net_security *security, tg_join_addresses
     out->count = 0;
     TG_CHECK(where != NULL && where[0] != 0 && strlen(where) <= TG_NET_PATH_MAX, err, TG_ERR_VALUE,
              "give an address (tcp://host:port, ipc://path) or the path of a join file");
+    TG_CHECK(!lacks_scheme(where), err, TG_ERR_VALUE,
+             "%s: there is no such file; if it is an address, write tcp://%s", where, where);
     if (strstr(where, "://") != NULL) {
         TG_CHECK(strlen(where) < TG_NET_ADDRESS_MAX, err, TG_ERR_VALUE, "%s: too long an address",
                  where);

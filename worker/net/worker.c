@@ -363,8 +363,7 @@ tg_worker_create(const tg_worker_options *options, tg_worker **out, tg_error *er
     worker->last = &worker->first;
     (void)pthread_mutex_init(&worker->lock, NULL);
     worker->threads = (uint32_t)tg_session_threads(options->session);
-    /* What is packed for slow lines, and rounding, is beside the tiles. */
-    worker->memory = tg_session_memory_limit(options->session) / 16 * 15;
+    worker->memory = tg_plan_share(tg_session_memory_limit(options->session));
     worker->lost_ns = tg_clock_ns();
     worker->leave_ns =
         options->lifetime_ns > 0 ? worker->lost_ns + options->lifetime_ns : INT64_MAX;

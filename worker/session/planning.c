@@ -185,8 +185,7 @@ tg__plan_there(tg_session *session, tg_remote *remote, size_t count, const tg_ta
                                   &options.task_limit, err));
     status = make_plan(count, targets, &options, out, err);
     if (status == TG_ERR_MEMORY) { /* whose limit is it? */
-        tg__error_prefix(err, "the workers of the cluster have too little memory (15/16 of "
-                              "tgworker --memory-limit)");
+        tg__error_prefix(err, "the workers of the cluster have too little memory");
     }
 out:
     return status;

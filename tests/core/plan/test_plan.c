@@ -179,9 +179,10 @@ test_a_limit_for_tasks_is_kept(void **state)
         } else {
             refused++;
             assert_int_equal(status, TG_ERR_MEMORY);
-            assert_non_null(strstr(err.message, "give each worker "));
-            double enough = strtod(strstr(err.message, "give each worker ") + 17, NULL);
-            options.task_limit = (int64_t)(enough * 1048576.0);
+            const char *advice = strstr(err.message, "give each worker a limit of ");
+            assert_non_null(advice);
+            int64_t enough = strtoll(advice + strlen("give each worker a limit of "), NULL, 10);
+            options.task_limit = tg_plan_share(enough << 20);
             assert_int_equal(tg_plan_make(1, &target, &options, &plan, &err), TG_OK);
         }
         tg_plan_bounds_fini(&bounds);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Stores: the same cases on memory and on files, then what only files have. */
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../io_support.h"
@@ -214,6 +215,47 @@ test_stage(void **state)
                  "no/such/dir/x", "No such file");
 }
 
+static int
+count_left(void)
+{
+    FILE *p = popen("ls -d left.tmp-* 2>/dev/null | wc -l", "r");
+    int count = -1;
+    assert_non_null(p);
+    assert_int_equal(fscanf(p, "%d", &count), 1);
+    (void)pclose(p);
+    return count;
+}
+
+/* A killed program left "<path>.tmp-<pid>-0" beside its target for ever. */
+static void
+test_what_a_killed_process_left_is_removed(void **state)
+{
+    tg_store *s = NULL, *mine = NULL;
+    int outcome = 0;
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        bool ok = tg_store_file_stage("left", false, false, &s, NULL) == TG_OK &&
+                  tg_store_put(s, "a/b", "1", 1, NULL) == TG_OK;
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &outcome, 0), child);
+    assert_int_equal(outcome, 0);
+    assert_int_equal(count_left(), 1);
+    /* Of another host, of a name that goes on, and of one that lives: these stay. */
+    assert_int_equal(mkdir("left.tmp-0123456789abcdef-2-0", 0777), 0);
+    assert_int_equal(system("for d in left.tmp-*; do mkdir ${d}x left2${d#left}; done"), 0);
+    assert_ok(tg_store_file_stage("left", false, false, &mine, err));
+    assert_int_equal(count_left(), 1 + 2 + 1);
+    assert_ok(tg_store_file_stage("left", false, false, &s, err));
+    assert_int_equal(count_left(), 1 + 2 + 2);
+    tg_store_release(s);
+    tg_store_release(mine);
+    assert_int_equal(count_left(), 1 + 2);
+    assert_int_equal(system("ls -d left2.tmp-* >ignored && rm -r left.tmp-* left2.tmp-* ignored"),
+                     0);
+}
+
 /* A worker of a cluster was killed, or is not done yet with what nobody needs any more. */
 static void
 test_values_in_the_making_are_not_published(void **state)
@@ -253,6 +295,7 @@ main(void)
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_stage),
+        cmocka_unit_test(test_what_a_killed_process_left_is_removed),
         cmocka_unit_test(test_values_in_the_making_are_not_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -492,11 +492,19 @@ test_tiles_go_to_disk(void **state)
     for (int i = 0; i < JOBS; i++) {
         start_job(&j[i], c.client, build_large);
     }
+    int64_t spilled = 0;
     for (int i = 0; i < JOBS; i++) {
+        tg_error err;
+        tg_report report;
+        must(await(&j[i], &err), &err);
+        tg_computation_report(j[i].computation, &report);
+        spilled += report.bytes_spilled;
         finish_job(&j[i], "little memory");
     }
+    assert_true(spilled > 0);
     nap(SECOND); /* a beat brings the numbers */
-    assert_true(metric(c.client, "tilegraph_worker_spilled_bytes") > 0);
+    assert_true(metric(c.client, "tilegraph_worker_memory_limit_bytes") > 0);
+    assert_true(metric(c.client, "tilegraph_worker_spilled_bytes") == 0); /* there is nothing now */
     end(&c);
 }
 
