@@ -14,6 +14,7 @@ Everything lies in one new folder: join file, sockets, journal, spill, and a log
 import contextlib
 import functools
 import os
+import re
 import resource
 import shutil
 import signal
@@ -174,8 +175,15 @@ class Cluster:
     def drain(self, index):
         """SIGTERM; the process, which ends when its tiles are with others."""
         worker = self.workers.pop(index)
+        while not self._catches(worker, signal.SIGTERM):  # its main has not begun
+            time.sleep(0.001)
         worker.send_signal(signal.SIGTERM)
         return worker
+
+    @staticmethod
+    def _catches(process, number):
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+        return caught is None or int(caught[1], 16) >> (number - 1) & 1
 
     def restart_scheduler(self):
         self.scheduler.kill()

@@ -54,6 +54,23 @@ def test_a_worker_that_leaves_does_not_wait_for_a_dead_scheduler(home):
         assert "leaving" in worker.log()
 
 
+def test_a_worker_that_is_ended_while_it_starts_has_not_failed(home):
+    """It was killed by the signal when that came before its loop ran."""
+    home.scheduler()
+    def has_begun(worker):
+        with open(f"/proc/{worker.pid}/status") as status:
+            caught = re.search(r"SigCgt:\s*(\w+)", status.read())
+        return caught is None or int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
+
+    for wait in (0, 0.002, 0.004, 0.008, 0.016, 0.032):
+        worker = home.start("tgworker", "--nthreads", 1)
+        while not has_begun(worker):
+            time.sleep(0.001)
+        time.sleep(wait)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0, wait
+
+
 def test_join_file_through_standard_input(home):
     home.scheduler("--listen", "tcp://127.0.0.1:0")
     with open(home.join) as join:

@@ -3,13 +3,23 @@
 #include "worker/cli/daemon.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "scheduler/net/zap.h"
 #include "worker/cli/man.h"
+
+/* SIGTERM before the loop takes it: nothing has begun that had to be ended in good order. */
+static void
+leave(int number)
+{
+    (void)number;
+    _exit(TG_EXIT_OK);
+}
 
 int
 tg_daemon_main(const tg_command *command, int argc, char **argv)
@@ -28,6 +38,7 @@ tg_daemon_main(const tg_command *command, int argc, char **argv)
     if (code == TG_EXIT_OK && help) {
         tg_command_print_help(command);
     } else if (code == TG_EXIT_OK) {
+        (void)signal(SIGTERM, leave);
         tg_zmq_keep_memory();
         code = command->run(&args);
     }
