@@ -27,7 +27,8 @@
 /* What may wait for one peer: a worker may be told several plans of 32 MiB in one step. */
 #define PEER_BYTES ((size_t)256 << 20)
 /* The state is written to a file at most so often. */
-#define DUMP_NS ((int64_t)60000000000)
+#define DUMP_NS    ((int64_t)60000000000)
+#define STUCK_FILE "stuck.json"
 
 struct tg_daemon {
     tg_daemon_options options;
@@ -42,7 +43,7 @@ struct tg_daemon {
     tg_journal_file *journal;
     tg_alive_watch *watch;
     tg_flood log;
-    char stuck[1200]; /* to be said: a job does not go on */
+    bool stuck; /* a job, since the last turn */
     int64_t dumped_ns;
     tg_web *web;
     tg_expander *expander;
@@ -106,25 +107,27 @@ drop_expansion(void *ctx, uint64_t job)
     tg_expander_drop(((tg_daemon *)ctx)->expander, job);
 }
 
-/* Called in the midst of a step: the state is written behind it. */
+/* Says what a job waits for. Called in the midst of a step: the state is written behind it. */
 static void
 stuck(void *ctx, uint64_t label, const char *text)
 {
     tg_daemon *daemon = ctx;
-    (void)snprintf(daemon->stuck, sizeof daemon->stuck, "job %llu does not go on: %s",
-                   (unsigned long long)label, text);
+    char line[1200 + TG_NET_PATH_MAX];
+    (void)snprintf(line, sizeof line, "job %llu does not go on: %s; the state is in %s/" STUCK_FILE,
+                   (unsigned long long)label, text, daemon->folder);
+    say(daemon, line);
+    daemon->stuck = true;
 }
 
-/* Says what a job waits for, with the whole state beside the join file: who looks for the cause may
- * come when it has passed. */
+/* The whole state beside the join file: who looks for the cause may come when it has passed. */
 static void
-tell_stuck(tg_daemon *daemon, int64_t now_ns)
+write_state(tg_daemon *daemon, int64_t now_ns)
 {
-    char path[sizeof daemon->folder + 16], line[sizeof daemon->stuck + sizeof path + 32];
+    char path[sizeof daemon->folder + sizeof STUCK_FILE];
     tg_text dump = { 0 };
     tg_error err;
     bool due = daemon->dumped_ns == 0 || now_ns - daemon->dumped_ns >= DUMP_NS;
-    (void)snprintf(path, sizeof path, "%s/stuck.json", daemon->folder);
+    (void)snprintf(path, sizeof path, "%s/" STUCK_FILE, daemon->folder);
     if (due && tg_server_answer(daemon->server, "dump", &dump, NULL) == TG_OK && !dump.failed) {
         daemon->dumped_ns = now_ns;
         if (tg__keys_write(path, dump.data, dump.used, 0600, &err) != TG_OK) {
@@ -132,9 +135,7 @@ tell_stuck(tg_daemon *daemon, int64_t now_ns)
         }
     }
     tg_text_fini(&dump);
-    (void)snprintf(line, sizeof line, "%s; the state is in %s", daemon->stuck, path);
-    say(daemon, line);
-    daemon->stuck[0] = '\0';
+    daemon->stuck = false;
 }
 
 static const char *
@@ -278,8 +279,8 @@ tick(void *ctx, int64_t now_ns)
     if (tg_server_deadline(daemon->server) <= now_ns) {
         tg_server_time(daemon->server, now_ns);
     }
-    if (daemon->stuck[0] != '\0') {
-        tell_stuck(daemon, now_ns);
+    if (daemon->stuck) {
+        write_state(daemon, now_ns);
     }
     int64_t renew_ns = renew_journal(daemon, now_ns);
     return tg_min_i64(tg_server_deadline(daemon->server), renew_ns);
