@@ -482,8 +482,8 @@ file_publish(tg_store *store, tg_error *err)
     if (!f->staged || f->done) {
         goto out;
     }
-    sweep(f->dir,
-          "."); /* of others that wrote here; whoever still does writes what is not needed */
+    /* Of others that wrote here; whoever still does writes what is not needed. */
+    sweep(f->dir, ".");
     /* One call for all files and directories of the stage, however many there are. */
     TG_CHECK(!f->sync || syncfs(f->dir) == 0, err, TG_ERR_IO, "%s: cannot sync: %s", store->path,
              strerror(errno));

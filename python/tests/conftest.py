@@ -7,8 +7,9 @@ import tempfile
 
 import pytest
 
-# Modules that tests share stand beside them.
-sys.path.insert(0, os.path.dirname(__file__))
+# Modules that tests share stand beside them, or are those of all tests.
+sys.path[:0] = [os.path.dirname(__file__),
+                os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "tests")]
 # The user's own settings must not change what is tested. A browser under test makes the folder, so
 # it is not one of the tree.
 _settings = tempfile.TemporaryDirectory(prefix="tilegraph-no-settings-", ignore_cleanup_errors=True)

@@ -113,15 +113,6 @@ def lazy_pairs(draw, dtypes=("float32", "int16", "uint8", "float64", "bool"), mi
     return array, tg.from_array(array, chunks)
 
 
-def alive(pid):
-    """Whether there is such a process, that has not ended."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def until(condition, seconds=30):
     """Waits for a condition."""
     end = time.monotonic() + seconds

@@ -16,7 +16,8 @@ import time
 
 import numpy as np
 import pytest
-from support import alive, until, values
+from processes import alive
+from support import until, values
 
 import tilegraph as tg
 from tilegraph import _local_cluster

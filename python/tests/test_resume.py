@@ -10,7 +10,8 @@ import time
 
 import numpy as np
 import pytest
-from support import alive, until
+from processes import alive
+from support import until
 
 import tilegraph as tg
 from tilegraph.distributed import Client

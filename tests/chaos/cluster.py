@@ -14,7 +14,6 @@ Everything lies in one new folder: join file, sockets, journal, spill, and a log
 import contextlib
 import functools
 import os
-import re
 import resource
 import shutil
 import signal
@@ -27,9 +26,10 @@ from pathlib import Path
 
 from tilegraph import _engine
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
 import hosts  # noqa: E402
+from processes import catches  # noqa: E402
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -175,15 +175,10 @@ class Cluster:
     def drain(self, index):
         """SIGTERM; the process, which ends when its tiles are with others."""
         worker = self.workers.pop(index)
-        while not self._catches(worker, signal.SIGTERM):  # its main has not begun
+        while not catches(worker.pid, signal.SIGTERM):  # its main has not begun
             time.sleep(0.001)
         worker.send_signal(signal.SIGTERM)
         return worker
-
-    @staticmethod
-    def _catches(process, number):
-        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
-        return caught is None or int(caught[1], 16) >> (number - 1) & 1
 
     def restart_scheduler(self):
         self.scheduler.kill()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))  # processes.py
 FOLDERS = (ROOT / ".venv/bin", ROOT / "build/release")
 SECONDS = 60
 
@@ -69,14 +71,6 @@ class Home:
         while not condition():
             assert time.monotonic() < until, "waited for too long"
             time.sleep(0.02)
-
-    @staticmethod
-    def has_ended(pid):
-        """Also of a process that is not our child, and that nobody has waited for."""
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
-        except (FileNotFoundError, ProcessLookupError):
-            return True
 
     @staticmethod
     def free_port():

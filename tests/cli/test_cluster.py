@@ -14,6 +14,7 @@ import sys
 import time
 
 import pytest
+from processes import alive
 
 
 def program(home, name, text):
@@ -249,7 +250,7 @@ def test_ssh_whose_process_is_killed_leaves_no_worker(home):
         home.wait_for(lambda: "0 workers" in home.tg("status"))
     finally:
         os.kill(scheduler, signal.SIGTERM)
-        home.wait_for(lambda: home.has_ended(scheduler))  # it removes its own files
+        home.wait_for(lambda: not alive(scheduler))  # it removes its own files
 
 
 def test_ssh_to_a_host_that_is_down(home):

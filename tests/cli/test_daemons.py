@@ -16,6 +16,7 @@ import threading
 import time
 
 import pytest
+from processes import catches
 
 
 def fails(home, program, *args, code=1):
@@ -57,14 +58,9 @@ def test_a_worker_that_leaves_does_not_wait_for_a_dead_scheduler(home):
 def test_a_worker_that_is_ended_while_it_starts_has_not_failed(home):
     """It was killed by the signal when that came before its loop ran."""
     home.scheduler()
-    def has_begun(worker):
-        with open(f"/proc/{worker.pid}/status") as status:
-            caught = re.search(r"SigCgt:\s*(\w+)", status.read())
-        return caught is None or int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
-
     for wait in (0, 0.002, 0.004, 0.008, 0.016, 0.032):
         worker = home.start("tgworker", "--nthreads", 1)
-        while not has_begun(worker):
+        while not catches(worker.pid, signal.SIGTERM):
             time.sleep(0.001)
         time.sleep(wait)
         worker.send_signal(signal.SIGTERM)

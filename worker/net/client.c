@@ -378,24 +378,15 @@ turn_jobs(tg_client *client, int64_t now_ns)
     }
 }
 
-/* The line to the scheduler may be cut long before its lease is over. */
-static void
-look_at_line(tg_client *client)
-{
-    if (client->scheduler != 0) {
-        client->lost_ns = tg_net_down_ns(client->net, client->scheduler);
-    }
-    (void)pthread_mutex_lock(&client->lock);
-    client->cut = client->lost_ns != 0;
-    (void)pthread_mutex_unlock(&client->lock);
-}
-
 static int64_t
 tick(void *ctx, int64_t now_ns)
 {
     tg_client *client = ctx;
     int64_t next = INT64_MAX;
-    look_at_line(client);
+    if (client->scheduler != 0) { /* the line may be cut long before the lease is over */
+        client->lost_ns = tg_net_down_ns(client->net, client->scheduler);
+    }
+    bool cut = client->lost_ns != 0;
     if (client->lost_ns != 0) {
         next = client->lost_ns + LOST_NS;
         if (now_ns >= next) {
@@ -409,6 +400,7 @@ tick(void *ctx, int64_t now_ns)
         }
     }
     (void)pthread_mutex_lock(&client->lock);
+    client->cut = cut;
     bool closing = client->closing;
     if (closing) {
         for (tg_client_job *job = client->jobs; job != NULL; job = job->next) {
