@@ -77,13 +77,17 @@ set_place(const tg_block *block, place_lists *lists, tg_block_place *place)
     place->hi = block->box->hi + skip;
 }
 
+/* What others put around a function's message: op, tile, task and worker. Were it as long as a
+ * tg_error can hold, that would push out a part of it. */
+enum { AROUND = 192 };
+
 tg_status
 tg__call_block(const tg_run *run, const tg_block *in, size_t nin, const tg_block *out,
                tg_error *err)
 {
     tg_status status = TG_OK;
     const tg_function *function = run->node->values[TG_MAP_FUNCTION].function;
-    char message[sizeof err->message] = "";
+    char message[sizeof err->message - AROUND] = "";
     tg_block_view out_view;
     place_lists out_lists;
     tg_block_info info = { .struct_size = sizeof info, .nin = nin };

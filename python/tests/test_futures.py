@@ -575,15 +575,20 @@ def test_calls_of_a_map_begin_when_they_can(client, tmp_path):
     assert second[3].result(60) is None
 
 
-def test_an_exception_comes_whole_from_a_worker(client):
-    """It was cut after 256 bytes, of which most were marks."""
+@pytest.mark.parametrize("depth", [1, 4, 10])
+def test_an_exception_comes_whole_from_a_worker(client, depth):
+    """It was cut after 256 bytes, of which most were marks; later in its middle, when the paths of
+    its traceback were long."""
     text = "the voxel size of this scan is 0: check the header of " + "/data/scans" * 12
 
     def inner():
         raise ValueError(text)
 
-    def function(block):
+    def between():
         inner()
+
+    def function(block, level=depth):
+        function(block, level - 1) if level > 1 else between()
 
     with pytest.raises(ValueError) as caught:
         tg.ones((8, 8)).map_blocks(function, dtype="f8").compute()
