@@ -370,14 +370,15 @@ handed_check(const tg__job *job, tg_range range, tg_error *err)
 {
     tg_status status = TG_OK;
     for (uint32_t t = range.lo; t < range.hi; t++) {
-        TG_CHECK(job->spec.kept[job->spec.stage[t]] != 0 && tg__life_of(&job->task[t]) != TG__HOME,
-                 err, TG_ERR_VALUE, "task %" PRIu32 " of job %" PRIu64 " has given no result", t,
-                 job->id);
+        TG_CHECK(tg__kept(job, t), err, TG_ERR_VALUE,
+                 "task %" PRIu32 " of job %" PRIu64 " gives no result", t, job->id);
     }
 out:
     return status;
 }
 
+/* A task in its home has been handed over by a scheduler before this one; it is made, and offered,
+ * once more. */
 tg_status
 tg__on_handed(tg_sched *sched, const tg_sched_event *event, tg_error *err)
 {
@@ -395,8 +396,10 @@ tg__on_handed(tg_sched *sched, const tg_sched_event *event, tg_error *err)
     TG_TRY(tg__out_reserve(sched, tasks, err));
     for (size_t i = 0; i < event->range_count; i++) {
         for (uint32_t t = event->ranges[i].lo; t < event->ranges[i].hi; t++) {
-            job->task[t].flags |= TG__HANDED;
-            tg__release(sched, job, t);
+            if (tg__life_of(&job->task[t]) != TG__HOME) {
+                job->task[t].flags |= TG__HANDED;
+                tg__release(sched, job, t);
+            }
         }
     }
 out:

@@ -64,6 +64,36 @@ test_stored_is_stored(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* A client has results from a scheduler before this one, which has not begun with their tasks: they
+ * are made, offered and handed over once more. That ended the job. */
+static void
+test_handed_before_it_was_assigned(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range all = { 0, 2 };
+    (void)state;
+    script_flat(&g, 2);
+    g.kept[0] = 1;
+    g.client = 9;
+    script_begin(&s, NULL);
+    script_submit(&s, 1, &g);
+    script_do(&s, script_event(TG_EVENT_HANDED, 0, 1, &all));
+    script_join(&s, 1, 1);
+    assert_int_equal(script_tasks(&s, TG_ACTION_ASSIGN, 1), 2);
+    script_done(&s, 1, 1, 0, 2, 0);
+    assert_true(script_said(&s, TG_ACTION_RESULT, 0, 0, 2));
+    script_do(&s, script_event(TG_EVENT_HANDED, 0, 1, &all));
+    assert_true(script_said(&s, TG_ACTION_FREE, 1, 0, 2));
+    script_end(&s);
+    script_flat(&g, 2);
+    script_begin(&s, NULL);
+    script_submit(&s, 1, &g);
+    script_refuses(&s, script_event(TG_EVENT_HANDED, 0, 1, &all), "gives no result");
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* A kept result goes with its worker, unless the client has it. */
 static void
 test_kept(void **state)
@@ -224,6 +254,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_released_ancestors),
         cmocka_unit_test(test_stored_is_stored),
+        cmocka_unit_test(test_handed_before_it_was_assigned),
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_located_again),
