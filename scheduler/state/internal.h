@@ -332,6 +332,8 @@ void tg__place(tg_sched *sched, uint64_t job);
 bool tg__tell(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bool alone);
 /* Says so, and counts them; false: no memory, nothing has changed. */
 bool tg__assign(tg_sched *sched, tg__job *job, uint16_t slot, tg_range range, bool alone);
+/* Where a returned task shall go rather than to `slot`. */
+uint16_t tg__preferred(const tg_sched *sched, const tg__job *job, uint32_t t, uint16_t slot);
 /* Where its share puts it; also puts it in, or takes it out. The queue has room for all jobs. */
 void tg__queue_update(tg_sched *sched, tg__job *job);
 /* Is it given workers first? */

@@ -121,9 +121,8 @@ give_home(tg_sched *sched, tg__job *job, uint16_t slot, uint32_t limit)
     return ok;
 }
 
-/* Where a returned task shall go rather than to `slot`. */
-static uint16_t
-preferred(const tg_sched *sched, const tg__job *job, uint32_t t, uint16_t slot)
+uint16_t
+tg__preferred(const tg_sched *sched, const tg__job *job, uint32_t t, uint16_t slot)
 {
     const tg__note *note = job->task[t].flags & TG__NOTED ? tg__note_find(job, t) : NULL;
     tg__entry *entry =
@@ -149,7 +148,7 @@ give_returned(tg_sched *sched, tg__job *job, uint16_t slot, uint32_t limit)
         range.lo++; /* there is one */
     }
     job->hint = range.lo;
-    slot = preferred(sched, job, range.lo, slot);
+    slot = tg__preferred(sched, job, range.lo, slot);
     range.hi = range.lo + 1;
     while (range.hi - range.lo < limit && range.hi < job->spec.tasks->count &&
            is_returned(sched, job, range.hi) && !(job->task[range.hi].flags & TG__NOTED)) {

@@ -96,7 +96,8 @@ richest(const tg_sched *sched, const tg__job *job, uint16_t *slot)
 }
 
 /* All but the first `kept` of the worker's ready tasks that are not known to run. What has started
- * meanwhile stays there. */
+ * meanwhile stays there, and what would go there again: called back every few milliseconds, it
+ * would never have all its inputs. */
 static void
 call_back(tg_sched *sched, const tg__job *job, uint16_t slot, uint32_t kept)
 {
@@ -110,7 +111,8 @@ call_back(tg_sched *sched, const tg__job *job, uint16_t slot, uint32_t kept)
             continue;
         }
         left--;
-        if (runs(&sched->worker[slot], job, t)) {
+        if (runs(&sched->worker[slot], job, t) ||
+            tg__preferred(sched, job, t, (uint16_t)~slot) == slot) {
             /* stays */
         } else if (kept > 0) {
             kept--;

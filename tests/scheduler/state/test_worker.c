@@ -261,6 +261,36 @@ test_idle_worker_steals_behind_another_job(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* What is made anew where its tile was missed stays there, though others are idle: called back, it
+ * went there again, for ever. */
+static void
+test_idle_worker_leaves_what_was_lost_elsewhere(void **state)
+{
+    static script_graph g;
+    script s;
+    tg_range first = { 0, 1 };
+    tg_sched_event lost = script_event(TG_EVENT_LOST, 2, 1, NULL);
+    (void)state;
+    script_chain(&g, 2);
+    script_begin(&s, NULL);
+    script_join(&s, 1, 1);
+    script_submit(&s, 1, &g);
+    script_done(&s, 1, 1, 0, 1, 1000);
+    script_join(&s, 2, 1);
+    script_submit(&s, 2, &g);
+    script_do(&s, script_event(TG_EVENT_STARTED, 2, 2, &first));
+    lost.holder = 1;
+    script_do(&s, lost);
+    assert_true(script_said(&s, TG_ACTION_ASSIGN, 2, 0, 1));
+    for (int i = 0; i < 20; i++) {
+        s.now_ns += SECOND / 100;
+        script_do(&s, word(TG_EVENT_TIME, 0));
+        assert_int_equal(script_tasks(&s, TG_ACTION_REVOKE, 2), 0);
+    }
+    script_end(&s);
+    tg_tasks_fini(&g.tasks);
+}
+
 /* All that the second worker was assigned waits for a tile of the first, which has much to do
  * before: it gets a share of that, though it is not without tasks. */
 static void
@@ -442,6 +472,7 @@ main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_idle_worker_steals),
         cmocka_unit_test(test_idle_worker_steals_behind_another_job),
+        cmocka_unit_test(test_idle_worker_leaves_what_was_lost_elsewhere),
         cmocka_unit_test(test_blocked_worker_steals),
         cmocka_unit_test(test_straggler_loses),
         cmocka_unit_test(test_straggler_dies),
