@@ -15,7 +15,8 @@
 enum { LONG_TASK = 100, QUEUE_MOST = 16 };
 static const int64_t soon_ns = 10000000;
 
-typedef enum luck { NOTHING, WAITS, GOES_ON } luck;
+/* AGAIN: the oldest has more room than before, and nothing else may have it. */
+typedef enum luck { NOTHING, WAITS, AGAIN, GOES_ON } luck;
 
 void
 tg__agent_postpone(tg_agent *agent)
@@ -292,7 +293,7 @@ blocked(tg_agent *agent, tg__work *work, uint32_t reader)
                        alone, agent->options.memory_limit, tg_plan_share_limit(alone));
         way = fail(agent, work, reader, false, text);
     } else if (owned && tg__agent_lose_younger(agent, work)) {
-        way = GOES_ON;
+        way = AGAIN;
     } else if (owned && agent->now_ns - since < agent->options.patience_ns) {
         agent->blocked_ns = since;
     } else if (owned) {
@@ -414,8 +415,8 @@ tg__agent_pump(tg_agent *agent)
     while (more) {
         if (agent->scarce) {
             luck way = go_oldest(agent);
-            agent->scarce = way == WAITS;
-            more = way == GOES_ON;
+            agent->scarce = way == WAITS || way == AGAIN;
+            more = way == AGAIN || way == GOES_ON;
         } else {
             agent->scarce = !serve_all(agent, false) || !start_all(agent) || !fetch_all(agent);
             more = agent->scarce;

@@ -374,6 +374,34 @@ test_no_disk_and_two_jobs(void **state)
     graph_end(&young);
 }
 
+/* What the younger one gave up is for the older one, even where that is not enough yet: another
+ * task of the younger one once took it, made what was given up next, and so on for ever. */
+static void
+test_no_disk_and_a_younger_job_in_between(void **state)
+{
+    script_graph old, young;
+    script s;
+    (void)state;
+    graph_sum(&old, 1);
+    graph_sum(&young, 4);
+    old.out_bytes[0] = 30;
+    old.need_bytes[1] = 5;
+    script_begin(&s, (tg_agent_options){ .memory_limit = 45, .patience_ns = 2000 * MS });
+    script_job(&s, 1, &old);
+    script_job(&s, 2, &young);
+    script_assign(&s, 2, 0, 4);
+    script_ended(&s, 2, 0);
+    script_ended(&s, 2, 1);
+    script_assign(&s, 1, 1, 2);
+    script_hears(&s, TG_MESSAGE_LOCATE, 1, 0, 1, 9);
+    script_ended(&s, 2, 2); /* 30 bytes are held, and 30 are to be fetched */
+    assert_true(script_does(&s, TG_DO_FETCH, 0));
+    assert_false(script_does(&s, TG_DO_START, 3));
+    script_end(&s);
+    graph_end(&old);
+    graph_end(&young);
+}
+
 /* Never the other way round, nor at the cost of results. */
 static void
 test_no_disk_and_an_older_job(void **state)
@@ -617,6 +645,7 @@ main(void)
         cmocka_unit_test(test_too_large_to_fetch),
         cmocka_unit_test(test_no_disk),
         cmocka_unit_test(test_no_disk_and_two_jobs),
+        cmocka_unit_test(test_no_disk_and_a_younger_job_in_between),
         cmocka_unit_test(test_no_disk_and_an_older_job),
         cmocka_unit_test(test_two_wait_for_each_other),
         cmocka_unit_test(test_freed_while_loading),
