@@ -56,7 +56,7 @@ typedef struct tg_wire_bytes {
 /* How expressions are written that another process is to read; zeroed: plainly. */
 typedef struct tg_wire_writing {
     const char *folder; /* relative paths are written as below it; NULL: as they are */
-    bool digest; /* to be compared, never read: arrays in memory of any size stand as their hash */
+    bool digest;  /* to be compared, never read: arrays in memory of any size stand as their hash */
     bool written; /* the reader writes to the same stores: what is there already is left out */
     /* Makes an array in memory that is too large for the message known to other processes of this
      * host, as long as the message is of use. NULL: it is refused. */
@@ -108,7 +108,7 @@ void tg_wire_arrays_fini(tg_wire_arrays *arrays);
 typedef struct tg_wire_plan {
     tg_wire_arrays targets;
     uint32_t *stage_of_target;
-    bool *stored; /* by target: the writer had it go to a store */
+    bool *stored;           /* by target: the writer had it go to a store */
     tg_wire_bytes *written; /* by target: the tiles that are there already; empty: none is */
     tg_plan_choice choice;
     tg_scope *scope; /* holds the nodes that the choice names */

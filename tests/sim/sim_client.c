@@ -222,8 +222,8 @@ judge(sim_world *w, const sim_job *job, const tg_message *m)
     } else if (m->code == TG_ERR_EXISTS) {
         /* Its client came back late, to a scheduler that has read of it and dropped it meanwhile. A
          * real client draws another number for it: here it is over. */
-        right = w->epoch > 1 && w->options->journal &&
-                w->now - w->began_ns > 6 * w->options->grace_ns;
+        right =
+            w->epoch > 1 && w->options->journal && w->now - w->began_ns > 6 * w->options->grace_ns;
     }
     if (!right) {
         sim_fail(w, "job %u ended with %s: %s", (unsigned)job->id, tg_status_name(m->code),

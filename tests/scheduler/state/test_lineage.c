@@ -86,6 +86,7 @@ test_handed_before_it_was_assigned(void **state)
     script_do(&s, script_event(TG_EVENT_HANDED, 0, 1, &all));
     assert_true(script_said(&s, TG_ACTION_FREE, 1, 0, 2));
     script_end(&s);
+    tg_tasks_fini(&g.tasks);
     script_flat(&g, 2);
     script_begin(&s, NULL);
     script_submit(&s, 1, &g);
