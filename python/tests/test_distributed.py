@@ -604,8 +604,8 @@ def test_a_worker_that_dies_is_replaced():
         assert future.result(60) is None
         replaced(worker)
         assert client.submit(max, 3, 4).result(60) == 4
-        names = [there["name"] for there in client.status()["workers"]]
-        assert names == [worker.name] == ["local-0"]
+        until(lambda: [there["name"] for there in client.status()["workers"]] == ["local-0"])
+        assert worker.name == "local-0"
 
 
 def test_a_worker_that_leaves_is_not_replaced(capfd):

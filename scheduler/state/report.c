@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What workers report of tasks. A worker may speak of a task that is no longer its own: it crossed
- * our own word. What it made meanwhile is freed; only a word on a task that was never assigned to
+ * our own word. What it made meanwhile is freed. To say how a task went that was never assigned to
  * anybody breaks a rule.
  */
 #include <inttypes.h>
@@ -25,6 +25,8 @@ speaker(const tg_sched *sched, const tg_sched_event *event, uint16_t *slot, tg__
         tg_error *err)
 {
     tg_status status = TG_OK;
+    /* Of a tile it may have been a former scheduler that had it made. */
+    bool of_former = event->kind == TG_EVENT_WORKER_HOLDS || event->kind == TG_EVENT_LOST;
     TG_TRY(tg__worker_slot(sched, event->worker, slot, err));
     *job = tg__job_find(sched, event->job);
     if (*job == NULL) {
@@ -33,8 +35,7 @@ speaker(const tg_sched *sched, const tg_sched_event *event, uint16_t *slot, tg__
     TG_TRY(tg__ranges_check(event, *job, err));
     for (size_t i = 0; i < event->range_count; i++) {
         for (uint32_t t = event->ranges[i].lo; t < event->ranges[i].hi; t++) {
-            if (tg__life_of(&(*job)->task[t]) == TG__HOME &&
-                event->kind != TG_EVENT_WORKER_HOLDS) { /* by a former scheduler perhaps */
+            if (tg__life_of(&(*job)->task[t]) == TG__HOME && !of_former) {
                 status = never_assigned(event, t, err);
                 goto out;
             }

@@ -186,6 +186,11 @@ test_what_is_held_of_a_new_job_is_freed(void **state)
     script_submit(&s, 1, &g);
     script_do(&s, script_event(TG_EVENT_WORKER_HOLDS, 7, 1, &range));
     assert_true(script_said(&s, TG_ACTION_FREE, 7, 300, 301));
+    tg_sched_event lost = script_event(TG_EVENT_LOST, 7, 1, NULL); /* crosses this: expelled once */
+    lost.task = 300;
+    lost.holder = 7;
+    script_do(&s, lost);
+    assert_int_equal(s.count, 0);
     range = (tg_range){ 399, 401 };
     script_refuses(&s, script_event(TG_EVENT_WORKER_HOLDS, 7, 1, &range), "beyond");
     script_end(&s);
