@@ -27,6 +27,9 @@ typedef struct tg__peer {
     uint32_t jobs, tasks;
     int64_t bytes;
     int64_t measured_bytes, measured_ns; /* of timelines that it got lately, and until when */
+    /* Of a worker: what it came with that nobody knew. */
+    uint64_t *unknown;
+    size_t unknown_count, unknown_capacity;
 } tg__peer;
 
 typedef struct tg__target {

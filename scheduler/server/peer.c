@@ -24,6 +24,7 @@ tg__peer_free(tg__peer *peer)
         tg__server_text_free(peer->name);
         tg__server_text_free(peer->address);
         tg__server_text_free(peer->key);
+        tg_free(NULL, peer->unknown, peer->unknown_capacity * sizeof *peer->unknown);
         tg_free(NULL, peer, sizeof *peer);
     }
 }

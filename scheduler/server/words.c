@@ -4,6 +4,7 @@
  * worker goes.
  */
 #include "core/base/size.h"
+#include "core/mem/alloc.h"
 #include "scheduler/server/internal.h"
 
 static const struct {
@@ -35,14 +36,47 @@ ended(tg_server *server, const tg_message *m)
     }
 }
 
+/* More than a worker that tells the truth comes with. */
+enum { UNKNOWN_MAX = 4096 };
+
+static bool
+is_unknown(const tg__peer *peer, uint64_t job)
+{
+    bool found = false;
+    for (size_t i = 0; i < peer->unknown_count && !found; i++) {
+        found = peer->unknown[i] == job;
+    }
+    return found;
+}
+
+/* Nobody wants what a worker has of such a job. More of it may be on the way, and by then its
+ * client may have said the job again: that is not believed, for the worker forgets it when it hears
+ * of this. */
+static tg_status
+drop_unknown(tg_server *server, tg__peer *peer, uint64_t job, tg_error *err)
+{
+    tg_status status = TG_OK;
+    if (!is_unknown(peer, job) && peer->unknown_count < UNKNOWN_MAX) {
+        TG_CHECK(TG_GROW(peer->unknown, peer->unknown_count, 1), err, TG_ERR_MEMORY,
+                 "the scheduler has no memory to note a job that is no more");
+        peer->unknown[peer->unknown_count++] = job;
+    }
+    tg__server_send(server, peer->id, &(tg_message){ .kind = TG_MESSAGE_DROP, .job = job });
+out:
+    return status;
+}
+
 tg_status
 tg__hear_word(tg_server *server, uint64_t id, tg__peer *peer, const tg_message *m, tg_error *err)
 {
     tg_status status = TG_OK;
     tg__order *order = m->job != 0 ? tg__order_find(server, m->job) : NULL;
     bool runs = order != NULL && order->life == TG__RUNNING;
-    if (m->kind == TG_MESSAGE_HELD && !runs) { /* nobody wants it any more */
-        tg__server_send(server, id, &(tg_message){ .kind = TG_MESSAGE_DROP, .job = m->job });
+    if (m->kind == TG_MESSAGE_HELD && !runs) {
+        status = drop_unknown(server, peer, m->job, err);
+        goto out;
+    }
+    if (m->kind == TG_MESSAGE_HELD && is_unknown(peer, m->job)) {
         goto out;
     }
     TG_TRY(tg__server_step(server,

@@ -111,6 +111,34 @@ test_a_job_goes_on(void **state)
     tg_tasks_fini(&g.tasks);
 }
 
+/* A worker comes before the client says its job to a scheduler without a journal; what still ran
+ * there ends after that. It was then taken to have the plan, and waited for for ever. */
+static void
+test_what_comes_after_drop_is_not_believed(void **state)
+{
+    talk t;
+    script_graph g;
+    tg_range first = { 0, 1 }, second = { 1, 2 };
+    (void)state;
+    chains(&g, 1, true);
+    talk_begin_with(&t, NULL, false);
+    talk_join(&t, 1, 1);
+    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_FULL, .flag = true });
+    talk_say(&t, 1, talk_ranges(TG_MESSAGE_HELD, 5, &first));
+    assert_non_null(talk_find(&t, 1, TG_MESSAGE_DROP));
+    talk_attach(&t, 9);
+    submit(&t, 9, 5, &g, false);
+    talk_clear(&t);
+    talk_say(&t, 1, talk_ranges(TG_MESSAGE_HELD, 5, &second));
+    assert_int_equal(t.count, 0);
+    talk_say(&t, 1, (tg_message){ .kind = TG_MESSAGE_FULL });
+    assert_non_null(talk_find(&t, 1, TG_MESSAGE_PLAN));
+    assert_int_equal(talk_tasks(&t, 1, TG_MESSAGE_ASSIGN), g.tasks.count);
+    assert_int_equal(t.expelled, 0);
+    talk_end(&t);
+    tg_tasks_fini(&g.tasks);
+}
+
 static void
 test_results_with_the_client_are_not_made_again(void **state)
 {
@@ -446,6 +474,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_job_goes_on),
+        cmocka_unit_test(test_what_comes_after_drop_is_not_believed),
         cmocka_unit_test(test_results_with_the_client_are_not_made_again),
         cmocka_unit_test(test_what_has_ended_is_not_there_again),
         cmocka_unit_test(test_torn_anywhere_it_is_some_earlier_time),
