@@ -288,12 +288,15 @@ place_low_home(tg_sched *sched, tg__job *job)
     }
 }
 
+/* Not by one that does not move either: its tasks may be waiting for the memory that tiles of this
+ * one take. */
 bool
 tg__outranked(const tg_sched *sched, const tg__job *job)
 {
     uint16_t slot = 0;
     const tg__job *first = sched->queue_count != 0 ? sched->queue[0] : NULL;
     return first != NULL && first->spec.priority > job->spec.priority &&
+           sched->now_ns - first->progress_ns < sched->options.stuck_ns &&
            least_loaded(sched, first, &slot);
 }
 

@@ -39,8 +39,8 @@
  *
  * Progress. The lowest task of a job that has not ended has all inputs ready, or lost and coming
  * back. It needs no room: if it is not assigned, it is assigned, at once, unless a job of a higher
- * priority has something to assign. It is then the oldest of its worker, which runs it. So while
- * one worker lives that may be given tasks, something runs.
+ * priority has something to assign, and is not STUCK. It is then the oldest of its worker, which
+ * runs it. So while one worker lives that may be given tasks, something runs.
  *
  * Lineage. A tile lives with the worker that made it. When that is gone, the tile's task returns if
  * any task that has not ended reads it, or if it is a kept result that was not handed over; and so

@@ -79,6 +79,7 @@ stuck(tg_sched *sched)
         if (sched->now_ns - since >= sched->options.stuck_ns && room) {
             explain(sched, job, tg__emit(sched, TG_ACTION_STUCK, 0, job, 0, 0, 0));
             job->told_ns = since = sched->now_ns;
+            sched->look_all |= sched->held_back; /* it does not outrank others any more */
         }
         next = tg_min_i64(next, tg_max_i64(since + sched->options.stuck_ns, sched->now_ns + 1));
     }

@@ -249,6 +249,39 @@ test_priority(void **state)
     assert_in_range(of[1], 2992, 3000);
 }
 
+/* What holds others back and does not move may be waiting for the memory of their tiles: they then
+ * waited for each other for ever. */
+static void
+test_a_job_that_does_not_move_outranks_none(void **state)
+{
+    static script_graph high, low;
+    script s;
+    tg_range first = { 0, 1 };
+    const tg_sched_options options = { .stuck_ns = SECOND };
+    (void)state;
+    script_flat(&high, 900);
+    script_flat(&low, 2);
+    high.priority = 1;
+    script_begin(&s, &options);
+    script_join(&s, 1, 1);
+    script_submit(&s, 1, &high);
+    script_do(&s, script_event(TG_EVENT_STARTED, 1, 1, &first));
+    script_submit(&s, 2, &low);
+    assert_int_equal(script_tasks(&s, TG_ACTION_ASSIGN, 1), 0);
+    s.now_ns = SECOND - 1;
+    script_do(&s, (tg_sched_event){ .kind = TG_EVENT_TIME });
+    assert_int_equal(script_tasks(&s, TG_ACTION_ASSIGN, 1), 0);
+    s.now_ns = SECOND;
+    assert_in_range(tg_sched_deadline(s.sched), 0, SECOND);
+    script_do(&s, (tg_sched_event){ .kind = TG_EVENT_TIME });
+    assert_int_equal(script_find(&s, TG_ACTION_STUCK, 0)->job, 1);
+    assert_int_equal(script_find(&s, TG_ACTION_ASSIGN, 1)->job, 2);
+    assert_int_equal(script_tasks(&s, TG_ACTION_ASSIGN, 1), 1);
+    script_end(&s);
+    tg_tasks_fini(&high.tasks);
+    tg_tasks_fini(&low.tasks);
+}
+
 static void
 note_owners(const script *s, uint8_t *owner)
 {
@@ -326,6 +359,7 @@ main(void)
         cmocka_unit_test(test_returned_first),
         cmocka_unit_test(test_fair_share),
         cmocka_unit_test(test_priority),
+        cmocka_unit_test(test_a_job_that_does_not_move_outranks_none),
         cmocka_unit_test(test_lowest_needs_no_room),
         cmocka_unit_test(test_small_worker),
     };
