@@ -448,7 +448,9 @@ sim_table_leave(sim_world *w, sim_host *host)
             /* What it has taken from others may not be known to be there yet. */
             bool holds =
                 (part->tile[t] & SIM_MADE) && tg_agent_serves(host->agent, j + 1, t) != TG_AGENT_NO;
-            if (holds || (part->tile[t] & SIM_STARTED)) {
+            /* What it has fetched while it made it itself, it said to be done. */
+            bool makes = (part->tile[t] & SIM_STARTED) && part->fetched[t] == 0;
+            if (holds || makes) {
                 sim_fail(w, "worker %u is dismissed with job %u task %u (%x)", (unsigned)host->id,
                          j + 1, t, part->tile[t]);
             }
