@@ -38,6 +38,7 @@ def test_a_job_that_does_not_go_on_says_why(home):
     assert re.search(r"job 1 does not go on: no task has ended for \d+ ms: task 0 of stage 0 is "
                      r"assigned to worker \d+.*; the state is in \S+/stuck.json", scheduler.log())
     state = home.join.parent / "stuck.json"
+    home.wait_for(state.exists)  # it is written right behind the line
     assert json.loads(state.read_text())["server"]["jobs"] and state.stat().st_mode & 0o77 == 0
     assert "no task has ended for" in home.tg("status")
     assert run.wait(60) == 0
