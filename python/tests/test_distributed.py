@@ -911,6 +911,16 @@ def test_nothing_is_left_although_a_fork_lives_on():
         os.kill(fork, signal.SIGKILL)
 
 
+def test_the_folder_stays_as_long_as_the_cluster(client):
+    """The shell that removes it read a pipe which daemons had made non-blocking: on a busy machine,
+    where they were faster than it, that was its sign to begin."""
+    pid = client.cluster._processes[0].pid
+    with open(f"/proc/{pid}/cmdline") as command, open(f"/proc/{pid}/fdinfo/0") as about:
+        assert "rm -rf" in command.read()
+        flags = next(line for line in about if line.startswith("flags:"))
+    assert int(flags.split()[1], 8) & os.O_NONBLOCK == 0
+
+
 def test_ctrl_c_returns_at_once_and_cancels_there():
     process, folder, pids = program("""
         try:

@@ -167,9 +167,12 @@ class LocalCluster:
         self.join_file = str(self._folder / "join")
         self.scheduler_address = f"ipc://{self._folder}/s"
         self._alive, alive_end = os.pipe()
+        # Not the same one: daemons make theirs non-blocking, for all who share it, and a shell that
+        # reads later takes that for its end.
+        self._sweeps, sweeps_end = os.pipe()
+        self._pipes = [alive_end, sweeps_end, self._alive, self._sweeps]
         self._finalizer = weakref.finalize(self, _close, self._lock, self._clients,
-                                           self._processes, self._alive, alive_end)
-        self._alive_end = alive_end
+                                           self._processes, self._pipes)
         _open.add(self)
         try:
             self._start(n_workers)
@@ -181,7 +184,7 @@ class LocalCluster:
 
     def _start(self, n_workers):
         self._processes.append(subprocess.Popen(
-            ["/bin/sh", "-c", _SWEEP, str(self._folder)], stdin=self._alive,
+            ["/bin/sh", "-c", _SWEEP, str(self._folder)], stdin=self._sweeps,
             start_new_session=True))
         self._scheduler = self._spawn("tgscheduler", "--listen", self.scheduler_address,
                                       "--join-file", self.join_file)
@@ -341,13 +344,13 @@ def _say(text):
         sys.stderr.flush()
 
 
-def _close(lock, clients, processes, alive, alive_end):
+def _close(lock, clients, processes, pipes):
     for client in list(clients):
         client.close()
     with lock:  # no worker is being started, and none will be
-        # The daemons see the end of this pipe, and leave without handing anything on.
-        os.close(alive_end)
-        os.close(alive)
+        # The daemons see the end of theirs, and leave without handing anything on.
+        for end in pipes:
+            os.close(end)
     until = time.monotonic() + _STOP_SECONDS
     for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -363,8 +366,8 @@ def _forget_after_fork():
     """The cluster is the parent's, and must end with it although this process goes on."""
     for cluster in list(_open):
         if cluster._finalizer.detach() is not None:
-            os.close(cluster._alive_end)
-            os.close(cluster._alive)
+            for end in cluster._pipes:
+                os.close(end)
             cluster._lock = threading.RLock()  # who had it is not here
             for worker in cluster._workers:
                 if worker._pipe is not None:
