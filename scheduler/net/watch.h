@@ -3,7 +3,8 @@
 #define TG_NET_WATCH_H
 /*
  * What: a daemon that lives as long as the process that has started it: it holds one end of a pipe,
- * and is told when the other one is closed, however that process ended.
+ * and is told when the other one is closed, however that process ended. The end is non-blocking
+ * from then on, for all who share it: who only reads till the end needs a pipe of his own.
  *
  * Ownership: destroy frees, before the loop goes. Threads: the loop's. Errors: TG_ERR_VALUE for a
  * descriptor that cannot be watched.

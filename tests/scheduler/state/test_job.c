@@ -214,6 +214,7 @@ test_bad_words(void **state)
     tg_range far = { 20, 30 };
     script_refuses(&s, script_event(TG_EVENT_DONE, 1, 1, &far), "never assigned");
     tg_range near = { 0, 1 };
+    script_refuses(&s, script_event(TG_EVENT_HANDED, 0, 1, &near), "no result");
     tg_sched_event busy = script_event(TG_EVENT_DONE, 1, 1, &near);
     busy.busy_ns = -1;
     script_refuses(&s, busy, "busy");
